@@ -1,0 +1,14 @@
+/** What a plan needs to know of the machine it is for: gathered once, by `runtime/host.ts`, so that planning needs no I/O. */
+import type { CgroupMount } from "../cgroup/layout.ts";
+
+export interface HostFacts {
+  /** Effective uid and gid of the runtime. */
+  euid: number;
+  egid: number;
+  /** Whether the runtime itself runs in a user namespace other than the initial one. */
+  inUserNamespace: boolean;
+  /** The container's cgroup at each mounted hierarchy, in the order of `/proc/self/mountinfo`. */
+  cgroupMounts: CgroupMount[];
+  /** The highest capability number of the kernel (`/proc/sys/kernel/cap_last_cap`). */
+  lastCapability: number;
+}

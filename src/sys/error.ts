@@ -1,0 +1,66 @@
+/** Errors of system calls, with the errno by name. */
+import { constants } from "node:os";
+import { loadKoffi, type SyscallArgument, syscall } from "./ffi.ts";
+import type { SyscallName } from "./syscall-numbers.ts";
+
+/** The name of an errno, such as `ENOENT`. */
+export type Errno = keyof typeof constants.errno;
+
+/** A failed system call. */
+export class SyscallError extends Error {
+  override readonly name = "SyscallError";
+  /** The errno by name, as in Node's own errors. */
+  readonly code: string;
+
+  /**
+   * @param what  the call and its arguments in words: `mount proc on /proc [nosuid]`
+   * @param errno the positive errno
+   */
+  constructor(
+    readonly what: string,
+    readonly errno: number,
+  ) {
+    const code = errnoName(errno);
+    super(`${what}: ${code}: ${errnoText(errno)}`);
+    this.code = code;
+  }
+}
+
+/** The name of an errno: `errnoName(2)` is `"ENOENT"`. */
+export function errnoName(errno: number): string {
+  for (const [name, value] of Object.entries(constants.errno)) if (value === errno) return name;
+  return `errno ${errno}`;
+}
+
+/** The text of an errno in libc's words, in lower case: `errnoText(2)` is `"no such file or directory"`. */
+export function errnoText(errno: number): string {
+  const strerror = loadKoffi().load(null).func("const char *strerror(int)");
+  const text: string = strerror(errno);
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** Whether an error is a failed call with one of these errnos; true for {@link SyscallError} and for Node's errors. */
+export function hasErrno(error: unknown, ...codes: Errno[]): boolean {
+  return error instanceof Error && "code" in error && (codes as unknown[]).includes(error.code);
+}
+
+/**
+ * Turns a failed result of {@link syscall} into an exception.
+ * @param what describes the call; a function, so that it costs nothing when the call succeeds
+ * @throws {SyscallError}
+ */
+export function check(result: number, what: string | (() => string)): number {
+  if (result < 0) throw new SyscallError(typeof what === "string" ? what : what(), -result);
+  return result;
+}
+
+/**
+ * Makes a system call that must succeed, and makes it again when a signal interrupts it.
+ * @throws {SyscallError} under the call's own name
+ */
+export function mustSyscall(name: SyscallName, ...args: SyscallArgument[]): number {
+  for (;;) {
+    const result = syscall(name, ...args);
+    if (result !== -constants.errno.EINTR) return check(result, name);
+  }
+}

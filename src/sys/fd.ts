@@ -1,0 +1,92 @@
+/** File descriptors that close themselves. */
+import { constants } from "node:fs";
+import { check } from "./error.ts";
+import { syscall } from "./ffi.ts";
+
+/** `open(2)` flags that Node does not name, and those that it does, for one place to look. */
+export const O = {
+  RDONLY: constants.O_RDONLY,
+  WRONLY: constants.O_WRONLY,
+  RDWR: constants.O_RDWR,
+  CREAT: constants.O_CREAT,
+  EXCL: constants.O_EXCL,
+  TRUNC: constants.O_TRUNC,
+  NOCTTY: constants.O_NOCTTY,
+  NONBLOCK: constants.O_NONBLOCK,
+  DIRECTORY: constants.O_DIRECTORY,
+  NOFOLLOW: constants.O_NOFOLLOW,
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+} as const;
+
+/** "The current directory" where a call takes a directory's descriptor. */
+export const AT_FDCWD = -100;
+
+/** `*at` flags, see the manual page of each call. */
+export const AT = {
+  SYMLINK_NOFOLLOW: 0x100,
+  REMOVEDIR: 0x200,
+  EACCESS: 0x200,
+  SYMLINK_FOLLOW: 0x400,
+  NO_AUTOMOUNT: 0x800,
+  EMPTY_PATH: 0x1000,
+  RECURSIVE: 0x8000,
+} as const;
+
+/** An open file descriptor. Declared with `using`, it is closed at the end of its block. */
+export class Fd implements Disposable {
+  #closed = false;
+
+  constructor(readonly number: number) {}
+
+  /** A path that names what the descriptor is open on, for calls that take no descriptor. */
+  get procPath(): string {
+    return `/proc/self/fd/${this.number}`;
+  }
+
+  /** Closes the descriptor; closing it twice is harmless. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    syscall("close_range", this.number, this.number, 0);
+  }
+
+  /** The same descriptor as a number that nobody closes any more but the caller. */
+  release(): number {
+    this.#closed = true;
+    return this.number;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Opens a path, close-on-exec.
+ * @param directory descriptor that a relative path starts from
+ * @throws {SyscallError} `open`
+ * @see openat(2)
+ */
+export function open(path: string, flags: number, mode = 0, directory: number = AT_FDCWD): Fd {
+  return new Fd(check(syscall("openat", directory, path, flags | O.CLOEXEC, mode), () => `open ${path}`));
+}
+
+/** Sets or clears close-on-exec. @see fcntl(2), F_SETFD */
+export function setCloseOnExec(fd: number, on: boolean): void {
+  check(syscall("fcntl", fd, 2, on ? 1 : 0), `fcntl F_SETFD of descriptor ${fd}`);
+}
+
+/**
+ * Makes every descriptor from `first` on close at the next exec, without closing any now.
+ * @see close_range(2); CLOSE_RANGE_CLOEXEC since Linux 5.11
+ */
+export function closeOnExecFrom(first: number): void {
+  check(syscall("close_range", first, 0xffffffff, 4), `close_range from ${first}`);
+}
+
+/** Duplicates a descriptor onto a given number, replacing what is there. @see dup3(2) */
+export function duplicateOnto(fd: number, number: number, closeOnExec = false): void {
+  if (fd === number) return setCloseOnExec(fd, closeOnExec);
+  check(syscall("dup3", fd, number, closeOnExec ? O.CLOEXEC : 0), `dup3 ${fd} onto ${number}`);
+}

@@ -1,0 +1,37 @@
+/** Waiting for descriptors. */
+import { check } from "./error.ts";
+import { syscall } from "./ffi.ts";
+
+/** What to wait for, and what was seen. @see poll(2) */
+export const POLL = { IN: 1, OUT: 4, ERR: 8, HUP: 16, NVAL: 32 } as const;
+
+/** A descriptor and the events to wait for. */
+export interface PollEntry {
+  fd: number;
+  events: number;
+}
+
+/**
+ * Waits until one of the descriptors is ready.
+ * @param timeout milliseconds; `null` waits for ever
+ * @returns for each entry, the events seen (0 for none); all 0 after a timeout or an interrupting signal
+ * @throws {SyscallError} `ppoll`
+ */
+export function poll(entries: readonly PollEntry[], timeout: number | null = null): number[] {
+  const memory = Buffer.alloc(8 * entries.length);
+  entries.forEach(({ fd, events }, index) => {
+    memory.writeInt32LE(fd, 8 * index);
+    memory.writeInt16LE(events, 8 * index + 4);
+  });
+  const limit = timeout === null ? 0 : timespec(Math.max(0, timeout));
+  const result = syscall("ppoll", memory, entries.length, limit, 0, 8);
+  const EINTR = 4;
+  if (result === -EINTR) return entries.map(() => 0);
+  check(result, "ppoll");
+  return entries.map((_, index) => memory.readInt16LE(8 * index + 6));
+}
+
+function timespec(milliseconds: number): BigInt64Array {
+  const seconds = Math.floor(milliseconds / 1000);
+  return new BigInt64Array([BigInt(seconds), BigInt(Math.round((milliseconds - seconds * 1000) * 1e6))]);
+}

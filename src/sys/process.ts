@@ -1,0 +1,214 @@
+/** Processes: making, waiting for, replacing and naming them. */
+import { constants } from "node:os";
+import { readFileSync } from "node:fs";
+import { check, SyscallError } from "./error.ts";
+import { addressOf, syscall } from "./ffi.ts";
+import { AT, Fd } from "./fd.ts";
+
+const { EINTR, ESRCH, ENOENT } = constants.errno;
+const SIGCHLD = 17;
+
+/** `clone(2)` flags that are no namespace (those are in `namespace.ts`). */
+export const CLONE = {
+  /** The child's parent is the caller's parent. */
+  PARENT: 0x8000,
+  PIDFD: 0x1000,
+  /** Into the cgroup of `cgroup`; Linux 5.7. */
+  INTO_CGROUP: 0x200000000n,
+} as const;
+
+/** What {@link fork} makes. */
+export interface ForkOptions {
+  /** `CLONE_NEW*` and {@link CLONE} flags. */
+  flags?: bigint;
+  /** Descriptor of a cgroup v2 directory to start the child in. */
+  cgroup?: number;
+}
+
+/**
+ * Forks: returns twice, 0 in the child and the child's pid in the parent.
+ *
+ * The child shares nothing but the memory's contents. It must leave by {@link execve} or {@link exit}, and may use only
+ * synchronous calls: the event loop belongs to the parent.
+ *
+ * @throws {SyscallError} `clone3`
+ * @throws {Error} when this process has more than one thread (a lock held by another one would stay locked for ever)
+ * @see clone3(2), Linux 5.3
+ */
+export function fork({ flags = 0n, cgroup }: ForkOptions = {}): number {
+  assertSingleThread();
+  const parentFlag = (flags & BigInt(CLONE.PARENT)) !== 0n;
+  // struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup
+  const args = new BigUint64Array(11);
+  args[0] = flags | (cgroup === undefined ? 0n : CLONE.INTO_CGROUP);
+  // With CLONE_PARENT the kernel keeps the caller's own exit signal and refuses another.
+  args[4] = parentFlag ? 0n : BigInt(SIGCHLD);
+  args[10] = BigInt(cgroup ?? 0);
+  return check(syscall("clone3", args, args.byteLength), "clone3");
+}
+
+/** @throws {Error} unless this process has exactly one thread */
+export function assertSingleThread(): void {
+  const threads = /^Threads:\s*(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  if (threads !== "1") throw new Error(`cannot fork: this process has ${threads} threads, and fork is sound with one only`);
+}
+
+/** Ends this process at once: no exit handlers, no event loop. */
+export function exit(code: number): never {
+  syscall("exit_group", code);
+  throw new Error("unreachable");
+}
+
+/**
+ * Replaces this process by a program.
+ * @param environment `NAME=value` strings
+ * @returns only when it fails: the positive errno
+ * @see execve(2)
+ */
+export function execve(path: string, args: readonly string[], environment: readonly string[]): number {
+  const argv = new StringArray(args);
+  const envp = new StringArray(environment);
+  return -syscall("execve", path, argv.pointers, envp.pointers);
+}
+
+/** {@link execve} of an open file. @see execveat(2), AT_EMPTY_PATH */
+export function execveFd(fd: number, args: readonly string[], environment: readonly string[]): number {
+  const argv = new StringArray(args);
+  const envp = new StringArray(environment);
+  return -syscall("execveat", fd, "", argv.pointers, envp.pointers, AT.EMPTY_PATH);
+}
+
+/** A NULL-terminated `char *[]`, with the memory that it points to. */
+class StringArray {
+  readonly pointers: BigUint64Array;
+  readonly #memory: Buffer;
+
+  constructor(strings: readonly string[]) {
+    this.#memory = Buffer.from(strings.map((text) => `${text}\0`).join(""));
+    this.pointers = new BigUint64Array(strings.length + 1);
+    let address = strings.length === 0 ? 0n : addressOf(this.#memory);
+    strings.forEach((text, index) => {
+      this.pointers[index] = address;
+      address += BigInt(Buffer.byteLength(text) + 1);
+    });
+  }
+}
+
+/** How a process ended. */
+export type ExitStatus = { kind: "exited"; code: number } | { kind: "signaled"; signal: number };
+
+/** The exit code that a shell would give for a status: the code, or 128 + the signal. */
+export function exitCode(status: ExitStatus): number {
+  return status.kind === "exited" ? status.code : 128 + status.signal;
+}
+
+/**
+ * Waits for a child.
+ * @param options `wait: false` returns `null` at once when the child still runs
+ * @throws {SyscallError} `wait4`: ECHILD when it is not our child
+ * @see wait4(2)
+ */
+export function waitPid(pid: number, options?: { wait: true }): ExitStatus;
+export function waitPid(pid: number, options: { wait: boolean }): ExitStatus | null;
+export function waitPid(pid: number, { wait }: { wait: boolean } = { wait: true }): ExitStatus | null {
+  return waitAny(pid, wait)?.status ?? null;
+}
+
+/**
+ * Reaps any child that has ended, without waiting.
+ * @returns `null` when none has ended, or there is none
+ */
+export function reapAny(): { pid: number; status: ExitStatus } | null {
+  try {
+    return waitAny(-1, false);
+  } catch (error) {
+    if (error instanceof SyscallError && error.code === "ECHILD") return null;
+    throw error;
+  }
+}
+
+function waitAny(pid: number, wait: boolean): { pid: number; status: ExitStatus } | null {
+  const WNOHANG = 1;
+  const word = new Int32Array(1);
+  let result: number;
+  do result = syscall("wait4", pid, word, wait ? 0 : WNOHANG, 0);
+  while (result === -EINTR);
+  if (check(result, () => `wait for process ${pid}`) === 0) return null;
+  const status = word[0] as number;
+  const signal = status & 0x7f;
+  return {
+    pid: result,
+    status: signal === 0 ? { kind: "exited", code: (status >> 8) & 0xff } : { kind: "signaled", signal },
+  };
+}
+
+/**
+ * Sends a signal.
+ * @returns false when there is no such process
+ * @throws {SyscallError} `kill`
+ */
+export function sendSignal(pid: number, signal: number): boolean {
+  const result = syscall("kill", pid, signal);
+  if (result === -ESRCH) return false;
+  check(result, () => `kill process ${pid} with signal ${signal}`);
+  return true;
+}
+
+/** A descriptor that names a process for good, and is readable once it has ended. @see pidfd_open(2) */
+export function pidfdOpen(pid: number): Fd {
+  return new Fd(check(syscall("pidfd_open", pid, 0), () => `pidfd_open ${pid}`));
+}
+
+/** Sends a signal by pidfd. @returns false when the process is gone */
+export function pidfdSendSignal(pidfd: number, signal: number): boolean {
+  const result = syscall("pidfd_send_signal", pidfd, signal, 0, 0);
+  if (result === -ESRCH) return false;
+  check(result, `pidfd_send_signal ${signal}`);
+  return true;
+}
+
+/** What `/proc/<pid>/stat` says of a process. */
+export interface ProcessStat {
+  /** One letter: R, S, D, Z, T, X, … */
+  state: string;
+  parent: number;
+  /** Start time in clock ticks since boot; with the pid, it names a process uniquely. */
+  startTime: number;
+}
+
+/**
+ * Reads `/proc/<pid>/stat`.
+ * @returns `null` when there is no such process
+ * @see proc(5), fields 3, 4 and 22
+ */
+export function processStat(pid: number): ProcessStat | null {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).errno;
+    if (code === -ENOENT || code === -ESRCH) return null;
+    throw error;
+  }
+  // The command, field 2, is in parentheses and may hold spaces and parentheses itself.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] as string, parent: Number(fields[1]), startTime: Number(fields[19]) };
+}
+
+/** `prctl(2)` operations that tsrunc uses. */
+export const PR = {
+  SET_PDEATHSIG: 1,
+  SET_DUMPABLE: 4,
+  SET_KEEPCAPS: 8,
+  CAPBSET_READ: 23,
+  CAPBSET_DROP: 24,
+  SET_NAME: 15,
+  SET_CHILD_SUBREAPER: 36,
+  SET_NO_NEW_PRIVS: 38,
+  CAP_AMBIENT: 47,
+} as const;
+
+/** @throws {SyscallError} `prctl <operation>` @see prctl(2) */
+export function prctl(operation: keyof typeof PR, a = 0, b = 0): number {
+  return check(syscall("prctl", PR[operation], a, b, 0, 0), () => `prctl PR_${operation}`);
+}

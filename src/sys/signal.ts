@@ -1,0 +1,80 @@
+/** Signals by name and number, and receiving them through a descriptor. */
+import { constants } from "node:os";
+import { check } from "./error.ts";
+import { syscall } from "./ffi.ts";
+import { Fd, O } from "./fd.ts";
+
+const SIGRTMIN = 34;
+const SIGRTMAX = 64;
+
+/**
+ * The number of a signal given by name or number: `9`, `KILL`, `SIGKILL`, `sigkill`, `RTMIN+2`.
+ * @returns `null` when there is no such signal
+ */
+export function parseSignal(text: string): number | null {
+  if (/^\d+$/.test(text)) {
+    const number = Number(text);
+    return number <= SIGRTMAX ? number : null;
+  }
+  const name = text.toUpperCase().replace(/^SIG/, "");
+  const realTime = /^RT(MIN|MAX)(?:([+-]\d+))?$/.exec(name);
+  if (realTime !== null) {
+    const number = (realTime[1] === "MIN" ? SIGRTMIN : SIGRTMAX) + Number(realTime[2] ?? 0);
+    return number >= SIGRTMIN && number <= SIGRTMAX ? number : null;
+  }
+  return (constants.signals as Record<string, number>)[`SIG${name}`] ?? null;
+}
+
+/** The name of a signal: `signalName(9)` is `"SIGKILL"`. */
+export function signalName(number: number): string {
+  for (const [name, value] of Object.entries(constants.signals)) if (value === number) return name;
+  return number >= SIGRTMIN ? `SIGRTMIN+${number - SIGRTMIN}` : `signal ${number}`;
+}
+
+const SIG_BLOCK = 0;
+const SIG_SETMASK = 2;
+
+function maskOf(signals: Iterable<number>): BigUint64Array {
+  let mask = 0n;
+  for (const signal of signals) mask |= 1n << BigInt(signal - 1);
+  return new BigUint64Array([mask]);
+}
+
+/** Blocks signals, so that {@link signalfd} can read them. @returns the mask before, for {@link setSignalMask} */
+export function blockSignals(signals: Iterable<number>): BigUint64Array {
+  const before = new BigUint64Array(1);
+  check(syscall("rt_sigprocmask", SIG_BLOCK, maskOf(signals), before, 8), "rt_sigprocmask");
+  return before;
+}
+
+/** Sets the whole signal mask: one from {@link blockSignals}, or an empty one. */
+export function setSignalMask(mask: BigUint64Array = new BigUint64Array(1)): void {
+  check(syscall("rt_sigprocmask", SIG_SETMASK, mask, 0, 8), "rt_sigprocmask");
+}
+
+/** Every signal but those that cannot be caught. */
+export function allSignals(): number[] {
+  const uncatchable = [constants.signals.SIGKILL, constants.signals.SIGSTOP] as number[];
+  return Array.from({ length: SIGRTMAX }, (_, index) => index + 1).filter((signal) => !uncatchable.includes(signal));
+}
+
+/** A descriptor, non-blocking, from which blocked signals are read. @see signalfd(2) */
+export function signalfd(signals: Iterable<number>): Fd {
+  return new Fd(check(syscall("signalfd4", -1, maskOf(signals), 8, O.CLOEXEC | O.NONBLOCK), "signalfd"));
+}
+
+/** The next pending signal's number, or `null` when none is pending. */
+export function readSignal(fd: number): number | null {
+  const info = Buffer.alloc(128); // struct signalfd_siginfo; ssi_signo comes first
+  const length = syscall("read", fd, info, info.byteLength);
+  return length === info.byteLength ? info.readUInt32LE(0) : null;
+}
+
+/**
+ * Gives every signal its default disposition. A disposition of "ignore" survives execve, and the engine ignores SIGPIPE.
+ * @see sigaction(2)
+ */
+export function resetSignalHandlers(): void {
+  const SIG_DFL = new BigUint64Array(4); // struct kernel_sigaction: handler, flags, restorer, mask
+  for (const signal of allSignals()) syscall("rt_sigaction", signal, SIG_DFL, 0, 8);
+}
