@@ -1,0 +1,46 @@
+/**
+ * The line between the parent and the forked init: JSON messages, with descriptors where they are needed.
+ *
+ * Both ends see the other's death as the end of the stream, so no wait lasts for ever.
+ */
+import type { Fd } from "../sys/fd.ts";
+import { type Message, receiveMessage, sendMessage } from "../sys/socket.ts";
+
+/** What the init tells the parent. */
+export type InitMessage =
+  /** The id maps may be written, the cgroup joined, and the resource limits set. `pid`: the process to do it for, when it is not the forked one. */
+  | { type: "forked"; pid: number }
+  /** The namespaces exist; the parent's hooks may run. The parent answers `go`. */
+  | { type: "hooks" }
+  /** One descriptor: the master of the process's terminal. */
+  | { type: "terminal" }
+  /** One descriptor: the seccomp notification fd. */
+  | { type: "seccomp" }
+  | { type: "warning"; message: string }
+  /** All is set up; only `start` is waited for. */
+  | { type: "ready" }
+  | { type: "error"; message: string; step?: string; pointer?: string; code?: string };
+
+/** What the parent tells the init. */
+export type ParentMessage = { type: "go" } | { type: "abort" };
+
+/** One end of the line; `Out` is what it sends, `In` what it receives. */
+export class Channel<Out, In> {
+  constructor(readonly fd: Fd) {}
+
+  /** @throws {SyscallError} EPIPE when the other end is gone */
+  send(message: Out, fds: readonly number[] = []): void {
+    sendMessage(this.fd.number, Buffer.from(JSON.stringify(message)), fds);
+  }
+
+  /** Waits for a message. @returns `null` when the other end is gone */
+  receive(): { message: In; fds: Fd[] } | null {
+    const received: Message | null = receiveMessage(this.fd.number);
+    if (received === null) return null;
+    return { message: JSON.parse(received.payload.toString()) as In, fds: received.fds };
+  }
+
+  close(): void {
+    this.fd.close();
+  }
+}

@@ -1,0 +1,15 @@
+/** What the init's actors share while they carry a plan out. */
+import type { Fd } from "../sys/fd.ts";
+import type { Channel, InitMessage, ParentMessage } from "./channel.ts";
+
+export interface InitContext {
+  channel: Channel<InitMessage, ParentMessage>;
+  /** Descriptor of the container's root directory, once the rootfs is mounted; `/` after the pivot. */
+  rootfs: Fd | null;
+  /** Descriptors that the parent opened before the fork, by the name that the plan gave them. */
+  inherited: Map<string, Fd>;
+  /** The environment that the process will get, `NAME=value`; steps may add to it (`HOME`). */
+  environment: string[];
+  /** Where the executable was found, set by the step that looks it up. */
+  executable: string | null;
+}
