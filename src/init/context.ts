@@ -12,4 +12,12 @@ export interface InitContext {
   environment: string[];
   /** Where the executable was found, set by the step that looks it up. */
   executable: string | null;
+  /** `exec.fifo`, open for reading and writing since before the pivot; `null` where nothing is waited for. */
+  startFifo: Fd | null;
+  /** Where a failure after `start` is written, since the parent is gone by then. */
+  startError: Fd | null;
+  /** Whether `start` has been called. */
+  started: boolean;
+  /** This process's pid as the container sees it. */
+  pid: number;
 }

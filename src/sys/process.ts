@@ -79,7 +79,7 @@ export function execveFd(fd: number, args: readonly string[], environment: reado
 }
 
 /** A NULL-terminated `char *[]`, with the memory that it points to. */
-class StringArray {
+export class StringArray {
   readonly pointers: BigUint64Array;
   readonly #memory: Buffer;
 

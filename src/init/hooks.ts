@@ -1,0 +1,43 @@
+/** Runs hooks: programs that get the container's state on their standard input. */
+import type { Hook, HookKind, State } from "../config/types.ts";
+import { type Outcome, runProgram } from "../sys/spawn.ts";
+import { signalName } from "../sys/signal.ts";
+
+/**
+ * Runs hooks in order, in the namespaces that this process is in.
+ * @param cwd working directory of the hooks; the caller's own when left out
+ * @throws {Error} at the first that fails: `error running <kind> hook #<n> (<path>): …`
+ * @see runtime-spec, config.md, "POSIX-platform Hooks"
+ */
+export function runHooks(kind: HookKind, hooks: readonly Hook[] | undefined, state: State, cwd?: string): void {
+  hooks?.forEach((hook, index) => {
+    const failure = runHook(hook, state, cwd);
+    if (failure !== null) throw new Error(`error running ${kind} hook #${index} (${hook.path}): ${failure}`);
+  });
+}
+
+/** @returns why the hook failed, or `null` */
+export function runHook(hook: Hook, state: State, cwd?: string): string | null {
+  let outcome: Outcome;
+  try {
+    outcome = execute(hook, state, cwd);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const { status, timedOut, stdout, stderr } = outcome;
+  if (timedOut) return `hook ran past specified timeout of ${hook.timeout}.0s`;
+  if (status.kind === "exited" && status.code === 0) return null;
+  const end = status.kind === "exited" ? `exit status ${status.code}` : `signal: ${signalName(status.signal)}`;
+  return `${end}, stdout: ${stdout.trim()}, stderr: ${stderr.trim()}`;
+}
+
+function execute(hook: Hook, state: State, cwd: string | undefined): Outcome {
+  return runProgram({
+    path: hook.path,
+    args: hook.args && hook.args.length > 0 ? hook.args : [hook.path],
+    environment: hook.env ?? [],
+    input: JSON.stringify(state),
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(hook.timeout === undefined ? {} : { timeout: hook.timeout * 1000 }),
+  });
+}

@@ -1,0 +1,28 @@
+/** Carries out the namespace steps. */
+import { writeFileSync } from "node:fs";
+import type { NamespaceStep } from "../plan/namespaces.ts";
+import type { Actors } from "../plan/step.ts";
+import { check } from "../sys/error.ts";
+import { syscall } from "../sys/ffi.ts";
+import { O, open } from "../sys/fd.ts";
+import { setns, unshare } from "../sys/namespace.ts";
+import { prctl } from "../sys/process.ts";
+import type { InitContext } from "./context.ts";
+
+export const namespaceActors: Actors<NamespaceStep, InitContext> = {
+  "become-root": () => {
+    check(syscall("setresgid", 0, 0, 0), "setresgid 0 (is gid 0 mapped in the user namespace?)");
+    check(syscall("setresuid", 0, 0, 0), "setresuid 0 (is uid 0 mapped in the user namespace?)");
+    // A change of user makes a process undumpable, and its files in /proc root's of the parent namespace.
+    prctl("SET_DUMPABLE", 1);
+  },
+  unshare: ({ type }) => unshare([type]),
+  "new-time-namespace": ({ offsets }) => {
+    unshare(["time"]);
+    const lines = offsets.map(({ clock, seconds, nanoseconds }) => `${clock} ${seconds} ${nanoseconds}\n`);
+    // One write with all clocks: the kernel takes the offsets only before the first process enters. time_namespaces(7)
+    if (lines.length > 0) writeFileSync("/proc/self/timens_offsets", lines.join(""));
+    using entered = open("/proc/self/ns/time_for_children", O.RDONLY);
+    setns(entered.number, ["time"]);
+  },
+};

@@ -1,0 +1,21 @@
+/** The points at which the init waits for the parent, and the hooks that it runs itself. */
+import type { Hook, State } from "../config/types.ts";
+import type { Describers, StepBase } from "./step.ts";
+
+export type LifecycleStep =
+  /** The parent writes the id maps, places the process in its cgroup and sets its limits. */
+  | (StepBase & { kind: "wait-for-parent" })
+  /** The parent runs the hooks of the runtime's namespaces. */
+  | (StepBase & { kind: "parent-hooks" })
+  /** Hooks in the container's namespaces. */
+  | (StepBase & { kind: "container-hooks"; hook: "createContainer" | "startContainer"; hooks: Hook[]; state: State })
+  | (StepBase & { kind: "report-ready" })
+  | (StepBase & { kind: "wait-for-start" });
+
+export const describeLifecycle: Describers<LifecycleStep> = {
+  "wait-for-parent": () => "wait for the parent",
+  "parent-hooks": () => "wait for the parent's hooks",
+  "container-hooks": ({ hook, hooks }) => `run the ${hook} hooks: ${hooks.map(({ path }) => path).join(", ")}`,
+  "report-ready": () => "report that the container is created",
+  "wait-for-start": () => "wait for `start`",
+};

@@ -1,0 +1,82 @@
+/** Which namespaces the container gets, and by which way: made with the process, made later, or joined. */
+import type { IdMapping, Linux, Namespace, NamespaceType } from "../config/types.ts";
+import type { Describers, StepBase } from "./step.ts";
+
+/** What the init does about namespaces, before anything else. */
+export type NamespaceStep =
+  | (StepBase & { kind: "become-root" })
+  | (StepBase & { kind: "unshare"; type: "cgroup" })
+  | (StepBase & { kind: "new-time-namespace"; offsets: TimeOffset[] });
+
+/** An offset of one clock of a time namespace. */
+export interface TimeOffset {
+  clock: string;
+  seconds: number;
+  nanoseconds: number;
+}
+
+/** A namespace to join by path. */
+export interface NamespaceJoin {
+  type: NamespaceType;
+  path: string;
+  /** JSON pointer of its entry. */
+  pointer: string;
+}
+
+/** How the init is forked, and what the parent does for its namespaces. */
+export interface NamespacePlan {
+  /** Namespaces made by `clone` itself. */
+  clone: NamespaceType[];
+  /** Namespaces joined, by a helper process, before the init is forked. */
+  join: NamespaceJoin[];
+  /** Id maps that the parent writes; `null` without a new user namespace. */
+  idMaps: { uid: IdMapping[]; gid: IdMapping[] } | null;
+  /** What the init does itself. */
+  steps: NamespaceStep[];
+}
+
+/**
+ * Plans the namespaces.
+ *
+ * The cgroup namespace takes the process's cgroup as its root, so it is made when the parent has placed the process; a
+ * time namespace takes only children, or a process that joins it afterwards.
+ */
+export function planNamespaces(linux: Linux): NamespacePlan {
+  const namespaces = linux.namespaces ?? [];
+  const made = namespaces.filter(({ path }) => !path).map(({ type }) => type);
+  const join = joins(namespaces);
+  const userNamespace = namespaces.some(({ type }) => type === "user");
+  const steps: NamespaceStep[] = [];
+  if (userNamespace) steps.push({ kind: "become-root", pointer: "/linux/namespaces" });
+  if (made.includes("time")) {
+    steps.push({ kind: "new-time-namespace", pointer: "/linux/timeOffsets", offsets: timeOffsets(linux) });
+  }
+  if (made.includes("cgroup")) steps.push({ kind: "unshare", type: "cgroup", pointer: "/linux/namespaces" });
+  return {
+    clone: made.filter((type) => type !== "cgroup" && type !== "time"),
+    join,
+    idMaps: made.includes("user") ? { uid: linux.uidMappings ?? [], gid: linux.gidMappings ?? [] } : null,
+    steps,
+  };
+}
+
+function joins(namespaces: readonly Namespace[]): NamespaceJoin[] {
+  return namespaces.flatMap(({ type, path }, index) =>
+    path ? [{ type, path, pointer: `/linux/namespaces/${index}` }] : [],
+  );
+}
+
+function timeOffsets(linux: Linux): TimeOffset[] {
+  return Object.entries(linux.timeOffsets ?? {}).map(([clock, { secs = 0, nanosecs = 0 }]) => ({
+    clock,
+    seconds: secs,
+    nanoseconds: nanosecs,
+  }));
+}
+
+export const describeNamespaces: Describers<NamespaceStep> = {
+  "become-root": () => "become root of the user namespace",
+  unshare: ({ type }) => `make a new ${type} namespace`,
+  "new-time-namespace": ({ offsets }) =>
+    ["make a new time namespace", ...offsets.map((o) => `${o.clock} ${o.seconds}s ${o.nanoseconds}ns`)].join(", "),
+};

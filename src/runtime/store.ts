@@ -1,0 +1,172 @@
+/**
+ * The containers on disk: a directory each below `--root`.
+ *
+ * `state.json` is replaced whole, by rename. `config.json` is the configuration as it was at `create`, for a later change
+ * of the bundle must not reach the container. `exec.fifo` is there while `start` is waited for.
+ */
+import { constants, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CgroupLocation } from "../cgroup/plan.ts";
+import type { Spec } from "../config/types.ts";
+import { check, hasErrno } from "../sys/error.ts";
+import { syscall } from "../sys/ffi.ts";
+import { type Fd, O, open } from "../sys/fd.ts";
+
+/** What is known of a container: the contents of `state.json`. */
+export interface Container {
+  id: string;
+  ociVersion: string;
+  bundle: string;
+  rootfs: string;
+  /** RFC 3339, UTC. */
+  created: string;
+  /** Uid of the user who made it. */
+  owner: number;
+  annotations: Record<string, string>;
+  /** The init; `null` until it is forked. */
+  init: ProcessIdentity | null;
+  /** False until all is set up: a container without it is `creating`, or its creator died. */
+  complete: boolean;
+  cgroup: CgroupLocation;
+  /** Path of the resctrl group that was made for the container, if one was. */
+  resctrl?: string;
+}
+
+/** A process named for good: a pid alone may be somebody else's by now. */
+export interface ProcessIdentity {
+  pid: number;
+  /** Clock ticks since boot; field 22 of `/proc/<pid>/stat`. */
+  startTime: number;
+}
+
+const STATE = "state.json";
+const CONFIG = "config.json";
+export const START_FIFO = "exec.fifo";
+/** Where the init writes why it failed after `start`. */
+export const START_ERROR = "start-error.json";
+
+/** The error of an id that names no container; engines know it by its words. */
+export class NoSuchContainerError extends Error {
+  constructor(readonly id: string) {
+    super(`container ${JSON.stringify(id)} does not exist: container does not exist`);
+  }
+}
+
+/**
+ * Refuses an id that is no plain name: it becomes a directory.
+ * @throws {Error} `invalid container ID format`
+ */
+export function checkId(id: string): void {
+  if (!/^[\w+\-.]{1,1024}$/.test(id) || id === "." || id === "..") {
+    throw new Error(`invalid container ID format: ${JSON.stringify(id)}: use letters, digits, and the characters _ + - .`);
+  }
+}
+
+/** The directory of a container's state. */
+export function containerDirectory(root: string, id: string): string {
+  checkId(id);
+  return join(root, id);
+}
+
+/**
+ * Makes a container's directory, and locks it for as long as the descriptor is open.
+ * @throws {Error} `container with given ID already exists`
+ */
+export function claimDirectory(root: string, id: string): Fd {
+  const directory = containerDirectory(root, id);
+  mkdirSync(root, { recursive: true, mode: 0o711 });
+  try {
+    mkdirSync(directory, { mode: 0o711 });
+  } catch (error) {
+    if (hasErrno(error, "EEXIST")) throw new Error(`container with given ID already exists: ${id}`);
+    throw error;
+  }
+  const lock = lockDirectory(root, id);
+  if (lock === null) throw new Error(`container ${id} was deleted while it was being created`);
+  return lock;
+}
+
+/**
+ * Waits until no other command works on the container, and keeps others out.
+ * @returns the lock, or `null` when there is no such container (any more)
+ * @see flock(2)
+ */
+export function lockDirectory(root: string, id: string): Fd | null {
+  const LOCK_EX = 2;
+  const directory = containerDirectory(root, id);
+  let lock: Fd;
+  try {
+    lock = open(directory, O.RDONLY | O.DIRECTORY);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
+    throw error;
+  }
+  check(syscall("flock", lock.number, LOCK_EX), () => `lock ${directory}`);
+  // Whoever held the lock may have deleted the directory, and another container may have its name now.
+  const locked = statSync(lock.procPath);
+  const named = statSync(directory, { throwIfNoEntry: false });
+  if (named?.ino === locked.ino && named.dev === locked.dev) return lock;
+  lock.close();
+  return named === undefined ? null : lockDirectory(root, id);
+}
+
+/** Writes `state.json`: to a temporary name, then renamed. */
+export function saveContainer(root: string, container: Container): void {
+  const path = join(containerDirectory(root, container.id), STATE);
+  writeFileSync(`${path}.new`, JSON.stringify(container), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** Keeps the configuration that the container is made from. */
+export function saveConfig(root: string, id: string, spec: Spec): void {
+  writeFileSync(join(containerDirectory(root, id), CONFIG), JSON.stringify(spec), { mode: 0o600 });
+}
+
+/** The configuration that the container was made from. */
+export function loadSavedConfig(root: string, id: string): Spec {
+  return JSON.parse(readFileSync(join(containerDirectory(root, id), CONFIG), "utf8")) as Spec;
+}
+
+/**
+ * Reads a container's state.
+ * @throws {NoSuchContainerError}
+ */
+export function loadContainer(root: string, id: string): Container {
+  const container = findContainer(root, id);
+  if (container === null) throw new NoSuchContainerError(id);
+  return container;
+}
+
+/** Reads a container's state; `null` when there is none, or its creator died before it wrote any. */
+export function findContainer(root: string, id: string): Container | null {
+  try {
+    return JSON.parse(readFileSync(join(containerDirectory(root, id), STATE), "utf8")) as Container;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
+    throw error;
+  }
+}
+
+/** The ids of all containers below the root. */
+export function containerIds(root: string): string[] {
+  try {
+    return readdirSync(root, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+/** Removes a container's directory, and all that it holds. */
+export function removeDirectory(root: string, id: string): void {
+  rmSync(containerDirectory(root, id), { recursive: true, force: true });
+}
+
+/** Makes the fifo on which the init waits for `start`. @see mkfifo(3) */
+export function makeStartFifo(root: string, id: string): void {
+  const path = join(containerDirectory(root, id), START_FIFO);
+  check(syscall("mknodat", -100, path, constants.S_IFIFO | 0o600, 0), () => `mkfifo ${path}`);
+}
