@@ -1,18 +1,114 @@
-BUN_ARCH := $(if $(filter aarch64 arm64,$(shell uname -m)),aarch64,x64)
-KOFFI_ARCH := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
+# tsrunc. `make help` lists what there is to make.
+
+SHELL := /bin/bash
+MACHINE := $(shell uname -m)
+BUN_ARCH := $(if $(filter aarch64 arm64,$(MACHINE)),aarch64,x64)
+KOFFI_ARCH := $(if $(filter aarch64 arm64,$(MACHINE)),arm64,x64)
 BUN := node_modules/@oven/bun-linux-$(BUN_ARCH)/bin/bun
+ADDON := node_modules/@koromix/koffi-linux-$(KOFFI_ARCH)/linux_$(KOFFI_ARCH)/koffi.node
+VITEST := $(BUN) --bun node_modules/vitest/vitest.mjs run
 SOURCES := $(shell find src schema -type f)
 
-build: dist/tsrunc
+PREFIX ?= /usr/local
+DESTDIR ?=
+LIBDIR = $(DESTDIR)$(PREFIX)/lib/tsrunc
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+BASH_COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+
+# soak: how many containers, and how many at a time
+COUNT ?= 5000
+JOBS ?= 4
+# bench: table or json
+FORMAT ?= table
+# demo, test, bench: the busybox that becomes the containers' root filesystem
+BUSYBOX ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: dist/tsrunc dist/koffi.node ## compile dist/tsrunc, and put koffi's addon beside it
+
+demo: build build/busybox ## run a container from a new bundle in build/demo, and show what it sees
+	@demo/run.sh dist/tsrunc build/busybox build/demo
+
+test: build build/busybox ## lint, types, unit and integration tests; ends with the counts
+	@rm -rf build/test
+	@failed=; \
+	for step in lint types unit integration; do $(MAKE) --no-print-directory $$step || failed="$$failed $$step"; done; \
+	$(BUN) test/support/summary.ts $$failed
+
+lint: node_modules ## check formatting, lint rules and the direction of imports
+	@echo "lint: biome check"
+	@node_modules/.bin/biome check --error-on-warnings .
+
+format: node_modules ## rewrite the sources in the house's formatting
+	@echo "format: biome check --write"
+	@node_modules/.bin/biome check --write .
+
+types: node_modules ## check types
+	@echo "types: tsc --noEmit"
+	@node_modules/.bin/tsc --noEmit -p .
+
+unit: node_modules ## unit tests: no root needed
+	@echo "unit: vitest, test/ without test/integration/"
+	@$(VITEST) --project unit
+
+integration: build build/busybox ## tests of dist/tsrunc with real containers: as root
+	@echo "integration: vitest, test/integration/ on $${TSRUNC:-dist/tsrunc}"
+	@$(VITEST) --project integration --no-file-parallelism
+
+bench: build build/busybox ## timings of tsrunc, runc and crun side by side (FORMAT=json): as root
+	@$(BUN) bench/bench.ts --format $(FORMAT)
+
+soak: build build/busybox ## create, start and delete COUNT containers, JOBS at a time: as root
+	@$(BUN) bench/soak.ts --count $(COUNT) --jobs $(JOBS)
+
+install: build ## install below PREFIX (/usr/local), in DESTDIR if set
+	@echo "install: $(LIBDIR)/tsrunc, $(LIBDIR)/koffi.node, $(BINDIR)/tsrunc"
+	@install -d $(LIBDIR) $(BINDIR)
+	@install -m 0755 dist/tsrunc $(LIBDIR)/tsrunc
+	@install -m 0644 dist/koffi.node $(LIBDIR)/koffi.node
+	@ln -sfn ../lib/tsrunc/tsrunc $(BINDIR)/tsrunc
+	@install_completion() { \
+		if script=$$(dist/tsrunc completion $$1 2>/dev/null); then \
+			install -d "$$(dirname "$$2")" && printf '%s\n' "$$script" > "$$2" && echo "install: $$2"; \
+		else echo "install: no completion for $$1"; fi; }; \
+	install_completion bash $(BASH_COMPLETIONS)/tsrunc; \
+	install_completion zsh $(ZSH_COMPLETIONS)/_tsrunc; \
+	install_completion fish $(FISH_COMPLETIONS)/tsrunc.fish
+
+uninstall: ## remove what install put there
+	@echo "uninstall: $(LIBDIR), $(BINDIR)/tsrunc, completions"
+	@rm -rf $(LIBDIR)
+	@rm -f $(BINDIR)/tsrunc $(BASH_COMPLETIONS)/tsrunc $(ZSH_COMPLETIONS)/_tsrunc $(FISH_COMPLETIONS)/tsrunc.fish
+
+clean: ## remove what was built; node_modules stays
+	@echo "clean: dist, build"
+	@rm -rf dist build
 
 node_modules: package.json package-lock.json
-	npm ci --no-audit --no-fund
+	@echo "node_modules: npm ci"
+	@npm ci --no-audit --no-fund
 	@touch node_modules
 
 dist/tsrunc: node_modules $(SOURCES)
-	$(BUN) build src/main.ts --compile --bytecode --minify --define TSRUNC_COMPILED=true \
+	@echo "build: $@ (bun build --compile)"
+	@mkdir -p dist
+	@$(BUN) build src/main.ts --compile --bytecode --minify --define TSRUNC_COMPILED=true \
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
 		--outfile $@
-	cp node_modules/@koromix/koffi-linux-$(KOFFI_ARCH)/linux_$(KOFFI_ARCH)/koffi.node dist/koffi.node
 
-.PHONY: build
+dist/koffi.node: node_modules
+	@echo "build: $@ (koffi's addon)"
+	@mkdir -p dist
+	@cp $(ADDON) $@
+
+build/busybox: demo/busybox.sh
+	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@
+
+.PHONY: help build demo test lint format types unit integration bench soak install uninstall clean
