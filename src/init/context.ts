@@ -20,4 +20,6 @@ export interface InitContext {
   started: boolean;
   /** This process's pid as the container sees it. */
   pid: number;
+  /** Whether root was not permitted to change to the working directory, so that the user has to try. */
+  directoryRefused?: boolean;
 }

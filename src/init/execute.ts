@@ -1,0 +1,119 @@
+/** Finding the executable, and becoming it. */
+import { type Stats, statSync } from "node:fs";
+import type { Limit } from "../plan/process.ts";
+import { errnoName, errnoText } from "../sys/error.ts";
+import { syscall } from "../sys/ffi.ts";
+import { execve } from "../sys/process.ts";
+import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
+import { executable } from "../sys/user.ts";
+import type { InitContext } from "./context.ts";
+
+const ENOSYS = 38;
+const EPERM = 1;
+const ENOENT = 2;
+const ENOEXEC = 8;
+
+/**
+ * The program cannot be executed. Docker, Podman and containerd make the exit codes 126 and 127 out of the words, which
+ * are those of runc.
+ */
+export class ExecError extends Error {
+  override readonly name = "ExecError";
+
+  constructor(
+    message: string,
+    readonly code: string,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * Finds an executable: a name with a slash is a path, another is looked for in the directories of `PATH`.
+ * @throws {ExecError} `exec: "<name>": executable file not found in $PATH`, `…: stat <path>: no such file or directory`,
+ *   `…: permission denied`, `…: is a directory`
+ */
+export function findExecutable(name: string, path: string | null): string {
+  if (name.includes("/")) {
+    const reason = whyNotExecutable(name);
+    if (reason !== null) throw notExecutable(name, reason);
+    return name;
+  }
+  for (const directory of path ? path.split(":") : []) {
+    const candidate = `${directory || "."}/${name}`;
+    if (name === "" || whyNotExecutable(candidate) !== null) continue;
+    if (candidate.startsWith("/")) return candidate;
+    throw notExecutable(name, { text: "cannot run executable found relative to current directory", code: "ENOENT" });
+  }
+  throw notExecutable(name, { text: "executable file not found in $PATH", code: "ENOENT" });
+}
+
+interface Reason {
+  text: string;
+  code: string;
+}
+
+function notExecutable(name: string, { text, code }: Reason): ExecError {
+  return new ExecError(`exec: ${JSON.stringify(name)}: ${text}`, code);
+}
+
+function whyNotExecutable(path: string): Reason | null {
+  let stats: Stats;
+  try {
+    stats = statSync(path);
+  } catch (error) {
+    const errno = -((error as NodeJS.ErrnoException).errno ?? -ENOENT);
+    return { text: `stat ${path}: ${errnoText(errno)}`, code: errnoName(errno) };
+  }
+  if (stats.isDirectory()) return { text: "is a directory", code: "EISDIR" };
+  const errno = executable(path);
+  if (errno === 0) return null;
+  // A seccomp filter that does not know faccessat2 answers so: go by the mode then.
+  if (errno === ENOSYS || errno === EPERM) {
+    return (stats.mode & 0o111) !== 0 ? null : { text: "permission denied", code: "EACCES" };
+  }
+  return { text: errnoText(errno), code: errnoName(errno) };
+}
+
+/**
+ * Closes every descriptor from `first` on but those that a failure is still reported by.
+ *
+ * Not only close-on-exec: the executable's own path could lead through a descriptor of ours (CVE-2024-21626).
+ */
+export function closeDescriptors(first: number, { channel, startError }: InitContext): void {
+  const kept = [channel.fd.number, startError?.number ?? -1].filter((fd) => fd >= first).sort((a, b) => a - b);
+  let from = first;
+  for (const fd of kept) {
+    if (fd > from) syscall("close_range", from, fd - 1, 0);
+    from = fd + 1;
+  }
+  syscall("close_range", from, 0xffffffff, 0);
+}
+
+/**
+ * Sets the limits and executes the program found before. Nothing comes between: under the limits this program might not run.
+ * @throws {ExecError} `exec <path>: <reason>`
+ */
+export function execute(
+  args: readonly string[],
+  limits: readonly Limit[],
+  { executable, environment }: InitContext,
+): void {
+  const path = executable as string;
+  for (const { type, soft, hard } of limits) {
+    const hardLimit = hard === null ? getLimit(0, type).hard : limitValue(hard);
+    setLimit(0, type, { soft: hard === null ? least(limitValue(soft), hardLimit) : limitValue(soft), hard: hardLimit });
+  }
+  const errno = execve(path, args, environment);
+  throw new ExecError(`exec ${path}: ${errnoText(errno)}${hint(errno)}`, errnoName(errno));
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function hint(errno: number): string {
+  if (errno === ENOEXEC) return " (a script without #! line, or a program for another architecture?)";
+  if (errno === ENOENT) return " (its interpreter or dynamic loader is missing?)";
+  return "";
+}

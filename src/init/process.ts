@@ -1,0 +1,74 @@
+/** Carries out the steps that make this process the user's. */
+import { mkdirSync } from "node:fs";
+import type { ProcessStep } from "../plan/process.ts";
+import type { Actors } from "../plan/step.ts";
+import { SyscallError } from "../sys/error.ts";
+import { closeOnExecFrom, setCloseOnExec } from "../sys/fd.ts";
+import { addKeyPermissions, joinSessionKeyring, KEY_SEARCH } from "../sys/keyring.ts";
+import { prctl } from "../sys/process.ts";
+import { setIoPriority, setMemoryPolicy, setPersonality, setScheduling } from "../sys/scheduler.ts";
+import { resetSignalHandlers, setSignalMask } from "../sys/signal.ts";
+import { setDomainname, setGid, setHostname, setsid, setUid, setUmask } from "../sys/user.ts";
+import { applyCapabilities, dropBoundingSet } from "./capabilities.ts";
+import type { InitContext } from "./context.ts";
+import { closeDescriptors, execute, findExecutable } from "./execute.ts";
+import { writeAppArmorProfile, writeSelinuxLabel, writeSysctl } from "./procfs.ts";
+import { changeDirectory, homeOf, ownStdio, setSupplementaryGroups, verifyDirectory } from "./user.ts";
+
+const FIRST_FD = 3;
+
+export const processActors: Actors<ProcessStep, InitContext> = {
+  warn: ({ message }, { channel }) => channel.send({ type: "warning", message }),
+  "new-session": () => setsid(),
+  "join-keyring": ({ name, search }, context) => joinKeyring(name, search, context),
+  "make-working-directory": ({ path }) => void mkdirSync(path, { recursive: true, mode: 0o755 }),
+  "set-hostname": ({ name }) => setHostname(name),
+  "set-domainname": ({ name }) => setDomainname(name),
+  "write-sysctl": ({ path, value }) => writeSysctl(path, value),
+  "apparmor-profile": ({ profile }) => writeAppArmorProfile(profile),
+  "selinux-label": ({ label }) => writeSelinuxLabel(label),
+  umask: ({ mask }) => setUmask(mask),
+  "no-new-privileges": () => void prctl("SET_NO_NEW_PRIVS", 1),
+  scheduler: (step) => setScheduling(step),
+  "io-priority": (step) => setIoPriority(step.class, step.priority),
+  personality: ({ domain }) => setPersonality(domain),
+  "memory-policy": ({ mode, flags, nodes }) => setMemoryPolicy(mode, flags, nodes),
+  "close-on-exec": ({ passed }) => {
+    for (let fd = FIRST_FD; fd < FIRST_FD + passed; fd++) setCloseOnExec(fd, false);
+    closeOnExecFrom(FIRST_FD + passed);
+  },
+  "change-directory": ({ path, retry }, context) => changeDirectory(path, retry, context),
+  "verify-directory": () => verifyDirectory(),
+  "set-environment": ({ variables, listenFds }, context) => {
+    context.environment = [...variables];
+    if (listenFds > 0) context.environment.push(`LISTEN_FDS=${listenFds}`, `LISTEN_PID=${context.pid}`);
+  },
+  "set-home": ({ uid }, { environment }) => void environment.push(`HOME=${homeOf(uid)}`),
+  "drop-bounding": ({ capabilities }) => dropBoundingSet(capabilities),
+  "keep-capabilities": ({ keep }) => void prctl("SET_KEEPCAPS", keep ? 1 : 0),
+  "own-stdio": ({ uid }) => ownStdio(uid),
+  "set-groups": ({ gids }) => setSupplementaryGroups(gids),
+  "set-gid": ({ gid }) => setGid(gid),
+  "set-uid": ({ uid }) => setUid(uid),
+  "set-capabilities": (step, context) => applyCapabilities(step, context),
+  "find-executable": ({ name, path }, context) => {
+    context.executable = findExecutable(name, path);
+  },
+  "reset-signals": () => {
+    resetSignalHandlers();
+    setSignalMask();
+  },
+  "close-descriptors": ({ passed }, context) => closeDescriptors(FIRST_FD + passed, context),
+  execute: ({ args, limits }, context) => execute(args, limits, context),
+};
+
+/** A kernel without keyrings, or a container manager that hides them, is no reason to fail. */
+function joinKeyring(name: string, search: "user" | "other" | null, { channel }: InitContext): void {
+  try {
+    const keyring = joinSessionKeyring(name);
+    if (search !== null) addKeyPermissions(keyring, KEY_SEARCH[search]);
+  } catch (error) {
+    if (!(error instanceof SyscallError && error.code === "ENOSYS")) throw error;
+    channel.send({ type: "warning", message: error.message });
+  }
+}

@@ -1,0 +1,100 @@
+/** The change of user, and what depends on whose process this is: directory, home, standard streams. */
+import { closeSync, constants, fchownSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { hasErrno, SyscallError } from "../sys/error.ts";
+import * as user from "../sys/user.ts";
+import type { InitContext } from "./context.ts";
+
+const EPERM = 1;
+const EACCES = 13;
+
+/**
+ * Changes to the working directory: before the change of user, and again after it where that was not permitted, since
+ * the directory may be open to the user only (think of a FUSE mount, or a user namespace).
+ */
+export function changeDirectory(path: string, retry: boolean, context: InitContext): void {
+  if (retry && !context.directoryRefused) return;
+  const errno = user.changeDirectory(path);
+  context.directoryRefused = errno === EACCES || errno === EPERM;
+  if (errno === 0 || (context.directoryRefused && !retry)) return;
+  throw new SyscallError(`chdir to cwd (${JSON.stringify(path)}) set in config.json failed`, errno);
+}
+
+/**
+ * A directory outside the container's root would give the container the host's files.
+ * @see CVE-2024-21626
+ */
+export function verifyDirectory(): void {
+  let directory: string;
+  try {
+    directory = user.currentDirectory();
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+    directory = "";
+  }
+  if (directory.startsWith("/")) return;
+  throw new Error(
+    "current working directory is outside of container mount namespace root -- possible container breakout detected",
+  );
+}
+
+/** Sets the supplementary groups, unless this user namespace denies that to everyone. */
+export function setSupplementaryGroups(gids: readonly number[]): void {
+  if (user.setGroups(gids)) return;
+  if (setgroupsPolicy() !== "deny") throw new SyscallError(`setgroups ${gids.join(",")}`, EPERM);
+}
+
+/** `allow` or `deny`; `null` when there is no procfs to say it. @see user_namespaces(7) */
+function setgroupsPolicy(): string | null {
+  try {
+    return readFileSync("/proc/self/setgroups", "utf8").trim();
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Gives the standard streams to the user, who could not open `/dev/stdout` again otherwise. `/dev/null` stays as it is,
+ * and so does what may not be changed: a stream whose owner has no id here, or on a read-only filesystem.
+ */
+export function ownStdio(uid: number): void {
+  for (const fd of [0, 1, 2]) {
+    const { uid: owner, rdev } = fstatSync(fd);
+    if (owner === uid || rdev === DEV_NULL) continue;
+    try {
+      fchownSync(fd, uid, -1);
+    } catch (error) {
+      if (!hasErrno(error, "EPERM", "EROFS")) throw error;
+    }
+  }
+}
+
+/** Device 1:3. */
+const DEV_NULL = 0x103;
+
+/** Longest part of `/etc/passwd` that is read: the file is the container's, and may be anything. */
+const PASSWD_BYTES = 1 << 20;
+
+/** The home directory of a user of the container by its `/etc/passwd`; `/` when it has none. @see passwd(5) */
+export function homeOf(uid: number): string {
+  for (const line of readPasswd().split("\n")) {
+    if (line.startsWith("#")) continue;
+    const fields = line.split(":");
+    if (fields.length >= 6 && fields[2] === String(uid)) return fields[5] as string;
+  }
+  return "/";
+}
+
+function readPasswd(): string {
+  try {
+    const fd = openSync("/etc/passwd", constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    try {
+      if (!fstatSync(fd).isFile()) return "";
+      const memory = Buffer.alloc(PASSWD_BYTES);
+      return memory.toString("utf8", 0, readSync(fd, memory));
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return "";
+  }
+}

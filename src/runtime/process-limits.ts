@@ -1,0 +1,54 @@
+/** Carries out what the parent does to the forked process from outside. */
+import { writeFileSync } from "node:fs";
+import type { HostProcessStep } from "../plan/host-process.ts";
+import type { Actors } from "../plan/step.ts";
+import { SyscallError } from "../sys/error.ts";
+import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
+import { resetAffinity, setAffinity } from "../sys/scheduler.ts";
+import type { Logger } from "./options.ts";
+
+/** What the parent's actors need: whose process it is, and where to say what is not worth failing for. */
+export interface HostProcessContext {
+  pid: number;
+  log: Logger;
+}
+
+export const hostProcessActors: Actors<HostProcessStep, HostProcessContext> = {
+  "oom-score-adj": ({ value }, { pid }) => writeFileSync(`/proc/${pid}/oom_score_adj`, String(value)),
+  "allow-limit": ({ type, soft, hard }, { pid }) => allowLimit(pid, type, limitValue(soft), limitValue(hard)),
+  "set-affinity": ({ cpus }, { pid }) => setAffinity(pid, cpus),
+  "reset-affinity": (_, { pid, log }) => {
+    try {
+      resetAffinity(pid);
+    } catch (error) {
+      log.warn(`the container may keep the caller's CPU affinity: ${(error as Error).message}`);
+    }
+  },
+};
+
+/** Raises the hard limit so far that the process can set the limit itself, and finds out now whether it could. */
+function allowLimit(pid: number, type: string, soft: bigint, hard: bigint): void {
+  const EINVAL = 22;
+  if (soft > hard)
+    throw new SyscallError(`error setting rlimit type ${type}: soft limit ${soft} above hard limit ${hard}`, EINVAL);
+  const now = getLimit(pid, type);
+  if (hard > now.hard) setLimit(pid, type, { soft: now.soft, hard });
+}
+
+/**
+ * The soft limit of open files that the caller gave this program, and that its processes shall inherit.
+ *
+ * The engine raises its own soft limit to the hard one when it starts, before any code of ours runs. The caller's is
+ * most likely that of the parent process.
+ * @returns `null` when it cannot be told
+ */
+export function callerNofileLimit(): number | null {
+  const type = "RLIMIT_NOFILE";
+  try {
+    const own = getLimit(0, type);
+    const parent = getLimit(process.ppid, type);
+    return own.hard === parent.hard && own.soft === own.hard && parent.soft < own.soft ? Number(parent.soft) : null;
+  } catch {
+    return null; // gone, or another user's
+  }
+}

@@ -1,0 +1,91 @@
+/** Capabilities: their names, and the sets of this process. */
+import { check, SyscallError } from "./error.ts";
+import { syscall } from "./ffi.ts";
+import { PR, prctl } from "./process.ts";
+
+/** The capabilities in the order of their numbers. @see linux/capability.h */
+const NAMES =
+  "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE " +
+  "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN " +
+  "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE " +
+  "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE";
+
+let numbers: Map<string, number> | undefined;
+
+/** Every capability that this program knows, as `CAP_*`, in the order of their numbers. */
+export function capabilityNames(): string[] {
+  return [...numbersByName().keys()];
+}
+
+/** The number of a capability: `capabilityNumber("CAP_KILL")` is 5. @returns `null` for a name that it does not know */
+export function capabilityNumber(name: string): number | null {
+  return numbersByName().get(name) ?? null;
+}
+
+function numbersByName(): Map<string, number> {
+  numbers ??= new Map(NAMES.split(" ").map((name, number) => [`CAP_${name}`, number]));
+  return numbers;
+}
+
+/** Capability numbers as the kernel's bit mask. */
+export function capabilityMask(capabilities: Iterable<number>): bigint {
+  let mask = 0n;
+  for (const capability of capabilities) mask |= 1n << BigInt(capability);
+  return mask;
+}
+
+/**
+ * Takes a capability out of the bounding set for good.
+ * @returns false when this process may not (it lacks `CAP_SETPCAP`), or the kernel does not know the capability
+ * @see capabilities(7); prctl(2), PR_CAPBSET_DROP
+ */
+export function dropBounding(capability: number): boolean {
+  const EPERM = 1;
+  const EINVAL = 22;
+  const result = syscall("prctl", PR.CAPBSET_DROP, capability, 0, 0, 0);
+  if (result === -EPERM || result === -EINVAL) return false;
+  check(result, () => `drop capability ${capability} from the bounding set`);
+  return true;
+}
+
+/** The sets that `capset(2)` sets, as bit masks. */
+export interface CapabilitySets {
+  effective: bigint;
+  permitted: bigint;
+  inheritable: bigint;
+}
+
+const VERSION_3 = 0x20080522;
+
+/**
+ * Sets this process's capabilities.
+ * @throws {SyscallError} `capset`: EPERM when a set would gain what the process does not have
+ * @see capset(2)
+ */
+export function setCapabilities({ effective, permitted, inheritable }: CapabilitySets): void {
+  const header = new Uint32Array([VERSION_3, 0]);
+  const data = new Uint32Array(6); // two struct __user_cap_data_struct, the low 32 capabilities first
+  [effective, permitted, inheritable].forEach((mask, index) => {
+    data[index] = Number(mask & 0xffffffffn);
+    data[index + 3] = Number(mask >> 32n);
+  });
+  check(syscall("capset", header, data), "capset");
+}
+
+const PR_CAP_AMBIENT_RAISE = 2;
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+
+/** Empties the ambient set. @see prctl(2), PR_CAP_AMBIENT_CLEAR_ALL */
+export function clearAmbient(): void {
+  prctl("CAP_AMBIENT", PR_CAP_AMBIENT_CLEAR_ALL);
+}
+
+/**
+ * Adds a capability to the ambient set.
+ * @returns the failure, or `null`: EPERM when it is not both permitted and inheritable
+ * @see prctl(2), PR_CAP_AMBIENT_RAISE
+ */
+export function raiseAmbient(capability: number): SyscallError | null {
+  const result = syscall("prctl", PR.CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+  return result < 0 ? new SyscallError("prctl PR_CAP_AMBIENT_RAISE", -result) : null;
+}
