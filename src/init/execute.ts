@@ -80,8 +80,9 @@ function whyNotExecutable(path: string): Reason | null {
  *
  * Not only close-on-exec: the executable's own path could lead through a descriptor of ours (CVE-2024-21626).
  */
-export function closeDescriptors(first: number, { channel, startError }: InitContext): void {
-  const kept = [channel.fd.number, startError?.number ?? -1].filter((fd) => fd >= first).sort((a, b) => a - b);
+export function closeDescriptors(first: number, { channel, startError, startFifo }: InitContext): void {
+  // `start` waits for the end of the fifo's last reader, which the execve must be.
+  const kept = [channel.fd.number, startError?.number ?? -1, startFifo?.number ?? -1].filter((fd) => fd >= first).sort((a, b) => a - b);
   let from = first;
   for (const fd of kept) {
     if (fd > from) syscall("close_range", from, fd - 1, 0);

@@ -6,13 +6,13 @@ import { signalName } from "../sys/signal.ts";
 /**
  * Runs hooks in order, in the namespaces that this process is in.
  * @param cwd working directory of the hooks; the caller's own when left out
- * @throws {Error} at the first that fails: `error running <kind> hook #<n> (<path>): …`
+ * @throws {Error} at the first that fails: `error running <kind> hook #<n>: <path>: …`
  * @see runtime-spec, config.md, "POSIX-platform Hooks"
  */
 export function runHooks(kind: HookKind, hooks: readonly Hook[] | undefined, state: State, cwd?: string): void {
   hooks?.forEach((hook, index) => {
     const failure = runHook(hook, state, cwd);
-    if (failure !== null) throw new Error(`error running ${kind} hook #${index} (${hook.path}): ${failure}`);
+    if (failure !== null) throw new Error(`error running ${kind} hook #${index}: ${hook.path}: ${failure}`);
   });
 }
 

@@ -48,7 +48,7 @@ export const START_ERROR = "start-error.json";
 /** The error of an id that names no container; engines know it by its words. */
 export class NoSuchContainerError extends Error {
   constructor(readonly id: string) {
-    super(`container ${JSON.stringify(id)} does not exist: container does not exist`);
+    super(`container does not exist: ${id}`);
   }
 }
 

@@ -154,6 +154,17 @@ export function sendSignal(pid: number, signal: number): boolean {
   return true;
 }
 
+/** Kills a child and reaps it; a child that is gone already is left alone. */
+export function killChild(pid: number): void {
+  const SIGKILL = 9;
+  if (!sendSignal(pid, SIGKILL)) return;
+  try {
+    waitPid(pid);
+  } catch (error) {
+    if (!(error instanceof SyscallError && error.code === "ECHILD")) throw error;
+  }
+}
+
 /** A descriptor that names a process for good, and is readable once it has ended. @see pidfd_open(2) */
 export function pidfdOpen(pid: number): Fd {
   return new Fd(check(syscall("pidfd_open", pid, 0), () => `pidfd_open ${pid}`));

@@ -5,6 +5,7 @@ import { Fd } from "./fd.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
@@ -31,15 +32,33 @@ export function socketpair(): [Fd, Fd] {
  * @see unix(7)
  */
 export function connect(path: string): Fd {
-  const name = Buffer.from(path);
+  return withAddress("connect", SOCK_STREAM, path);
+}
+
+/** Makes a datagram socket at a path. @throws {SyscallError} `bind to <path>` */
+export function bindDatagramSocket(path: string): Fd {
+  return withAddress("bind", SOCK_DGRAM, path);
+}
+
+/**
+ * Sends one datagram, with descriptors if any, to the socket at a path.
+ * @throws {SyscallError} `connect to <path>`, `sendmsg`
+ */
+export function sendDatagram(path: string, text: string, fds: readonly number[] = []): void {
+  using socket = withAddress("connect", SOCK_DGRAM, path);
+  sendMessage(socket.number, Buffer.from(text), fds);
+}
+
+function withAddress(call: "bind" | "connect", type: number, path: string): Fd {
+  const name = Buffer.from(path.replace(/^@/, "\0")); // the abstract namespace, as systemd writes it
   if (name.length > 107) throw new Error(`socket path ${path} is longer than the 107 bytes that unix(7) allows`);
   const address = Buffer.alloc(110);
   address.writeUInt16LE(AF_UNIX, 0);
   name.copy(address, 2);
-  const fd = new Fd(check(syscall("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  const result = syscall("connect", fd.number, address, 3 + name.length);
+  const fd = new Fd(check(syscall("socket", AF_UNIX, type | SOCK_CLOEXEC, 0), "socket"));
+  const result = syscall(call, fd.number, address, 2 + name.length + (name[0] === 0 ? 0 : 1));
   if (result < 0) fd.close();
-  check(result, () => `connect to ${path}`);
+  check(result, () => `${call} to ${path}`);
   return fd;
 }
 

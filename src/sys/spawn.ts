@@ -124,7 +124,8 @@ class Output {
   }
 }
 
-function pipe(): [Fd, Fd] {
+/** Makes a pipe, close-on-exec: the read end, the write end. @see pipe2(2) */
+export function pipe(): [Fd, Fd] {
   const ends = new Int32Array(2);
   check(syscall("pipe2", ends, O.CLOEXEC), "pipe2");
   return [new Fd(ends[0] as number), new Fd(ends[1] as number)];

@@ -1,0 +1,93 @@
+/** The forked child: carries a plan out, step by step, and reports where it fails. */
+import { writeSync } from "node:fs";
+import { describeStep, type InitStep } from "../plan/plan.ts";
+import { SyscallError } from "../sys/error.ts";
+import { syscall } from "../sys/ffi.ts";
+import { exit } from "../sys/process.ts";
+import type { InitMessage } from "./channel.ts";
+import type { InitContext } from "./context.ts";
+import { lifecycleActors } from "./lifecycle.ts";
+import { namespaceActors } from "./namespaces.ts";
+import { networkActors } from "./network.ts";
+import { processActors } from "./process.ts";
+import { rootfsActors } from "./rootfs.ts";
+import { terminalActors } from "./terminal.ts";
+
+const actors = {
+  ...lifecycleActors,
+  ...namespaceActors,
+  ...networkActors,
+  ...rootfsActors,
+  ...processActors,
+  ...terminalActors,
+} as Record<InitStep["kind"], (step: InitStep, context: InitContext) => void>;
+
+/** What the init brings along from before the fork. */
+export type InitInput = Pick<InitContext, "channel" | "inherited"> & Partial<Pick<InitContext, "startFifo" | "startError">>;
+
+/**
+ * Carries the steps out. Never returns: the last step is an execve, and a failure ends this process once it is reported.
+ */
+export function runInit(steps: readonly InitStep[], given: InitInput): never {
+  const context: InitContext = {
+    startFifo: null,
+    startError: null,
+    ...given,
+    rootfs: null,
+    environment: [],
+    executable: null,
+    started: false,
+    pid: syscall("getpid"),
+  };
+  let current: InitStep | undefined;
+  try {
+    for (const step of steps) {
+      current = step;
+      actors[step.kind]?.(step, context);
+    }
+    throw new Error("the plan ended without an execve");
+  } catch (error) {
+    if (current?.kind === "execute") return failedExecve(error as Error);
+    report(failure(error, current), context);
+  }
+  return exit(1);
+}
+
+/** The program is found and may be executed, but the kernel refuses it: the user's terminal is the place to say so. */
+function failedExecve({ message }: Error): never {
+  const STDERR = 2;
+  try {
+    writeSync(STDERR, `${message}\n`);
+  } catch {
+    // It is closed.
+  }
+  return exit(255);
+}
+
+type Failure = Extract<InitMessage, { type: "error" }>;
+
+function failure(error: unknown, step: InitStep | undefined): Failure {
+  const { message } = error as Error;
+  return {
+    type: "error",
+    message: step === undefined ? message : withStep(message, step),
+    ...(step?.pointer === undefined ? {} : { pointer: step.pointer }),
+    ...(error instanceof SyscallError ? { code: error.code } : {}),
+  };
+}
+
+/** Kinds whose errors are whole sentences that engines know by their words: nothing is put before them. */
+const SELF_EXPLAINING = new Set<InitStep["kind"]>(["container-hooks", "find-executable"]);
+
+function withStep(message: string, step: InitStep): string {
+  return SELF_EXPLAINING.has(step.kind) ? message : `${describeStep(step)}: ${message}`;
+}
+
+function report(failed: Failure, context: InitContext): void {
+  try {
+    if (!context.started) context.channel.send(failed);
+    else if (context.startError !== null) writeSync(context.startError.number, JSON.stringify(failed));
+  } catch {
+    // The parent is gone: nobody is left to tell.
+  }
+}

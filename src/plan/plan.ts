@@ -1,0 +1,136 @@
+/** The whole plan of a container's creation: the domains' plans in the order in which they must happen. */
+import type { CgroupLocation } from "../cgroup/plan.ts";
+import type { Linux, NamespaceType, Spec, State } from "../config/types.ts";
+import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
+import { describeNamespaces, type NamespacePlan, type NamespaceStep, planNamespaces } from "./namespaces.ts";
+import { describeNetwork, type NetDeviceStep, type NetworkStep, planNetwork } from "./network.ts";
+import { describeHostProcess, type HostProcessPlan, type HostProcessStep, planHostProcess } from "./host-process.ts";
+import {
+  type ProcessStep,
+  planProcess,
+  planSession,
+  planSystem,
+  planWorkingDirectory,
+  type ProcessInput,
+} from "./process.ts";
+import { describeRootfs, planRootfs, type RootfsStep, type SourceStep } from "./rootfs.ts";
+import type { StepBase } from "./step.ts";
+import { describeTerminal, planTerminal, type TerminalStep } from "./terminal.ts";
+
+/** A step of the init, of whichever domain. */
+export type InitStep = NamespaceStep | LifecycleStep | NetworkStep | RootfsStep | ProcessStep | TerminalStep;
+
+/** What happens, and in whose hands. */
+export interface Plan {
+  namespaces: NamespacePlan;
+  /** By the parent, before the fork. */
+  sources: SourceStep[];
+  /** By the parent, on the forked process, while that waits. */
+  host: HostProcessPlan;
+  /** By the parent, likewise: host devices that become the container's. */
+  netDevices: NetDeviceStep[];
+  /** By the init, in order; the last one is `execve`. */
+  init: InitStep[];
+}
+
+/** What planning a container takes. */
+export interface PlanInput extends Omit<ProcessInput, "purpose"> {
+  /** Absolute paths. */
+  bundle: string;
+  rootfs: string;
+  /** Where the container's cgroups are. */
+  cgroup: CgroupLocation;
+  noPivot: boolean;
+  /** The state for the hooks that the init runs, but for the pid. */
+  state: State;
+}
+
+/** Plans the creation of a container. Pure. */
+export function planContainer(input: PlanInput): Plan {
+  const { spec, process, host, cgroup } = input;
+  const linux = spec.linux ?? {};
+  const init: ProcessInput = { ...input, purpose: "init" };
+  const namespaces = planNamespaces(linux);
+  const rootfs = planRootfs({
+    spec,
+    bundle: input.bundle,
+    rootfsPath: input.rootfs,
+    host,
+    noPivot: input.noPivot,
+    userNamespace: hasNamespace(linux, "user"),
+    cgroups: cgroup.driver === "disabled" ? [] : cgroup.hierarchies,
+  });
+  const network = planNetwork(linux);
+  const { attributes, identity, last } = planProcess(init);
+  const steps: InitStep[] = [
+    { kind: "wait-for-parent" },
+    ...namespaces.steps,
+    ...planSession(init),
+    ...network.init,
+    ...rootfs.beforeHooks,
+    ...parentHooks(spec),
+    ...containerHooks(spec, "createContainer", { ...input.state, status: "creating" }),
+    ...rootfs.afterHooks,
+    ...planWorkingDirectory(init),
+    ...planTerminal(process, hasNamespace(linux, "mount")),
+    ...planSystem(init),
+    ...rootfs.final,
+    ...attributes,
+    ...identity,
+    { kind: "report-ready" },
+    { kind: "wait-for-start" },
+    ...containerHooks(spec, "startContainer", { ...input.state, status: "created" }),
+    ...last,
+  ];
+  return { namespaces, sources: rootfs.sources, host: planHostProcess(init), netDevices: network.host, init: steps };
+}
+
+/** Plans a further process in a running container: it is in the container's namespaces and sees its root. */
+export function planFurtherProcess(input: Omit<ProcessInput, "purpose">): Pick<Plan, "host" | "init"> {
+  const exec: ProcessInput = { ...input, purpose: "exec" };
+  const { attributes, identity, last } = planProcess(exec);
+  return {
+    host: planHostProcess(exec),
+    init: [
+      { kind: "wait-for-parent" },
+      ...(hasNamespace(input.spec.linux ?? {}, "user") ? [{ kind: "become-root" } as const] : []),
+      ...planSession(exec),
+      ...planTerminal(input.process, false),
+      ...attributes,
+      ...identity,
+      { kind: "report-ready" },
+      ...last,
+    ],
+  };
+}
+
+function hasNamespace(linux: Linux, type: NamespaceType): boolean {
+  return (linux.namespaces ?? []).some((namespace) => namespace.type === type);
+}
+
+function parentHooks({ hooks }: Spec): LifecycleStep[] {
+  const any = (hooks?.prestart?.length ?? 0) + (hooks?.createRuntime?.length ?? 0) > 0;
+  return any ? [{ kind: "parent-hooks", pointer: "/hooks" }] : [];
+}
+
+function containerHooks(spec: Spec, hook: "createContainer" | "startContainer", state: State): LifecycleStep[] {
+  const hooks = spec.hooks?.[hook] ?? [];
+  return hooks.length > 0 ? [{ kind: "container-hooks", hook, hooks, state, pointer: `/hooks/${hook}` }] : [];
+}
+
+/** Says a step in words. */
+export function describeStep(step: InitStep | HostProcessStep | NetDeviceStep): string {
+  // Each table has exactly the kinds of its domain, so the one that is found fits; the compiler cannot pair them up.
+  const words = describers.find((table) => step.kind in table) as Record<string, (step: StepBase) => string>;
+  return words[step.kind]?.(step) ?? step.kind;
+}
+
+const describers: object[] = [
+  describeLifecycle,
+  describeNamespaces,
+  describeNetwork,
+  describeRootfs,
+  describeProcess,
+  describeHostProcess,
+  describeTerminal,
+];

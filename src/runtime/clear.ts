@@ -1,0 +1,35 @@
+/** Clears away what is left of a container whose init is gone. */
+import { existsSync, rmdirSync } from "node:fs";
+import { openCgroup } from "../cgroup/manager.ts";
+import { runHook } from "../init/hooks.ts";
+import type { Spec } from "../config/types.ts";
+import type { Context } from "./options.ts";
+import { stateDocument } from "./status.ts";
+import { type Container, removeDirectory } from "./store.ts";
+
+/**
+ * Removes a stopped container: its processes that outlived the init, its cgroup, its state; then runs the poststop hooks.
+ *
+ * The hooks come when all is removed, and one that fails is warned of, no more.
+ *
+ * @throws {Error} when the cgroup cannot be removed: the state stays, so that it can be tried again
+ * @see runtime-spec, runtime.md, "Lifecycle", 11 to 13
+ */
+export function clearContainer(context: Context, container: Container, spec: Spec): void {
+  const cgroup = openCgroup(container.cgroup);
+  // Without a pid namespace of its own, nothing but the cgroup tells which processes are the container's.
+  if (!hasOwnPidNamespace(spec)) cgroup.killAll(9);
+  cgroup.remove();
+  if (container.resctrl !== undefined && existsSync(container.resctrl)) rmdirSync(container.resctrl);
+  removeDirectory(context.root, container.id);
+  const state = stateDocument(container, "stopped");
+  for (const hook of spec.hooks?.poststop ?? []) {
+    const failure = runHook(hook, state, container.bundle);
+    if (failure !== null) context.log.warn(`poststop hook ${hook.path} of container ${container.id}: ${failure}`);
+  }
+}
+
+/** Whether the container's init is the first process of a pid namespace, with whose end the kernel ends all others. */
+export function hasOwnPidNamespace(spec: Spec): boolean {
+  return (spec.linux?.namespaces ?? []).some(({ type, path }) => type === "pid" && !path);
+}

@@ -1,0 +1,64 @@
+/** `delete`: removes a container and all that was made for it. */
+import { hasErrno } from "../sys/error.ts";
+import { POLL, poll } from "../sys/poll.ts";
+import { pidfdOpen } from "../sys/process.ts";
+import { clearContainer } from "./clear.ts";
+import { killForGood } from "./kill.ts";
+import type { Context } from "./options.ts";
+import { containerStatus, isAlive } from "./status.ts";
+import {
+  type Container,
+  findContainer,
+  loadSavedConfig,
+  lockDirectory,
+  NoSuchContainerError,
+  removeDirectory,
+} from "./store.ts";
+
+/** How long a killed init may take to be gone, in milliseconds. */
+const KILL_TIMEOUT = 10_000;
+
+export interface DeleteOptions {
+  /** Kill what runs; not an error when there is no such container. */
+  force: boolean;
+}
+
+/**
+ * Deletes a container.
+ * @throws {NoSuchContainerError}
+ * @throws {Error} `cannot delete container <id> that is not stopped: <status>`
+ */
+export function deleteContainer(context: Context, id: string, { force }: DeleteOptions): void {
+  const lock = lockDirectory(context.root, id);
+  if (lock === null) {
+    if (force) return;
+    throw new NoSuchContainerError(id);
+  }
+  using _ = lock;
+  const container = findContainer(context.root, id);
+  if (container === null) {
+    // Its creator died before it had made anything else.
+    removeDirectory(context.root, id);
+    if (force) return;
+    throw new NoSuchContainerError(id);
+  }
+  const status = containerStatus(context.root, container);
+  if (!force && status !== "stopped" && status !== "created" && status !== "creating") {
+    throw new Error(`cannot delete container ${id} that is not stopped: ${status}`);
+  }
+  if (force || status !== "stopped") end(container);
+  clearContainer(context, container, loadSavedConfig(context.root, id));
+}
+
+function end(container: Container): void {
+  killForGood(container);
+  if (!isAlive(container.init)) return;
+  try {
+    using pidfd = pidfdOpen(container.init.pid);
+    if (poll([{ fd: pidfd.number, events: POLL.IN }], KILL_TIMEOUT)[0] !== 0) return;
+  } catch (error) {
+    if (hasErrno(error, "ESRCH")) return;
+    throw error;
+  }
+  throw new Error(`container init still running: process ${container.init.pid} did not end within 10 s of SIGKILL`);
+}

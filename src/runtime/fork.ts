@@ -1,0 +1,121 @@
+/** Forks container processes into their namespaces. */
+import { Channel, type InitMessage, type ParentMessage } from "../init/channel.ts";
+import type { NamespaceType } from "../config/types.ts";
+import type { NamespaceJoin, NamespacePlan } from "../plan/namespaces.ts";
+import { hasErrno } from "../sys/error.ts";
+import { type Fd, O, open } from "../sys/fd.ts";
+import { namespaceFlags, setns } from "../sys/namespace.ts";
+import { CLONE, exit, fork, waitPid } from "../sys/process.ts";
+import { socketpair } from "../sys/socket.ts";
+
+/** A forked process, seen by its parent. */
+export interface Forked {
+  pid: number;
+  channel: Channel<ParentMessage, InitMessage>;
+}
+
+type ChildMain = (channel: Channel<InitMessage, ParentMessage>) => never;
+
+/**
+ * Forks the init into its namespaces.
+ * @param main what the init does; it never returns
+ * @throws {SyscallError} when a namespace cannot be made or joined
+ */
+export function forkInit(plan: NamespacePlan, main: ChildMain): Forked {
+  const flags = BigInt(namespaceFlags(plan.clone));
+  if (plan.join.length === 0) return forkDirectly(flags, main);
+  return forkThroughHelper(() => joinByPath(plan.join), flags, main);
+}
+
+/**
+ * Forks a process into the namespaces of a running one.
+ * @param pidfd of the running process
+ * @param types the namespaces to join
+ */
+export function forkInto(pidfd: Fd, types: readonly NamespaceType[], main: ChildMain): Forked {
+  if (types.length === 0) return forkDirectly(0n, main);
+  return forkThroughHelper(() => setns(pidfd.number, types), 0n, main);
+}
+
+function forkDirectly(flags: bigint, main: ChildMain): Forked {
+  const [ours, theirs] = socketpair();
+  const pid = fork({ flags });
+  if (pid === 0) {
+    ours.close();
+    main(new Channel(theirs));
+  }
+  theirs.close();
+  return { pid, channel: new Channel(ours) };
+}
+
+/**
+ * A pid namespace is entered by fork only, so a helper joins the namespaces and forks again. The second child is made
+ * our own by CLONE_PARENT: we, and after us our subreaper, must be able to wait for it.
+ */
+function forkThroughHelper(join: () => void, flags: bigint, main: ChildMain): Forked {
+  const [ours, theirs] = socketpair();
+  const helper = fork();
+  if (helper === 0) {
+    ours.close();
+    const channel = new Channel<InitMessage, ParentMessage>(theirs);
+    try {
+      join();
+      const pid = fork({ flags: flags | BigInt(CLONE.PARENT) });
+      if (pid === 0) main(channel);
+      channel.send({ type: "forked", pid });
+    } catch (error) {
+      channel.send({ type: "error", message: (error as Error).message });
+    }
+    exit(0);
+  }
+  theirs.close();
+  const channel = new Channel<ParentMessage, InitMessage>(ours);
+  const answer = channel.receive()?.message;
+  waitPid(helper);
+  if (answer?.type === "forked") return { pid: answer.pid, channel };
+  channel.close();
+  throw new Error(answer?.type === "error" ? answer.message : "the process that joins the namespaces was killed");
+}
+
+/**
+ * Joins namespaces by path.
+ *
+ * Those that belong to our own user namespace must be joined before the user namespace is, since the rights over them are
+ * lost with it; those that belong to the joined one, afterwards. What is refused at first is tried again.
+ */
+function joinByPath(joins: readonly NamespaceJoin[]): void {
+  const opened = joins.map((join) => ({ ...join, fd: openNamespace(join) }));
+  const refused = opened.filter((namespace) => namespace.type !== "user" && !tryJoin(namespace));
+  for (const namespace of opened.filter(({ type }) => type === "user")) joinOne(namespace);
+  for (const namespace of refused) joinOne(namespace);
+}
+
+type OpenedJoin = NamespaceJoin & { fd: Fd };
+
+function tryJoin(namespace: OpenedJoin): boolean {
+  try {
+    joinOne(namespace);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "EPERM")) return false;
+    throw error;
+  }
+}
+
+function joinOne({ type, path, pointer, fd }: OpenedJoin): void {
+  try {
+    setns(fd.number, [type]);
+  } catch (error) {
+    const hint = hasErrno(error, "EINVAL") ? ` (is it a ${type} namespace?)` : "";
+    (error as Error).message = `${pointer}: ${path}: ${(error as Error).message}${hint}`;
+    throw error;
+  }
+}
+
+function openNamespace({ type, path, pointer }: NamespaceJoin): Fd {
+  try {
+    return open(path, O.RDONLY);
+  } catch (error) {
+    throw new Error(`${pointer}: the ${type} namespace to join: ${(error as Error).message}`);
+  }
+}

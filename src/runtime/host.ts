@@ -1,0 +1,21 @@
+/** Gathers what a plan needs to know of this machine. */
+import { readFileSync } from "node:fs";
+import { detectCgroupMounts } from "../cgroup/layout.ts";
+import type { HostFacts } from "../plan/host.ts";
+
+/** Reads the facts from `/proc`. */
+export function hostFacts(): HostFacts {
+  return {
+    euid: process.geteuid?.() ?? 0,
+    egid: process.getegid?.() ?? 0,
+    inUserNamespace: inUserNamespace(),
+    cgroupMounts: detectCgroupMounts(),
+    lastCapability: Number(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8")),
+  };
+}
+
+/** Whether this process is in a user namespace other than the initial one. @see user_namespaces(7) */
+export function inUserNamespace(): boolean {
+  const wholeRange = /^\s*0\s+0\s+4294967295\s*$/;
+  return !wholeRange.test(readFileSync("/proc/self/uid_map", "utf8"));
+}

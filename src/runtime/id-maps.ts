@@ -1,0 +1,70 @@
+/** The id maps of a new user namespace. */
+import { accessSync, constants, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { IdMapping } from "../config/types.ts";
+import { exitCode } from "../sys/process.ts";
+import { runProgram } from "../sys/spawn.ts";
+
+export interface IdMaps {
+  uid: IdMapping[];
+  gid: IdMapping[];
+}
+
+/**
+ * Writes the id maps of a process that was forked into a new user namespace.
+ *
+ * An ordinary user may map its own id itself; the ranges of `/etc/subuid` take the setuid helpers newuidmap and newgidmap.
+ *
+ * @throws {Error} when the kernel or the helpers refuse the maps
+ * @see user_namespaces(7), newuidmap(1)
+ */
+export function writeIdMaps(pid: number, maps: IdMaps, euid: number): void {
+  if (euid === 0) {
+    writeMap(`/proc/${pid}/uid_map`, maps.uid);
+    writeMap(`/proc/${pid}/gid_map`, maps.gid);
+    return;
+  }
+  if (onlyOwnId(maps.uid)) writeMap(`/proc/${pid}/uid_map`, maps.uid);
+  else runHelper("newuidmap", pid, maps.uid);
+  if (onlyOwnId(maps.gid)) {
+    // An unprivileged gid map takes that the process can no more drop groups: they may be there to deny it something.
+    writeFileSync(`/proc/${pid}/setgroups`, "deny");
+    writeMap(`/proc/${pid}/gid_map`, maps.gid);
+  } else runHelper("newgidmap", pid, maps.gid);
+}
+
+function onlyOwnId(maps: readonly IdMapping[]): boolean {
+  return maps.length === 1 && maps[0]?.size === 1;
+}
+
+function writeMap(path: string, maps: readonly IdMapping[]): void {
+  const text = maps.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw new Error(`write the id map ${text.trim().replaceAll("\n", ", ")} to ${path}: ${(error as Error).message}`);
+  }
+}
+
+function runHelper(name: string, pid: number, maps: readonly IdMapping[]): void {
+  const ranges = maps.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size].map(String));
+  const { status, stderr } = runProgram({
+    path: findInPath(name),
+    args: [name, String(pid), ...ranges],
+    environment: [`PATH=${process.env["PATH"] ?? ""}`],
+  });
+  if (exitCode(status) !== 0) throw new Error(`${name} ${pid} ${ranges.join(" ")} failed: ${stderr.trim()}`);
+}
+
+function findInPath(name: string): string {
+  for (const directory of (process.env["PATH"] ?? "/usr/bin:/bin").split(":")) {
+    const path = join(directory, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not in this one.
+    }
+  }
+  throw new Error(`${name} is not in $PATH: an ordinary user needs it to map more ids than its own (package uidmap)`);
+}

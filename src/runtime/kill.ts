@@ -1,0 +1,60 @@
+/** `kill`: sends a signal to a container's init, or to all of its processes. */
+import { openCgroup } from "../cgroup/manager.ts";
+import { processStat, pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
+import { hasErrno } from "../sys/error.ts";
+import { hasOwnPidNamespace } from "./clear.ts";
+import type { Context } from "./options.ts";
+import { isAlive } from "./status.ts";
+import { type Container, loadContainer, loadSavedConfig, type ProcessIdentity } from "./store.ts";
+
+const SIGKILL = 9;
+
+export interface KillOptions {
+  /** Every process of the container; not an error when there is none. */
+  all: boolean;
+}
+
+/**
+ * Sends a signal.
+ * @throws {NoSuchContainerError}
+ * @throws {Error} `container not running`
+ */
+export function killContainer(context: Context, id: string, signal: number, { all }: KillOptions): void {
+  const container = loadContainer(context.root, id);
+  const cgroup = openCgroup(container.cgroup);
+  // Where the pid namespace is shared, killing the init would leave the others behind.
+  const everyone = all || (signal === SIGKILL && !hasOwnPidNamespace(loadSavedConfig(context.root, id)));
+  if (everyone && cgroup.exists()) {
+    cgroup.killAll(signal);
+    if (signal === SIGKILL || all) return;
+  }
+  if (!isAlive(container.init)) {
+    if (all) return;
+    throw new Error("container not running");
+  }
+  if (!signalInit(container.init, signal)) throw new Error("container not running");
+  // A process in a frozen v1 cgroup does not even die before it is thawed.
+  if (signal === SIGKILL && cgroup.isFrozen()) cgroup.thaw();
+}
+
+/** Signals the init, and nobody who has its pid after it. @returns false when it is gone */
+export function signalInit(init: ProcessIdentity, signal: number): boolean {
+  try {
+    using pidfd = pidfdOpen(init.pid);
+    if (processStat(init.pid)?.startTime !== init.startTime) return false;
+    return pidfdSendSignal(pidfd.number, signal);
+  } catch (error) {
+    if (hasErrno(error, "ESRCH")) return false;
+    throw error;
+  }
+}
+
+/** Kills the init and all that is left in the container's cgroup, and waits until the init is gone. */
+export function killForGood(container: Container): void {
+  const cgroup = openCgroup(container.cgroup);
+  if (isAlive(container.init)) signalInit(container.init, SIGKILL);
+  if (cgroup.exists()) {
+    cgroup.killAll(SIGKILL);
+    if (cgroup.isFrozen()) cgroup.thaw();
+  }
+}

@@ -1,0 +1,90 @@
+/** `start`: lets a created container's init go on to the user's program. */
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { InitMessage } from "../init/channel.ts";
+import { runHooks } from "../init/hooks.ts";
+import type { Spec } from "../config/types.ts";
+import { hasErrno, mustSyscall } from "../sys/error.ts";
+import { type Fd, O, open } from "../sys/fd.ts";
+import { poll } from "../sys/poll.ts";
+import { pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
+import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
+import type { Context } from "./options.ts";
+import { containerStatus, stateDocument } from "./status.ts";
+import {
+  type Container,
+  containerDirectory,
+  loadContainer,
+  loadSavedConfig,
+  lockDirectory,
+  NoSuchContainerError,
+  START_ERROR,
+  START_FIFO,
+} from "./store.ts";
+
+const SIGKILL = 9;
+
+/**
+ * Starts a created container.
+ * @throws {NoSuchContainerError}
+ * @throws {Error} when it is not in the state `created`, or a startContainer or poststart hook fails
+ */
+export function startContainer(context: Context, id: string): void {
+  const lock = lockDirectory(context.root, id);
+  if (lock === null) throw new NoSuchContainerError(id);
+  using _ = lock;
+  const container = loadContainer(context.root, id);
+  const status = containerStatus(context.root, container);
+  if (status === "stopped") throw new Error("cannot start a container that has stopped");
+  if (status === "running") throw new Error("cannot start an already running container");
+  if (status !== "created") throw new Error(`cannot start a container in the ${status} state`);
+  using socket = openNotifySocket(containerDirectory(context.root, id));
+  releaseInit(context, container, loadSavedConfig(context.root, id));
+  if (socket === null || container.init === null) return;
+  using pidfd = pidfdOpen(container.init.pid);
+  lock.close();
+  forwardReadiness(socket, pidfd, container.init.pid, context.log);
+}
+
+/**
+ * Wakes the waiting init, waits until it is the user's program, and runs the poststart hooks.
+ * @throws {Error} when the init fails on the way, or a hook does: then the container is stopped
+ */
+export function releaseInit(context: Context, container: Container, spec: Spec): void {
+  const directory = containerDirectory(context.root, container.id);
+  const fifo = join(directory, START_FIFO);
+  using writer = openWriter(fifo);
+  mustSyscall("write", writer.number, Buffer.from("0"), 1);
+  rmSync(fifo);
+  // Both of the init's ends go with its execve, or with its life: then nobody is left to read.
+  while (poll([{ fd: writer.number, events: 0 }])[0] === 0);
+  throwStartError(directory);
+  if (spec.hooks?.poststart === undefined || container.init === null) return;
+  try {
+    runHooks("poststart", spec.hooks.poststart, stateDocument(container, "running"), container.bundle);
+  } catch (error) {
+    using pidfd = pidfdOpen(container.init.pid);
+    pidfdSendSignal(pidfd.number, SIGKILL);
+    throw error;
+  }
+}
+
+function openWriter(fifo: string): Fd {
+  try {
+    return open(fifo, O.WRONLY | O.NONBLOCK);
+  } catch (error) {
+    // No reader: the init died between our look at it and now.
+    if (hasErrno(error, "ENXIO")) throw new Error("cannot start a container that has stopped");
+    throw error;
+  }
+}
+
+/** @throws {Error} with what the init left for us to read, if it failed */
+function throwStartError(directory: string): void {
+  const path = join(directory, START_ERROR);
+  const text = readFileSync(path, "utf8");
+  rmSync(path);
+  if (text === "") return;
+  const { message } = JSON.parse(text) as Extract<InitMessage, { type: "error" }>;
+  throw new Error(message);
+}
