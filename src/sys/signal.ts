@@ -70,6 +70,12 @@ export function readSignal(fd: number): number | null {
   return length === info.byteLength ? info.readUInt32LE(0) : null;
 }
 
+/** Gives one signal its default disposition. @see sigaction(2) */
+export function defaultSignal(signal: number): void {
+  const SIG_DFL = new BigUint64Array(4); // struct kernel_sigaction: handler, flags, restorer, mask
+  check(syscall("rt_sigaction", signal, SIG_DFL, 0, 8), () => `sigaction ${signalName(signal)} to its default`);
+}
+
 /**
  * Gives every signal its default disposition. A disposition of "ignore" survives execve, and the engine ignores SIGPIPE.
  * @see sigaction(2)

@@ -1,0 +1,65 @@
+/** Carries out the steps of the terminal. */
+import { fstatSync, lstatSync } from "node:fs";
+import { constants } from "node:os";
+import type { TerminalStep } from "../plan/terminal.ts";
+import type { Actors, OfKind } from "../plan/step.ts";
+import { bindDescriptor } from "../sys/bind.ts";
+import { check } from "../sys/error.ts";
+import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
+import { syscall } from "../sys/ffi.ts";
+import { openPty, setControllingTerminal, setWindowSize } from "../sys/tty.ts";
+import type { InitContext } from "./context.ts";
+
+const STDIO = [0, 1, 2];
+
+export const terminalActors: Actors<TerminalStep, InitContext> = {
+  "open-terminal": openTerminal,
+  "own-stdio": ({ uid }) => STDIO.forEach((fd) => giveTo(uid, fd)),
+};
+
+function openTerminal(
+  { consoleSize, bindConsole }: OfKind<TerminalStep, "open-terminal">,
+  { channel }: Pick<InitContext, "channel">,
+): void {
+  const { master, slave } = openPty("/dev/pts");
+  if (consoleSize !== null) setWindowSize(master.number, { rows: consoleSize.height, columns: consoleSize.width });
+  if (bindConsole) bindOnConsole(slave);
+  channel.send({ type: "terminal" }, [master.number]);
+  master.close();
+  setControllingTerminal(slave.number);
+  for (const fd of STDIO) duplicateOnto(slave.number, fd);
+  if (!STDIO.includes(slave.number)) slave.close();
+}
+
+function bindOnConsole(slave: Fd): void {
+  const path = "/dev/console";
+  using target = openMountPoint(path);
+  if (fstatSync(target.number).isSymbolicLink()) {
+    throw new Error(`${path} is a symbolic link: refusing to mount the terminal where it leads`);
+  }
+  bindDescriptor(slave, target, `the terminal on ${path}`);
+}
+
+/** Opens what is at a path without opening the device or following the link that it may be, and makes a file if there is nothing. */
+function openMountPoint(path: string): Fd {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
+    open(path, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o666).close();
+  }
+  return open(path, O.PATH | O.NOFOLLOW);
+}
+
+function giveTo(uid: number, fd: number): void {
+  const { EPERM, EROFS } = constants.errno;
+  const stat = fstatSync(fd);
+  if (stat.uid === uid || isDevNull(stat)) return;
+  // The group stays: the devpts has its own idea of it (gid=5).
+  const result = syscall("fchown", fd, uid, -1);
+  // EPERM: the owner has no id in this user namespace. EROFS: a terminal of a read-only /dev. Both work all the same.
+  if (result === -EPERM || result === -EROFS) return;
+  check(result, () => `give descriptor ${fd} to user ${uid}`);
+}
+
+function isDevNull(stat: { isCharacterDevice(): boolean; rdev: number }): boolean {
+  const NULL_DEVICE = 0x103; // 1:3
+  return stat.isCharacterDevice() && stat.rdev === NULL_DEVICE;
+}

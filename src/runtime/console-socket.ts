@@ -1,0 +1,59 @@
+/** The sockets over which the caller gets the terminal's master and the process's pidfd. */
+import { statSync } from "node:fs";
+import { hasErrno } from "../sys/error.ts";
+import type { Fd } from "../sys/fd.ts";
+import { connect, sendMessage } from "../sys/socket.ts";
+
+/** What decides whether a process can have the terminal that it asks for. */
+export interface TerminalRequest {
+  terminal: boolean;
+  /** Whether the runtime leaves while the process runs: `create`, and `--detach`. */
+  detach: boolean;
+  consoleSocket: string | undefined;
+}
+
+/**
+ * Refuses a terminal that nobody could use, and a console socket for which there is no terminal.
+ * @throws {Error} in the words that engines know
+ */
+export function checkTerminal({ terminal, detach, consoleSocket }: TerminalRequest): void {
+  const hasSocket = consoleSocket !== undefined && consoleSocket !== "";
+  if (terminal && detach && !hasSocket) {
+    throw new Error("cannot allocate tty if runc will detach without setting console socket");
+  }
+  if (hasSocket && !(terminal && detach)) {
+    throw new Error("cannot use console socket if runc will not detach or allocate tty");
+  }
+}
+
+/**
+ * Connects to the socket of `--console-socket` or `--pidfd-socket`: before the container is made, so that a wrong path
+ * leaves nothing behind.
+ * @param option the option that named it, for the error
+ * @throws {Error} that says what is wrong with the path
+ */
+export function connectTo(option: "--console-socket" | "--pidfd-socket", path: string): Fd {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new Error(`${option} ${path}: there is no such socket`);
+  if (!stat.isSocket()) throw new Error(`${option} ${path}: this is not a socket`);
+  try {
+    return connect(path);
+  } catch (error) {
+    if (hasErrno(error, "ECONNREFUSED")) throw new Error(`${option} ${path}: nobody listens on this socket`);
+    throw error;
+  }
+}
+
+/** Hands the terminal over, with a name for it, as callers of runc expect. @throws {SyscallError} `sendmsg` */
+export function sendMaster(socket: Fd, master: Fd): void {
+  sendMessage(socket.number, Buffer.from("/dev/ptmx"), [master.number]);
+}
+
+/**
+ * Hands over a descriptor of the process.
+ * @param process the container's first one, or one started by `exec`; its name in the message is runc's
+ * @throws {SyscallError} `sendmsg`
+ */
+export function sendPidfd(socket: Fd, pidfd: Fd, process: "init" | "exec"): void {
+  sendMessage(socket.number, Buffer.from(process === "init" ? "standard" : "setns"), [pidfd.number]);
+}

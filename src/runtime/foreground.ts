@@ -1,0 +1,152 @@
+/** Stands in for a process in the foreground: passes signals and the terminal on, and waits for its end. */
+import { constants } from "node:os";
+import { SyscallError } from "../sys/error.ts";
+import type { Fd } from "../sys/fd.ts";
+import { POLL, poll } from "../sys/poll.ts";
+import { type ExitStatus, pidfdSendSignal, reapAny, waitPid } from "../sys/process.ts";
+import { allSignals, blockSignals, defaultSignal, readSignal, signalfd, signalName } from "../sys/signal.ts";
+import { CallerTerminal } from "./caller-terminal.ts";
+import type { Logger } from "./options.ts";
+import { TerminalRelay } from "./terminal-relay.ts";
+
+const { SIGCHLD, SIGCONT, SIGPIPE, SIGURG, SIGWINCH } = constants.signals;
+
+/** The signals of this process, held back for {@link superviseForeground}. */
+export interface ForegroundSignals {
+  /** The signalfd. */
+  fd: Fd;
+  /** The signal mask from before, for the process to be started. */
+  maskBefore: BigUint64Array;
+}
+
+/**
+ * Holds signals back from now on, so that none is lost between the fork and {@link superviseForeground}. To be called before
+ * the fork; the child inherits the blocked mask and has to reset it.
+ */
+export function prepareForeground(): ForegroundSignals {
+  // A caller that ignores SIGCHLD hands that on to us, and the kernel would then forget how children ended.
+  defaultSignal(SIGCHLD);
+  // Not SIGPIPE: the engine ignores it, and it would tell of our own writes.
+  const signals = allSignals().filter((signal) => signal !== SIGPIPE);
+  const maskBefore = blockSignals(signals);
+  return { fd: signalfd(signals), maskBefore };
+}
+
+/**
+ * The process's terminal, to be shown on the caller's. To be made as soon as its master is there and before the process
+ * starts, so that already its first output is treated right and it sees the right size from the beginning.
+ */
+export class ForegroundTerminal implements Disposable {
+  readonly relay: TerminalRelay;
+  readonly caller: CallerTerminal;
+
+  /** Takes the master over: it is closed at the end of {@link superviseForeground}, or by disposal before. */
+  constructor(master: Fd) {
+    this.relay = new TerminalRelay(master);
+    this.caller = new CallerTerminal();
+    this.resize();
+  }
+
+  /** Takes over the size of the caller's terminal, where that is known. */
+  resize(): void {
+    const size = this.caller.size();
+    if (size !== null) this.relay.resize(size);
+  }
+
+  [Symbol.dispose](): void {
+    this.caller[Symbol.dispose]();
+    this.relay[Symbol.dispose]();
+  }
+}
+
+/** What there is to supervise. */
+export interface Foreground {
+  /** The process: a child of ours, or become one by its parent's end. */
+  pid: number;
+  pidfd: Fd;
+  signals: ForegroundSignals;
+  /** The process's terminal; `null` where it has our standard streams. */
+  terminal: ForegroundTerminal | null;
+  log: Logger;
+}
+
+/**
+ * Waits for the end of a process. Until then every signal that this process gets goes to it, but SIGCHLD, SIGURG and
+ * SIGPIPE; SIGWINCH sets the size of its terminal. Other children that end are reaped. The caller's terminal is raw
+ * meanwhile, and as before afterwards; the process's terminal is closed.
+ *
+ * Returns at the process's own end, even if others still hold its terminal or pipes. Signals stay blocked.
+ *
+ * @throws {SyscallError} `wait for process`: ECHILD when it is no child of ours
+ */
+export function superviseForeground(foreground: Foreground): ExitStatus {
+  using _ = foreground.terminal;
+  foreground.terminal?.caller.enterRaw();
+  return new Supervisor(foreground).run();
+}
+
+class Supervisor {
+  readonly #process: Foreground;
+  readonly #signals: number;
+  #status: ExitStatus | null = null;
+
+  constructor(process: Foreground) {
+    this.#process = process;
+    this.#signals = process.signals.fd.number;
+  }
+
+  run(): ExitStatus {
+    const relay = this.#process.terminal?.relay;
+    const own = [
+      { fd: this.#signals, events: POLL.IN },
+      { fd: this.#process.pidfd.number, events: POLL.IN },
+    ];
+    while (this.#status === null) {
+      const [signalled, ended, ...shown] = poll([...own, ...(relay?.waits() ?? [])]);
+      if (signalled !== 0) this.#handleSignals();
+      relay?.handle(shown);
+      if (ended !== 0) this.#status ??= waitPid(this.#process.pid);
+    }
+    relay?.drain(this.#signals, () => this.#askedToLeave());
+    return this.#status;
+  }
+
+  #handleSignals(): void {
+    const { terminal } = this.#process;
+    for (let signal = readSignal(this.#signals); signal !== null; signal = readSignal(this.#signals)) {
+      if (signal === SIGCHLD) this.#reap();
+      else if (signal === SIGWINCH) terminal?.resize();
+      else if (signal !== SIGURG) this.#forward(signal);
+    }
+  }
+
+  #reap(): void {
+    for (let child = reapAny(); child !== null; child = reapAny()) {
+      if (child.pid === this.#process.pid) this.#status = child.status;
+    }
+  }
+
+  #forward(signal: number): void {
+    if (signal === SIGCONT) {
+      this.#process.terminal?.caller.enterRaw();
+      this.#process.terminal?.relay.resumeInput();
+    }
+    if (this.#status !== null) return;
+    this.#process.log.debug(`forwarding ${signalName(signal)} to process ${this.#process.pid}`);
+    try {
+      pidfdSendSignal(this.#process.pidfd.number, signal);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      this.#process.log.warn(`cannot forward ${signalName(signal)}: ${error.message}`);
+    }
+  }
+
+  /** Whether one of the signals that came after the process's end was meant for us. */
+  #askedToLeave(): boolean {
+    const harmless: number[] = [SIGCHLD, SIGWINCH, SIGURG, SIGCONT];
+    for (let signal = readSignal(this.#signals); signal !== null; signal = readSignal(this.#signals)) {
+      if (!harmless.includes(signal)) return true;
+    }
+    return false;
+  }
+}

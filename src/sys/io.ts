@@ -1,0 +1,40 @@
+/** Reading and writing as much as there is room for. */
+import { constants } from "node:os";
+import { check } from "./error.ts";
+import { syscall } from "./ffi.ts";
+
+const { EAGAIN, EINTR } = constants.errno;
+
+/**
+ * Reads what is there.
+ * @returns the number of bytes, 0 at the end; `null` when the descriptor is non-blocking and has none now
+ * @throws {SyscallError} `read`
+ */
+export function readSome(fd: number, memory: Uint8Array): number | null {
+  return transfer("read", fd, memory);
+}
+
+/**
+ * Writes what fits.
+ * @returns the number of bytes; `null` when the descriptor is non-blocking and takes none now
+ * @throws {SyscallError} `write`
+ */
+export function writeSome(fd: number, memory: Uint8Array): number | null {
+  return transfer("write", fd, memory);
+}
+
+function transfer(name: "read" | "write", fd: number, memory: Uint8Array): number | null {
+  let result: number;
+  do result = syscall(name, fd, memory, memory.byteLength);
+  while (result === -EINTR);
+  return result === -EAGAIN ? null : check(result, () => `${name} descriptor ${fd}`);
+}
+
+/** Makes an open file non-blocking: for every descriptor of it, in whatever process. @see fcntl(2), F_SETFL */
+export function setNonBlocking(fd: number): void {
+  const F_GETFL = 3;
+  const F_SETFL = 4;
+  const O_NONBLOCK = 0o4000;
+  const flags = check(syscall("fcntl", fd, F_GETFL), `fcntl F_GETFL of descriptor ${fd}`);
+  check(syscall("fcntl", fd, F_SETFL, flags | O_NONBLOCK), `fcntl F_SETFL of descriptor ${fd}`);
+}
