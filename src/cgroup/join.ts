@@ -1,0 +1,102 @@
+/** Bringing a process into a container's cgroups: one about to be forked, or one that runs. */
+import { join } from "node:path/posix";
+import { writeCgroupFile } from "../sys/cgroupfs.ts";
+import { hasErrno } from "../sys/error.ts";
+import { type Fd, O, open } from "../sys/fd.ts";
+import { type Door, Entrance, type StartingPlace } from "./entrance.ts";
+import { readOwnCgroups } from "./layout.ts";
+import type { CgroupHierarchy } from "./plan.ts";
+import { type SubCgroups, withSubCgroups } from "./sub-cgroups.ts";
+
+/** Where a further process of a running container goes. */
+export interface ExecTarget {
+  /** From `parseSubCgroups`. */
+  sub: SubCgroups;
+  /** The container's first process: on v2, its cgroup serves when the container's own takes no processes any more. */
+  initPid: number | null;
+}
+
+/** A container's hierarchies, and which of them a process may fail to join. */
+export interface Joinable {
+  hierarchies: readonly CgroupHierarchy[];
+  isOptional(hierarchy: CgroupHierarchy): boolean;
+}
+
+/** @throws {Error} "error adding pid" */
+export function openEntrance({ hierarchies, isOptional }: Joinable, exec: ExecTarget): Entrance {
+  const doors: Door[] = [];
+  let place: StartingPlace | null = null;
+  for (const target of withSubCgroups(hierarchies, exec.sub)) {
+    const optional = isOptional(target);
+    try {
+      if (target.version === 1) {
+        const path = target.directory;
+        doors.push({ tasks: open(`${path}/tasks`, O.WRONLY), path, optional });
+      } else {
+        place = openPlace(target, exec, optional);
+      }
+    } catch (error) {
+      if (!optional || isNamed(target, exec)) throw joinError("0 (the new process)", error);
+    }
+  }
+  return new Entrance(doors, place);
+}
+
+/** Writes the pid to each `cgroup.procs`. @throws {Error} "error adding pid" */
+export function joinAll({ hierarchies, isOptional }: Joinable, pid: number, exec: ExecTarget): void {
+  for (const target of withSubCgroups(hierarchies, exec.sub)) {
+    try {
+      joinOne(target, pid, exec);
+    } catch (error) {
+      if (!isOptional(target) || isNamed(target, exec)) throw joinError(String(pid), error);
+    }
+  }
+}
+
+function joinOne(target: CgroupHierarchy, pid: number, exec: ExecTarget): void {
+  try {
+    writeCgroupFile(target.directory, "cgroup.procs", String(pid));
+  } catch (error) {
+    const other = cgroupOfInit(target, exec);
+    if (other === null) throw error;
+    writeCgroupFile(other, "cgroup.procs", String(pid));
+  }
+}
+
+function openPlace(target: CgroupHierarchy, exec: ExecTarget, optional: boolean): StartingPlace {
+  const otherwise = (): Fd | null => {
+    const other = cgroupOfInit(target, exec);
+    return other === null ? null : open(other, O.RDONLY | O.DIRECTORY);
+  };
+  try {
+    return { directory: open(target.directory, O.RDONLY | O.DIRECTORY), optional, otherwise };
+  } catch (error) {
+    const directory = hasErrno(error, "ENOENT") ? otherwise() : null;
+    if (directory === null) throw error;
+    return { directory, optional, otherwise: () => null };
+  }
+}
+
+/**
+ * The cgroup that the container's first process has moved to. On v2 a cgroup that has enabled controllers for those
+ * below it takes no processes; and the container's own may be gone.
+ */
+function cgroupOfInit({ version, mountPoint, controllers }: CgroupHierarchy, exec: ExecTarget): string | null {
+  if (version !== 2 || controllers.length > 0 || exec.sub.size > 0 || exec.initPid === null) return null;
+  try {
+    const path = readOwnCgroups(exec.initPid).get("");
+    return path === undefined ? null : join(mountPoint, path);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH")) return null;
+    throw error;
+  }
+}
+
+/** Whether `--cgroup` asks for this hierarchy: then failing to join it is an error in any case. */
+function isNamed({ controllers }: CgroupHierarchy, { sub }: ExecTarget): boolean {
+  return sub.has("") || controllers.some((controller) => sub.has(controller));
+}
+
+function joinError(pid: string, error: unknown): Error {
+  return new Error(`error adding pid ${pid} to cgroups: ${(error as Error).message}`, { cause: error });
+}

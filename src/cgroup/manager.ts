@@ -1,0 +1,245 @@
+/** A container's cgroup, in all hierarchies at once, whichever version they have. */
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import type { Device, Resources } from "../config/types.ts";
+import { removeCgroup, writeCgroupFile } from "../sys/cgroupfs.ts";
+import { hasErrno } from "../sys/error.ts";
+import { type Fd, O, open } from "../sys/fd.ts";
+import { sendSignal } from "../sys/process.ts";
+import { applyStep } from "./apply.ts";
+import { createV1, createV2, makePath } from "./create.ts";
+import type { Entrance } from "./entrance.ts";
+import { freeze, isFrozen, thaw } from "./freezer.ts";
+import { type ExecTarget, joinAll, openEntrance } from "./join.ts";
+import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
+import { needsControllers, planResources } from "./resources.ts";
+import { processesIn, removeTree, sleep } from "./tree.ts";
+
+const { SIGKILL } = constants.signals;
+const newContainer: ExecTarget = { sub: new Map(), initPid: null };
+
+/** Opens the cgroup that a location names; whether it exists is another matter. */
+export function openCgroup(location: CgroupLocation): Cgroup {
+  return new Cgroup(location);
+}
+
+/** A container's cgroup. Without hierarchies (the driver `disabled`, or no right to make any) most of it does nothing. */
+export class Cgroup {
+  #location: CgroupLocation;
+
+  constructor(location: CgroupLocation) {
+    this.#location = location;
+  }
+
+  /** Where it is. {@link create} leaves out hierarchies that a runtime without privilege cannot write to. */
+  get location(): CgroupLocation {
+    return this.#location;
+  }
+
+  /** Directories by controller, `""` for v2: as runc's state.json has them under `cgroup_paths`. */
+  paths(): Record<string, string> {
+    const named = this.#hierarchies.flatMap(({ version, controllers, directory }) =>
+      version === 2 ? [["", directory]] : controllers.map((name) => [name, directory]),
+    );
+    return Object.fromEntries(named);
+  }
+
+  exists(): boolean {
+    return this.#main !== undefined && existsSync(this.#main.directory);
+  }
+
+  /**
+   * Makes sure that no other container lives here.
+   * @throws {Error} when there are processes, or it is frozen
+   */
+  assertUnused(): void {
+    if (this.exists()) {
+      const { length } = this.pids({ recursive: true });
+      if (length > 0) throw new Error(`container's cgroup is not empty: ${length} process(es) found`);
+    }
+    if (this.isFrozen()) throw new Error("container's cgroup unexpectedly frozen");
+  }
+
+  /**
+   * Makes the cgroup, and sets what must be set before a process can join. What it made is gone again when it throws.
+   * @throws {Error} "unable to apply cgroup configuration", with the failed call as the cause
+   */
+  create(resources: Resources = {}): void {
+    if (this.#location.driver === "disabled") return;
+    const made: string[] = [];
+    try {
+      const hierarchies = this.#hierarchies.filter((hierarchy) => this.#createIn(hierarchy, resources, made));
+      this.#location = { ...this.#location, hierarchies };
+    } catch (error) {
+      for (const directory of made.reverse()) removeCgroup(directory);
+      throw new Error(`unable to apply cgroup configuration: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /**
+   * Opens the way in for a process that is about to be forked.
+   * @param exec for a further process of a running container
+   * @throws {Error} "error adding pid"
+   */
+  entrance(exec: ExecTarget = newContainer): Entrance {
+    return openEntrance(this.#joinable, exec);
+  }
+
+  /**
+   * Moves a running process into the cgroup. {@link entrance} costs less.
+   * @throws {Error} "error adding pid"
+   */
+  join(pid: number, exec: ExecTarget = newContainer): void {
+    joinAll(this.#joinable, pid, exec);
+  }
+
+  /**
+   * Sets limits.
+   * @param options `linux.devices`, and `skipDevices` as `planResources` takes it
+   * @throws {Error} when a limit cannot be set
+   */
+  setResources(resources: Resources, options: { devices?: readonly Device[]; skipDevices?: boolean } = {}): void {
+    const location = this.#location;
+    if (location.driver === "disabled") {
+      if (needsControllers(resources)) throw new Error("cannot set limits without cgroups");
+      return;
+    }
+    const version = location.mode === "v1" ? 1 : 2;
+    for (const step of planResources(resources, { ...options, version })) applyStep(step, location);
+  }
+
+  /** Processes of the cgroup, and with `recursive` of those below it. */
+  pids(options: { recursive: boolean }): number[] {
+    return this.#main === undefined ? [] : processesIn(this.#main.directory, options);
+  }
+
+  /**
+   * Sends a signal to every process of the cgroup and those below it. If it was frozen, it is thawed.
+   * @throws {Error} "cgroup not exist"
+   */
+  killAll(signal: number): void {
+    if (!this.exists()) throw new Error("cgroup not exist");
+    if (signal === SIGKILL && this.#killAtOnce()) return;
+    const held = this.#tryFreeze();
+    // While frozen, none can fork away from the signal. Otherwise go after them.
+    const rounds = held || signal !== SIGKILL ? 1 : 100;
+    for (let round = 0; round < rounds; round++) {
+      const pids = this.pids({ recursive: true });
+      for (const pid of pids) sendSignal(pid, signal);
+      if (pids.length === 0) break;
+      if (round > 0) sleep(round);
+    }
+    if (held) this.thaw();
+  }
+
+  /** @throws {Error} when there is no freezer, or it does not freeze in time */
+  freeze(): void {
+    freeze(this.#freezer());
+  }
+
+  /** @throws {Error} when there is no freezer */
+  thaw(): void {
+    thaw(this.#freezer());
+  }
+
+  /** Whether it is frozen itself; a frozen ancestor does not count. */
+  isFrozen(): boolean {
+    const freezer = this.#with("freezer") ?? this.#v2;
+    return freezer !== undefined && isFrozen(freezer);
+  }
+
+  /**
+   * Removes the cgroup and those below it. Removing what is not there succeeds.
+   * @throws {Error} "Failed to remove paths" when processes are left
+   */
+  remove(): void {
+    const failures: string[] = [];
+    for (const { directory } of this.#hierarchies) {
+      try {
+        removeTree(directory);
+      } catch (error) {
+        failures.push((error as Error).message);
+      }
+    }
+    if (failures.length > 0) throw new Error(`Failed to remove paths: ${failures.join("; ")}`);
+  }
+
+  /** The v2 directory, for `CLONE_INTO_CGROUP` and the like; `null` without a v2 hierarchy. @throws {SyscallError} */
+  directoryFd(): Fd | null {
+    const v2 = this.#v2;
+    return v2 === undefined ? null : open(v2.directory, O.RDONLY | O.DIRECTORY);
+  }
+
+  get #hierarchies(): readonly CgroupHierarchy[] {
+    return this.#location.driver === "disabled" ? [] : this.#location.hierarchies;
+  }
+
+  get #joinable() {
+    return { hierarchies: this.#hierarchies, isOptional: (hierarchy: CgroupHierarchy) => this.#isOptional(hierarchy) };
+  }
+
+  get #v2(): CgroupHierarchy | undefined {
+    return this.#hierarchies.find(({ version }) => version === 2);
+  }
+
+  /** The hierarchy that is asked what lives in the cgroup. */
+  get #main(): CgroupHierarchy | undefined {
+    return this.#with("devices") ?? this.#hierarchies[0];
+  }
+
+  #with(controller: string): CgroupHierarchy | undefined {
+    return this.#hierarchies.find(({ controllers }) => controllers.includes(controller));
+  }
+
+  #freezer(): CgroupHierarchy {
+    const freezer = this.#with("freezer") ?? this.#v2;
+    if (freezer === undefined) throw new Error("cannot toggle freezer: cgroups not configured for container");
+    return freezer;
+  }
+
+  #tryFreeze(): boolean {
+    try {
+      this.freeze();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** On v1, hierarchies that limit nothing; and all of them for a runtime that may lack the right, unless asked for. */
+  #isOptional({ version, controllers }: CgroupHierarchy): boolean {
+    if (this.#location.driver === "disabled") return true;
+    const { mode, rootless, explicit } = this.#location;
+    const limitsNothing = version === 2 || controllers.every((name) => name.startsWith("name=") || name === "misc");
+    return (mode === "v1" && limitsNothing) || (rootless && !explicit);
+  }
+
+  /** @returns false when the hierarchy is to be left out */
+  #createIn(hierarchy: CgroupHierarchy, resources: Resources, made: string[]): boolean {
+    const unified = this.#location.driver === "cgroupfs" && this.#location.mode === "v2";
+    const limits = unified && needsControllers(resources);
+    try {
+      if (unified) createV2(hierarchy, limits, made);
+      else if (hierarchy.version === 1) createV1(hierarchy, resources, made);
+      else makePath(hierarchy, hierarchy.directory, made);
+      return true;
+    } catch (error) {
+      if (!this.#isOptional(hierarchy) || !hasErrno(error, "EPERM", "EACCES", "EROFS")) throw error;
+      if (!limits) return false;
+      const rule = "rootless needs no limits + no cgrouppath when no permission is granted for cgroups";
+      throw new Error(`${rule}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** @returns false where there is no `cgroup.kill`: on v1, and before Linux 5.14 */
+  #killAtOnce(): boolean {
+    if (this.#location.driver === "disabled" || this.#location.mode === "v1") return false;
+    try {
+      writeCgroupFile(this.#main?.directory ?? "", "cgroup.kill", "1");
+      return true;
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,145 @@
+/** Where a container's cgroup is, in each hierarchy: decided once, at create, and kept in the container's state. */
+import { join, normalize, relative } from "node:path/posix";
+import type { CgroupMount } from "./layout.ts";
+
+/** A container's cgroup in one hierarchy. */
+export interface CgroupHierarchy {
+  version: 1 | 2;
+  /** As in {@link CgroupMount}. */
+  controllers: string[];
+  mountPoint: string;
+  /** Absolute path of the container's cgroup. */
+  directory: string;
+}
+
+/** A container's cgroup in all hierarchies; plain JSON. */
+export type CgroupLocation =
+  | {
+      driver: "cgroupfs";
+      /** `v1` has v1 hierarchies and, on a hybrid machine, the v2 one besides; `v2` has that one alone. */
+      mode: "v1" | "v2";
+      hierarchies: CgroupHierarchy[];
+      /** Whether config.json names the cgroup. One that it does not name may fail to be made without privilege. */
+      explicit: boolean;
+      rootless: boolean;
+    }
+  /** The container stays in the cgroup of whoever started it. */
+  | { driver: "disabled" };
+
+/** What {@link planCgroup} decides from. */
+export interface CgroupPlanInput {
+  /** `linux.cgroupsPath`. */
+  cgroupsPath?: string;
+  /** The container's id, the default name of its cgroup. */
+  id: string;
+  mounts: readonly CgroupMount[];
+  /** The runtime's own cgroups, see `ownCgroups`. */
+  own: ReadonlyMap<string, string>;
+  manager: "cgroupfs" | "systemd" | "disabled";
+  rootless: boolean;
+  /** Whether systemd runs on this machine. */
+  systemd?: boolean;
+}
+
+/** The v1 hierarchies that a container joins, in the order in which they are made and set. */
+const joined = [
+  ..."cpuset devices memory cpu cpuacct pids blkio hugetlb net_cls net_prio perf_event freezer rdma".split(" "),
+  "name=systemd",
+  "misc",
+];
+
+/**
+ * Finds the container's cgroups.
+ *
+ * An absolute `cgroupsPath` starts from the root of each hierarchy; a relative one, or the id when there is none, from
+ * the runtime's own cgroup (v2: from its parent, since a cgroup that holds processes cannot enable controllers for
+ * cgroups below it). No path leaves its hierarchy.
+ *
+ * @throws {Error} when there are no cgroups, the driver is not available, or the path names a cgroup not the container's own
+ */
+export function planCgroup(input: CgroupPlanInput): CgroupLocation {
+  if (input.manager === "disabled") return { driver: "disabled" };
+  if (input.manager === "systemd") throw systemdError(input.systemd ?? false);
+  const path = cleanPath(input.cgroupsPath ?? "");
+  const inner = path === "" ? cleanPath(input.id) : path;
+  const unified = unifiedMount(input.mounts);
+  const hierarchies =
+    unified === null ? v1Hierarchies(inner, input) : [hierarchy(unified, v2Parent(unified, inner, input.own), inner)];
+  for (const { directory, mountPoint } of hierarchies) {
+    if (directory === mountPoint || inner === "") {
+      throw new Error(`linux.cgroupsPath ${JSON.stringify(input.cgroupsPath)} names no cgroup of the container's own`);
+    }
+  }
+  const { rootless } = input;
+  return { driver: "cgroupfs", mode: unified === null ? "v1" : "v2", hierarchies, explicit: path !== "", rootless };
+}
+
+/** Makes a path clean, and a relative one unable to climb: `../../a/./b` becomes `a/b`, `/../a` becomes `/a`. */
+export function cleanPath(path: string): string {
+  if (path === "") return "";
+  const absolute = normalize(`/${path}`).replace(/\/+$/, "");
+  return path.startsWith("/") ? absolute || "/" : absolute.slice(1);
+}
+
+/** The v2 mount of a machine whose controllers are all in v2; `null` when there are v1 hierarchies to use. */
+function unifiedMount(mounts: readonly CgroupMount[]): CgroupMount | null {
+  // The last mount on a place is the one seen there.
+  const atDefault = mounts.findLast(({ mountPoint }) => mountPoint === "/sys/fs/cgroup");
+  if (atDefault?.version === 2) return atDefault;
+  if (mounts.some(({ version, controllers }) => version === 1 && controllers.some((name) => joined.includes(name)))) {
+    return null;
+  }
+  const first = mounts.find(({ version }) => version === 2);
+  if (first === undefined) throw new Error("no cgroup mount found in mountinfo");
+  return first;
+}
+
+function v1Hierarchies(inner: string, { mounts, own }: CgroupPlanInput): CgroupHierarchy[] {
+  const found: CgroupHierarchy[] = [];
+  for (const name of joined) {
+    if (found.some(({ controllers }) => controllers.includes(name))) continue;
+    const mount = v1Mount(mounts, name);
+    // A hierarchy that is mounted but not ours to see has no line in /proc/self/cgroup.
+    const ownPath = own.get(name) ?? (inner.startsWith("/") ? "/" : undefined);
+    if (mount !== undefined && ownPath !== undefined) {
+      found.push(hierarchy(mount, inner.startsWith("/") ? "/" : shown(mount, ownPath), inner));
+    } else if (name === "devices") {
+      throw new Error("mountpoint for devices not found: a container's devices cannot be restricted without it");
+    }
+  }
+  const unified = mounts.findLast(({ mountPoint }) => mountPoint === "/sys/fs/cgroup/unified");
+  // In the v2 hierarchy of a hybrid machine, the path starts from the root in any case: engines look for it there.
+  if (unified?.version === 2) found.push(hierarchy(unified, "/", inner));
+  return found;
+}
+
+function v1Mount(mounts: readonly CgroupMount[], controller: string): CgroupMount | undefined {
+  const candidates = mounts.filter(({ version, controllers }) => version === 1 && controllers.includes(controller));
+  return candidates.find(({ mountPoint }) => mountPoint.startsWith("/sys/fs/cgroup/")) ?? candidates[0];
+}
+
+function v2Parent(mount: CgroupMount, inner: string, own: ReadonlyMap<string, string>): string {
+  if (inner.startsWith("/")) return "/";
+  const ownPath = own.get("");
+  if (ownPath === undefined) throw new Error("cgroup path not found: /proc/self/cgroup has no line for cgroup v2");
+  return join(shown(mount, ownPath), "..");
+}
+
+/** Where a path of the hierarchy is below its mount point; the mount point itself when the mount does not show it. */
+function shown(mount: CgroupMount, path: string): string {
+  const below = relative(normalize(mount.root), normalize(path));
+  return below === ".." || below.startsWith("../") ? "/" : `/${below}`;
+}
+
+function hierarchy(mount: CgroupMount, parent: string, inner: string): CgroupHierarchy {
+  const { version, controllers, mountPoint } = mount;
+  return { version, controllers, mountPoint, directory: join(mountPoint, parent, inner).replace(/\/+$/, "") };
+}
+
+function systemdError(running: boolean): Error {
+  return new Error(
+    running
+      ? "the systemd cgroup driver is not supported yet: leave out --systemd-cgroup"
+      : "systemd not running on this host, cannot use systemd cgroups manager",
+  );
+}

@@ -1,0 +1,48 @@
+/** Values of resource limits as the kernel's files take them, and their conversion from v1 to v2. */
+
+/** A number of config.json in full: limits reach 2⁶³ - 1, and `String` would round large ones to a shorter form. */
+export function integer(value: number): string {
+  return Number.isSafeInteger(value) ? String(value) : BigInt(Math.trunc(value)).toString();
+}
+
+/** A limit of v2: -1 is "no limit". */
+export function limitOrMax(value: number): string {
+  return value === -1 ? "max" : integer(value);
+}
+
+/** `pids.max`: -1 is "no limit"; 0 counts as 1, as with systemd, which knows no 0. */
+export function pidsMax(limit: number): string {
+  return limit < 0 ? "max" : integer(Math.max(limit, 1));
+}
+
+/**
+ * CPU shares of v1 (2 … 262144, by default 1024) as a weight of v2 (1 … 10000, by default 100).
+ * The curve meets the default and both ends.
+ */
+export function sharesToWeight(shares: number): number {
+  if (shares <= 2) return 1;
+  if (shares >= 262144) return 10000;
+  const log = Math.log2(shares);
+  return Math.ceil(10 ** ((log * log + 125 * log) / 612 - 7 / 34));
+}
+
+/** The weight of block I/O on v1 (10 … 1000) as one of v2 (1 … 10000), linearly. */
+export function blockIoToWeight(weight: number): number {
+  return 1 + Math.floor(((weight - 10) * 9999) / 990);
+}
+
+/**
+ * The limit of swap alone, which v2 wants, from that of memory and swap together, which config.json has.
+ * @returns `null` for no change, -1 for no limit
+ * @throws {Error} when there is no telling
+ */
+export function swapAlone(memoryAndSwap: number, memory: number): number | null {
+  // A container whose memory is set free without a word on swap may swap freely too.
+  if (memory === -1 && memoryAndSwap === 0) return -1;
+  if (memoryAndSwap === 0) return null;
+  if (memoryAndSwap === -1 || memory === -1) return memoryAndSwap;
+  if (memory === 0) throw new Error("unable to set swap limit without memory limit");
+  if (memory < 0) throw new Error(`invalid memory value: ${memory}`);
+  if (memoryAndSwap < memory) throw new Error("memory+swap limit should be >= memory limit");
+  return memoryAndSwap - memory;
+}
