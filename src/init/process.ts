@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import type { ProcessStep } from "../plan/process.ts";
 import type { Actors } from "../plan/step.ts";
-import { SyscallError } from "../sys/error.ts";
+import { hasErrno, SyscallError } from "../sys/error.ts";
 import { closeOnExecFrom, setCloseOnExec } from "../sys/fd.ts";
 import { addKeyPermissions, joinSessionKeyring, KEY_SEARCH } from "../sys/keyring.ts";
 import { prctl } from "../sys/process.ts";
@@ -21,7 +21,7 @@ export const processActors: Actors<ProcessStep, InitContext> = {
   warn: ({ message }, { channel }) => channel.send({ type: "warning", message }),
   "new-session": () => setsid(),
   "join-keyring": ({ name, search }, context) => joinKeyring(name, search, context),
-  "make-working-directory": ({ path }) => void mkdirSync(path, { recursive: true, mode: 0o755 }),
+  "make-working-directory": ({ path }) => makeWorkingDirectory(path),
   "set-hostname": ({ name }) => setHostname(name),
   "set-domainname": ({ name }) => setDomainname(name),
   "write-sysctl": ({ path, value }) => writeSysctl(path, value),
@@ -61,6 +61,15 @@ export const processActors: Actors<ProcessStep, InitContext> = {
   "close-descriptors": ({ passed }, context) => closeDescriptors(FIRST_FD + passed, context),
   execute: ({ args, limits }, context) => execute(args, limits, context),
 };
+
+/** What is no directory is left to the change to it, whose error says so. */
+function makeWorkingDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    if (!hasErrno(error, "EEXIST", "ENOTDIR")) throw error;
+  }
+}
 
 /** A kernel without keyrings, or a container manager that hides them, is no reason to fail. */
 function joinKeyring(name: string, search: "user" | "other" | null, { channel }: InitContext): void {

@@ -223,7 +223,15 @@ function memoryPolicySteps({ linux }: Spec): ProcessStep[] {
   const policy = linux?.memoryPolicy;
   if (policy === undefined) return [];
   const { mode, flags = [], nodes = "" } = policy;
-  return [{ kind: "memory-policy", pointer: "/linux/memoryPolicy", mode, flags, nodes: parseCpuList(nodes) ?? [] }];
+  return [{ kind: "memory-policy", pointer: "/linux/memoryPolicy", mode, flags, nodes: memoryNodes(nodes) }];
+}
+
+function memoryNodes(list: string): number[] {
+  try {
+    return parseCpuList(list) ?? [];
+  } catch (error) {
+    throw new Error(`invalid memory policy node: ${(error as Error).message}`);
+  }
 }
 
 function userSteps({ user }: Process, host: HostFacts): ProcessStep[] {

@@ -1,6 +1,6 @@
 /** Carries out what the parent does to the forked process from outside. */
 import { writeFileSync } from "node:fs";
-import type { HostProcessStep } from "../plan/host-process.ts";
+import { describeHostProcess, type HostProcessStep } from "../plan/host-process.ts";
 import type { Actors } from "../plan/step.ts";
 import { SyscallError } from "../sys/error.ts";
 import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
@@ -25,6 +25,19 @@ export const hostProcessActors: Actors<HostProcessStep, HostProcessContext> = {
     }
   },
 };
+
+/** Carries the steps out, in order; a failure names its step. */
+export function actOnProcess(steps: readonly HostProcessStep[], context: HostProcessContext): void {
+  const actors = hostProcessActors as Record<string, (step: HostProcessStep, context: HostProcessContext) => void>;
+  for (const step of steps) {
+    try {
+      actors[step.kind]?.(step, context);
+    } catch (error) {
+      const words = (describeHostProcess as Record<string, (step: never) => string>)[step.kind]?.(step as never);
+      throw new Error(`${words}: ${(error as Error).message}`);
+    }
+  }
+}
 
 /** Raises the hard limit so far that the process can set the limit itself, and finds out now whether it could. */
 function allowLimit(pid: number, type: string, soft: bigint, hard: bigint): void {

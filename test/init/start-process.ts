@@ -1,0 +1,105 @@
+/**
+ * Starts a process as a container's init would, on this machine's own root directory: a program for the tests, since
+ * forking needs a process of one thread, which vitest's is not.
+ *
+ * Takes one argument: {@link StartRequest} as JSON. Warnings and errors come out on stderr, one a line.
+ */
+import type { NamespaceType, Process, Spec } from "../../src/config/types.ts";
+import { Channel, type InitMessage, type ParentMessage } from "../../src/init/channel.ts";
+import type { InitContext } from "../../src/init/context.ts";
+import { processActors } from "../../src/init/process.ts";
+import { type HostProcessStep, planHostProcess } from "../../src/plan/host-process.ts";
+import {
+  type ProcessInput,
+  type ProcessStep,
+  planProcess,
+  planSession,
+  planSystem,
+  planWorkingDirectory,
+} from "../../src/plan/process.ts";
+import { hostProcessActors } from "../../src/runtime/process-limits.ts";
+import { syscall } from "../../src/sys/ffi.ts";
+import { unshare } from "../../src/sys/namespace.ts";
+import { exit, exitCode, fork, waitPid } from "../../src/sys/process.ts";
+import { socketpair } from "../../src/sys/socket.ts";
+
+export interface StartRequest {
+  process: Process;
+  /** The rest of the configuration. */
+  spec?: Partial<Spec>;
+  /** Namespaces of its own. */
+  namespaces?: NamespaceType[];
+  input?: Partial<ProcessInput>;
+}
+
+function main(): number {
+  const request = JSON.parse(process.argv[2] as string) as StartRequest;
+  const input: ProcessInput = {
+    purpose: "init",
+    id: `test-${process.pid}`,
+    process: request.process,
+    spec: { ociVersion: "1.3.0", process: request.process, ...request.spec },
+    host: { euid: 0, egid: 0, inUserNamespace: false, cgroupMounts: [], lastCapability: 40 },
+    noNewKeyring: true,
+    passedFds: 0,
+    listenFds: 0,
+    softNofile: null,
+    ...request.input,
+  };
+  const { attributes, identity, last } = planProcess(input);
+  const steps = [
+    ...planSession(input),
+    ...planWorkingDirectory(input),
+    ...planSystem(input),
+    ...attributes,
+    ...identity,
+    ...last,
+  ];
+  const host = planHostProcess(input);
+  const [parentEnd, childEnd] = socketpair();
+  const pid = fork();
+  if (pid === 0) {
+    parentEnd.close();
+    child(steps, new Channel<InitMessage, ParentMessage>(childEnd), request.namespaces ?? []);
+  }
+  childEnd.close();
+  const channel = new Channel<ParentMessage, InitMessage>(parentEnd);
+  const log = { debug: console.error, info: console.error, warn: console.error };
+  for (const step of [...host.beforeCgroup, ...host.afterCgroup]) {
+    const actor = hostProcessActors[step.kind] as (step: HostProcessStep, context: unknown) => void;
+    actor(step, { pid, log });
+  }
+  channel.send({ type: "go" });
+  for (let received = channel.receive(); received !== null; received = channel.receive()) {
+    const { message } = received;
+    if (message.type === "warning" || message.type === "error") console.error(message.message);
+  }
+  return exitCode(waitPid(pid));
+}
+
+function child(steps: ProcessStep[], channel: Channel<InitMessage, ParentMessage>, namespaces: NamespaceType[]): never {
+  const context: InitContext = {
+    channel,
+    rootfs: null,
+    inherited: new Map(),
+    environment: [],
+    executable: null,
+    startFifo: null,
+    startError: null,
+    started: false,
+    pid: syscall("getpid"),
+  };
+  try {
+    channel.receive();
+    if (namespaces.length > 0) unshare(namespaces);
+    for (const step of steps) {
+      const actor = processActors[step.kind] as (step: ProcessStep, context: InitContext) => void;
+      actor(step, context);
+    }
+  } catch (error) {
+    channel.send({ type: "error", message: (error as Error).message });
+  }
+  exit(1);
+}
+
+process.exitCode = main();
