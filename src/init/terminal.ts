@@ -1,12 +1,9 @@
 /** Carries out the steps of the terminal. */
 import { fstatSync, lstatSync } from "node:fs";
-import { constants } from "node:os";
 import type { TerminalStep } from "../plan/terminal.ts";
-import type { Actors, OfKind } from "../plan/step.ts";
+import type { Actors } from "../plan/step.ts";
 import { bindDescriptor } from "../sys/bind.ts";
-import { check } from "../sys/error.ts";
 import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
-import { syscall } from "../sys/ffi.ts";
 import { openPty, setControllingTerminal, setWindowSize } from "../sys/tty.ts";
 import type { InitContext } from "./context.ts";
 
@@ -14,13 +11,9 @@ const STDIO = [0, 1, 2];
 
 export const terminalActors: Actors<TerminalStep, InitContext> = {
   "open-terminal": openTerminal,
-  "own-stdio": ({ uid }) => STDIO.forEach((fd) => giveTo(uid, fd)),
 };
 
-function openTerminal(
-  { consoleSize, bindConsole }: OfKind<TerminalStep, "open-terminal">,
-  { channel }: Pick<InitContext, "channel">,
-): void {
+function openTerminal({ consoleSize, bindConsole }: TerminalStep, { channel }: InitContext): void {
   const { master, slave } = openPty("/dev/pts");
   if (consoleSize !== null) setWindowSize(master.number, { rows: consoleSize.height, columns: consoleSize.width });
   if (bindConsole) bindOnConsole(slave);
@@ -46,20 +39,4 @@ function openMountPoint(path: string): Fd {
     open(path, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o666).close();
   }
   return open(path, O.PATH | O.NOFOLLOW);
-}
-
-function giveTo(uid: number, fd: number): void {
-  const { EPERM, EROFS } = constants.errno;
-  const stat = fstatSync(fd);
-  if (stat.uid === uid || isDevNull(stat)) return;
-  // The group stays: the devpts has its own idea of it (gid=5).
-  const result = syscall("fchown", fd, uid, -1);
-  // EPERM: the owner has no id in this user namespace. EROFS: a terminal of a read-only /dev. Both work all the same.
-  if (result === -EPERM || result === -EROFS) return;
-  check(result, () => `give descriptor ${fd} to user ${uid}`);
-}
-
-function isDevNull(stat: { isCharacterDevice(): boolean; rdev: number }): boolean {
-  const NULL_DEVICE = 0x103; // 1:3
-  return stat.isCharacterDevice() && stat.rdev === NULL_DEVICE;
 }

@@ -1,27 +1,23 @@
-/** The process's terminal and standard streams. */
+/** The process's terminal. */
 import type { Process } from "../config/types.ts";
 import type { Describers, StepBase } from "./step.ts";
 
-export type TerminalStep =
-  /**
-   * Makes a terminal in the container's devpts, the controlling one of this process's session and its standard streams,
-   * and sends its master to the parent.
-   */
-  | (StepBase & {
-      kind: "open-terminal";
-      consoleSize: { height: number; width: number } | null;
-      /** Whether `/dev/console` of the container is to be this terminal. */
-      bindConsole: boolean;
-    })
-  /** Gives the standard streams to the process's user, so that it can open them again by their path. */
-  | (StepBase & { kind: "own-stdio"; uid: number });
+/**
+ * Makes a terminal in the container's devpts, the controlling one of this process's session and its standard streams,
+ * and sends its master to the parent.
+ */
+export interface TerminalStep extends StepBase {
+  kind: "open-terminal";
+  consoleSize: { height: number; width: number } | null;
+  /** Whether `/dev/console` of the container is to be this terminal. */
+  bindConsole: boolean;
+}
 
 export const describeTerminal: Describers<TerminalStep> = {
   "open-terminal": ({ consoleSize, bindConsole }) => {
     const size = consoleSize === null ? "" : ` of ${consoleSize.width}x${consoleSize.height}`;
     return `open a terminal${size} in the container's /dev/pts${bindConsole ? ", and bind it on /dev/console" : ""}`;
   },
-  "own-stdio": ({ uid }) => `give the standard streams to user ${uid}`,
 };
 
 /**
@@ -33,9 +29,4 @@ export function planTerminal(process: Process, bindConsole: boolean): TerminalSt
   const size = process.consoleSize;
   const consoleSize = size !== undefined && size.height > 0 && size.width > 0 ? size : null;
   return [{ kind: "open-terminal", pointer: "/process/terminal", consoleSize, bindConsole }];
-}
-
-/** Plans the ownership of the standard streams: after the terminal, before the process gives up its privileges. */
-export function planStdio(process: Process): TerminalStep[] {
-  return [{ kind: "own-stdio", pointer: "/process/user", uid: process.user?.uid ?? 0 }];
 }

@@ -6,6 +6,7 @@ import { POLL, poll } from "../sys/poll.ts";
 import { type ExitStatus, pidfdSendSignal, reapAny, waitPid } from "../sys/process.ts";
 import { allSignals, blockSignals, defaultSignal, readSignal, signalfd, signalName } from "../sys/signal.ts";
 import { CallerTerminal } from "./caller-terminal.ts";
+import { getModes, setModes, setWindowSize, withoutNewlineTranslation } from "../sys/tty.ts";
 import type { Logger } from "./options.ts";
 import { TerminalRelay } from "./terminal-relay.ts";
 
@@ -33,30 +34,16 @@ export function prepareForeground(): ForegroundSignals {
 }
 
 /**
- * The process's terminal, to be shown on the caller's. To be made as soon as its master is there and before the process
- * starts, so that already its first output is treated right and it sees the right size from the beginning.
+ * Makes a new terminal's output and size as they are to be in the foreground. To be called as soon as its master is there and
+ * before the process starts, so that its first output is treated right and it sees the right size from the beginning.
+ * @throws {SyscallError} `TCSETS`, `TIOCSWINSZ`
  */
-export class ForegroundTerminal implements Disposable {
-  readonly relay: TerminalRelay;
-  readonly caller: CallerTerminal;
-
-  /** Takes the master over: it is closed at the end of {@link superviseForeground}, or by disposal before. */
-  constructor(master: Fd) {
-    this.relay = new TerminalRelay(master);
-    this.caller = new CallerTerminal();
-    this.resize();
-  }
-
-  /** Takes over the size of the caller's terminal, where that is known. */
-  resize(): void {
-    const size = this.caller.size();
-    if (size !== null) this.relay.resize(size);
-  }
-
-  [Symbol.dispose](): void {
-    this.caller[Symbol.dispose]();
-    this.relay[Symbol.dispose]();
-  }
+export function prepareTerminal(master: Fd): void {
+  // The caller's terminal turns newlines into what it needs itself; a pipe or a file should get them as they are.
+  setModes(master.number, withoutNewlineTranslation(getModes(master.number)));
+  using caller = new CallerTerminal();
+  const size = caller.size();
+  if (size !== null) setWindowSize(master.number, size);
 }
 
 /** What there is to supervise. */
@@ -65,8 +52,8 @@ export interface Foreground {
   pid: number;
   pidfd: Fd;
   signals: ForegroundSignals;
-  /** The process's terminal; `null` where it has our standard streams. */
-  terminal: ForegroundTerminal | null;
+  /** The master of the process's terminal, which is taken over and closed; `null` where it has our standard streams. */
+  master: Fd | null;
   log: Logger;
 }
 
@@ -80,23 +67,35 @@ export interface Foreground {
  * @throws {SyscallError} `wait for process`: ECHILD when it is no child of ours
  */
 export function superviseForeground(foreground: Foreground): ExitStatus {
-  using _ = foreground.terminal;
-  foreground.terminal?.caller.enterRaw();
-  return new Supervisor(foreground).run();
+  const { master } = foreground;
+  if (master === null) return new Supervisor(foreground, null).run();
+  prepareTerminal(master);
+  using relay = new TerminalRelay(master);
+  using caller = new CallerTerminal();
+  caller.enterRaw();
+  return new Supervisor(foreground, { relay, caller }).run();
+}
+
+/** The process's terminal and the one that shows it. */
+interface Terminals {
+  relay: TerminalRelay;
+  caller: CallerTerminal;
 }
 
 class Supervisor {
   readonly #process: Foreground;
   readonly #signals: number;
+  readonly #terminals: Terminals | null;
   #status: ExitStatus | null = null;
 
-  constructor(process: Foreground) {
+  constructor(process: Foreground, terminals: Terminals | null) {
     this.#process = process;
     this.#signals = process.signals.fd.number;
+    this.#terminals = terminals;
   }
 
   run(): ExitStatus {
-    const relay = this.#process.terminal?.relay;
+    const relay = this.#terminals?.relay;
     const own = [
       { fd: this.#signals, events: POLL.IN },
       { fd: this.#process.pidfd.number, events: POLL.IN },
@@ -112,10 +111,9 @@ class Supervisor {
   }
 
   #handleSignals(): void {
-    const { terminal } = this.#process;
     for (let signal = readSignal(this.#signals); signal !== null; signal = readSignal(this.#signals)) {
       if (signal === SIGCHLD) this.#reap();
-      else if (signal === SIGWINCH) terminal?.resize();
+      else if (signal === SIGWINCH) this.#resize();
       else if (signal !== SIGURG) this.#forward(signal);
     }
   }
@@ -126,10 +124,15 @@ class Supervisor {
     }
   }
 
+  #resize(): void {
+    const size = this.#terminals?.caller.size() ?? null;
+    if (size !== null) this.#terminals?.relay.resize(size);
+  }
+
   #forward(signal: number): void {
     if (signal === SIGCONT) {
-      this.#process.terminal?.caller.enterRaw();
-      this.#process.terminal?.relay.resumeInput();
+      this.#terminals?.caller.enterRaw();
+      this.#terminals?.relay.resumeInput();
     }
     if (this.#status !== null) return;
     this.#process.log.debug(`forwarding ${signalName(signal)} to process ${this.#process.pid}`);

@@ -2,16 +2,7 @@
 import { type Fd, O, open } from "../sys/fd.ts";
 import { setNonBlocking } from "../sys/io.ts";
 import { POLL, type PollEntry, poll } from "../sys/poll.ts";
-import {
-  getModes,
-  isHangup,
-  isTerminal,
-  openSlave,
-  setModes,
-  setWindowSize,
-  type WindowSize,
-  withoutNewlineTranslation,
-} from "../sys/tty.ts";
+import { isHangup, isTerminal, openSlave, setWindowSize, type WindowSize } from "../sys/tty.ts";
 import { Pump, type Turn } from "./pump.ts";
 
 /**
@@ -39,8 +30,6 @@ export class TerminalRelay implements Disposable {
     this.#master = master;
     setNonBlocking(master.number);
     this.#slave = openSlave(master);
-    // The caller's terminal turns newlines into what it needs itself; a pipe or a file should get them as they are.
-    setModes(master.number, withoutNewlineTranslation(getModes(master.number)));
     this.#reopened = isTerminal(stdout) ? reopenTerminal(stdout) : null;
     this.#input = new Pump(stdin, master.number);
     this.#output = new Pump(master.number, this.#reopened?.number ?? stdout);

@@ -5,7 +5,7 @@
 import { Channel, type InitMessage, type ParentMessage } from "../../src/init/channel.ts";
 import type { InitContext } from "../../src/init/context.ts";
 import { terminalActors } from "../../src/init/terminal.ts";
-import { ForegroundTerminal, prepareForeground, superviseForeground } from "../../src/runtime/foreground.ts";
+import { prepareForeground, prepareTerminal, superviseForeground } from "../../src/runtime/foreground.ts";
 import { mustSyscall } from "../../src/sys/error.ts";
 import type { Fd } from "../../src/sys/fd.ts";
 import { execve, exit, exitCode, fork, pidfdOpen } from "../../src/sys/process.ts";
@@ -20,10 +20,11 @@ if (pid === 0) child();
 theirs.close();
 
 const channel = new Channel<ParentMessage, InitMessage>(ours);
-const terminal = how === "pty" ? new ForegroundTerminal(channel.receive()?.fds[0] as Fd) : null;
+const master = how === "pty" ? (channel.receive()?.fds[0] as Fd) : null;
+if (master !== null) prepareTerminal(master);
 channel.send({ type: "go" });
 const log = { debug() {}, info() {}, warn: (message: string) => console.error(message) };
-const status = superviseForeground({ pid, pidfd: pidfdOpen(pid), signals, terminal, log });
+const status = superviseForeground({ pid, pidfd: pidfdOpen(pid), signals, master, log });
 exit(exitCode(status));
 
 function child(): never {
