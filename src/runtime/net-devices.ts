@@ -1,16 +1,15 @@
 /** Moves network devices of the host into the container. */
 import type { NetDeviceStep } from "../plan/network.ts";
-import type { Actors } from "../plan/step.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { setns } from "../sys/namespace.ts";
 import { openRoute, type RouteSocket } from "../sys/netlink.ts";
 
-export const netDeviceActors: Actors<NetDeviceStep, { pid: number }> = {
-  "move-net-device": ({ name, newName }, { pid }) => {
-    using namespace = open(`/proc/${pid}/ns/net`, O.RDONLY);
-    moveNetDevice(name, newName, namespace);
-  },
-};
+/** Carries out the moves into the network namespace of a process. @throws {Error} that names the step */
+export function moveNetDevices(steps: readonly NetDeviceStep[], pid: number): void {
+  if (steps.length === 0) return;
+  using namespace = open(`/proc/${pid}/ns/net`, O.RDONLY);
+  for (const { name, newName } of steps) moveNetDevice(name, newName, namespace);
+}
 
 /**
  * Moves a device into another network namespace, with its addresses, and sets it up there.

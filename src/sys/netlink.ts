@@ -104,7 +104,7 @@ export class RouteSocket implements Disposable {
     message.writeUInt32LE(index, 4);
     const parts = [message, attribute(IFA.LOCAL, bytes), attribute(IFA.ADDRESS, bytes)];
     if (family === AF_INET && prefixLength < 31) parts.push(attribute(IFA.BROADCAST, broadcast(bytes, prefixLength)));
-    const what = `add the address ${[...bytes].join(".")}/${prefixLength} to the network device ${index}`;
+    const what = `add the address ${addressText(bytes)}/${prefixLength} to the network device ${index}`;
     this.#ask(RTM.NEWADDR, NLM_F.ACK | NLM_F.CREATE | NLM_F.EXCL, parts, what);
   }
 
@@ -193,6 +193,13 @@ function parseAddress(message: Buffer): NetworkAddress {
     permanent: (flags & IFA_F_PERMANENT) !== 0,
     global: message.readUInt8(3) === RT_SCOPE_UNIVERSE,
   };
+}
+
+function addressText(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".");
+  return Buffer.from(bytes)
+    .toString("hex")
+    .replace(/(....)(?=.)/g, "$1:");
 }
 
 /** The address with all bits after the prefix set. */
