@@ -5,12 +5,12 @@ import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
 import { describeNamespaces, type NamespacePlan, type NamespaceStep, planNamespaces } from "./namespaces.ts";
 import { describeNetwork, type NetDeviceStep, type NetworkStep, planNetwork } from "./network.ts";
 import { describeHostProcess, type HostProcessPlan, type HostProcessStep, planHostProcess } from "./host-process.ts";
+import { describeProcess } from "./process-words.ts";
 import {
   type ProcessStep,
   planProcess,
   planSession,
   planSystem,
-  planWorkingDirectory,
   type ProcessInput,
 } from "./process.ts";
 import { describeRootfs, planRootfs, type RootfsStep, type SourceStep } from "./rootfs.ts";
@@ -71,7 +71,6 @@ export function planContainer(input: PlanInput): Plan {
     ...parentHooks(spec),
     ...containerHooks(spec, "createContainer", { ...input.state, status: "creating" }),
     ...rootfs.afterHooks,
-    ...planWorkingDirectory(init),
     ...planTerminal(process, hasNamespace(linux, "mount")),
     ...planSystem(init),
     ...rootfs.final,
@@ -119,7 +118,7 @@ function containerHooks(spec: Spec, hook: "createContainer" | "startContainer", 
 }
 
 /** Says a step in words. */
-export function describeStep(step: InitStep | HostProcessStep | NetDeviceStep): string {
+export function describeStep(step: InitStep | SourceStep | HostProcessStep | NetDeviceStep): string {
   // Each table has exactly the kinds of its domain, so the one that is found fits; the compiler cannot pair them up.
   const words = describers.find((table) => step.kind in table) as Record<string, (step: StepBase) => string>;
   return words[step.kind]?.(step) ?? step.kind;

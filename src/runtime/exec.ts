@@ -1,5 +1,7 @@
 /** `exec`: a further process in a running container. */
+import { Entrance } from "../cgroup/entrance.ts";
 import { openCgroup } from "../cgroup/manager.ts";
+import { parseSubCgroups } from "../cgroup/sub-cgroups.ts";
 import type { NamespaceType, Process, Spec } from "../config/types.ts";
 import type { InitMessage } from "../init/channel.ts";
 import { runInit } from "../init/init.ts";
@@ -11,7 +13,7 @@ import { exitCode, killChild, pidfdOpen, prctl } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
 import { checkTerminal, connectTo, sendMaster, sendPidfd } from "./console-socket.ts";
 import { execProcess } from "./exec-process.ts";
-import { type ForegroundSignals, prepareForeground, superviseForeground } from "./foreground.ts";
+import { type ForegroundSignals, prepareForeground, prepareTerminal, superviseForeground } from "./foreground.ts";
 import { type Forked, forkInto } from "./fork.ts";
 import { hostFacts } from "./host.ts";
 import type { Context, ExecOptions } from "./options.ts";
@@ -76,11 +78,15 @@ class Exec {
       listenFds: activated,
       softNofile: callerNofileLimit(),
     });
-    const forked = this.#fork(plan.init);
+    const cgroup = openCgroup(this.container.cgroup);
+    const place = { sub: parseSubCgroups(this.options.cgroups), initPid: (this.container.init as ProcessIdentity).pid };
+    // An initial affinity is for the time before the cgroup: then the process is moved there while it runs.
+    const affinityFirst = plan.host.beforeCgroup.some(({ kind }) => kind === "set-affinity");
+    const forked = this.#fork(plan.init, affinityFirst ? new Entrance([], null) : cgroup.entrance(place));
     try {
       const target = { pid: forked.pid, log: this.context.log };
       actOnProcess(plan.host.beforeCgroup, target);
-      openCgroup(this.container.cgroup).joinForExec(forked.pid, this.options.cgroups);
+      if (affinityFirst) cgroup.join(forked.pid, place);
       actOnProcess(plan.host.afterCgroup, target);
       forked.channel.send({ type: "go" });
       this.#converse(forked, console);
@@ -101,13 +107,14 @@ class Exec {
     return { passed: preserved, activated };
   }
 
-  #fork(steps: Parameters<typeof runInit>[0]): Forked {
+  #fork(steps: Parameters<typeof runInit>[0], entrance: Entrance): Forked {
+    using _ = entrance;
     const init = this.container.init as ProcessIdentity;
     using target = pidfdOpen(init.pid);
     // A process of the container could attach to one that has just come in, and reach the host through what that still
     // holds (CVE-2016-9962): undumpable, it cannot be attached to, nor its /proc files be opened.
     prctl("SET_DUMPABLE", 0);
-    return forkInto(target, namespacesToJoin(init.pid, this.spec), (channel) => {
+    return forkInto(target, namespacesToJoin(init.pid, this.spec), entrance, (channel) => {
       if (this.signals !== null) setSignalMask(this.signals.maskBefore);
       return runInit(steps, { channel, inherited: new Map() });
     });
@@ -126,7 +133,7 @@ class Exec {
     switch (message.type) {
       case "terminal":
         this.#master = fds[0] as Fd;
-        if (console === null) return;
+        if (console === null) return prepareTerminal(this.#master);
         sendMaster(console, this.#master);
         this.#master.close();
         this.#master = null;

@@ -2,6 +2,7 @@
 import { Channel, type InitMessage, type ParentMessage } from "../init/channel.ts";
 import type { NamespaceType } from "../config/types.ts";
 import type { NamespaceJoin, NamespacePlan } from "../plan/namespaces.ts";
+import type { Entrance } from "../cgroup/entrance.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { namespaceFlags, setns } from "../sys/namespace.ts";
@@ -17,14 +18,15 @@ export interface Forked {
 type ChildMain = (channel: Channel<InitMessage, ParentMessage>) => never;
 
 /**
- * Forks the init into its namespaces.
- * @param main what the init does; it never returns
- * @throws {SyscallError} when a namespace cannot be made or joined
+ * Forks the init into its cgroups and namespaces.
+ * @param entrance the way into its cgroups
+ * @param main     what the init does; it never returns
+ * @throws {Error} when a cgroup cannot be entered, or a namespace not be made or joined
  */
-export function forkInit(plan: NamespacePlan, main: ChildMain): Forked {
+export function forkInit(plan: NamespacePlan, entrance: Entrance, main: ChildMain): Forked {
   const flags = BigInt(namespaceFlags(plan.clone));
-  if (plan.join.length === 0) return forkDirectly(flags, main);
-  return forkThroughHelper(() => joinByPath(plan.join), flags, main);
+  if (plan.join.length === 0) return forkDirectly(flags, entrance, main);
+  return forkThroughHelper(() => joinByPath(plan.join), flags, entrance, main);
 }
 
 /**
@@ -32,40 +34,51 @@ export function forkInit(plan: NamespacePlan, main: ChildMain): Forked {
  * @param pidfd of the running process
  * @param types the namespaces to join
  */
-export function forkInto(pidfd: Fd, types: readonly NamespaceType[], main: ChildMain): Forked {
-  if (types.length === 0) return forkDirectly(0n, main);
-  return forkThroughHelper(() => setns(pidfd.number, types), 0n, main);
+export function forkInto(pidfd: Fd, types: readonly NamespaceType[], entrance: Entrance, main: ChildMain): Forked {
+  if (types.length === 0) return forkDirectly(0n, entrance, main);
+  return forkThroughHelper(() => setns(pidfd.number, types), 0n, entrance, main);
 }
 
-function forkDirectly(flags: bigint, main: ChildMain): Forked {
+function forkDirectly(flags: bigint, entrance: Entrance, main: ChildMain): Forked {
   const [ours, theirs] = socketpair();
-  const pid = fork({ flags });
+  const pid = entrance.fork({ flags });
   if (pid === 0) {
     ours.close();
-    main(new Channel(theirs));
+    const channel = new Channel<InitMessage, ParentMessage>(theirs);
+    orReport(channel, () => entrance.enter());
+    main(channel);
   }
   theirs.close();
   return { pid, channel: new Channel(ours) };
+}
+
+/** Does the child's work; tells the parent why it failed, and ends. */
+function orReport(channel: Channel<InitMessage, ParentMessage>, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    channel.send({ type: "error", message: (error as Error).message });
+    exit(1);
+  }
 }
 
 /**
  * A pid namespace is entered by fork only, so a helper joins the namespaces and forks again. The second child is made
  * our own by CLONE_PARENT: we, and after us our subreaper, must be able to wait for it.
  */
-function forkThroughHelper(join: () => void, flags: bigint, main: ChildMain): Forked {
+function forkThroughHelper(join: () => void, flags: bigint, entrance: Entrance, main: ChildMain): Forked {
   const [ours, theirs] = socketpair();
-  const helper = fork();
+  const helper = entrance.fork();
   if (helper === 0) {
     ours.close();
     const channel = new Channel<InitMessage, ParentMessage>(theirs);
-    try {
+    orReport(channel, () => {
+      entrance.enter();
       join();
       const pid = fork({ flags: flags | BigInt(CLONE.PARENT) });
       if (pid === 0) main(channel);
       channel.send({ type: "forked", pid });
-    } catch (error) {
-      channel.send({ type: "error", message: (error as Error).message });
-    }
+    });
     exit(0);
   }
   theirs.close();

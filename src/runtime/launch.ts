@@ -10,6 +10,7 @@ import { setSignalMask } from "../sys/signal.ts";
 import { checkTerminal, connectTo, sendMaster, sendPidfd } from "./console-socket.ts";
 import { clearContainer } from "./clear.ts";
 import { type Forked, forkInit } from "./fork.ts";
+import { prepareTerminal } from "./foreground.ts";
 import { writeIdMaps } from "./id-maps.ts";
 import { openSources } from "./mount-sources.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
@@ -105,13 +106,12 @@ class Launch {
     this.#save();
     makeStartFifo(this.#context.root, this.#container.id);
     makeNotifyDirectory(this.#directory);
-    const cgroup = openCgroup(this.#container.cgroup);
-    cgroup.create(this.#prepared.spec.linux?.resources ?? {}, this.#context.log.warn);
-    const forked = this.#fork();
+    const cgroup = this.#makeCgroup();
+    const forked = this.#fork(cgroup);
     this.#container.init = { pid: forked.pid, startTime: processStat(forked.pid)?.startTime ?? 0 };
     try {
-      this.#admit(forked, cgroup);
-      this.#converse(forked);
+      this.#admit(forked);
+      this.#converse(forked, cgroup);
     } catch (error) {
       killChild(forked.pid);
       throw error;
@@ -122,12 +122,27 @@ class Launch {
     return { container: this.#container, pid: forked.pid, pidfd, master: this.#master, lock: this.#lock };
   }
 
-  #fork(): Forked {
+  #makeCgroup(): Cgroup {
+    const cgroup = openCgroup(this.#container.cgroup);
+    cgroup.assertUnused();
+    cgroup.create(this.#prepared.spec.linux?.resources);
+    this.#container.cgroup = cgroup.location;
+    return cgroup;
+  }
+
+  /** After most of the init's own work, so that a tight limit does not fail the runtime instead of the container. */
+  #limit(cgroup: Cgroup): void {
+    const { resources, devices = [] } = this.#prepared.spec.linux ?? {};
+    if (resources !== undefined) cgroup.setResources(resources, { devices });
+  }
+
+  #fork(cgroup: Cgroup): Forked {
     const { plan } = this.#prepared;
     const inherited = openSources(plan.sources);
     using startFifo = open(join(this.#directory, START_FIFO), O.RDWR);
     using startError = open(join(this.#directory, START_ERROR), O.WRONLY | O.CREAT, 0o600);
-    const forked = forkInit(plan.namespaces, (channel) => {
+    using entrance = cgroup.entrance();
+    const forked = forkInit(plan.namespaces, entrance, (channel) => {
       this.#lock.close();
       if (this.#options.signalMask !== undefined) setSignalMask(this.#options.signalMask);
       return runInit(plan.init, { channel, inherited, startFifo, startError });
@@ -137,23 +152,27 @@ class Launch {
   }
 
   /** What only the parent can do for the init, before it does anything itself. */
-  #admit({ pid, channel }: Forked, cgroup: Cgroup): void {
+  #admit({ pid, channel }: Forked): void {
     const { namespaces, host, netDevices } = this.#prepared.plan;
     const target = { pid, log: this.#context.log };
     if (namespaces.idMaps !== null) writeIdMaps(pid, namespaces.idMaps, this.#prepared.host.euid);
     actOnProcess(host.beforeCgroup, target);
-    cgroup.join(pid);
     actOnProcess(host.afterCgroup, target);
     moveNetDevices(netDevices, pid);
     channel.send({ type: "go" });
   }
 
   /** Answers the init until it waits for `start`. */
-  #converse(forked: Forked): void {
+  #converse(forked: Forked, cgroup: Cgroup): void {
+    let limited = false;
     for (;;) {
       const received = forked.channel.receive();
       if (received === null) throw new Error(this.#died(forked.pid));
       const { message, fds } = received;
+      if (!limited && (message.type === "ready" || message.type === "hooks")) {
+        this.#limit(cgroup);
+        limited = true;
+      }
       if (message.type === "ready") break;
       this.#answer(message, fds, forked);
     }
@@ -171,7 +190,7 @@ class Launch {
         return channel.send({ type: "go" });
       case "terminal":
         this.#master = fds[0] as Fd;
-        if (this.#console === null) return;
+        if (this.#console === null) return prepareTerminal(this.#master);
         sendMaster(this.#console, this.#master);
         this.#master.close();
         this.#master = null;

@@ -2,7 +2,7 @@
 import { realpathSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { type CgroupLocation, planCgroup } from "../cgroup/plan.ts";
-import { ownCgroups } from "../cgroup/layout.ts";
+import { readOwnCgroups } from "../cgroup/layout.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Process, Spec } from "../config/types.ts";
 import type { HostFacts } from "../plan/host.ts";
@@ -85,7 +85,7 @@ function cgroupLocation(
     ...(spec.linux?.cgroupsPath ? { cgroupsPath: spec.linux.cgroupsPath } : {}),
     id,
     mounts: host.cgroupMounts,
-    own: ownCgroups(),
+    own: readOwnCgroups(),
     manager: context.cgroupManager,
     rootless,
   });
