@@ -1,0 +1,99 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  checkId,
+  claimDirectory,
+  type Container,
+  containerIds,
+  findContainer,
+  loadContainer,
+  lockDirectory,
+  NoSuchContainerError,
+  removeDirectory,
+  saveContainer,
+} from "../../src/runtime/store.ts";
+
+let root: string;
+
+beforeEach(() => {
+  root = join(mkdtempSync(join(tmpdir(), "tsrunc-store-")), "root");
+});
+
+afterEach(() => rmSync(join(root, ".."), { recursive: true, force: true }));
+
+const container: Container = {
+  id: "c1",
+  ociVersion: "1.3.0",
+  bundle: "/b",
+  rootfs: "/b/rootfs",
+  created: "2026-01-01T00:00:00.000Z",
+  owner: 0,
+  annotations: {},
+  init: { pid: 1, startTime: 2 },
+  complete: true,
+  cgroup: { driver: "disabled" },
+};
+
+describe("checkId", () => {
+  it.each(["c1", "A.b_c+d-e", "...x"])("accepts %s", (id) => expect(() => checkId(id)).not.toThrow());
+
+  it.each(["", ".", "..", "../x", "a/b", "a b", "ü", "a\n", "x".repeat(1025)])("refuses %j", (id) => {
+    expect(() => checkId(id)).toThrow("invalid container ID format");
+  });
+});
+
+describe("claimDirectory", () => {
+  it("makes the root and the container's directory", () => {
+    claimDirectory(root, "c1").close();
+    expect(containerIds(root)).toEqual(["c1"]);
+  });
+
+  it("lets one of two have an id", () => {
+    using _ = claimDirectory(root, "c1");
+    expect(() => claimDirectory(root, "c1")).toThrow("container with given ID already exists");
+  });
+});
+
+describe("lockDirectory", () => {
+  it("finds no lock for a container that is not there", () => {
+    expect(lockDirectory(root, "c1")).toBeNull();
+  });
+});
+
+describe("saveContainer and loadContainer", () => {
+  it("give back what was saved, and leave no temporary file", () => {
+    claimDirectory(root, "c1").close();
+    saveContainer(root, container);
+    expect(loadContainer(root, "c1")).toEqual(container);
+    expect(readdirSync(join(root, "c1"))).toEqual(["state.json"]);
+  });
+
+  it("know a container without a state from one that is not there in no way", () => {
+    claimDirectory(root, "c1").close();
+    expect(findContainer(root, "c1")).toBeNull();
+    expect(findContainer(root, "c2")).toBeNull();
+    expect(() => loadContainer(root, "c2")).toThrow(NoSuchContainerError);
+    expect(() => loadContainer(root, "c2")).toThrow("container does not exist");
+  });
+});
+
+describe("containerIds", () => {
+  it("lists directories only, sorted; none where there is no root", () => {
+    expect(containerIds(root)).toEqual([]);
+    mkdirSync(join(root, "b"), { recursive: true });
+    mkdirSync(join(root, "a"));
+    writeFileSync(join(root, "file"), "");
+    expect(containerIds(root)).toEqual(["a", "b"]);
+  });
+});
+
+describe("removeDirectory", () => {
+  it("removes the container's directory and may be repeated", () => {
+    claimDirectory(root, "c1").close();
+    removeDirectory(root, "c1");
+    removeDirectory(root, "c1");
+    expect(containerIds(root)).toEqual([]);
+  });
+});
