@@ -1,0 +1,15 @@
+import { defineCommand } from "../command.ts";
+import { print } from "../output.ts";
+
+export const command = defineCommand({
+  synopsis: "",
+  description: "Prints what this runtime supports, as the features document of runtime-spec.",
+  examples: ["tsrunc features"],
+  options: {},
+  arity: { min: 0, max: 0 },
+  async run() {
+    const { features } = await import("../../config/features.ts");
+    print(JSON.stringify(features(), null, 4));
+    return 0;
+  },
+});

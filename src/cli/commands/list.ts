@@ -1,0 +1,36 @@
+import { statSync } from "node:fs";
+import type { ContainerState } from "../../runtime/state.ts";
+import { defineCommand } from "../command.ts";
+import { choice, toggle } from "../option.ts";
+import { print } from "../output.ts";
+import { stateDocument } from "../state-document.ts";
+import { alignColumns } from "../table.ts";
+
+export const command = defineCommand({
+  synopsis: "",
+  description: "Lists the containers whose states are below --root.",
+  examples: ["tsrunc list", "tsrunc --root DIR list --format json"],
+  options: {
+    format: choice(["table", "json"], "table or json (default: table)", { short: "f" }),
+    quiet: toggle("print ids only", { short: "q" }),
+  },
+  arity: { min: 0, max: 0 },
+  async run({ context, options, given }) {
+    // The default root is made with the first container; another one that is not there is a mistake.
+    if (given.has("root")) statSync(context.root);
+    const { listContainers } = await import("../../runtime/state.ts");
+    const containers = listContainers(context);
+    if (options.quiet) {
+      if (containers.length > 0) print(containers.map(({ id }) => id).join("\n"));
+    } else if (options.format === "json") {
+      print(JSON.stringify(containers.map(stateDocument)));
+    } else {
+      print(alignColumns([["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"], ...containers.map(row)]));
+    }
+    return 0;
+  },
+});
+
+function row({ id, pid, status, bundle, created, owner }: ContainerState): string[] {
+  return [id, String(pid), status, bundle, created, owner];
+}

@@ -1,0 +1,14 @@
+import { defineCommand } from "../command.ts";
+
+export const command = defineCommand({
+  synopsis: "<container-id>",
+  description: "Suspends all processes of a running container, by the freezer of its cgroup.",
+  examples: ["tsrunc pause web"],
+  options: {},
+  arity: { min: 1, max: 1 },
+  async run({ context, args: [id = ""] }) {
+    const { pauseContainer } = await import("../../runtime/pause.ts");
+    pauseContainer(context, id);
+    return 0;
+  },
+});

@@ -1,0 +1,14 @@
+import { defineCommand } from "../command.ts";
+
+export const command = defineCommand({
+  synopsis: "<container-id>",
+  description: "Resumes the processes of a container that `tsrunc pause` suspended.",
+  examples: ["tsrunc resume web"],
+  options: {},
+  arity: { min: 1, max: 1 },
+  async run({ context, args: [id = ""] }) {
+    const { resumeContainer } = await import("../../runtime/pause.ts");
+    resumeContainer(context, id);
+    return 0;
+  },
+});

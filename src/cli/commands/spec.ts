@@ -1,0 +1,31 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { hasErrno } from "../../sys/error.ts";
+import { defineCommand } from "../command.ts";
+import { text, toggle } from "../option.ts";
+
+export const command = defineCommand({
+  synopsis: "",
+  description:
+    "Writes a config.json to start from: `sh` in a terminal, in namespaces of its own, with few capabilities.\n" +
+    "Edit it, and put a root filesystem beside it, in `rootfs`. A config.json that is there stays as it is.",
+  examples: ["tsrunc spec --bundle DIR", "tsrunc spec --rootless"],
+  options: {
+    bundle: text("DIR", "where to write it (default: the current directory)", { short: "b" }),
+    file: text("FILE", "write to FILE instead, over what is there", { short: "f" }),
+    rootless: toggle("for an ordinary user: in a user namespace that maps root to the caller"),
+  },
+  arity: { min: 0, max: 0 },
+  async run({ options: { bundle, file, rootless } }) {
+    const { defaultSpec, rootlessSpec } = await import("../../config/default.ts");
+    const json = `${JSON.stringify(rootless ? rootlessSpec() : defaultSpec(), null, "\t")}\n`;
+    const path = join(bundle || ".", file || "config.json");
+    try {
+      writeFileSync(path, json, { flag: file ? "w" : "wx", mode: 0o666 });
+    } catch (error) {
+      if (hasErrno(error, "EEXIST")) throw new Error(`File ${path} exists. Remove it first`);
+      throw error;
+    }
+    return 0;
+  },
+});

@@ -1,0 +1,14 @@
+import { defineCommand } from "../command.ts";
+
+export const command = defineCommand({
+  synopsis: "<container-id>",
+  description: "Lets the process of a created container begin.",
+  examples: ["tsrunc start web"],
+  options: {},
+  arity: { min: 1, max: 1 },
+  async run({ context, args: [id = ""] }) {
+    const { startContainer } = await import("../../runtime/start.ts");
+    startContainer(context, id);
+    return 0;
+  },
+});

@@ -1,0 +1,16 @@
+import { defineCommand } from "../command.ts";
+import { print } from "../output.ts";
+import { stateDocument } from "../state-document.ts";
+
+export const command = defineCommand({
+  synopsis: "<container-id>",
+  description: "Prints the state of a container as JSON: id, status, pid, bundle, rootfs, creation time, annotations.",
+  examples: ["tsrunc state web"],
+  options: {},
+  arity: { min: 1, max: 1 },
+  async run({ context, args: [id = ""] }) {
+    const { containerState } = await import("../../runtime/state.ts");
+    print(JSON.stringify(stateDocument(containerState(context, id)), null, 2));
+    return 0;
+  },
+});

@@ -1,0 +1,21 @@
+import { resolve } from "node:path";
+import { defineCommand } from "../command.ts";
+import { text } from "../option.ts";
+import { print } from "../output.ts";
+
+export const command = defineCommand({
+  synopsis: "",
+  description:
+    "Checks a bundle's config.json: its form against runtime-spec, and its meaning as `create` would. Each error is a\n" +
+    "line with the JSON pointer, the value and the rule; the exit code is 0 when there is none, and 1 otherwise.",
+  examples: ["tsrunc validate --bundle DIR"],
+  options: { bundle: text("DIR", "the bundle directory (default: the current directory)", { short: "b" }) },
+  arity: { min: 0, max: 0 },
+  async run({ context, options: { bundle } }) {
+    const { validateBundle } = await import("../../config/load.ts");
+    const directory = resolve(bundle || ".");
+    for (const warning of validateBundle(directory).warnings) context.log.warn(warning);
+    print(`${directory}/config.json is valid`);
+    return 0;
+  },
+});

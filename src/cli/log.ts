@@ -1,0 +1,161 @@
+/** Log records: in the form in which runc writes them, since engines read the reason of a failure from them. */
+import { constants, fstatSync, openSync } from "node:fs";
+import type { Logger as PinoLogger } from "pino";
+import type { Logger } from "../runtime/options.ts";
+import { writeAll } from "./output.ts";
+
+/** From the worst to the least. */
+const LEVELS = ["error", "warning", "info", "debug"] as const;
+
+export type Level = (typeof LEVELS)[number];
+
+export interface LogOptions {
+  /** Where records go; stderr when not given. `/proc/self/fd/N` means the descriptor itself, whatever it is open on. */
+  file?: string;
+  format: "text" | "json";
+  /** The least level that is written. */
+  level: Level;
+}
+
+const STDERR = 2;
+
+export class Log implements Logger {
+  #fd = STDERR;
+  #format: LogOptions["format"] = "text";
+  #level: Level = "info";
+  #pino: PinoLogger | undefined;
+
+  /**
+   * Sends the records that follow to where the command line says.
+   * @throws {Error} naming the file and the reason, when it cannot be opened
+   */
+  configure({ file, format, level }: LogOptions): void {
+    this.#level = level;
+    this.#format = format;
+    if (file !== undefined && file !== "") this.#fd = openLog(file);
+  }
+
+  debug(message: string): void {
+    this.#record("debug", message);
+  }
+
+  info(message: string): void {
+    this.#record("info", message);
+  }
+
+  warn(message: string): void {
+    this.#record("warning", message);
+  }
+
+  /**
+   * Reports why a command failed: as the last record of the log, and in one line on stderr where the log is elsewhere.
+   * @param prefix what failed, such as `tsrunc run failed`
+   */
+  reportError(error: unknown, prefix?: string): void {
+    if (error instanceof Error && error.stack !== undefined) this.debug(error.stack);
+    const message = [...(prefix === undefined ? [] : [prefix]), describe(error)].join(": ");
+    this.#record("error", message);
+    if (!isStderr(this.#fd)) writeQuietly(STDERR, `${message}\n`);
+  }
+
+  #record(level: Level, message: string): void {
+    if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
+    if (this.#format === "json") this.#recordJson(level, message);
+    else if (isTerminal(this.#fd)) writeQuietly(this.#fd, `${level}: ${message}\n`);
+    else writeQuietly(this.#fd, `time="${timestamp()}" level=${level} msg=${quote(message)}\n`);
+  }
+
+  #recordJson(level: Level, message: string): void {
+    this.#pino ??= makePino((line) => writeQuietly(this.#fd, line));
+    if (level === "warning") this.#pino.warn(message);
+    else this.#pino[level](message);
+  }
+}
+
+/** Pino takes several milliseconds to load, so it is loaded with the first record; a logger's methods are synchronous, so by `require`. */
+function makePino(write: (line: string) => void): PinoLogger {
+  const { pino } = require("pino") as typeof import("pino");
+  return pino(
+    {
+      level: "debug",
+      base: undefined,
+      timestamp: () => `,"time":"${timestamp()}"`,
+      formatters: { level: (label) => ({ level: label === "warn" ? "warning" : label }) },
+    },
+    { write },
+  );
+}
+
+/**
+ * What an error says, in one line: Podman keeps a single line of it.
+ * An error of the program itself, rather than of what it was asked to do, says so.
+ */
+function describe(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const ours = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+  const line = message.trim().replace(/\s*\n\s*/g, "; ");
+  return ours && !("code" in error) ? `internal error: ${line} (--debug shows where)` : line;
+}
+
+function openLog(file: string): number {
+  const path = file.replace(/^file:/, "");
+  if (/^(journald|syslog):/.test(path)) throw new Error(`--log ${file}: only a file is supported`);
+  try {
+    const inherited = inheritedDescriptor(path);
+    if (inherited !== null) {
+      fstatSync(inherited);
+      return inherited;
+    }
+    return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_SYNC, 0o644);
+  } catch (error) {
+    throw new Error(`open the log ${path}: ${reason(error)}`);
+  }
+}
+
+/** A socket cannot be opened through `/proc/self/fd`, and opening a file anew would lose its offset. */
+function inheritedDescriptor(path: string): number | null {
+  if (path === "/dev/stdout") return 1;
+  if (path === "/dev/stderr") return STDERR;
+  const [, number] = /^(?:\/proc\/self\/fd|\/dev\/fd)\/(\d+)$/.exec(path) ?? [];
+  return number === undefined ? null : Number(number);
+}
+
+/** Node's message without the call and path that it ends in: `ENOENT: no such file or directory`. */
+function reason(error: unknown): string {
+  const { message } = error as Error;
+  return message.replace(/, \w+( '.*')?$/, "");
+}
+
+/** Whether a descriptor leads where stderr does, so that a line written there need not be said again. */
+function isStderr(fd: number): boolean {
+  if (fd === STDERR) return true;
+  try {
+    const [log, stderr] = [fstatSync(fd), fstatSync(STDERR)];
+    return log.dev === stderr.dev && log.ino === stderr.ino && log.rdev === stderr.rdev;
+  } catch {
+    return false;
+  }
+}
+
+function isTerminal(fd: number): boolean {
+  return (require("node:tty") as typeof import("node:tty")).isatty(fd);
+}
+
+/** A log that cannot be written must not hide what was to be logged, nor stop a container. */
+function writeQuietly(fd: number, line: string): void {
+  try {
+    writeAll(fd, line);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+  }
+}
+
+/** RFC 3339, in seconds, as logrus writes it. */
+function timestamp(): string {
+  return `${new Date().toISOString().slice(0, 19)}Z`;
+}
+
+/** logrus quotes what is more than one plain word. */
+function quote(message: string): string {
+  return /^[\w.\-/@^+]+$/.test(message) ? message : JSON.stringify(message);
+}

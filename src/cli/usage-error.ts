@@ -1,0 +1,14 @@
+/** A command line that cannot be understood. */
+
+/** Its message is one line; the caller adds where help is to be found. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+
+  /** @param exitCode 1, but 3 for a command that does not exist, as runc's callers expect */
+  constructor(
+    message: string,
+    readonly exitCode: number = 1,
+  ) {
+    super(message);
+  }
+}
