@@ -7,7 +7,9 @@ KOFFI_ARCH := $(if $(filter aarch64 arm64,$(MACHINE)),arm64,x64)
 BUN := node_modules/@oven/bun-linux-$(BUN_ARCH)/bin/bun
 ADDON := node_modules/@koromix/koffi-linux-$(KOFFI_ARCH)/linux_$(KOFFI_ARCH)/koffi.node
 VITEST := $(BUN) --bun node_modules/vitest/vitest.mjs run
-SOURCES := $(shell find src schema -type f)
+# Compiled from schema/: the code imports them, so whatever runs or checks the code needs them.
+VALIDATORS := src/config/generated/config.js
+SOURCES := $(shell find src schema -type f -not -path 'src/config/generated/*')
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -50,11 +52,11 @@ format: node_modules ## rewrite the sources in the house's formatting
 	@echo "format: biome check --write"
 	@node_modules/.bin/biome check --write .
 
-types: node_modules ## check types
+types: node_modules $(VALIDATORS) ## check types
 	@echo "types: tsc --noEmit"
 	@node_modules/.bin/tsc --noEmit -p .
 
-unit: node_modules ## unit tests: no root needed
+unit: node_modules $(VALIDATORS) ## unit tests: no root needed
 	@echo "unit: vitest, test/ without test/integration/"
 	@$(VITEST) --project unit
 
@@ -89,14 +91,18 @@ uninstall: ## remove what install put there
 
 clean: ## remove what was built; node_modules stays
 	@echo "clean: dist, build"
-	@rm -rf dist build
+	@rm -rf dist build $(dir $(VALIDATORS))
 
 node_modules: package.json package-lock.json
 	@echo "node_modules: npm ci"
 	@npm ci --no-audit --no-fund
 	@touch node_modules
 
-dist/tsrunc: node_modules $(SOURCES)
+$(VALIDATORS): node_modules $(shell find schema -type f)
+	@echo "validators: $(@D) (ajv, from schema/)"
+	@$(BUN) schema/compile.ts $(@D)
+
+dist/tsrunc: node_modules $(VALIDATORS) $(SOURCES)
 	@echo "build: $@ (bun build --compile)"
 	@mkdir -p dist
 	@$(BUN) build src/main.ts --compile --bytecode --minify --define TSRUNC_COMPILED=true \

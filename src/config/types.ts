@@ -135,14 +135,28 @@ export interface Linux {
   devices?: Device[];
   netDevices?: Record<string, { name?: string }>;
   seccomp?: Seccomp;
-  rootfsPropagation?: "shared" | "slave" | "private" | "unbindable" | "rshared" | "rslave" | "rprivate" | "runbindable" | "";
+  rootfsPropagation?:
+    | "shared"
+    | "slave"
+    | "private"
+    | "unbindable"
+    | "rshared"
+    | "rslave"
+    | "rprivate"
+    | "runbindable"
+    | "";
   maskedPaths?: string[];
   readonlyPaths?: string[];
   mountLabel?: string;
   intelRdt?: IntelRdt;
   memoryPolicy?: MemoryPolicy;
   personality?: { domain: "LINUX" | "LINUX32"; flags?: string[] };
-  timeOffsets?: Record<string, { secs?: number; nanosecs?: number }>;
+  timeOffsets?: { boottime?: TimeOffset; monotonic?: TimeOffset };
+}
+
+export interface TimeOffset {
+  secs?: number;
+  nanosecs?: number;
 }
 
 export interface IntelRdt {
@@ -239,3 +253,37 @@ export interface State {
 }
 
 export type Status = "creating" | "created" | "running" | "paused" | "stopped";
+
+/** What a runtime can do. An absent property means unknown, not unsupported. @see runtime-spec, features.md */
+export interface Features {
+  ociVersionMin: string;
+  ociVersionMax: string;
+  hooks?: string[];
+  mountOptions?: string[];
+  annotations?: Record<string, string>;
+  potentiallyUnsafeConfigAnnotations?: string[];
+  linux?: FeaturesLinux;
+}
+
+export interface FeaturesLinux {
+  namespaces?: NamespaceType[];
+  capabilities?: string[];
+  cgroup?: { v1?: boolean; v2?: boolean; systemd?: boolean; systemdUser?: boolean; rdma?: boolean };
+  seccomp?: {
+    enabled?: boolean;
+    actions?: string[];
+    operators?: string[];
+    archs?: string[];
+    knownFlags?: string[];
+    supportedFlags?: string[];
+  };
+  apparmor?: Switch;
+  selinux?: Switch;
+  intelRdt?: Switch;
+  mountExtensions?: { idmap?: Switch };
+  netDevices?: Switch;
+}
+
+export interface Switch {
+  enabled?: boolean;
+}

@@ -1,0 +1,72 @@
+/**
+ * Compiles the JSON Schemas of this directory into validators: ES modules that need no ajv when they run.
+ *
+ *     bun schema/compile.ts src/config/generated
+ *
+ * The validators stop at the first error. They are on the path of every `create`, and the program runs in the
+ * interpreter there, so what they do not need is taken out: descriptions, the schemas' own paths, Unicode helpers.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Ajv } from "ajv";
+import standaloneCode from "ajv/dist/standalone/index.js";
+
+/** A module to make: its name, and for each validator the schema that it checks and the type that it proves. */
+interface Module {
+  name: string;
+  validators: { name: string; schema: string; type: string }[];
+}
+
+const modules: Module[] = [
+  { name: "config", validators: [{ name: "isSpec", schema: "config.json", type: "Spec" }] },
+  { name: "process", validators: [{ name: "isProcess", schema: "config.json#/$defs/process", type: "Process" }] },
+  { name: "state", validators: [{ name: "isState", schema: "state.json", type: "State" }] },
+  { name: "features", validators: [{ name: "isFeatures", schema: "features.json", type: "Features" }] },
+];
+
+const annotations = new Set(["$schema", "title", "description"]);
+
+const here = dirname(fileURLToPath(import.meta.url));
+const output = process.argv[2];
+if (output === undefined) throw new Error("usage: compile.ts <output directory>");
+mkdirSync(output, { recursive: true });
+for (const module of modules) {
+  writeFileSync(join(output, `${module.name}.js`), compile(module));
+  writeFileSync(join(output, `${module.name}.d.ts`), declare(module));
+}
+
+function compile({ validators }: Module): string {
+  // The plain Ajv: 2020-12 differs from it in keywords that these schemas do not use, and that cost code everywhere.
+  const ajv = new Ajv({
+    code: { source: true, esm: true, optimize: 2 },
+    unicodeRegExp: false,
+    useDefaults: true,
+    // Put in words by src/config/schema.ts, when there is an error.
+    messages: false,
+    // "properties" beside a "$ref" to the type, and the like, are how these schemas are written.
+    strictTypes: false,
+  });
+  for (const file of ["config.json", "state.json", "features.json"]) {
+    ajv.addSchema(withoutAnnotations(JSON.parse(readFileSync(join(here, file), "utf8"))) as object);
+  }
+  const names = Object.fromEntries(validators.map(({ name, schema }) => [name, schema]));
+  // (standaloneCode is CommonJS: under some loaders its default export is wrapped.)
+  const generate = (standaloneCode as unknown as { default?: typeof standaloneCode }).default ?? standaloneCode;
+  return generate(ajv, names).replace(/schemaPath:"[^"]*",/g, "");
+}
+
+function declare({ validators }: Module): string {
+  const types = validators.map(({ type }) => type).join(", ");
+  const declarations = validators.map(({ name, type }) => `export declare const ${name}: Validator<${type}>;\n`);
+  return `import type { ${types} } from "../types.ts";\nimport type { Validator } from "../schema.ts";\n${declarations.join("")}`;
+}
+
+/** A schema without what is there for readers; properties that happen to be called so stay. */
+function withoutAnnotations(schema: unknown, names = false): unknown {
+  if (Array.isArray(schema)) return schema.map((item) => withoutAnnotations(item));
+  if (typeof schema !== "object" || schema === null) return schema;
+  const kept = Object.entries(schema).filter(([key]) => names || !annotations.has(key));
+  const holdsNames = (key: string) => !names && (key === "properties" || key === "$defs");
+  return Object.fromEntries(kept.map(([key, value]) => [key, withoutAnnotations(value, holdsNames(key))]));
+}

@@ -1,0 +1,31 @@
+/** The features document: what this program can do, whatever the machine can. @see runtime-spec, features.md */
+import { knownMountOptions } from "../plan/mount-options.ts";
+import { capabilityNames } from "../sys/capability.ts";
+import { OCI_VERSION } from "./default.ts";
+import type { Features } from "./types.ts";
+
+/**
+ * What `features` prints.
+ * @param version of this program
+ */
+export function features(version: string): Features {
+  return {
+    ociVersionMin: "1.0.0",
+    ociVersionMax: OCI_VERSION,
+    hooks: ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"],
+    mountOptions: knownMountOptions(),
+    linux: {
+      namespaces: ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
+      capabilities: capabilityNames(),
+      cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: false },
+      seccomp: { enabled: false },
+      apparmor: { enabled: true },
+      selinux: { enabled: true },
+      intelRdt: { enabled: true },
+      mountExtensions: { idmap: { enabled: true } },
+      netDevices: { enabled: true },
+    },
+    annotations: { "org.tsrunc.version": version, "org.opencontainers.runc.checkpoint.enabled": "false" },
+    potentiallyUnsafeConfigAnnotations: ["run.oci."],
+  };
+}

@@ -1,0 +1,84 @@
+/** Reads and validates what the runtime is given: config.json, process.json. */
+import { basename, join } from "node:path";
+import { ConfigError } from "./error.ts";
+import { checkExactArguments } from "./exact.ts";
+import { isSpec } from "./generated/config.js";
+import { isProcess } from "./generated/process.js";
+import { readJson } from "./json.ts";
+import { check } from "./schema.ts";
+import type { Process, Spec } from "./types.ts";
+import { findOnHost } from "./validate/host.ts";
+import { validateMeaning, validateProcessMeaning } from "./validate.ts";
+
+/** Who validates, and what for. */
+export interface LoadOptions {
+  /** Effective uid; default: this process's. */
+  euid?: number;
+  /** Whether the runtime is in a user namespace other than the initial one; default false. */
+  inUserNamespace?: boolean;
+  /** Whether a container is to be made from it, which takes more than being valid (a process); default true. */
+  forCreate?: boolean;
+  /** Takes what is wrong but no reason to stop. */
+  warn?: (message: string) => void;
+}
+
+/**
+ * Loads config.json: parsed, valid by its schema, and sensible. With `forCreate` it has a `root` and a `process` with `args`.
+ * What depends on this machine (whether the rootfs exists, …) is for `validateOnHost`.
+ * @throws {Error} `JSON specification file config.json not found in <directory>`
+ * @throws {ConfigError}
+ */
+export function loadConfig(path: string, options: LoadOptions = {}): Spec {
+  const { document: spec, text } = readJson(path);
+  const file = basename(path);
+  check(isSpec, spec, file);
+  inFile(file, () => {
+    checkExactArguments(spec, text);
+    const { warnings } = validateMeaning(spec, hostOf(options));
+    for (const warning of warnings) options.warn?.(`${file}: ${warning}`);
+  });
+  return spec;
+}
+
+/**
+ * Loads the `process.json` of `exec --process`.
+ * @throws {Error} `JSON specification file <name> not found in <directory>`
+ * @throws {ConfigError}
+ */
+export function loadProcess(path: string, options: LoadOptions = {}): Process {
+  const { document: process } = readJson(path);
+  const file = basename(path);
+  check(isProcess, process, file);
+  inFile(file, () => {
+    const { warnings } = validateProcessMeaning(process);
+    for (const warning of warnings) options.warn?.(`${file}: ${warning}`);
+  });
+  return process;
+}
+
+/**
+ * Validates a bundle without making anything of it, as `tsrunc validate` does. A valid config.json that this machine, or
+ * any runtime, could not make a container of (there is no `process`, the rootfs is missing) gets warnings only.
+ * @param bundle directory that holds config.json
+ * @throws {Error} `JSON specification file config.json not found in <directory>`
+ * @throws {ConfigError}
+ */
+export function validateBundle(bundle: string, options: LoadOptions = {}): { warnings: string[] } {
+  const path = join(bundle, "config.json");
+  const warnings: string[] = [];
+  const spec = loadConfig(path, { forCreate: false, ...options, warn: (message) => warnings.push(message) });
+  for (const error of findOnHost(spec, bundle)) warnings.push(`not on this machine: ${error.message}`);
+  return { warnings };
+}
+
+function hostOf({ euid, inUserNamespace = false, forCreate = true }: LoadOptions) {
+  return { euid: euid ?? process.geteuid?.() ?? 0, inUserNamespace, forCreate };
+}
+
+function inFile(file: string, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    throw error instanceof ConfigError ? error.in(file) : error;
+  }
+}

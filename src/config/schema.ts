@@ -1,0 +1,74 @@
+/** Applies the validators that `schema/compile.ts` makes, and puts what they find in words. */
+import { ConfigError } from "./error.ts";
+
+/** A compiled validator: says whether a document is of its type, and leaves behind what was wrong. */
+export interface Validator<T> {
+  (document: unknown): document is T;
+  errors?: SchemaError[] | null;
+}
+
+/** What a validator leaves behind. */
+interface SchemaError {
+  instancePath: string;
+  keyword: string;
+  params: Record<string, unknown>;
+}
+
+/**
+ * Checks a document against its schema. Members that have a default in the schema get it where they are missing.
+ * @throws {ConfigError} for the first thing that is wrong
+ */
+export function check<T>(validator: Validator<T>, document: unknown, file: string): asserts document is T {
+  if (validator(document)) return;
+  const error = validator.errors?.[0];
+  if (error === undefined) throw new ConfigError("", undefined, "is not valid", file);
+  const value = valueAt(document, error.instancePath);
+  throw new ConfigError(error.instancePath, isScalar(value) ? value : undefined, rule(error), file);
+}
+
+function rule(error: SchemaError): string {
+  const policy = /^\/linux\/memoryPolicy(\/mode|\/flags)?/.exec(error.instancePath);
+  if (policy === null) return describe(error);
+  // The words that runc uses, and that its tests look for.
+  const part = error.keyword === "required" ? "mode" : { "/mode": "mode", "/flags": "flag" }[policy[1] ?? ""];
+  return `invalid memory policy${part === undefined ? "" : ` ${part}`}: ${describe(error)}`;
+}
+
+function describe({ keyword, params }: SchemaError): string {
+  switch (keyword) {
+    case "type":
+      return `must be ${article(String(params.type))}`;
+    case "required":
+      return `${JSON.stringify(params.missingProperty)} is missing`;
+    case "enum":
+      return `must be one of ${(params.allowedValues as string[]).filter((value) => value !== "").join(", ")}`;
+    case "minimum":
+    case "maximum":
+      return `must be ${params.comparison} ${params.limit}`;
+    case "pattern":
+      return `must match ${params.pattern}`;
+    case "minItems":
+      return `must have at least ${params.limit} item${params.limit === 1 ? "" : "s"}`;
+    default:
+      return `breaks the schema's ${keyword}`;
+  }
+}
+
+function article(type: string): string {
+  return `${/^[aeiou]/.test(type) ? "an" : "a"} ${type}`;
+}
+
+/** The value that a JSON pointer leads to. */
+function valueAt(document: unknown, pointer: string): unknown {
+  let value = document;
+  for (const part of pointer.split("/").slice(1)) {
+    const name = part.replaceAll("~1", "/").replaceAll("~0", "~");
+    if (typeof value !== "object" || value === null) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+function isScalar(value: unknown): boolean {
+  return value === null || typeof value !== "object";
+}

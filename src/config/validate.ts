@@ -1,0 +1,54 @@
+/**
+ * What a configuration means: the rules that no schema can state. Each topic has its file in `validate/`.
+ *
+ * These rules need nothing but the configuration and who asks; those that look at the machine are in `validate/host.ts`.
+ */
+import type { Process, Spec } from "./types.ts";
+import { validateHooks } from "./validate/hooks.ts";
+import { validateIdMappings } from "./validate/id-mappings.ts";
+import { validateIntelRdt } from "./validate/intel-rdt.ts";
+import { validateLinux } from "./validate/linux.ts";
+import { validateMemoryPolicy } from "./validate/memory-policy.ts";
+import { validateMounts } from "./validate/mounts.ts";
+import { validateNamespaces } from "./validate/namespaces.ts";
+import { validateNetDevices } from "./validate/net-devices.ts";
+import { validateProcess } from "./validate/process.ts";
+import { validateResources } from "./validate/resources.ts";
+import { validateRoot } from "./validate/root.ts";
+import { validateRootless } from "./validate/rootless.ts";
+import { validateSeccomp } from "./validate/seccomp.ts";
+import { type Asker, Subject } from "./validate/subject.ts";
+import { validateSysctl } from "./validate/sysctl.ts";
+import { validateVersion } from "./validate/version.ts";
+
+/**
+ * Applies every rule to a configuration that has passed the schema.
+ * @returns what is odd but no reason to stop, each as `/pointer: value: words`
+ * @throws {ConfigError} for the first rule that is broken
+ */
+export function validateMeaning(spec: Spec, host: Asker): { warnings: string[] } {
+  const subject = new Subject(spec, host);
+  validateVersion(subject);
+  validateRoot(subject);
+  validateProcess(subject, "/process", spec.process);
+  validateNamespaces(subject);
+  validateIdMappings(subject);
+  validateRootless(subject);
+  validateMounts(subject);
+  validateHooks(subject);
+  validateLinux(subject);
+  validateSysctl(subject);
+  validateResources(subject);
+  validateSeccomp(subject);
+  validateIntelRdt(subject);
+  validateMemoryPolicy(subject);
+  validateNetDevices(subject);
+  return { warnings: subject.warnings };
+}
+
+/** Applies the rules for a process alone, as `exec --process` gives it. @throws {ConfigError} */
+export function validateProcessMeaning(process: Process): { warnings: string[] } {
+  const subject = new Subject({ ociVersion: "1.3.0" }, { euid: 0, inUserNamespace: false, forCreate: true });
+  validateProcess(subject, "", process);
+  return { warnings: subject.warnings };
+}

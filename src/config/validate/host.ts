@@ -1,0 +1,117 @@
+/** What a configuration asks of this machine: the rules that have to look at it. */
+import { existsSync, readFileSync, statfsSync, statSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { ConfigError, segment } from "../error.ts";
+import type { IdMapping, NamespaceType, Spec } from "../types.ts";
+import { sysctlName } from "./sysctl.ts";
+
+/**
+ * Checks what a configuration asks of this machine.
+ * @param bundle directory that a relative `root.path` is taken from
+ * @throws {ConfigError} the first of what {@link findOnHost} finds
+ */
+export function validateOnHost(spec: Spec, bundle: string): void {
+  const [first] = findOnHost(spec, bundle);
+  if (first !== undefined) throw first;
+}
+
+/** Finds everything that a configuration asks of this machine in vain. Looks only at what the configuration uses. */
+export function findOnHost(spec: Spec, bundle: string): ConfigError[] {
+  const errors: ConfigError[] = [];
+  const refuse = (pointer: string, value: unknown, rule: string): void => {
+    errors.push(new ConfigError(pointer, value, rule));
+  };
+  checkRootfs(spec, bundle, refuse);
+  checkNamespaces(spec, refuse);
+  checkNetworkSysctls(spec, refuse);
+  checkMappings(spec, refuse);
+  if (spec.linux?.resources?.unified !== undefined && !isUnified()) {
+    const rule = "invalid configuration: cannot use unified on cgroup v1";
+    refuse("/linux/resources/unified", undefined, rule);
+  }
+  if (spec.linux?.intelRdt !== undefined && !existsSync("/sys/fs/resctrl/schemata")) {
+    refuse(
+      "/linux/intelRdt",
+      undefined,
+      "intelRdt is specified in config, but Intel RDT is not enabled: no resctrl in /sys/fs/resctrl",
+    );
+  }
+  const label = spec.process?.selinuxLabel;
+  if (label && !existsSync("/sys/fs/selinux/enforce")) {
+    refuse(
+      "/process/selinuxLabel",
+      label,
+      "selinux label is specified in config, but selinux is disabled or not supported",
+    );
+  }
+  return errors;
+}
+
+type Refuse = (pointer: string, value: unknown, rule: string) => void;
+
+function checkRootfs({ root }: Spec, bundle: string, refuse: Refuse): void {
+  if (root === undefined) return;
+  const path = isAbsolute(root.path) ? root.path : join(bundle, root.path);
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) refuse("/root/path", root.path, `invalid rootfs: ${path}: no such file or directory`);
+  else if (!stats.isDirectory()) refuse("/root/path", root.path, `invalid rootfs: ${path}: not a directory`);
+}
+
+/** Names in /proc/<pid>/ns, where they differ from the spec's. */
+const FILES: Partial<Record<NamespaceType, string>> = { mount: "mnt", network: "net" };
+
+function checkNamespaces({ linux }: Spec, refuse: Refuse): void {
+  linux?.namespaces?.forEach(({ type, path }, index) => {
+    const at = `/linux/namespaces/${index}`;
+    if (!existsSync(`/proc/self/ns/${FILES[type] ?? type}`)) {
+      refuse(`${at}/type`, type, `${type} namespaces aren't enabled in the kernel`);
+    } else if (path && !existsSync(path)) {
+      refuse(`${at}/path`, path, "no such file or directory");
+    }
+  });
+}
+
+function checkNetworkSysctls({ linux }: Spec, refuse: Refuse): void {
+  const path = linux?.namespaces?.find(({ type }) => type === "network")?.path;
+  const names = Object.keys(linux?.sysctl ?? {});
+  if (!path || !names.some((name) => sysctlName(name).startsWith("net."))) return;
+  const joined = statSync(path, { throwIfNoEntry: false });
+  const own = statSync("/proc/self/ns/net");
+  if (joined?.dev !== own.dev || joined.ino !== own.ino) return;
+  for (const name of names) {
+    if (!sysctlName(name).startsWith("net.")) continue;
+    const rule = `sysctl "${name}" not allowed in host network namespace, which ${path} is`;
+    refuse(`/linux/sysctl/${segment(name)}`, linux?.sysctl?.[name], rule);
+  }
+}
+
+/** Some engines give the mappings of a user namespace to join besides its path: they must be right then. */
+function checkMappings({ linux }: Spec, refuse: Refuse): void {
+  const path = linux?.namespaces?.find(({ type }) => type === "user")?.path;
+  const process = /^\/proc\/([0-9]+|self)\/ns\/user$/.exec(path ?? "")?.[1];
+  if (process === undefined) return;
+  for (const name of ["uid", "gid"] as const) {
+    const given = linux?.[`${name}Mappings`];
+    if (given === undefined || given.length === 0) continue;
+    const map = `/proc/${process}/${name}_map`;
+    if (!existsSync(map) || sameMappings(given, readFileSync(map, "utf8"))) continue;
+    const rule = `user namespaces enabled, but both namespace path and non-matching mapping specified: ${path} has others`;
+    refuse(`/linux/${name}Mappings`, given, rule);
+  }
+}
+
+function sameMappings(given: readonly IdMapping[], map: string): boolean {
+  const rows = (lines: string[]) => lines.sort().join("\n");
+  const wanted = given.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}`);
+  const found = map
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).join(" "));
+  return rows(wanted) === rows(found);
+}
+
+/** Whether cgroup v2 is the only hierarchy. @see statfs(2), CGROUP2_SUPER_MAGIC */
+function isUnified(): boolean {
+  const CGROUP2_SUPER_MAGIC = 0x63677270;
+  return statfsSync("/sys/fs/cgroup").type === CGROUP2_SUPER_MAGIC;
+}

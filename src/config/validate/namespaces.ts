@@ -1,0 +1,47 @@
+/** `linux.namespaces`, and what depends on one of them alone. */
+import { segment } from "../error.ts";
+import type { NamespaceType } from "../types.ts";
+import { refuseNul } from "./root.ts";
+import type { Subject } from "./subject.ts";
+
+const CLOCKS = ["monotonic", "boottime"];
+const NANOSECONDS = 1_000_000_000;
+
+export function validateNamespaces(subject: Subject): void {
+  const seen = new Set<NamespaceType>();
+  subject.linux.namespaces?.forEach(({ type, path }, index) => {
+    const at = `/linux/namespaces/${index}`;
+    if (seen.has(type)) subject.refuse(`${at}/type`, type, "duplicated ns: each type may be there once");
+    seen.add(type);
+    refuseNul(subject, `${at}/path`, path);
+    if (path && !path.startsWith("/")) subject.refuse(`${at}/path`, path, "must be an absolute path");
+  });
+  validateTimeOffsets(subject);
+  for (const name of ["maskedPaths", "readonlyPaths"] as const) {
+    if (subject.linux[name]?.length && !seen.has("mount")) {
+      subject.refuse(`/linux/${name}`, undefined, "unable to restrict sys entries without a private MNT namespace");
+    }
+  }
+}
+
+/** @see time_namespaces(7) */
+function validateTimeOffsets(subject: Subject): void {
+  const offsets = subject.linux.timeOffsets;
+  if (offsets === undefined) return;
+  const at = "/linux/timeOffsets";
+  const namespace = subject.namespace("time");
+  if (namespace === undefined) {
+    subject.refuse(at, undefined, "time namespace offsets specified, but time namespace isn't enabled in the config");
+  }
+  if (namespace.path) {
+    subject.refuse(at, undefined, `the clocks of the time namespace to join, ${namespace.path}, cannot be changed`);
+  }
+  for (const [clock, offset] of Object.entries(offsets)) {
+    if (!CLOCKS.includes(clock)) {
+      subject.refuse(`${at}/${segment(clock)}`, undefined, `is no clock of a time namespace: ${CLOCKS.join(", ")} are`);
+    }
+    if ((offset.nanosecs ?? 0) >= NANOSECONDS) {
+      subject.refuse(`${at}/${clock}/nanosecs`, offset.nanosecs, "must be less than 1000000000: a second");
+    }
+  }
+}

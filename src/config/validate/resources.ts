@@ -1,0 +1,58 @@
+/** `linux.resources`, as far as no kernel could take it; the rest is between the cgroups and the kernel. */
+import { segment } from "../error.ts";
+import type { Resources } from "../types.ts";
+import type { Subject } from "./subject.ts";
+
+export function validateResources(subject: Subject): void {
+  const { resources } = subject.linux;
+  if (resources === undefined) return;
+  const at = "/linux/resources";
+  validateDeviceRules(subject, `${at}/devices`, resources);
+  validateMemory(subject, `${at}/memory`, resources);
+  validateCpu(subject, `${at}/cpu`, resources);
+  resources.blockIO?.weightDevice?.forEach(({ weight, leafWeight }, index) => {
+    if (weight !== undefined || leafWeight !== undefined) return;
+    subject.refuse(`${at}/blockIO/weightDevice/${index}`, undefined, "must have a weight, a leafWeight or both");
+  });
+  for (const [device, { hcaHandles, hcaObjects }] of Object.entries(resources.rdma ?? {})) {
+    if (hcaHandles !== undefined || hcaObjects !== undefined) continue;
+    subject.refuse(`${at}/rdma/${segment(device)}`, undefined, "must have hcaHandles, hcaObjects or both");
+  }
+  for (const [file, value] of Object.entries(resources.unified ?? {})) {
+    if (!file.includes("/") && file !== "" && file !== "." && file !== "..") continue;
+    subject.refuse(
+      `${at}/unified/${segment(file)}`,
+      value,
+      "the name must be that of a file of a cgroup, without slashes",
+    );
+  }
+}
+
+function validateDeviceRules(subject: Subject, at: string, { devices = [] }: Resources): void {
+  devices.forEach(({ type = "a", access = "" }, index) => {
+    if (!["", "a", "b", "c"].includes(type)) {
+      subject.refuse(`${at}/${index}/type`, type, "invalid cgroup device type: must be a, b or c");
+    }
+    if (access === "")
+      subject.refuse(`${at}/${index}/access`, undefined, `device access at ${index} field cannot be empty`);
+  });
+}
+
+function validateMemory(subject: Subject, at: string, { memory }: Resources): void {
+  if (memory === undefined) return;
+  const { limit = 0, swap = 0, swappiness = 0, kernel, kernelTCP } = memory;
+  if (limit > 0 && swap > 0 && swap < limit) {
+    subject.refuse(`${at}/swap`, swap, `is memory and swap together: must not be below the memory limit ${limit}`);
+  }
+  if (swappiness > 100) subject.refuse(`${at}/swappiness`, swappiness, "must be from 0 to 100");
+  if (kernel !== undefined || kernelTCP !== undefined) {
+    subject.warn(at, undefined, "kernel memory settings are ignored: the kernel has them no more");
+  }
+}
+
+function validateCpu(subject: Subject, at: string, { cpu }: Resources): void {
+  if (cpu === undefined) return;
+  const { quota = 0, burst = 0, idle = 0 } = cpu;
+  if (quota > 0 && burst > quota) subject.refuse(`${at}/burst`, burst, `must not exceed the quota ${quota}`);
+  if (idle !== 0 && idle !== 1) subject.refuse(`${at}/idle`, idle, "must be 0 or 1");
+}

@@ -1,0 +1,42 @@
+/** `linux.seccomp`. */
+import type { Subject } from "./subject.ts";
+
+/** Actions that an errno, or data for the tracer, goes with. */
+const RETURNING = ["SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"];
+const NOTIFY = "SCMP_ACT_NOTIFY";
+
+export function validateSeccomp(subject: Subject): void {
+  const { seccomp } = subject.linux;
+  if (seccomp === undefined) return;
+  const at = "/linux/seccomp";
+  const { defaultAction, defaultErrnoRet, listenerPath, listenerMetadata, syscalls = [] } = seccomp;
+  if (defaultAction === NOTIFY) {
+    subject.refuse(`${at}/defaultAction`, defaultAction, "SCMP_ACT_NOTIFY cannot be used as default action");
+  }
+  refuseErrno(subject, `${at}/defaultErrnoRet`, defaultErrnoRet, defaultAction);
+  if (listenerMetadata && !listenerPath) {
+    subject.refuse(`${at}/listenerMetadata`, listenerMetadata, "must not be set when listenerPath is not");
+  }
+  let entry = 0;
+  for (const { names, action, errnoRet, args } of syscalls) {
+    const here = `${at}/syscalls/${entry++}`;
+    refuseErrno(subject, `${here}/errnoRet`, errnoRet, action);
+    if (action === NOTIFY) refuseUnheard(subject, here, names, listenerPath);
+    args?.forEach(({ index }, position) => {
+      if (index > 5)
+        subject.refuse(`${here}/args/${position}/index`, index, "must be from 0 to 5: a call has six arguments");
+    });
+  }
+}
+
+function refuseErrno(subject: Subject, at: string, errno: number | undefined, action: string): void {
+  if (errno === undefined || RETURNING.includes(action)) return;
+  subject.refuse(at, errno, `goes with ${RETURNING.join(" and ")} only, not with ${action}`);
+}
+
+function refuseUnheard(subject: Subject, at: string, names: readonly string[], listenerPath: string | undefined): void {
+  if (!listenerPath) subject.refuse(`${at}/action`, NOTIFY, "needs a listenerPath");
+  // The init itself writes, to hand the descriptor over, when the filter is already loaded: nobody would ever answer.
+  if (names.includes("write"))
+    subject.refuse(`${at}/names`, undefined, "SCMP_ACT_NOTIFY cannot be used for the write syscall");
+}
