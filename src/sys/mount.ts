@@ -1,7 +1,7 @@
 /** Mounts: the classic call, the calls that act on mounts by descriptor, and the change of root. */
 import { check } from "./error.ts";
-import { syscall } from "./ffi.ts";
 import { AT, AT_FDCWD, Fd } from "./fd.ts";
+import { syscall } from "./ffi.ts";
 
 /** `MS_*` flags of `mount(2)`, under the names that mount(8) gives them. */
 export const MOUNT_FLAGS = {
@@ -275,4 +275,3 @@ export function chrootHere(): void {
 export function changeDirectory(directory: Fd): void {
   check(syscall("fchdir", directory.number), "fchdir");
 }
-

@@ -1,7 +1,7 @@
 /** Opening a path under rules of how it may be resolved. */
 import { constants } from "node:os";
-import { syscall } from "./ffi.ts";
 import { O } from "./fd.ts";
+import { syscall } from "./ffi.ts";
 
 const { EAGAIN, EINTR } = constants.errno;
 

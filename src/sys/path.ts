@@ -86,7 +86,11 @@ function makeMissing(rootfs: Fd, path: string, last: Made, mode: number): Fd | s
       const next = makeOne(directory.number, name, isLast ? last : "directory", isLast ? mode : 0o755);
       if (next < 0) {
         if (next !== -EEXIST && next !== -ELOOP) check(next, what);
-        return [...components.slice(0, depth), readlinkAt(directory, name, what), ...components.slice(depth + 1)].reduce(
+        return [
+          ...components.slice(0, depth),
+          readlinkAt(directory, name, what),
+          ...components.slice(depth + 1),
+        ].reduce(
           // A link's absolute target starts from the root again.
           (joined, part) => (part.startsWith("/") ? part : `${joined}/${part}`),
           "",
@@ -129,16 +133,6 @@ function readlinkAt(directory: Fd, name: string, what: () => string): string {
   const length = syscall("readlinkat", directory.number, name, memory, memory.byteLength);
   if (length === -EINVAL) throw new SyscallError(what(), EEXIST);
   return memory.toString("utf8", 0, check(length, what));
-}
-
-/** Lexically absolute and clean: `cleanPath("a/../b/")` is `"/b"`. */
-export function cleanPath(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
 }
 
 /** Opens a host's directory as a root for the functions here. @throws {SyscallError} `open` */

@@ -2,8 +2,9 @@
  * Files of procfs that are certain to be files of procfs: whoever arranged the container's mounts may have put something
  * else under their names (CVE-2019-16884, CVE-2025-52881).
  */
-import { constants } from "node:os";
+
 import { fstatSync } from "node:fs";
+import { constants } from "node:os";
 import { check } from "./error.ts";
 import { Fd, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";

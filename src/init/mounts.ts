@@ -1,0 +1,136 @@
+/** Carries out the mounts. */
+import { fstatSync } from "node:fs";
+import type { MountStep } from "../plan/mounts.ts";
+import type { Actors, OfKind } from "../plan/step.ts";
+import { hasErrno, SyscallError } from "../sys/error.ts";
+import { type Fd, O } from "../sys/fd.ts";
+import { mount, mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
+import { openInRoot } from "../sys/path.ts";
+import { setBindAttributes } from "./bind-attributes.ts";
+import type { InitContext } from "./context.ts";
+import { copyContents } from "./copy-up.ts";
+import { withHint } from "./mount-hints.ts";
+import { openBindMountPoint, openDirectoryMountPoint, pathInRoot } from "./mount-point.ts";
+import { rootOf } from "./root.ts";
+
+type Mount = OfKind<MountStep, "mount">;
+type Bind = OfKind<MountStep, "bind">;
+
+export const mountActors: Actors<MountStep, InitContext> = {
+  mount: (step, context) => {
+    const rootfs = rootOf(context);
+    using target = openDirectoryMountPoint(rootfs, step.target, step.fstype);
+    try {
+      mountFilesystem(step, target);
+    } catch (error) {
+      if (step.fallback === null || !hasErrno(error, "EPERM", "EBUSY")) throw withHint(error, step);
+      return bindInstead(step, step.fallback, rootfs, target);
+    }
+    if (step.propagation.length === 0 && step.recursive === null && step.inherit !== "contents") return;
+    using mounted = openMounted(rootfs, target, step.target);
+    if (step.inherit === "contents") copyContents(target, mounted);
+    finish(step, mounted);
+  },
+  bind: (step, context) => {
+    const rootfs = rootOf(context);
+    using tree = openSource(step, context);
+    using target = openBindMountPoint(rootfs, step.target, tree);
+    attach(step, tree, target);
+  },
+};
+
+function mountFilesystem({ source, fstype, flags, data, inherit }: Mount, target: Fd): void {
+  // A mode of the configuration comes later in the list, and holds.
+  const mode =
+    inherit === "nothing" ? "" : `mode=${(fstatSync(target.number).mode & 0o7777).toString(8).padStart(4, "0")}`;
+  mount(source, target.procPath, fstype, flags, [mode, data].filter((part) => part !== "").join(","));
+}
+
+/**
+ * Opens what was just mounted on a place, found by its path again: the descriptor of the place is under it.
+ * @throws {Error} when the path leads somewhere else by now
+ */
+function openMounted(rootfs: Fd, target: Fd, path: string): Fd {
+  const mounted = openInRoot(rootfs, path, O.PATH);
+  if (pathInRoot(rootfs, mounted) === pathInRoot(rootfs, target)) return mounted;
+  mounted.close();
+  throw new Error(`rootfs${path} was changed while it was mounted on`);
+}
+
+function bindInstead(step: Mount, source: string, rootfs: Fd, target: Fd): void {
+  const { pointer, propagation, recursive } = step;
+  const set = step.flags.filter((flag) => flag === "ro" || flag === "nosuid" || flag === "nodev" || flag === "noexec");
+  const bind: Bind = {
+    ...(pointer === undefined ? {} : { pointer }),
+    kind: "bind",
+    target: step.target,
+    propagation,
+    recursive,
+    source,
+    origin: { from: "init" },
+    tree: true,
+    attributes: set.length === 0 ? null : { set, clear: [] },
+  };
+  using tree = openSource(bind, { rootfs } as InitContext);
+  attach(bind, tree, target);
+}
+
+function openSource({ source, origin, tree }: Bind, { inherited }: InitContext): Fd {
+  if (origin.from === "parent") return take(inherited, origin.name);
+  try {
+    const opened = openTree(source, { clone: true, recursive: tree });
+    if ("idmap" in origin) {
+      using idmap = take(inherited, origin.idmap);
+      setIdMap(opened, idmap, origin.recursive);
+    }
+    return opened;
+  } catch (error) {
+    const parents = origin.from === "init-or-parent" ? inherited.get(origin.name) : undefined;
+    if (parents !== undefined && hasErrno(error, "EACCES")) return parents;
+    throw withHint(error, { kind: "bind", source });
+  }
+}
+
+function take(inherited: Map<string, Fd>, name: string): Fd {
+  const fd = inherited.get(name);
+  if (fd === undefined) throw new Error(`no descriptor ${name} came from the parent`);
+  return fd;
+}
+
+/** Maps a mount's owners by a user namespace's id maps. */
+export function setIdMap(tree: Fd, idmap: Fd, recursive: boolean): void {
+  try {
+    mountSetAttributes(tree, { idmap, recursive });
+  } catch (error) {
+    if (!hasErrno(error, "EINVAL")) throw error;
+    throw new SyscallError(
+      "failed to set MOUNT_ATTR_IDMAP (maybe the filesystem does not support id-mapped mounts on this kernel)",
+      (error as SyscallError).errno,
+    );
+  }
+}
+
+function attach(step: Bind, tree: Fd, target: Fd): void {
+  if (step.attributes !== null) setBindAttributes(tree, step.attributes);
+  try {
+    moveMount(tree, target);
+  } catch (error) {
+    throw withHint(error, {
+      kind: "attach",
+      sourceIsDirectory: isDirectory(tree),
+      targetIsDirectory: isDirectory(target),
+    });
+  }
+  finish(step, tree);
+}
+
+function isDirectory(fd: Fd): boolean {
+  return fstatSync(fd.number).isDirectory();
+}
+
+/** What holds for the mount in its place: propagation last, since attaching to a shared mount makes it shared. */
+function finish({ recursive, propagation }: Pick<MountStep, "recursive" | "propagation">, mounted: Fd): void {
+  if (recursive !== null) mountSetAttributes(mounted, { ...recursive, recursive: true });
+  for (const { type, recursive: tree } of propagation)
+    mountSetAttributes(mounted, { propagation: type, recursive: tree });
+}

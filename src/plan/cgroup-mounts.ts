@@ -1,0 +1,106 @@
+/** An entry of `mounts` of type `cgroup`: what the container sees of the cgroup hierarchies. */
+
+import type { CgroupHierarchy } from "../cgroup/plan.ts";
+import type { Mount } from "../config/types.ts";
+import type { MountFlag } from "../sys/mount.ts";
+import type { MountOptions } from "./mount-options.ts";
+import {
+  bindAttributes,
+  type MountPlan,
+  type MountStep,
+  type MountStepOrLink,
+  type MountSurroundings,
+} from "./mounts.ts";
+
+/** The container's cgroup in one hierarchy of the host. */
+export type CgroupAt = CgroupHierarchy;
+
+type Base = Pick<MountStep, "entry" | "pointer" | "target" | "propagation" | "recursive">;
+
+const GUARDED: readonly MountFlag[] = ["nosuid", "noexec", "nodev"];
+
+/** Plans a cgroup mount: the v2 hierarchy itself, or a directory with one mount for each v1 hierarchy. */
+export function planCgroupMount(
+  base: Base,
+  mount: Mount,
+  options: MountOptions,
+  around: Pick<MountSurroundings, "cgroups" | "cgroupNamespace" | "unifiedCgroups">,
+): MountPlan {
+  if (around.unifiedCgroups) {
+    const unified = around.cgroups[0];
+    const step: MountStep = {
+      ...base,
+      kind: "mount",
+      source: mount.source ?? "cgroup",
+      fstype: "cgroup2",
+      flags: options.flags,
+      data: options.data,
+      inherit: "nothing",
+      // Without a cgroup namespace of its own the container saw the whole hierarchy in the mount, too.
+      fallback: (around.cgroupNamespace ? unified?.directory : unified?.mountPoint) ?? "/sys/fs/cgroup",
+    };
+    return { sources: [], steps: [step], readonlyLater: [] };
+  }
+  return planHierarchies(base, options, around);
+}
+
+function planHierarchies(
+  base: Base,
+  options: MountOptions,
+  { cgroups, cgroupNamespace }: Pick<MountSurroundings, "cgroups" | "cgroupNamespace">,
+): MountPlan {
+  const readonly: MountFlag[] = options.flags.includes("ro") ? ["ro"] : [];
+  const steps: MountStepOrLink[] = [
+    {
+      ...base,
+      kind: "mount",
+      source: "tmpfs",
+      fstype: "tmpfs",
+      flags: [...GUARDED],
+      data: "mode=755",
+      inherit: "nothing",
+      fallback: null,
+    },
+  ];
+  for (const hierarchy of cgroups) {
+    const name = hierarchy.mountPoint.slice(hierarchy.mountPoint.lastIndexOf("/") + 1);
+    const target = `${base.target}/${name}`;
+    steps.push(
+      cgroupNamespace
+        ? hierarchyMount({ ...base, target }, hierarchy, [...GUARDED, ...readonly])
+        : hierarchyBind({ ...base, target }, hierarchy, options),
+    );
+    const others = hierarchy.controllers.filter((controller) => controller !== name && !controller.startsWith("name="));
+    if (others.length > 0) {
+      const links = others.map((controller) => ({ name: controller, to: name }));
+      steps.push({ kind: "symlinks", pointer: base.pointer as string, directory: base.target, links });
+    }
+  }
+  return { sources: [], steps, readonlyLater: readonly.length > 0 ? [base.target] : [] };
+}
+
+/** In a cgroup namespace a new mount of the hierarchy shows the container's own part. */
+function hierarchyMount(base: Base, { version, controllers, directory }: CgroupAt, flags: MountFlag[]): MountStep {
+  const named = controllers.some((controller) => controller.startsWith("name="));
+  return {
+    ...base,
+    kind: "mount",
+    source: named ? "systemd" : "cgroup",
+    fstype: version === 2 ? "cgroup2" : "cgroup",
+    flags,
+    data: controllers.join(","),
+    inherit: "nothing",
+    fallback: directory,
+  };
+}
+
+function hierarchyBind(base: Base, { directory }: CgroupAt, options: MountOptions): MountStep {
+  return {
+    ...base,
+    kind: "bind",
+    source: directory,
+    origin: { from: "init" },
+    tree: true,
+    attributes: bindAttributes(options),
+  };
+}

@@ -1,0 +1,35 @@
+/** Paths that the container must not write to, or not see at all. */
+import type { Linux } from "../config/types.ts";
+import { cleanPath } from "./mounts.ts";
+import type { Describers, StepBase } from "./step.ts";
+
+export type ProtectStep =
+  | (StepBase & { kind: "readonly-paths"; paths: string[] })
+  /** Files by `/dev/null`, directories by an empty tmpfs that is read-only. */
+  | (StepBase & { kind: "mask-paths"; paths: string[]; label: string });
+
+/** Plans `readonlyPaths` and `maskedPaths`; paths that do not exist are passed over. */
+export function planProtectedPaths({ readonlyPaths, maskedPaths, mountLabel }: Linux): ProtectStep[] {
+  const steps: ProtectStep[] = [];
+  if (readonlyPaths && readonlyPaths.length > 0) {
+    steps.push({ kind: "readonly-paths", pointer: "/linux/readonlyPaths", paths: unique(readonlyPaths) });
+  }
+  if (maskedPaths && maskedPaths.length > 0) {
+    steps.push({
+      kind: "mask-paths",
+      pointer: "/linux/maskedPaths",
+      paths: unique(maskedPaths),
+      label: mountLabel ?? "",
+    });
+  }
+  return steps;
+}
+
+function unique(paths: readonly string[]): string[] {
+  return [...new Set(paths.map(cleanPath))];
+}
+
+export const describeProtection: Describers<ProtectStep> = {
+  "readonly-paths": ({ paths }) => `make read-only: ${paths.join(", ")}`,
+  "mask-paths": ({ paths }) => `mask: ${paths.join(", ")}`,
+};

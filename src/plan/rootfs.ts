@@ -1,0 +1,129 @@
+/** The container's view of the filesystem: what is mounted where, in which order. */
+import type { Spec } from "../config/types.ts";
+import type { CgroupAt } from "./cgroup-mounts.ts";
+import { type DeviceStep, describeDevices, planDevices } from "./devices.ts";
+import type { HostFacts } from "./host.ts";
+import {
+  cleanPath,
+  describeMounts,
+  type IdMappingSource,
+  type MountStep,
+  type MountSurroundings,
+  planMount,
+  type SourceStep,
+} from "./mounts.ts";
+import { describeProtection, type ProtectStep, planProtectedPaths } from "./protected-paths.ts";
+import { describeRoot, planRootChange, planRootMount, type RootStep, rootPropagation } from "./root.ts";
+import type { Describers } from "./step.ts";
+
+export type { CgroupAt } from "./cgroup-mounts.ts";
+export type { SourceStep } from "./mounts.ts";
+
+export type RootfsStep = RootStep | MountStep | DeviceStep | ProtectStep;
+
+export interface RootfsInput {
+  spec: Spec;
+  /** Absolute. */
+  bundle: string;
+  /** Absolute, symlinks resolved. */
+  rootfsPath: string;
+  host: HostFacts;
+  noPivot: boolean;
+  /** Whether the container is in a user namespace other than the runtime's, new or joined. */
+  userNamespace: boolean;
+  /** The container's cgroup in each hierarchy. */
+  cgroups: readonly CgroupAt[];
+}
+
+export interface RootfsPlan {
+  /** By the parent, before the fork. */
+  sources: SourceStep[];
+  /** Mounts and devices, seen from the host's root. */
+  beforeHooks: RootfsStep[];
+  /** The change of root. */
+  afterHooks: RootfsStep[];
+  /** What nobody has to write to any more. */
+  final: RootfsStep[];
+}
+
+/**
+ * Plans the container's root filesystem.
+ * @throws {Error} when a mount cannot be realised, naming its JSON pointer
+ */
+export function planRootfs(input: RootfsInput): RootfsPlan {
+  const { spec, rootfsPath, host } = input;
+  const linux = spec.linux ?? {};
+  const mounts = spec.mounts ?? [];
+  const own = (linux.namespaces ?? []).some(({ type }) => type === "mount");
+  if (!own && mounts.length > 0) {
+    throw new Error("/mounts: without a mount namespace (/linux/namespaces) they would be made on the host");
+  }
+  const around = surroundings(input);
+  const plans = mounts.map((mount, entry) => planMount(entry, mount, around));
+  const bound = mounts.some(({ destination, options = [] }) => isBind(options) && cleanPath(destination) === "/dev");
+  const ownDev = own && !bound;
+  const cwd = cleanPath(spec.process?.cwd ?? "/");
+  return {
+    sources: plans.flatMap(({ sources }) => sources),
+    beforeHooks: [
+      { kind: "set-umask", mask: 0 },
+      ...(own ? planRootMount(spec, rootfsPath) : [{ kind: "open-rootfs", path: rootfsPath } as const]),
+      ...plans.flatMap(({ steps }) => steps),
+      ...(ownDev ? planDevices(linux.devices ?? [], input.userNamespace || host.inUserNamespace) : []),
+      { kind: "set-umask", mask: 0o022 },
+    ],
+    afterHooks: [
+      ...planRootChange(spec, rootfsPath, own ? (input.noPivot ? "move" : "pivot") : "chroot"),
+      ...(ownDev ? [{ kind: "reopen-null" } as const] : []),
+      ...(cwd === "/" ? [] : [{ kind: "make-directory", pointer: "/process/cwd", path: cwd } as const]),
+    ],
+    final: own
+      ? planReadonly(
+          spec,
+          plans.flatMap(({ readonlyLater }) => readonlyLater),
+        )
+      : [],
+  };
+}
+
+function planReadonly(spec: Spec, mountPoints: readonly string[]): RootfsStep[] {
+  const later: RootfsStep[] = mountPoints.map((path) => ({ kind: "remount-readonly", pointer: "/mounts", path }));
+  const root: RootfsStep[] =
+    spec.root?.readonly === true ? [{ kind: "remount-readonly", pointer: "/root/readonly", path: "/" }] : [];
+  return [...later, ...root, ...planProtectedPaths(spec.linux ?? {})];
+}
+
+function surroundings(input: RootfsInput): MountSurroundings {
+  const { spec, host, userNamespace } = input;
+  const linux = spec.linux ?? {};
+  const namespaces = linux.namespaces ?? [];
+  return {
+    bundle: input.bundle,
+    rootfsPath: input.rootfsPath,
+    label: linux.mountLabel ?? "",
+    userNamespace,
+    parentHelps: userNamespace && host.euid === 0,
+    cgroupNamespace: namespaces.some(({ type }) => type === "cgroup"),
+    cgroups: input.cgroups,
+    unifiedCgroups: host.cgroupMounts.length > 0 && host.cgroupMounts.every(({ version }) => version === 2),
+    containerMapping: containerMapping(spec),
+    shared: rootPropagation(spec).type === "shared",
+  };
+}
+
+function containerMapping({ linux = {} }: Spec): IdMappingSource {
+  const path = linux.namespaces?.find(({ type }) => type === "user")?.path;
+  if (path) return { from: "namespace", path };
+  return { from: "maps", uid: linux.uidMappings ?? [], gid: linux.gidMappings ?? [] };
+}
+
+function isBind(options: readonly string[]): boolean {
+  return options.includes("bind") || options.includes("rbind");
+}
+
+export const describeRootfs: Describers<RootfsStep | SourceStep> = {
+  ...describeRoot,
+  ...describeMounts,
+  ...describeDevices,
+  ...describeProtection,
+};

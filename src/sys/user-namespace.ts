@@ -1,0 +1,48 @@
+/** User namespaces that exist for their id maps only. */
+import { writeFileSync } from "node:fs";
+import { type Fd, O, open } from "./fd.ts";
+import { NAMESPACE_FLAGS } from "./namespace.ts";
+import { exit, fork, sendSignal, waitPid } from "./process.ts";
+import { receiveMessage, socketpair } from "./socket.ts";
+
+const SIGKILL = 9;
+
+/** One line of an id map. */
+export interface IdRange {
+  /** First id inside the namespace. */
+  containerID: number;
+  /** First id outside. */
+  hostID: number;
+  size: number;
+}
+
+/**
+ * Makes a user namespace with id maps and no processes: to be named to `mount_setattr(2)` as the mapping of a mount.
+ * @throws {SyscallError} `clone3`, or Node's errors of writing the maps: EINVAL for maps that overlap
+ * @throws {Error} when this process has more than one thread
+ * @see user_namespaces(7), "User and group ID mappings"
+ */
+export function userNamespaceWithMaps(uid: readonly IdRange[], gid: readonly IdRange[]): Fd {
+  const [ours, theirs] = socketpair();
+  using _ = ours;
+  const pid = fork({ flags: BigInt(NAMESPACE_FLAGS.user) });
+  if (pid === 0) {
+    // Lives until the parent has what it wants, or dies.
+    ours.close();
+    receiveMessage(theirs.number);
+    exit(0);
+  }
+  theirs.close();
+  try {
+    writeFileSync(`/proc/${pid}/uid_map`, mapText(uid));
+    writeFileSync(`/proc/${pid}/gid_map`, mapText(gid));
+    return open(`/proc/${pid}/ns/user`, O.RDONLY);
+  } finally {
+    sendSignal(pid, SIGKILL);
+    waitPid(pid);
+  }
+}
+
+function mapText(maps: readonly IdRange[]): string {
+  return maps.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
+}
