@@ -54,7 +54,8 @@ function setgroupsPolicy(): string | null {
 
 /**
  * Gives the standard streams to the user, who could not open `/dev/stdout` again otherwise. `/dev/null` stays as it is,
- * and so does what may not be changed: a stream whose owner has no id here, or on a read-only filesystem.
+ * and so does what may not be changed: a stream whose owner has no id here, or on a read-only filesystem. That the user has
+ * none either (EINVAL) is for the change of user to say.
  */
 export function ownStdio(uid: number): void {
   for (const fd of [0, 1, 2]) {
@@ -63,7 +64,7 @@ export function ownStdio(uid: number): void {
     try {
       fchownSync(fd, uid, -1);
     } catch (error) {
-      if (!hasErrno(error, "EPERM", "EROFS")) throw error;
+      if (!hasErrno(error, "EPERM", "EROFS", "EINVAL")) throw error;
     }
   }
 }

@@ -8,7 +8,7 @@ import type { NamespaceType, Process, Spec } from "../../src/config/types.ts";
 import { Channel, type InitMessage, type ParentMessage } from "../../src/init/channel.ts";
 import type { InitContext } from "../../src/init/context.ts";
 import { processActors } from "../../src/init/process.ts";
-import { type HostProcessStep, planHostProcess } from "../../src/plan/host-process.ts";
+import { planHostProcess } from "../../src/plan/host-process.ts";
 import {
   type ProcessInput,
   type ProcessStep,
@@ -17,7 +17,7 @@ import {
   planSystem,
   planWorkingDirectory,
 } from "../../src/plan/process.ts";
-import { hostProcessActors } from "../../src/runtime/process-limits.ts";
+import { actOnProcess } from "../../src/runtime/process-limits.ts";
 import { syscall } from "../../src/sys/ffi.ts";
 import { unshare } from "../../src/sys/namespace.ts";
 import { exit, exitCode, fork, waitPid } from "../../src/sys/process.ts";
@@ -65,11 +65,15 @@ function main(): number {
   childEnd.close();
   const channel = new Channel<ParentMessage, InitMessage>(parentEnd);
   const log = { debug: console.error, info: console.error, warn: console.error };
-  for (const step of [...host.beforeCgroup, ...host.afterCgroup]) {
-    const actor = hostProcessActors[step.kind] as (step: HostProcessStep, context: unknown) => void;
-    actor(step, { pid, log });
+  try {
+    actOnProcess(host.beforeCgroup, { pid, log });
+    actOnProcess(host.afterCgroup, { pid, log });
+    channel.send({ type: "go" });
+  } catch (error) {
+    console.error((error as Error).message);
+    channel.close();
+    return exitCode(waitPid(pid));
   }
-  channel.send({ type: "go" });
   for (let received = channel.receive(); received !== null; received = channel.receive()) {
     const { message } = received;
     if (message.type === "warning" || message.type === "error") console.error(message.message);
@@ -90,7 +94,7 @@ function child(steps: ProcessStep[], channel: Channel<InitMessage, ParentMessage
     pid: syscall("getpid"),
   };
   try {
-    channel.receive();
+    if (channel.receive() === null) exit(1);
     if (namespaces.length > 0) unshare(namespaces);
     for (const step of steps) {
       const actor = processActors[step.kind] as (step: ProcessStep, context: InitContext) => void;
