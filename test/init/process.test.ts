@@ -168,6 +168,25 @@ describe.skipIf(!isRoot)("a process started by an init (needs root)", () => {
       expect(stdout, stderr).toBe(`${cwd}\n`);
     });
 
+    it("may not lie outside the container's root, by whatever way it leads there", () => {
+      const mountPoint = join(directory, "detached");
+      mkdirSync(mountPoint);
+      const request = { process: { cwd: "/proc/self/fd/3", env: [BIN], args: ["ls"] } };
+      const shell = 'mount -t tmpfs t "$0" && exec 3<"$0" && umount -l "$0" && "$@"';
+      const command = [
+        "unshare",
+        "--mount",
+        "bash",
+        "-c",
+        shell,
+        mountPoint,
+        ...driver.command(JSON.stringify(request)),
+      ];
+      const { stdout, stderr } = runCommand(command);
+      expect(stderr).toContain("current working directory is outside of container mount namespace root");
+      expect(stdout).toBe("");
+    });
+
     it("is named when it is none", () => {
       const { stderr, status } = start({ cwd: "/etc/passwd" });
       expect(stderr).toBe('chdir to cwd ("/etc/passwd") set in config.json failed: ENOTDIR: not a directory\n');
@@ -291,10 +310,10 @@ describe.skipIf(!isRoot)("a process started by an init (needs root)", () => {
   });
 
   it.skipIf(!existsSync("/proc/keys"))("has a session keyring of its own, unless told otherwise", () => {
-    const keys = (noNewKeyring: boolean) =>
-      start({ args: ["cat", "/proc/keys"] }, { input: { noNewKeyring, id: "k1" } });
-    expect(keys(false).stdout).toContain("_ses.k1");
-    expect(keys(true).stdout).not.toContain("_ses.k1");
+    const keys = (id: string, noNewKeyring: boolean) =>
+      start({ args: ["cat", "/proc/keys"] }, { input: { noNewKeyring, id } }).stdout;
+    expect(keys("own", false)).toMatch(/ 3f1b0000 .* _ses\.own: /);
+    expect(keys("callers", true)).not.toContain("_ses.callers");
   });
 
   it.skipIf(existsSync("/sys/kernel/security/apparmor"))("says so when there is no AppArmor to confine it", () => {
