@@ -1,13 +1,11 @@
 /** The command line: global options, then a command; an error becomes one line on stderr, a log record and an exit code. */
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
-import { type GlobalValues, globalOptions, leadingOptions, makeContext } from "./global-options.ts";
+import { type GlobalValues, globalOptions, makeContext } from "./global-options.ts";
 import { type Level, Log } from "./log.ts";
 import { type OptionTable, type Parsed, parseOptions } from "./option.ts";
 import { print } from "./output.ts";
 import { UsageError } from "./usage-error.ts";
-
-const LOG_OPTIONS = ["log", "log-format", "log-level", "debug"] as const;
 
 /**
  * Carries out a command line.
@@ -26,25 +24,25 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 }
 
 async function dispatch(argv: readonly string[], log: Log): Promise<number> {
-  const leading = parseWithHint(leadingOptions, argv, { stopAtFirst: true });
-  const [name, ...rest] = leading.args;
-  if (leading.options.version || leading.options.V) {
+  const globals = parseWithHint(globalOptions, argv, { stopAtFirst: true });
+  const [name, ...rest] = globals.args;
+  if (globals.options.version || globals.options.V) {
     const { versionText } = await import("./version.ts");
     print(versionText());
     return 0;
   }
-  configureLog(log, leading.options);
-  if (name === undefined || name === "help" || name === "h") return await printHelp(rest[0]);
+  configureLog(log, globals.options);
+  if (name === undefined || globals.options.help) return await printHelp(undefined);
+  if (name === "help" || name === "h") return await printHelp(rest[0]);
   const command = await loadCommand(name);
   const { stopAtFirst = false } = command;
-  const parsed = parseWithHint({ ...globalOptions, ...command.options }, rest, { stopAtFirst, before: leading }, name);
-  if (LOG_OPTIONS.some((option) => parsed.given.has(option) && !leading.given.has(option)))
-    configureLog(log, parsed.options);
-  if (parsed.options.help) return await printHelp(name);
-  checkArity(name, command, parsed.args.length);
-  const context = makeContext(parsed, log);
+  const { help } = globalOptions;
+  const { options, args } = parseWithHint({ ...command.options, help }, rest, { stopAtFirst }, name);
+  if (options.help) return await printHelp(name);
+  checkArity(name, command, args.length);
+  const context = makeContext(globals, log);
   try {
-    return await command.run({ context, ...parsed });
+    return await command.run({ context, options, args, globals: globals.given });
   } catch (error) {
     if (error instanceof UsageError) throw withHint(error, name);
     log.reportError(error, command.failure?.prefix);

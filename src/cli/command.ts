@@ -6,8 +6,8 @@ import type { OptionTable, OptionValues } from "./option.ts";
 export interface Invocation<T extends OptionTable = OptionTable> {
   context: Context;
   options: OptionValues<T>;
-  /** The names (long) of the options that were given, global ones included. */
-  given: ReadonlySet<string>;
+  /** The names of the global options that were given. */
+  globals: ReadonlySet<string>;
   /** What is not an option. */
   args: string[];
 }

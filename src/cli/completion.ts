@@ -1,7 +1,7 @@
 /** Completion scripts, made from the table of commands. */
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
-import { leadingOptions } from "./global-options.ts";
+import { globalOptions } from "./global-options.ts";
 import type { Option, OptionTable } from "./option.ts";
 
 export const shells = ["bash", "zsh", "fish"] as const;
@@ -28,7 +28,7 @@ export async function completionScript(shell: Shell): Promise<string> {
       };
     }),
   );
-  return { bash, zsh, fish }[shell](entries, shown(leadingOptions));
+  return { bash, zsh, fish }[shell](entries, shown(globalOptions));
 }
 
 function shown(table: OptionTable): Entry["options"] {

@@ -1,13 +1,13 @@
 /** The options before the command, and the context that they make. */
-import { chmodSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
+import { inUserNamespace } from "../runtime/host.ts";
 import type { Context, Logger } from "../runtime/options.ts";
 import { choice, type OptionValues, type Parsed, readBoolean, text, toggle } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
 
 const DEFAULT_ROOT = "/run/tsrunc";
 
-/** They are accepted after the command, too. */
 export const globalOptions = {
   root: text(
     "DIR",
@@ -28,11 +28,6 @@ export const globalOptions = {
   rootless: text("true|false|auto", "whether errors for want of cgroup permissions are overlooked (default: auto)"),
   criu: text("PATH", "accepted, unused", { hidden: true }),
   help: toggle("show help", { short: "h" }),
-} as const;
-
-/** The global options that only stand before the command. */
-export const leadingOptions = {
-  ...globalOptions,
   version: toggle("print the version", { short: "v" }),
   V: toggle("as crun has it", { hidden: true }),
 } as const;
@@ -85,7 +80,5 @@ function defaultRoot(): string {
 }
 
 function honoursRuntimeDirectory(): boolean {
-  if (process.geteuid?.() !== 0) return true;
-  const inUserNamespace = !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "utf8"));
-  return inUserNamespace && process.env["USER"] !== "root";
+  return process.geteuid?.() !== 0 || (inUserNamespace() && process.env["USER"] !== "root");
 }

@@ -1,7 +1,7 @@
 /** Help texts, in the layout of runc's: its callers and tests look for `NAME:` and `tsrunc COMMAND - …`. */
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
-import { leadingOptions } from "./global-options.ts";
+import { globalOptions } from "./global-options.ts";
 import type { OptionTable } from "./option.ts";
 
 const WIDTH = 100;
@@ -25,7 +25,7 @@ export function programHelp(): string {
     )
     .concat(section("EXAMPLE", "tsrunc spec --bundle DIR\ntsrunc run --bundle DIR my-container"))
     .concat(section("COMMANDS", lines.map(([name = "", summary = ""]) => `${name.padEnd(width)}${summary}`).join("\n")))
-    .concat(section("GLOBAL OPTIONS", describeOptions(leadingOptions)))
+    .concat(section("GLOBAL OPTIONS", describeOptions(globalOptions)))
     .concat('\n"tsrunc help COMMAND" explains one command.\n');
 }
 
@@ -38,7 +38,7 @@ export function commandHelp(name: string, command: Command): string {
     )
     .concat(section("DESCRIPTION", command.description))
     .concat(section(command.examples.length > 1 ? "EXAMPLES" : "EXAMPLE", command.examples.join("\n")))
-    .concat(section("OPTIONS", describeOptions({ ...command.options, help: leadingOptions.help })));
+    .concat(section("OPTIONS", describeOptions({ ...command.options, help: globalOptions.help })));
 }
 
 function section(title: string, text: string): string {

@@ -117,17 +117,16 @@ export interface Parsed<T extends OptionTable> {
 /**
  * Reads options from arguments.
  * @param stopAtFirst whether everything from the first argument on that is not an option belongs to `args`
- * @param before      options already read, which these add to
  * @throws {UsageError} unknown option, missing or invalid value
  */
 export function parseOptions<T extends OptionTable>(
   table: T,
   argv: readonly string[],
-  { stopAtFirst = false, before }: { stopAtFirst?: boolean; before?: Parsed<OptionTable> } = {},
+  { stopAtFirst = false }: { stopAtFirst?: boolean } = {},
 ): Parsed<T> {
-  const values: Record<string, unknown> = { ...before?.options };
-  for (const [name, option] of Object.entries(table)) if (!(name in values)) values[name] = option.initial;
-  const given = new Set(before?.given);
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(table)) values[name] = option.initial;
+  const given = new Set<string>();
   const args: string[] = [];
   const queue = [...argv];
   const read = (name: string, option: Option<unknown>, attached: string | null): void => {

@@ -1,5 +1,6 @@
 import { defineCommand } from "../command.ts";
 import { print } from "../output.ts";
+import { version } from "../version.ts";
 
 export const command = defineCommand({
   synopsis: "",
@@ -9,7 +10,7 @@ export const command = defineCommand({
   arity: { min: 0, max: 0 },
   async run() {
     const { features } = await import("../../config/features.ts");
-    print(JSON.stringify(features(), null, 4));
+    print(JSON.stringify(features(version), null, 4));
     return 0;
   },
 });

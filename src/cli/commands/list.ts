@@ -15,9 +15,9 @@ export const command = defineCommand({
     quiet: toggle("print ids only", { short: "q" }),
   },
   arity: { min: 0, max: 0 },
-  async run({ context, options, given }) {
+  async run({ context, options, globals }) {
     // The default root is made with the first container; another one that is not there is a mistake.
-    if (given.has("root")) statSync(context.root);
+    if (globals.has("root")) statSync(context.root);
     const { listContainers } = await import("../../runtime/state.ts");
     const containers = listContainers(context);
     if (options.quiet) {

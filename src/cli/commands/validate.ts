@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { inUserNamespace } from "../../runtime/host.ts";
 import { defineCommand } from "../command.ts";
 import { text } from "../option.ts";
 import { print } from "../output.ts";
@@ -14,7 +15,8 @@ export const command = defineCommand({
   async run({ context, options: { bundle } }) {
     const { validateBundle } = await import("../../config/load.ts");
     const directory = resolve(bundle || ".");
-    for (const warning of validateBundle(directory).warnings) context.log.warn(warning);
+    const { warnings } = validateBundle(directory, { inUserNamespace: inUserNamespace() });
+    for (const warning of warnings) context.log.warn(warning);
     print(`${directory}/config.json is valid`);
     return 0;
   },

@@ -1,0 +1,351 @@
+/** What all commands share: help, version, global options, errors and the log. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Command } from "../../src/cli/command.ts";
+import type { Context } from "../../src/runtime/options.ts";
+
+const printed = vi.hoisted(() => ({ stdout: "", stderr: "" }));
+const runtime = vi.hoisted(() => ({ start: (_context: Context, _id: string): void => undefined }));
+
+vi.mock("../../src/cli/output.ts", async (original) => {
+  const { writeAll } = await original<typeof import("../../src/cli/output.ts")>();
+  return {
+    writeAll(fd: number, text: string) {
+      if (fd === 1) printed.stdout += text;
+      else if (fd === 2) printed.stderr += text;
+      else writeAll(fd, text);
+    },
+    print(text: string) {
+      printed.stdout += text.endsWith("\n") ? text : `${text}\n`;
+    },
+  };
+});
+vi.mock("../../src/runtime/start.ts", () => ({
+  startContainer: (context: Context, id: string) => runtime.start(context, id),
+}));
+
+const { runCli } = await import("../../src/cli/cli.ts");
+const { commands } = await import("../../src/cli/commands.ts");
+
+async function load(name: string): Promise<Command> {
+  return (await (commands[name] as (typeof commands)[string]).load()).command;
+}
+
+let directory: string;
+const environment = { ...process.env };
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "tsrunc-cli-"));
+  printed.stdout = "";
+  printed.stderr = "";
+  runtime.start = () => undefined;
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true });
+  process.env = { ...environment };
+});
+
+/** The context that a command line makes. */
+async function contextOf(...globals: string[]): Promise<Context> {
+  let seen: Context | undefined;
+  runtime.start = (context) => {
+    seen = context;
+  };
+  const code = await runCli([...globals, "start", "web"]);
+  if (seen === undefined) throw new Error(`exit code ${code}: ${printed.stderr}`);
+  return seen;
+}
+
+describe("help", () => {
+  test.each([[], ["--help"], ["-h"], ["help"], ["h"], ["--debug", "help"], ["--help", "list"]])(
+    "tsrunc %j lists the commands",
+    async (...argv) => {
+      expect(await runCli(argv)).toBe(0);
+      const [name, program] = printed.stdout.split("\n");
+      expect(name).toBe("NAME:");
+      expect(program).toBe("   tsrunc - Open Container Initiative runtime");
+      for (const command of Object.keys(commands))
+        expect(printed.stdout).toMatch(new RegExp(`^ {3}${command} +\\w`, "m"));
+      expect(printed.stderr).toBe("");
+    },
+  );
+
+  describe.each(Object.keys(commands))("of %s", (command) => {
+    test.each([
+      [command, "-h"],
+      [command, "--help"],
+      ["help", command],
+    ])("tsrunc %s %s", async (...argv) => {
+      expect(await runCli(argv)).toBe(0);
+      const [name, program] = printed.stdout.split("\n");
+      expect(name).toBe("NAME:");
+      expect(program).toBe(`   tsrunc ${command} - ${commands[command]?.summary}`);
+      expect(printed.stdout).toMatch(new RegExp(`^ {3}tsrunc ${command}( |$)`, "m"));
+    });
+
+    test("has an example that its own parser takes, and explains each option", async () => {
+      const definition = await load(command);
+      const { parseOptions } = await import("../../src/cli/option.ts");
+      expect(definition.examples.length).toBeGreaterThan(0);
+      for (const example of definition.examples) {
+        const words = example.replace(/ >.*/, "").split(" ");
+        const { stopAtFirst = false, arity } = definition;
+        const { args } = parseOptions(definition.options, words.slice(words.indexOf(command) + 1), { stopAtFirst });
+        expect(args.length).toBeGreaterThanOrEqual(arity.min);
+        expect(args.length).toBeLessThanOrEqual(arity.max);
+      }
+      for (const option of Object.values(definition.options)) expect(option.help).toMatch(/\w/);
+    });
+
+    test("no two options have one letter", async () => {
+      const definition = await load(command);
+      const letters = Object.values(definition.options).flatMap((option) => option.short ?? []);
+      expect(new Set([...letters, "h"]).size).toBe(letters.length + 1);
+    });
+  });
+});
+
+describe("a command that does not exist", () => {
+  test.each([["foo"], ["foo", "-h"], ["help", "foo"], ["init"], ["constructor"]])("tsrunc %s %s", async (...argv) => {
+    expect(await runCli(argv.filter((arg) => arg !== undefined))).toBe(3);
+    expect(printed.stderr).toContain(`No help topic for '${argv.at(argv[0] === "help" ? 1 : 0)}'`);
+    expect(printed.stdout).toBe("");
+  });
+});
+
+describe("version", () => {
+  test.each(["--version", "-v", "-version", "-V"])("tsrunc %s", async (flag) => {
+    expect(await runCli([flag])).toBe(0);
+    const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+    expect(printed.stdout).toMatch(
+      new RegExp(`^tsrunc version ${version}\ncommit: \\w+\nspec: 1\\.3\\.0\nengine: bun [\\d.]+\n$`),
+    );
+  });
+
+  test("has the word once, since Docker takes what surrounds the last one", async () => {
+    await runCli(["--version"]);
+    expect(printed.stdout.match(/version/g)).toHaveLength(1);
+  });
+});
+
+describe("the number of arguments", () => {
+  const wrong: [argv: string[], message: string][] = [
+    [["create"], '"create" requires exactly 1 argument(s)'],
+    [["create", "a", "b"], '"create" requires exactly 1 argument(s)'],
+    [["list", "a"], '"list" requires exactly 0 argument(s)'],
+    [["exec"], '"exec" requires a minimum of 1 argument(s)'],
+    [["kill"], '"kill" requires a minimum of 1 argument(s)'],
+    [["kill", "a", "9", "b"], '"kill" requires a maximum of 2 argument(s)'],
+    [["ps"], '"ps" requires a minimum of 1 argument(s)'],
+    [["completion"], '"completion" requires exactly 1 argument(s)'],
+  ];
+  test.each(wrong)("%j", async (argv, message) => {
+    expect(await runCli(["--log-format", "json", ...argv])).toBe(1);
+    const { msg } = JSON.parse(printed.stderr) as { msg: string };
+    expect(msg).toBe(`tsrunc: ${message} (see "tsrunc help ${argv[0]}")`);
+  });
+});
+
+describe("a usage error is one line that names the help", () => {
+  const wrong: [argv: string[], message: string][] = [
+    [["create", "--foo", "web"], 'Incorrect Usage: flag provided but not defined: --foo (see "tsrunc help create")'],
+    [["--foo", "list"], 'Incorrect Usage: flag provided but not defined: --foo (see "tsrunc help")'],
+    [["create", "--bundle"], 'Incorrect Usage: flag needs an argument: --bundle (see "tsrunc help create")'],
+    [["--root", "/", "start", "web"], "--root must not be /: it would hold a directory for each container"],
+    [["--rootless", "x", "start", "web"], 'invalid value "x" for --rootless: true or false is expected'],
+  ];
+  test.each(wrong)("%j", async (argv, message) => {
+    expect(await runCli(argv)).toBe(1);
+    expect(printed.stderr).toContain(`msg=${JSON.stringify(message)}\n`);
+    expect(printed.stderr.match(/\n/g)).toHaveLength(1);
+    expect(printed.stdout).toBe("");
+  });
+});
+
+describe("the context", () => {
+  test("--root is made absolute", async () => {
+    expect((await contextOf("--root", "sub/../r")).root).toBe(join(process.cwd(), "r"));
+  });
+
+  test("root's default is /run/tsrunc, whatever XDG_RUNTIME_DIR says", async ({ skip }) => {
+    const wholeRange = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "utf8"));
+    skip(process.geteuid?.() !== 0 || !wholeRange, "needs root in the initial user namespace");
+    process.env["XDG_RUNTIME_DIR"] = directory;
+    expect((await contextOf()).root).toBe("/run/tsrunc");
+  });
+
+  test("an ordinary user's default is in XDG_RUNTIME_DIR, sticky so that nobody tidies it away", async () => {
+    process.env["XDG_RUNTIME_DIR"] = directory;
+    vi.spyOn(process, "geteuid").mockReturnValue(1000);
+    const { root } = await contextOf();
+    vi.restoreAllMocks();
+    expect(root).toBe(join(directory, "tsrunc"));
+    expect(statSync(root).mode & 0o7777).toBe(0o1700);
+  });
+
+  test("a root that is given is not made", async () => {
+    const { root } = await contextOf("--root", join(directory, "r"));
+    expect(() => statSync(root)).toThrow("ENOENT");
+  });
+
+  const managers: [argv: string[], manager: string][] = [
+    [[], "cgroupfs"],
+    [["--systemd-cgroup"], "systemd"],
+    [["--systemd-cgroup=false"], "cgroupfs"],
+    [["--cgroup-manager=systemd"], "systemd"],
+    [["--cgroup-manager", "disabled"], "disabled"],
+    [["--systemd-cgroup", "--cgroup-manager", "disabled"], "disabled"],
+  ];
+  test.each(managers)("%j: cgroups by %s", async (argv, manager) => {
+    expect((await contextOf(...argv)).cgroupManager).toBe(manager);
+  });
+
+  const rootless: [argv: string[], value: boolean | null][] = [
+    [[], null],
+    [["--rootless", "auto"], null],
+    [["--rootless=true"], true],
+    [["--rootless", "false"], false],
+  ];
+  test.each(rootless)("%j: rootless %s", async (argv, value) => {
+    expect((await contextOf(...argv)).rootless).toBe(value);
+  });
+
+  test("--criu is accepted", async () => {
+    await contextOf("--criu", "/usr/sbin/criu");
+  });
+});
+
+describe("the log", () => {
+  const file = () => join(directory, "log");
+  const fail = (message: string) => {
+    runtime.start = () => {
+      throw new Error(message);
+    };
+  };
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+
+  test("an error is the last record of --log, and a plain line on stderr", async () => {
+    fail("container not running");
+    expect(await runCli(["--log", file(), "--log-format", "json", "start", "web"])).toBe(1);
+    expect(JSON.parse(readFileSync(file(), "utf8"))).toEqual({ level: "error", msg: "container not running", time });
+    expect(printed.stderr).toBe("container not running\n");
+  });
+
+  test("records are appended, one a line", async () => {
+    fail("no");
+    for (let time = 0; time < 2; time++) await runCli(["--log", file(), "--log-format", "json", "start", "web"]);
+    const lines = readFileSync(file(), "utf8").trimEnd().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(["no", "no"]);
+  });
+
+  test("the text format is logrus's", async () => {
+    fail('exec: "x": not found');
+    await runCli(["--log", file(), "start", "web"]);
+    expect(readFileSync(file(), "utf8")).toMatch(/^time="[^"]+Z" level=error msg="exec: \\"x\\": not found"\n$/);
+  });
+
+  test("without --log the record goes to stderr, in the format that was asked for", async () => {
+    fail("no");
+    await runCli(["--log-format", "json", "start", "web"]);
+    expect(JSON.parse(printed.stderr)).toEqual({ level: "error", msg: "no", time });
+  });
+
+  test("a usage error is in it, too", async () => {
+    await runCli(["--log", file(), "--log-format", "json", "create", "--foo"]);
+    expect(JSON.parse(readFileSync(file(), "utf8"))).toMatchObject({
+      level: "error",
+      msg: expect.stringContaining("--foo"),
+    });
+    await runCli(["--log", file(), "nonsense"]);
+    expect(readFileSync(file(), "utf8")).toContain("No help topic for 'nonsense'");
+  });
+
+  test("an error of several lines becomes one: Podman keeps one line", async () => {
+    fail("first\n  second\n");
+    await runCli(["--log", file(), "start", "web"]);
+    expect(printed.stderr).toBe("first; second\n");
+  });
+
+  const levels: [argv: string[], written: string[]][] = [
+    [[], ["info", "warning"]],
+    [["--debug"], ["debug", "info", "warning"]],
+    [
+      ["--log-level", "debug"],
+      ["debug", "info", "warning"],
+    ],
+    [["--log-level=info"], ["info", "warning"]],
+    [["--log-level=warning"], ["warning"]],
+    [["--log-level", "warn"], ["warning"]],
+    [["--log-level=error"], []],
+  ];
+  test.each(levels)("%j writes %j", async (argv, written) => {
+    runtime.start = ({ log }) => {
+      log.debug("a");
+      log.info("b");
+      log.warn("c");
+    };
+    expect(await runCli(["--log", file(), "--log-format", "json", ...argv, "start", "web"])).toBe(0);
+    const lines = readFileSync(file(), "utf8")
+      .split("\n")
+      .filter((line) => line !== "");
+    expect(lines.map((line) => (JSON.parse(line) as { level: string }).level)).toEqual(written);
+    expect(printed.stderr).toBe("");
+  });
+
+  test("a stack is shown with --debug only", async () => {
+    fail("no");
+    await runCli(["start", "web"]);
+    expect(printed.stderr).not.toContain("cli.test.ts");
+    await runCli(["--debug", "start", "web"]);
+    expect(printed.stderr).toMatch(/level=debug msg=".*cli\.test\.ts/);
+  });
+
+  test("an error of the program itself says so", async () => {
+    runtime.start = () => {
+      throw new TypeError("x is undefined");
+    };
+    await runCli(["--log", file(), "start", "web"]);
+    expect(printed.stderr).toBe("internal error: x is undefined (--debug shows where)\n");
+  });
+
+  test("file: before the path is crun's", async () => {
+    fail("no");
+    await runCli(["--log", `file:${file()}`, "start", "web"]);
+    expect(readFileSync(file(), "utf8")).toContain("msg=no");
+  });
+
+  test.each(["/dev/stderr", "/proc/self/fd/2", "/dev/fd/2"])("--log %s says an error once", async (path) => {
+    fail("no such thing");
+    await runCli(["--log", path, "start", "web"]);
+    expect(printed.stderr).toMatch(/^time=.* msg="no such thing"\n$/);
+  });
+
+  describe("a log that cannot be opened stops the command, with a clear error", () => {
+    test.each([
+      ["in a directory that is not there", "none/log", "open the log .*/none/log: ENOENT: no such file or directory"],
+      ["a directory", "", "open the log .*: EISDIR"],
+    ])("%s", async (_, name, message) => {
+      let started = false;
+      runtime.start = () => {
+        started = true;
+      };
+      mkdirSync(join(directory, "sub"));
+      expect(await runCli(["--log", join(directory, name), "start", "web"])).toBe(1);
+      expect(printed.stderr).toMatch(new RegExp(`msg="${message}`));
+      expect(started).toBe(false);
+    });
+
+    test("a descriptor that is not open", async () => {
+      expect(await runCli(["--log", "/proc/self/fd/987", "start", "web"])).toBe(1);
+      expect(printed.stderr).toMatch(/msg="open the log \/proc\/self\/fd\/987: EBADF/);
+    });
+
+    test("journald", async () => {
+      expect(await runCli(["--log", "journald:x", "start", "web"])).toBe(1);
+      expect(printed.stderr).toContain("only a file is supported");
+    });
+  });
+});
