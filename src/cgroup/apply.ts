@@ -1,6 +1,6 @@
 /** Setting limits: carrying out the steps of `planResources`. */
 import { attachDeviceProgram, loadDeviceProgram } from "../sys/bpf.ts";
-import { readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
+import { readCgroupFile, writeCgroupFile, writeCgroupLines } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
 import { assembleDeviceProgram } from "./device-program.ts";
@@ -50,8 +50,8 @@ function applyDevices(filter: DeviceFilter, location: FsLocation): void {
 
 function setDevicesV1(directory: string, filter: DeviceFilter): void {
   const current = () => parseDevicesList(readCgroupFile(directory, "devices.list"));
-  for (const { allow, line } of deviceChanges(current(), filter)) {
-    writeCgroupFile(directory, allow ? "devices.allow" : "devices.deny", line);
+  for (const { allow, lines } of deviceChanges(current(), filter)) {
+    writeCgroupLines(directory, allow ? "devices.allow" : "devices.deny", lines);
   }
   // The kernel ignores some rules in silence.
   if (!sameFilter(current(), filter)) throw new Error("resulting devices cgroup doesn't precisely match target");

@@ -1,8 +1,9 @@
 /** Making cgroups, with what each version wants done before a process can join. */
+import { constants } from "node:os";
 import { dirname } from "node:path/posix";
 import type { Resources } from "../config/types.ts";
 import { makeCgroup, readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
-import { hasErrno } from "../sys/error.ts";
+import { SyscallError } from "../sys/error.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 import { writeResource } from "./resources.ts";
 import { cpusetWrites, realtimeWrites } from "./resources-v1.ts";
@@ -43,7 +44,7 @@ export function createV2(hierarchy: CgroupHierarchy, domain: boolean, made: stri
   while (path[0] !== mountPoint) path.unshift(dirname(path[0] as string));
   for (const current of path) {
     if (current !== mountPoint) {
-      if (makeCgroup(current)) made.push(current);
+      makePath(hierarchy, current, made);
       settleType(current, domain);
     }
     if (current !== directory) enableControllers(current, controllers);
@@ -52,15 +53,13 @@ export function createV2(hierarchy: CgroupHierarchy, domain: boolean, made: stri
 
 /** Makes a cgroup and its missing ancestors; see {@link createV1}. */
 export function makePath(hierarchy: CgroupHierarchy, directory: string, made: string[]): void {
-  try {
-    if (makeCgroup(directory)) made.push(directory);
-  } catch (error) {
-    const parent = dirname(directory);
-    if (!hasErrno(error, "ENOENT") || parent === hierarchy.mountPoint || directory === hierarchy.mountPoint)
-      throw error;
-    makePath(hierarchy, parent, made);
-    if (makeCgroup(directory)) made.push(directory);
+  let outcome = makeCgroup(directory);
+  if (outcome === "no parent" && directory !== hierarchy.mountPoint) {
+    makePath(hierarchy, dirname(directory), made);
+    outcome = makeCgroup(directory);
   }
+  if (outcome === "no parent") throw new SyscallError(`mkdir ${directory}`, constants.errno.ENOENT);
+  if (outcome === "made") made.push(directory);
 }
 
 /** A new v1 cpuset is empty, and no process can join an empty one: it takes what its nearest ancestor has. */

@@ -26,11 +26,11 @@ export interface DeviceFilter {
   exceptions: Map<string, DeviceException>;
 }
 
-/** One line for `devices.allow` or `devices.deny`. */
+/** Lines for `devices.allow` or `devices.deny`. */
 export interface DeviceChange {
   allow: boolean;
   /** Such as `c 1:3 rwm`, `b *:* m`, or `a *:* rwm`. */
-  line: string;
+  lines: string[];
 }
 
 /**
@@ -82,22 +82,27 @@ export function parseDevicesList(text: string): DeviceFilter {
  * @see linux/Documentation/admin-guide/cgroup-v1/devices.rst
  */
 export function deviceChanges(from: DeviceFilter, to: DeviceFilter): DeviceChange[] {
-  const changes: DeviceChange[] = [];
+  const startOver: string[] = [];
+  const dropped: string[] = [];
+  const gained: string[] = [];
   let old = from.exceptions;
   // The list of a cgroup that allows by default does not show its exceptions, so it has to start over.
   if (from.allowByDefault || to.allowByDefault) {
-    changes.push({ allow: to.allowByDefault, line: "a *:* rwm" });
+    startOver.push("a *:* rwm");
     old = new Map();
   }
   for (const [key, exception] of old) {
-    const dropped = exception.access & ~(to.exceptions.get(key)?.access ?? 0);
-    if (dropped !== 0) changes.push({ allow: to.allowByDefault, line: lineOf({ ...exception, access: dropped }) });
+    const access = exception.access & ~(to.exceptions.get(key)?.access ?? 0);
+    if (access !== 0) dropped.push(lineOf({ ...exception, access }));
   }
   for (const [key, exception] of to.exceptions) {
-    const gained = exception.access & ~(old.get(key)?.access ?? 0);
-    if (gained !== 0) changes.push({ allow: !to.allowByDefault, line: lineOf({ ...exception, access: gained }) });
+    const access = exception.access & ~(old.get(key)?.access ?? 0);
+    if (access !== 0) gained.push(lineOf({ ...exception, access }));
   }
-  return changes;
+  return [
+    { allow: to.allowByDefault, lines: [...startOver, ...dropped] },
+    { allow: !to.allowByDefault, lines: gained },
+  ].filter(({ lines }) => lines.length > 0);
 }
 
 /** Whether two filters are the same as far as `devices.list` can tell. */

@@ -13,7 +13,7 @@ import { freeze, isFrozen, thaw } from "./freezer.ts";
 import { type ExecTarget, joinAll, openEntrance } from "./join.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
 import { needsControllers, planResources } from "./resources.ts";
-import { processesIn, removeTree, sleep } from "./tree.ts";
+import { processesIn, removeTrees, sleep } from "./tree.ts";
 
 const { SIGKILL } = constants.signals;
 const newContainer: ExecTarget = { sub: new Map(), initPid: null };
@@ -57,7 +57,10 @@ export class Cgroup {
       const { length } = this.pids({ recursive: true });
       if (length > 0) throw new Error(`container's cgroup is not empty: ${length} process(es) found`);
     }
-    if (this.isFrozen()) throw new Error("container's cgroup unexpectedly frozen");
+    const freezer = this.#with("freezer") ?? this.#v2;
+    if (freezer !== undefined && existsSync(freezer.directory) && isFrozen(freezer)) {
+      throw new Error("container's cgroup unexpectedly frozen");
+    }
   }
 
   /**
@@ -153,15 +156,10 @@ export class Cgroup {
    * @throws {Error} "Failed to remove paths" when processes are left
    */
   remove(): void {
-    const failures: string[] = [];
-    for (const { directory } of this.#hierarchies) {
-      try {
-        removeTree(directory);
-      } catch (error) {
-        failures.push((error as Error).message);
-      }
+    const failures = removeTrees(this.#hierarchies.map(({ directory }) => directory));
+    if (failures.length > 0) {
+      throw new Error(`Failed to remove paths: ${failures.map(({ message }) => message).join("; ")}`);
     }
-    if (failures.length > 0) throw new Error(`Failed to remove paths: ${failures.join("; ")}`);
   }
 
   /** The v2 directory, for `CLONE_INTO_CGROUP` and the like; `null` without a v2 hierarchy. @throws {SyscallError} */

@@ -8,25 +8,40 @@ import { poll } from "../sys/poll.ts";
 export function processesIn(directory: string, { recursive }: { recursive: boolean }): number[] {
   const pids = ownProcesses(directory);
   if (recursive) {
-    for (const name of childCgroups(directory)) pids.push(...processesIn(`${directory}/${name}`, { recursive }));
+    for (const name of childCgroups(directory) ?? []) pids.push(...processesIn(`${directory}/${name}`, { recursive }));
   }
   return pids;
 }
 
 /**
- * Removes a cgroup and those below it, the deepest first. One that is gone already is none to worry about.
- * @throws {SyscallError} EBUSY when there are still processes after about a second
+ * Removes cgroups and those below them, the deepest first. One that is gone already is none to worry about.
+ * @returns why some are still there: EBUSY when they have processes even after about a second
  */
-export function removeTree(directory: string): void {
-  if (removeCgroup(directory) === 0) return;
-  for (const name of childCgroups(directory)) removeTree(`${directory}/${name}`);
-  // A killed process stays in its cgroup until its parent reaps it.
+export function removeTrees(directories: readonly string[]): SyscallError[] {
+  let left = directories;
   for (let delay = 1; ; delay *= 2) {
-    const result = removeCgroup(directory);
-    if (result === 0) return;
-    if (result !== -constants.errno.EBUSY || delay > 512) throw new SyscallError(`rmdir ${directory}`, -result);
+    const failures = left.flatMap((directory) => {
+      const result = removeTree(directory);
+      return result === 0 ? [] : [{ directory, errno: -result }];
+    });
+    // A killed process stays in its cgroup until its parent reaps it, so some may go a little later.
+    const waiting = failures.some(({ errno }) => errno === constants.errno.EBUSY);
+    if (!waiting || delay > 512) {
+      return failures.map(({ directory, errno }) => new SyscallError(`rmdir ${directory}`, errno));
+    }
+    left = failures.map(({ directory }) => directory);
     sleep(delay);
   }
+}
+
+function removeTree(directory: string): number {
+  const result = removeCgroup(directory);
+  if (result === 0) return 0;
+  const children = childCgroups(directory);
+  // A read-only mount refuses to remove even what is not there.
+  if (children === null) return 0;
+  for (const name of children) removeTree(`${directory}/${name}`);
+  return children.length === 0 ? result : removeCgroup(directory);
 }
 
 /** Waits, in milliseconds. */

@@ -1,7 +1,7 @@
 /** Directories and files of the cgroup filesystem: short texts, each read or written by one call. */
 import { readdirSync } from "node:fs";
 import { constants } from "node:os";
-import { check, SyscallError } from "./error.ts";
+import { check, hasErrno, SyscallError } from "./error.ts";
 import { AT, AT_FDCWD, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 
@@ -9,14 +9,15 @@ const { EEXIST, EINTR, ENOENT } = constants.errno;
 
 /**
  * Makes a cgroup.
- * @returns false when it was there already
- * @throws {SyscallError} `mkdir`: ENOENT when the parent is not there
+ * @returns whether it was made, was there already, or could not be made because its parent is not there
+ * @throws {SyscallError} `mkdir`
  */
-export function makeCgroup(directory: string): boolean {
+export function makeCgroup(directory: string): "made" | "existed" | "no parent" {
   const result = syscall("mkdirat", AT_FDCWD, directory, 0o755);
-  if (result === -EEXIST) return false;
+  if (result === -EEXIST) return "existed";
+  if (result === -ENOENT) return "no parent";
   check(result, () => `mkdir ${directory}`);
-  return true;
+  return "made";
 }
 
 /**
@@ -30,26 +31,35 @@ export function removeCgroup(directory: string): number {
   return result === -ENOENT ? 0 : result;
 }
 
-/** Names of the child cgroups; none when the cgroup itself is gone. */
-export function childCgroups(directory: string): string[] {
+/** Names of the child cgroups; `null` when the cgroup itself is gone. */
+export function childCgroups(directory: string): string[] | null {
   try {
     return readdirSync(directory, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map((entry) => entry.name);
   } catch (error) {
-    if ((error as { code?: unknown }).code === "ENOENT") return [];
+    if (hasErrno(error, "ENOENT")) return null;
     throw error;
   }
 }
 
 /** @throws {SyscallError} with the file's path and the value */
 export function writeCgroupFile(directory: string, file: string, value: string): void {
+  writeCgroupLines(directory, file, [value]);
+}
+
+/** Writes values one after the other, each by its own call. @throws {SyscallError} with the file's path and the value */
+export function writeCgroupLines(directory: string, file: string, values: readonly string[]): void {
   const path = `${directory}/${file}`;
-  const what = () => `write ${JSON.stringify(value)} to ${path}`;
-  const fd = check(syscall("openat", AT_FDCWD, path, O.WRONLY | O.CLOEXEC), what);
-  const result = writeText(fd, value);
+  const what = (value = "") => `write ${JSON.stringify(value)} to ${path}`;
+  const fd = check(syscall("openat", AT_FDCWD, path, O.WRONLY | O.CLOEXEC), () => what(values[0]));
+  for (const value of values) {
+    const result = writeText(fd, value);
+    if (result >= 0) continue;
+    syscall("close_range", fd, fd, 0);
+    throw new SyscallError(what(value), -result);
+  }
   syscall("close_range", fd, fd, 0);
-  check(result, what);
 }
 
 /** Writes to an open cgroup file. @returns the negative errno when it fails */

@@ -1,0 +1,32 @@
+/**
+ * Forks a process through an entrance and prints the process's `/proc/<pid>/cgroup`. A program of its own, since only a
+ * process of one thread may fork, and the test runner is none.
+ */
+import { readFileSync } from "node:fs";
+import { openCgroup } from "../../src/cgroup/manager.ts";
+import { parseSubCgroups } from "../../src/cgroup/sub-cgroups.ts";
+import { Channel } from "../../src/init/channel.ts";
+import { exit, sendSignal, waitPid } from "../../src/sys/process.ts";
+import { socketpair } from "../../src/sys/socket.ts";
+
+const { location, sub, initPid } = JSON.parse(process.argv[2] as string);
+const [ours, theirs] = socketpair();
+const channel = new Channel<string, string>(ours);
+const entrance = openCgroup(location).entrance({ sub: parseSubCgroups(sub), initPid });
+const pid = entrance.fork();
+if (pid === 0) {
+  const child = new Channel<string, string>(theirs);
+  try {
+    entrance.enter();
+    child.send("entered");
+    child.receive();
+  } catch (error) {
+    child.send((error as Error).message);
+  }
+  exit(0);
+}
+theirs.close();
+const answer = channel.receive()?.message;
+console.log(answer === "entered" ? readFileSync(`/proc/${pid}/cgroup`, "utf8") : answer);
+sendSignal(pid, 9);
+waitPid(pid);
