@@ -118,11 +118,11 @@ export class Cgroup {
 
   /**
    * Sends a signal to every process of the cgroup and those below it. If it was frozen, it is thawed.
-   * @throws {Error} "cgroup not exist"
+   * @returns false when there is no such cgroup
    */
-  killAll(signal: number): void {
-    if (!this.exists()) throw new Error("cgroup not exist");
-    if (signal === SIGKILL && this.#killAtOnce()) return;
+  killAll(signal: number): boolean {
+    if (!this.exists()) return false;
+    if (signal === SIGKILL && this.#killAtOnce()) return true;
     const held = this.#tryFreeze();
     // While frozen, none can fork away from the signal. Otherwise go after them.
     const rounds = held || signal !== SIGKILL ? 1 : 100;
@@ -133,6 +133,7 @@ export class Cgroup {
       if (round > 0) sleep(round);
     }
     if (held) this.thaw();
+    return true;
   }
 
   /** @throws {Error} when there is no freezer, or it does not freeze in time */
