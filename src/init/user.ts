@@ -89,8 +89,9 @@ function readPasswd(): string {
   try {
     const fd = openSync("/etc/passwd", constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     try {
-      if (!fstatSync(fd).isFile()) return "";
-      const memory = Buffer.alloc(PASSWD_BYTES);
+      const stats = fstatSync(fd);
+      if (!stats.isFile()) return "";
+      const memory = Buffer.alloc(Math.min(stats.size, PASSWD_BYTES));
       return memory.toString("utf8", 0, readSync(fd, memory));
     } finally {
       closeSync(fd);
