@@ -40,6 +40,7 @@ export interface User {
   gid: number;
   umask?: number;
   additionalGids?: number[];
+  username?: string;
 }
 
 export interface Capabilities {
@@ -205,7 +206,7 @@ export interface Resources {
     mems?: string;
     idle?: number;
   };
-  pids?: { limit?: number };
+  pids?: { limit: number };
   blockIO?: {
     weight?: number;
     leafWeight?: number;

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { features } from "../../src/config/features.ts";
+import { isFeatures } from "../../src/config/generated/features.js";
+import { missing, officialSchema } from "./support/shared.ts";
+
+test("the features document is valid by our schema", () => {
+  expect(isFeatures(features("1.2.3"))).toBe(true);
+});
+
+test.skipIf(missing !== null)(
+  `the features document is valid by the official schema${missing === null ? "" : ` (${missing})`}`,
+  () => {
+    const official = officialSchema("features-schema.json");
+    expect(official(features("1.2.3")), JSON.stringify(official.errors)).toBe(true);
+  },
+);
+
+test("every mount option that the spec says must be known is", () => {
+  const must =
+    "async atime bind defaults dev diratime dirsync exec iversion lazytime loud noatime nodev nodiratime noexec noiversion " +
+    "nolazytime norelatime nostrictatime nosuid private rbind relatime remount ro rprivate rshared rslave runbindable rw " +
+    "shared silent slave strictatime suid sync unbindable";
+  expect(features("1").mountOptions).toEqual(expect.arrayContaining(must.split(" ")));
+});
+
+test("the capabilities are those of capabilities(7), by name", () => {
+  const { capabilities = [] } = features("1").linux ?? {};
+  expect(capabilities).toHaveLength(41);
+  expect(capabilities[0]).toBe("CAP_CHOWN");
+  expect(capabilities.at(-1)).toBe("CAP_CHECKPOINT_RESTORE");
+});
+
+test("the version of the program is among the annotations", () => {
+  expect(features("1.2.3").annotations).toMatchObject({ "org.tsrunc.version": "1.2.3" });
+});

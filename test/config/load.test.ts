@@ -1,0 +1,254 @@
+/** Loading: what is wrong with the file, in one line that names it. */
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ConfigError } from "../../src/config/error.ts";
+import { loadConfig, loadProcess, validateBundle } from "../../src/config/load.ts";
+import { baseConfig } from "../support/config.ts";
+
+let bundle: string;
+let path: string;
+
+beforeEach(() => {
+  bundle = mkdtempSync(join(tmpdir(), "tsrunc-config-"));
+  path = join(bundle, "config.json");
+});
+
+afterEach(() => {
+  rmSync(bundle, { recursive: true });
+});
+
+function write(content: unknown): void {
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+}
+
+function messageOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("nothing was thrown");
+}
+
+test("a good configuration is returned as it stands", () => {
+  write(baseConfig(["true"]));
+  expect(loadConfig(path)).toEqual(baseConfig(["true"]));
+});
+
+describe("a file that is no configuration", () => {
+  test("that is missing is said to be, in the words that callers of runc look for", () => {
+    expect(messageOf(() => loadConfig(path))).toBe(`JSON specification file config.json not found in ${bundle}`);
+    expect(messageOf(() => loadConfig(join(bundle, "none/config.json")))).toContain("not found");
+  });
+
+  test("below a file is missing", () => {
+    write("x");
+    expect(messageOf(() => loadConfig(join(path, "config.json")))).toContain(
+      "JSON specification file config.json not found",
+    );
+  });
+
+  test("that is a directory", () => {
+    mkdirSync(path);
+    expect(messageOf(() => loadConfig(path))).toBe(`config.json: ${path} is a directory, not a file`);
+  });
+
+  test.skipIf(process.geteuid?.() === 0)("that may not be read (skipped as root, who may read all)", () => {
+    write("{}");
+    chmodSync(path, 0);
+    expect(messageOf(() => loadConfig(path))).toBe(`config.json: ${path} cannot be read: permission denied`);
+  });
+
+  test.each(["", " \n"])("that is empty (%j)", (content) => {
+    write(content);
+    expect(messageOf(() => loadConfig(path))).toBe(`config.json: the file ${path} is empty`);
+  });
+
+  test("that is not JSON, with the place", () => {
+    write('{\n  "ociVersion": "1.0.0",\n}');
+    expect(messageOf(() => loadConfig(path))).toBe(
+      'config.json: is not JSON: line 3, column 1: there is a comma before }, found "}"',
+    );
+  });
+
+  test.each(["null", "[]", '"x"', "1"])("that is %s", (content) => {
+    write(content);
+    expect(messageOf(() => loadConfig(path))).toMatch(/^config\.json: .*must be an object$/);
+  });
+});
+
+describe("an error of the schema", () => {
+  test.each<[string, unknown, string]>([
+    ["a wrong type", { ociVersion: "1.0.0", hostname: 7 }, "/hostname: 7: must be a string"],
+    ["a wrong type of a whole part", { ociVersion: "1.0.0", linux: [] }, "/linux: must be an object"],
+    ["a missing member", { ociVersion: "1.0.0", process: {} }, '/process: "cwd" is missing'],
+    ["a missing member of the whole", {}, '"ociVersion" is missing'],
+    [
+      "a name that is none of those allowed",
+      { ociVersion: "1.0.0", linux: { namespaces: [{ type: "net" }] } },
+      '/linux/namespaces/0/type: "net": must be one of mount, pid, network, uts, ipc, user, cgroup, time',
+    ],
+    [
+      "a number out of range",
+      { ociVersion: "1.0.0", process: { cwd: "/", user: { uid: -1 } } },
+      "/process/user/uid: -1: must be >= 0",
+    ],
+    [
+      "a number that is no integer",
+      { ociVersion: "1.0.0", process: { cwd: "/", oomScoreAdj: 0.5 } },
+      "/process/oomScoreAdj: 0.5: must be an integer",
+    ],
+    [
+      "a name with a slash",
+      { ociVersion: "1.0.0", annotations: { "a/b~c": 1 } },
+      "/annotations/a~1b~0c: 1: must be a string",
+    ],
+    [
+      "an empty list that must not be",
+      {
+        ociVersion: "1.0.0",
+        linux: { seccomp: { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: [], action: "SCMP_ACT_LOG" }] } },
+      },
+      "/linux/seccomp/syscalls/0/names: must have at least 1 item",
+    ],
+    [
+      "a text that does not match",
+      { ociVersion: "1.0.0", process: { cwd: "/", rlimits: [{ type: "nofile", soft: 1, hard: 1 }] } },
+      '/process/rlimits/0/type: "nofile": must match ^RLIMIT_[A-Z]+$',
+    ],
+  ])("names the place, the value and the rule: %s", (_, document, message) => {
+    write(document);
+    expect(messageOf(() => loadConfig(path))).toBe(`config.json: ${message}`);
+  });
+
+  test("carries its parts", () => {
+    write({ ociVersion: "1.0.0", hostname: 7 });
+    let error: unknown;
+    try {
+      loadConfig(path);
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error).toMatchObject({ pointer: "/hostname", value: 7, rule: "must be a string", file: "config.json" });
+  });
+
+  test.each<[object, string]>([
+    [{}, "invalid memory policy mode"],
+    [{ nodes: "0-7" }, "invalid memory policy mode"],
+    [{ mode: "INTERLEAVE", nodes: "0" }, "invalid memory policy mode"],
+    [{ mode: "MPOL_PREFERRED", nodes: "0", flags: ["badflag"] }, "invalid memory policy flag"],
+  ])("about memoryPolicy %j has runc's words", (memoryPolicy, words) => {
+    const spec = baseConfig(["true"]);
+    write({ ...spec, linux: { ...spec.linux, memoryPolicy } });
+    expect(messageOf(() => loadConfig(path))).toContain(words);
+  });
+
+  test("is one line, however long the value", () => {
+    write({ ociVersion: "1.0.0", linux: { namespaces: [{ type: "a\nb".repeat(1000) }] } });
+    const message = messageOf(() => loadConfig(path));
+    expect(message).not.toContain("\n");
+    expect(message.length).toBeLessThan(300);
+  });
+});
+
+describe("values that JSON and Go see otherwise", () => {
+  test("null is the same as absent", () => {
+    const spec = baseConfig(["true"]);
+    write({ ...spec, hooks: null, linux: { ...spec.linux, timeOffsets: null, devices: null } });
+    const loaded = loadConfig(path);
+    expect(loaded).not.toHaveProperty("hooks");
+    expect(loaded.linux).not.toHaveProperty("timeOffsets");
+  });
+
+  test("null in a list is an error", () => {
+    const spec = baseConfig(["true"]);
+    write({ ...spec, process: { ...spec.process, args: [null] } });
+    expect(messageOf(() => loadConfig(path))).toBe("config.json: /process/args/0: null: must be a string");
+  });
+
+  function withSeccompValue(value: string): string {
+    const spec = baseConfig(["true"]);
+    const seccomp = {
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["x"], action: "SCMP_ACT_LOG", args: [{ index: 0, value: 4242, op: "SCMP_CMP_EQ" }] }],
+    };
+    return JSON.stringify({ ...spec, linux: { ...spec.linux, seccomp } }).replace("4242", value);
+  }
+
+  test.each(["9007199254740993", "18446744073709551613"])(
+    "a seccomp value that loses bits (%s) is refused",
+    (value) => {
+      write(withSeccompValue(value));
+      expect(messageOf(() => loadConfig(path))).toBe(
+        `config.json: /linux/seccomp/syscalls/0/args/0/value: ${value} has more significant bits than the 53 that are supported`,
+      );
+    },
+  );
+
+  test.each(["18446744073709551615", "18446744069414584320", "2114060288"])(
+    "a seccomp value of few bits, or of all (%s), is taken",
+    (value) => {
+      write(withSeccompValue(value));
+      expect(() => loadConfig(path)).not.toThrow();
+    },
+  );
+});
+
+test("warnings are told to whoever wants them", () => {
+  const spec = baseConfig(["true"]);
+  spec.mounts.push({ destination: "data", source: "/srv", options: ["bind"] });
+  write(spec);
+  const warnings: string[] = [];
+  loadConfig(path, { warn: (message) => warnings.push(message) });
+  expect(warnings).toEqual([
+    expect.stringMatching(/^config\.json: \/mounts\/\d+\/destination: "data": is not absolute/),
+  ]);
+});
+
+describe("process.json", () => {
+  beforeEach(() => {
+    path = join(bundle, "process.json");
+  });
+
+  test("is a process", () => {
+    write({ cwd: "/", args: ["true"] });
+    expect(loadProcess(path)).toEqual({ cwd: "/", args: ["true"] });
+  });
+
+  test.each<[unknown, string]>([
+    [{ args: ["true"] }, '"cwd" is missing'],
+    [{ cwd: "tmp", args: ["true"] }, '/cwd: "tmp": must be an absolute path'],
+    [{ cwd: "/", args: [] }, "/args: []: args must not be empty"],
+    [{ cwd: "/", args: ["true"], user: { uid: "0" } }, '/user/uid: "0": must be an integer'],
+  ])("%j is not valid", (document, message) => {
+    write(document);
+    expect(messageOf(() => loadProcess(path))).toBe(`process.json: ${message}`);
+  });
+});
+
+describe("validating a bundle", () => {
+  test("finds nothing wrong with a good one", () => {
+    mkdirSync(join(bundle, "rootfs"));
+    write(baseConfig(["true"]));
+    expect(validateBundle(bundle, { euid: 0 })).toEqual({ warnings: [] });
+  });
+
+  test("warns of what is valid, but makes no container", () => {
+    write({ ociVersion: "1.0.0", root: { path: "rootfs" } });
+    const { warnings } = validateBundle(bundle, { euid: 0 });
+    expect(warnings).toEqual([
+      expect.stringContaining("/process: no container can be made of it"),
+      expect.stringMatching(
+        /^not on this machine: config\.json: \/root\/path: "rootfs": invalid rootfs: .*no such file or directory$/,
+      ),
+    ]);
+  });
+
+  test("refuses what is not valid", () => {
+    write({ ociVersion: "1.0.0" });
+    expect(messageOf(() => validateBundle(bundle))).toBe("config.json: /root: is missing: root must be specified");
+  });
+});
