@@ -1,7 +1,7 @@
 /** Carries out the steps that make this process the user's. */
 import { mkdirSync } from "node:fs";
 import type { ProcessStep } from "../plan/process.ts";
-import type { Actors } from "../plan/step.ts";
+import type { Actors, OfKind } from "../plan/step.ts";
 import { hasErrno, SyscallError } from "../sys/error.ts";
 import { closeOnExecFrom, setCloseOnExec } from "../sys/fd.ts";
 import { addKeyPermissions, joinSessionKeyring, KEY_SEARCH } from "../sys/keyring.ts";
@@ -29,7 +29,7 @@ export const processActors: Actors<ProcessStep, InitContext> = {
   "selinux-label": ({ label }) => writeSelinuxLabel(label),
   umask: ({ mask }) => setUmask(mask),
   "no-new-privileges": () => void prctl("SET_NO_NEW_PRIVS", 1),
-  scheduler: (step) => setScheduling(step),
+  scheduler: (step) => schedule(step),
   "io-priority": (step) => setIoPriority(step.class, step.priority),
   personality: ({ domain }) => setPersonality(domain),
   "memory-policy": ({ mode, flags, nodes }) => setMemoryPolicy(mode, flags, nodes),
@@ -61,6 +61,16 @@ export const processActors: Actors<ProcessStep, InitContext> = {
   "close-descriptors": ({ passed }, context) => closeDescriptors(FIRST_FD + passed, context),
   execute: ({ args, limits }, context) => execute(args, limits, context),
 };
+
+/** A deadline is only admitted for a process that may run on every CPU. @see sched(7), "SCHED_DEADLINE" */
+function schedule(step: OfKind<ProcessStep, "scheduler">): void {
+  try {
+    setScheduling(step);
+  } catch (error) {
+    if (!(step.cpuset && hasErrno(error, "EPERM"))) throw error;
+    throw new Error(`process scheduler can't be used together with AllowedCPUs: ${(error as Error).message}`);
+  }
+}
 
 /** What is no directory is left to the change to it, whose error says so. */
 function makeWorkingDirectory(path: string): void {

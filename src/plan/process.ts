@@ -42,6 +42,8 @@ export type ProcessStep =
   | (StepBase & { kind: "no-new-privileges" })
   | (StepBase & {
       kind: "scheduler";
+      /** Whether the cgroup binds the container to CPUs, which SCHED_DEADLINE does not get along with. */
+      cpuset: boolean;
       policy: string;
       flags: string[];
       nice: number;
@@ -195,7 +197,8 @@ function attributeSteps({ purpose, spec }: ProcessInput, process: Process): Proc
   if (scheduler) {
     const { policy, flags = [], nice = 0, priority = 0, runtime = 0, deadline = 0, period = 0 } = scheduler;
     const attributes = { policy, flags, nice, priority, runtime, deadline, period };
-    steps.push({ kind: "scheduler", pointer: "/process/scheduler", ...attributes });
+    const cpuset = Boolean(spec.linux?.resources?.cpu?.cpus);
+    steps.push({ kind: "scheduler", pointer: "/process/scheduler", cpuset, ...attributes });
   }
   if (ioPriority) {
     const { class: ioClass, priority = 0 } = ioPriority;

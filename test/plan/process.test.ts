@@ -167,6 +167,17 @@ describe("planProcess", () => {
     expect(() => planProcess(input({}, {}, { linux: { memoryPolicy } }))).toThrow(/^invalid memory policy node: /);
   });
 
+  it("knows whether the container is bound to CPUs, which a deadline does not get along with", () => {
+    const scheduler = { policy: "SCHED_DEADLINE", runtime: 1, deadline: 2, period: 3 };
+    const bound = { linux: { resources: { cpu: { cpus: "0" } } } };
+    expect(step(planProcess(input({}, { scheduler }, bound)).attributes, "scheduler")?.cpuset).toBe(true);
+    expect(step(planProcess(input({}, { scheduler })).attributes, "scheduler")).toMatchObject({
+      cpuset: false,
+      nice: 0,
+      ...scheduler,
+    });
+  });
+
   it("refuses an argument with a NUL, which would end it", () => {
     expect(() => planProcess(input({}, { args: ["a", "b\0c"] }))).toThrow(/nul byte/);
   });
