@@ -161,8 +161,10 @@ interface Occurrence {
 
 /** The options that one argument names: one, or several switches in a cluster such as `-td`. */
 function resolve(table: OptionTable, arg: string): Occurrence[] {
-  const [, dashes = "", name = "", value] = /^(--?)([^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
-  const attached = value ?? null;
+  const dashes = arg.startsWith("--") ? "--" : "-";
+  const equals = arg.indexOf("=");
+  const name = arg.slice(dashes.length, equals === -1 ? undefined : equals);
+  const attached = equals === -1 ? null : arg.slice(equals + 1);
   const exact = find(table, name);
   if (exact !== null) return [{ ...exact, attached }];
   const cluster = dashes === "-" ? resolveCluster(table, arg.slice(1)) : null;
