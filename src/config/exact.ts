@@ -1,6 +1,6 @@
 /** Guards against numbers that a JavaScript number cannot hold, where being off by one is not harmless. */
 import { ConfigError } from "./error.ts";
-import type { Spec } from "./types.ts";
+import type { Seccomp } from "./types.ts";
 
 /** The highest value of an unsigned 64-bit number, which is parsed as 2⁶⁴ and meant by that. */
 const ALL_BITS = 18446744073709551615n;
@@ -10,8 +10,8 @@ const ALL_BITS = 18446744073709551615n;
  * @param text the configuration as written
  * @throws {ConfigError}
  */
-export function checkExactArguments(spec: Spec, text: string): void {
-  const hasLarge = spec.linux?.seccomp?.syscalls?.some(({ args }) =>
+export function checkExactArguments(syscalls: Seccomp["syscalls"] & object, text: string): void {
+  const hasLarge = syscalls.some(({ args }) =>
     args?.some(({ value, valueTwo = 0 }) => value > Number.MAX_SAFE_INTEGER || valueTwo > Number.MAX_SAFE_INTEGER),
   );
   if (!hasLarge) return;
@@ -22,7 +22,7 @@ export function checkExactArguments(spec: Spec, text: string): void {
     }
     return value;
   }) as (key: string, value: unknown) => unknown);
-  spec.linux?.seccomp?.syscalls?.forEach(({ args = [] }, entry) => {
+  syscalls.forEach(({ args = [] }, entry) => {
     args.forEach((argument, index) => {
       for (const name of ["value", "valueTwo"] as const) {
         const source = inexact.get(argument[name] ?? 0);

@@ -18,8 +18,8 @@ export function validateIdMappings(subject: Subject): void {
   if (user?.path && mapped) {
     subject.warn("/linux", undefined, `mappings beside a user namespace to join, ${user.path}, must be those it has`);
   }
-  validateRanges(subject, "/linux/uidMappings", uidMappings ?? []);
-  validateRanges(subject, "/linux/gidMappings", gidMappings ?? []);
+  if (uidMappings) validateRanges(subject, "/linux/uidMappings", uidMappings);
+  if (gidMappings) validateRanges(subject, "/linux/gidMappings", gidMappings);
 }
 
 function requireMappings(subject: Subject, uids: IdMapping[] = [], gids: IdMapping[] = []): void {

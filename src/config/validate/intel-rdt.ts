@@ -1,9 +1,8 @@
 /** `linux.intelRdt`. */
+import type { IntelRdt } from "../types.ts";
 import type { Subject } from "./subject.ts";
 
-export function validateIntelRdt(subject: Subject): void {
-  const rdt = subject.linux.intelRdt;
-  if (rdt === undefined) return;
+export function validateIntelRdt(subject: Subject, rdt: IntelRdt): void {
   const at = "/linux/intelRdt";
   const { closID = "", schemata = [], l3CacheSchema } = rdt;
   // It names a directory of resctrl; "/" alone is the default class.

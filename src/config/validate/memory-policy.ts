@@ -1,12 +1,11 @@
 /** `linux.memoryPolicy`. */
 import { parseCpuList } from "../../plan/cpu-list.ts";
+import type { MemoryPolicy } from "../types.ts";
 import { cpuListError } from "./cpu-list.ts";
 import type { Subject } from "./subject.ts";
 
 /** @see set_mempolicy(2) */
-export function validateMemoryPolicy(subject: Subject): void {
-  const policy = subject.linux.memoryPolicy;
-  if (policy === undefined) return;
+export function validateMemoryPolicy(subject: Subject, policy: MemoryPolicy): void {
   const { mode, nodes = "", flags = [] } = policy;
   const at = "/linux/memoryPolicy";
   const error = cpuListError(nodes);

@@ -23,7 +23,7 @@ export function validateMounts(subject: Subject): void {
     mount.options?.forEach((option, position) => void refuseNul(subject, `${at}/options/${position}`, option));
     const bind = isBind(mount);
     if (bind) refuseData(subject, at, mount);
-    validateIdMap(subject, at, mount, bind);
+    if (isIdMapped(mount)) validateIdMap(subject, at, mount, bind);
   });
 }
 
@@ -38,11 +38,15 @@ function refuseData(subject: Subject, at: string, { options }: Mount): void {
   subject.refuse(`${at}/options`, data, "bind mounts cannot have any filesystem-specific options applied");
 }
 
+function isIdMapped({ options = [], uidMappings, gidMappings }: Mount): boolean {
+  const mapped = uidMappings !== undefined || gidMappings !== undefined;
+  return mapped || options.includes("idmap") || options.includes("ridmap");
+}
+
 /** @see mount_setattr(2), "ID-mapped mounts" */
 function validateIdMap(subject: Subject, at: string, mount: Mount, bind: boolean): void {
-  const { options, uidMappings, gidMappings } = mount;
+  const { uidMappings, gidMappings } = mount;
   const mapped = uidMappings !== undefined || gidMappings !== undefined;
-  if (!mapped && !options?.includes("idmap") && !options?.includes("ridmap")) return;
   if (!bind) subject.refuse(at, undefined, "id-mapped mounts are only supported for bind-mounts");
   if (subject.asker.euid !== 0) {
     subject.refuseToCreate(at, undefined, "id-mapped mounts are not supported for rootless containers");

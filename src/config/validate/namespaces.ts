@@ -1,6 +1,6 @@
 /** `linux.namespaces`, and what depends on one of them alone. */
 import { segment } from "../error.ts";
-import type { NamespaceType } from "../types.ts";
+import type { Linux, NamespaceType } from "../types.ts";
 import { refuseNul } from "./root.ts";
 import type { Subject } from "./subject.ts";
 
@@ -16,7 +16,8 @@ export function validateNamespaces(subject: Subject): void {
     refuseNul(subject, `${at}/path`, path);
     if (path && !path.startsWith("/")) subject.refuse(`${at}/path`, path, "must be an absolute path");
   });
-  validateTimeOffsets(subject);
+  const { timeOffsets } = subject.linux;
+  if (timeOffsets) validateTimeOffsets(subject, timeOffsets);
   for (const name of ["maskedPaths", "readonlyPaths"] as const) {
     if (subject.linux[name]?.length && !seen.has("mount")) {
       subject.refuse(`/linux/${name}`, undefined, "unable to restrict sys entries without a private MNT namespace");
@@ -25,9 +26,7 @@ export function validateNamespaces(subject: Subject): void {
 }
 
 /** @see time_namespaces(7) */
-function validateTimeOffsets(subject: Subject): void {
-  const offsets = subject.linux.timeOffsets;
-  if (offsets === undefined) return;
+function validateTimeOffsets(subject: Subject, offsets: Linux["timeOffsets"] & object): void {
   const at = "/linux/timeOffsets";
   const namespace = subject.namespace("time");
   if (namespace === undefined) {

@@ -1,9 +1,10 @@
 /** `linux.netDevices`. */
 import { segment } from "../error.ts";
+import type { Linux } from "../types.ts";
 import type { Subject } from "./subject.ts";
 
-export function validateNetDevices(subject: Subject): void {
-  const devices = Object.entries(subject.linux.netDevices ?? {});
+export function validateNetDevices(subject: Subject, netDevices: Linux["netDevices"] & object): void {
+  const devices = Object.entries(netDevices);
   const at = "/linux/netDevices";
   const targets = new Map<string, string>();
   for (const [name, { name: renamed }] of devices) {

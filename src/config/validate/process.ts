@@ -1,5 +1,5 @@
 /** `process`, in config.json and by itself in `exec --process`. */
-import type { Process } from "../types.ts";
+import type { Process, Rlimit, Scheduler } from "../types.ts";
 import { cpuListError } from "./cpu-list.ts";
 import { refuseNul } from "./root.ts";
 import type { Subject } from "./subject.ts";
@@ -21,9 +21,10 @@ export function validateProcess(subject: Subject, at: string, process: Process |
   if (oomScoreAdj !== undefined && Math.abs(oomScoreAdj) > 1000) {
     subject.refuse(`${at}/oomScoreAdj`, oomScoreAdj, "must be from -1000 to 1000");
   }
-  validateRlimits(subject, `${at}/rlimits`, process);
-  validateScheduler(subject, `${at}/scheduler`, process);
-  validateIoPriority(subject, `${at}/ioPriority`, process);
+  const { rlimits, scheduler, ioPriority } = process;
+  if (rlimits) validateRlimits(subject, `${at}/rlimits`, rlimits);
+  if (scheduler) validateScheduler(subject, `${at}/scheduler`, scheduler);
+  if (ioPriority) validateIoPriority(subject, `${at}/ioPriority`, ioPriority);
   for (const name of ["initial", "final"] as const) {
     const list = process.execCPUAffinity?.[name];
     const error = list === undefined ? null : cpuListError(list);
@@ -38,7 +39,7 @@ export function validateProcess(subject: Subject, at: string, process: Process |
 /** By name without `RLIMIT_`. @see getrlimit(2) */
 const RLIMITS = " CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME ";
 
-function validateRlimits(subject: Subject, at: string, { rlimits = [] }: Process): void {
+function validateRlimits(subject: Subject, at: string, rlimits: readonly Rlimit[]): void {
   const seen = new Set<string>();
   rlimits.forEach(({ type, soft, hard }, index) => {
     const pointer = `${at}/${index}`;
@@ -52,8 +53,7 @@ function validateRlimits(subject: Subject, at: string, { rlimits = [] }: Process
 }
 
 /** @see sched_setattr(2) */
-function validateScheduler(subject: Subject, at: string, { scheduler }: Process): void {
-  if (scheduler === undefined) return;
+function validateScheduler(subject: Subject, at: string, scheduler: Scheduler): void {
   const { policy, nice = 0, priority = 0, runtime = 0, deadline = 0, period = 0 } = scheduler;
   const takesNice = policy === "SCHED_OTHER" || policy === "SCHED_BATCH";
   const realTime = policy === "SCHED_FIFO" || policy === "SCHED_RR";
@@ -72,8 +72,7 @@ function validateScheduler(subject: Subject, at: string, { scheduler }: Process)
   }
 }
 
-function validateIoPriority(subject: Subject, at: string, { ioPriority }: Process): void {
-  const priority = ioPriority?.priority ?? 0;
+function validateIoPriority(subject: Subject, at: string, { priority = 0 }: Process["ioPriority"] & object): void {
   if (priority < 0 || priority > 7) {
     subject.refuse(`${at}/priority`, priority, "invalid ioPriority.Priority: must be from 0 to 7");
   }

@@ -1,15 +1,14 @@
 /** `linux.resources`, as far as no kernel could take it; the rest is between the cgroups and the kernel. */
 import { segment } from "../error.ts";
-import type { Resources } from "../types.ts";
+import type { DeviceRule, Resources } from "../types.ts";
 import type { Subject } from "./subject.ts";
 
-export function validateResources(subject: Subject): void {
-  const { resources } = subject.linux;
-  if (resources === undefined) return;
+export function validateResources(subject: Subject, resources: Resources): void {
   const at = "/linux/resources";
-  validateDeviceRules(subject, `${at}/devices`, resources);
-  validateMemory(subject, `${at}/memory`, resources);
-  validateCpu(subject, `${at}/cpu`, resources);
+  const { devices, memory, cpu } = resources;
+  if (devices) validateDeviceRules(subject, `${at}/devices`, devices);
+  if (memory) validateMemory(subject, `${at}/memory`, memory);
+  if (cpu) validateCpu(subject, `${at}/cpu`, cpu);
   resources.blockIO?.weightDevice?.forEach(({ weight, leafWeight }, index) => {
     if (weight !== undefined || leafWeight !== undefined) return;
     subject.refuse(`${at}/blockIO/weightDevice/${index}`, undefined, "must have a weight, a leafWeight or both");
@@ -28,7 +27,7 @@ export function validateResources(subject: Subject): void {
   }
 }
 
-function validateDeviceRules(subject: Subject, at: string, { devices = [] }: Resources): void {
+function validateDeviceRules(subject: Subject, at: string, devices: readonly DeviceRule[]): void {
   devices.forEach(({ type = "a", access = "" }, index) => {
     if (!["", "a", "b", "c"].includes(type)) {
       subject.refuse(`${at}/${index}/type`, type, "invalid cgroup device type: must be a, b or c");
@@ -38,8 +37,7 @@ function validateDeviceRules(subject: Subject, at: string, { devices = [] }: Res
   });
 }
 
-function validateMemory(subject: Subject, at: string, { memory }: Resources): void {
-  if (memory === undefined) return;
+function validateMemory(subject: Subject, at: string, memory: Resources["memory"] & object): void {
   const { limit = 0, swap = 0, swappiness = 0, kernel, kernelTCP } = memory;
   if (limit > 0 && swap > 0 && swap < limit) {
     subject.refuse(`${at}/swap`, swap, `is memory and swap together: must not be below the memory limit ${limit}`);
@@ -50,8 +48,7 @@ function validateMemory(subject: Subject, at: string, { memory }: Resources): vo
   }
 }
 
-function validateCpu(subject: Subject, at: string, { cpu }: Resources): void {
-  if (cpu === undefined) return;
+function validateCpu(subject: Subject, at: string, cpu: Resources["cpu"] & object): void {
   const { quota = 0, burst = 0, idle = 0 } = cpu;
   if (quota > 0 && burst > quota) subject.refuse(`${at}/burst`, burst, `must not exceed the quota ${quota}`);
   if (idle !== 0 && idle !== 1) subject.refuse(`${at}/idle`, idle, "must be 0 or 1");

@@ -1,13 +1,12 @@
 /** `linux.seccomp`. */
+import type { Seccomp } from "../types.ts";
 import type { Subject } from "./subject.ts";
 
 /** Actions that an errno, or data for the tracer, goes with. */
 const RETURNING = ["SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"];
 const NOTIFY = "SCMP_ACT_NOTIFY";
 
-export function validateSeccomp(subject: Subject): void {
-  const { seccomp } = subject.linux;
-  if (seccomp === undefined) return;
+export function validateSeccomp(subject: Subject, seccomp: Seccomp): void {
   const at = "/linux/seccomp";
   const { defaultAction, defaultErrnoRet, listenerPath, listenerMetadata, syscalls = [] } = seccomp;
   if (defaultAction === NOTIFY) {

@@ -15,8 +15,8 @@ export function validateSysctl(subject: Subject): void {
 
 function brokenRule(subject: Subject, name: string): string | null {
   // A slash in a name is a dot in the path below /proc/sys: `net.//.x` would be net/../x.
-  const parts = name.split(".").map((part) => part.replaceAll("/", "."));
-  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0"))) {
+  const parts = `.${name}.`;
+  if (parts.includes("..") || parts.includes("./.") || parts.includes(".//.") || parts.includes("\0")) {
     return `sysctl ${JSON.stringify(name)} is not the name of a kernel parameter`;
   }
   if (IPC.includes(` ${name} `) || name.startsWith("fs.mqueue.")) {
@@ -42,6 +42,8 @@ function brokenRule(subject: Subject, name: string): string | null {
  * @see sysctl.d(5)
  */
 export function sysctlName(written: string): string {
-  const first = /[./]/.exec(written)?.[0];
-  return first === "/" ? written.replace(/[./]/g, (separator) => (separator === "." ? "/" : ".")) : written;
+  const slash = written.indexOf("/");
+  const dot = written.indexOf(".");
+  if (slash === -1 || (dot !== -1 && dot < slash)) return written;
+  return written.replace(/[./]/g, (separator) => (separator === "." ? "/" : "."));
 }
