@@ -12,6 +12,8 @@ export type InitMessage =
   | { type: "forked"; pid: number }
   /** The namespaces exist; the parent's hooks may run. The parent answers `go`. */
   | { type: "hooks" }
+  /** The parent opens the source of a mount by its name in the plan, and answers `source`. */
+  | { type: "source"; name: string }
   /** One descriptor: the master of the process's terminal. */
   | { type: "terminal" }
   /** One descriptor: the seccomp notification fd. */
@@ -22,7 +24,11 @@ export type InitMessage =
   | { type: "error"; message: string; step?: string; pointer?: string; code?: string };
 
 /** What the parent tells the init. */
-export type ParentMessage = { type: "go" } | { type: "abort" };
+export type ParentMessage =
+  | { type: "go" }
+  | { type: "abort" }
+  /** One descriptor: a detached tree of mounts. */
+  | { type: "source" };
 
 /** One end of the line; `Out` is what it sends, `In` what it receives. */
 export class Channel<Out, In> {

@@ -2,9 +2,9 @@
 import { fstatSync } from "node:fs";
 import type { MountStep } from "../plan/mounts.ts";
 import type { Actors, OfKind } from "../plan/step.ts";
-import { hasErrno, SyscallError } from "../sys/error.ts";
+import { hasErrno } from "../sys/error.ts";
 import { type Fd, O } from "../sys/fd.ts";
-import { mount, mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
+import { mapOwners, mount, mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
 import { openInRoot } from "../sys/path.ts";
 import { setBindAttributes } from "./bind-attributes.ts";
 import type { InitContext } from "./context.ts";
@@ -24,7 +24,7 @@ export const mountActors: Actors<MountStep, InitContext> = {
       mountFilesystem(step, target);
     } catch (error) {
       if (step.fallback === null || !hasErrno(error, "EPERM", "EBUSY")) throw withHint(error, step);
-      return bindInstead(step, step.fallback, rootfs, target);
+      return bindInstead(step, step.fallback, target, context);
     }
     if (step.propagation.length === 0 && step.recursive === null && step.inherit !== "contents") return;
     using mounted = openMounted(rootfs, target, step.target);
@@ -57,7 +57,7 @@ function openMounted(rootfs: Fd, target: Fd, path: string): Fd {
   throw new Error(`rootfs${path} was changed while it was mounted on`);
 }
 
-function bindInstead(step: Mount, source: string, rootfs: Fd, target: Fd): void {
+function bindInstead(step: Mount, source: string, target: Fd, context: InitContext): void {
   const { pointer, propagation, recursive } = step;
   const set = step.flags.filter((flag) => flag === "ro" || flag === "nosuid" || flag === "nodev" || flag === "noexec");
   const bind: Bind = {
@@ -67,47 +67,38 @@ function bindInstead(step: Mount, source: string, rootfs: Fd, target: Fd): void 
     propagation,
     recursive,
     source,
-    origin: { from: "init" },
+    origin: { from: "init", idmap: null },
     tree: true,
     attributes: set.length === 0 ? null : { set, clear: [] },
   };
-  using tree = openSource(bind, { rootfs } as InitContext);
+  using tree = openSource(bind, context);
   attach(bind, tree, target);
 }
 
-function openSource({ source, origin, tree }: Bind, { inherited }: InitContext): Fd {
-  if (origin.from === "parent") return take(inherited, origin.name);
+function openSource({ source, origin, tree }: Bind, context: InitContext): Fd {
+  if (origin.from === "parent") return askForSource(context, origin.name);
+  let opened: Fd;
   try {
-    const opened = openTree(source, { clone: true, recursive: tree });
-    if ("idmap" in origin) {
-      using idmap = take(inherited, origin.idmap);
-      setIdMap(opened, idmap, origin.recursive);
-    }
-    return opened;
+    opened = openTree(source, { clone: true, recursive: tree });
   } catch (error) {
-    const parents = origin.from === "init-or-parent" ? inherited.get(origin.name) : undefined;
-    if (parents !== undefined && hasErrno(error, "EACCES")) return parents;
+    if (origin.from === "init-or-parent" && hasErrno(error, "EACCES")) return askForSource(context, origin.name);
     throw withHint(error, { kind: "bind", source });
   }
-}
-
-function take(inherited: Map<string, Fd>, name: string): Fd {
-  const fd = inherited.get(name);
-  if (fd === undefined) throw new Error(`no descriptor ${name} came from the parent`);
-  return fd;
-}
-
-/** Maps a mount's owners by a user namespace's id maps. */
-export function setIdMap(tree: Fd, idmap: Fd, recursive: boolean): void {
-  try {
-    mountSetAttributes(tree, { idmap, recursive });
-  } catch (error) {
-    if (!hasErrno(error, "EINVAL")) throw error;
-    throw new SyscallError(
-      "failed to set MOUNT_ATTR_IDMAP (maybe the filesystem does not support id-mapped mounts on this kernel)",
-      (error as SyscallError).errno,
-    );
+  if (origin.from === "init" && origin.idmap !== null) {
+    const { name, recursive } = origin.idmap;
+    using idmap = context.inherited.get(name);
+    if (idmap === undefined) throw new Error(`no user namespace ${name} came from the parent`);
+    mapOwners(opened, idmap, recursive);
   }
+  return opened;
+}
+
+/** Has the parent open what this process may not. The parent ends the creation when it cannot either. */
+function askForSource({ channel }: InitContext, name: string): Fd {
+  channel.send({ type: "source", name });
+  const [source] = channel.receive()?.fds ?? [];
+  if (source === undefined) throw new Error("the parent gave no source");
+  return source;
 }
 
 function attach(step: Bind, tree: Fd, target: Fd): void {

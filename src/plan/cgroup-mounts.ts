@@ -99,7 +99,7 @@ function hierarchyBind(base: Base, { directory }: CgroupAt, options: MountOption
     ...base,
     kind: "bind",
     source: directory,
-    origin: { from: "init" },
+    origin: { from: "init", idmap: null },
     tree: true,
     attributes: bindAttributes(options),
   };

@@ -21,14 +21,12 @@ type Placed = Omit<MountBase, "kind">;
 
 /** Who opens what is bound. */
 export type BindOrigin =
-  /** The init, by path. */
-  | { from: "init" }
+  /** The init, by path; the namespace named by `idmap`, which the parent made, then maps the owners. */
+  | { from: "init"; idmap: { name: string; recursive: boolean } | null }
   /** The init; where it may not go (a user namespace's root has no power over others' directories), the parent for it. */
   | { from: "init-or-parent"; name: string }
-  /** The parent: only it may give the mount other owners. */
-  | { from: "parent"; name: string }
-  /** The init, which then maps owners through the user namespace that the parent made. */
-  | { from: "init"; idmap: string; recursive: boolean };
+  /** The parent: only it may map the owners of a filesystem that is not the user namespace's own. */
+  | { from: "parent"; name: string };
 
 export type MountStep =
   /** Mounts a filesystem. */
@@ -53,21 +51,18 @@ export type MountStep =
       attributes: { set: MountAttribute[]; clear: MountAttribute[] } | null;
     });
 
-/** What the parent opens for the init before it forks. */
+/** What the parent opens for the init. */
 export type SourceStep =
-  /** A user namespace to map a mount's owners by. */
-  | (StepBase & { kind: "id-mapping"; name: string; mapping: IdMappingSource })
-  /** A tree of mounts, attached nowhere yet. */
+  /** A user namespace to map a mount's owners by; before the fork. */
+  | (StepBase & { kind: "id-mapping"; name: string; entry: number; mapping: IdMappingSource })
+  /** A tree of mounts, attached nowhere; when the init asks for it, since earlier mounts may be part of it. */
   | (StepBase & {
       kind: "open-source";
       name: string;
+      entry: number;
       source: string;
       tree: boolean;
-      /** Leave the tree a peer of the host's mounts. */
-      shared: boolean;
       idmap: { mapping: IdMappingSource; recursive: boolean } | null;
-      /** When it cannot be opened, the init tries. */
-      optional: boolean;
     });
 
 /** Where id maps come from: the container's own user namespace by path, or lists. */
@@ -90,8 +85,6 @@ export interface MountSurroundings {
   unifiedCgroups: boolean;
   /** Mappings of the container itself, for `idmap` without mappings. */
   containerMapping: IdMappingSource;
-  /** Whether the container's mounts stay peers of the host's. */
-  shared: boolean;
 }
 
 /** What an entry needs. */
@@ -161,37 +154,46 @@ function planBind(
   const given = mount.source ?? "";
   const source = given.startsWith("/") ? given : `${around.bundle}/${given}`;
   const tree = options.bind === "rbind";
-  const name = `mount-${base.entry}`;
-  const sources: SourceStep[] = [];
-  let origin: BindOrigin = { from: "init" };
-  if (idmap) {
-    const mapping = idMapping(mount, around, fail);
-    const recursive = options.idmap === "ridmap";
-    if (around.parentHelps) {
-      sources.push(openSource(base, name, source, tree, around, { mapping, recursive }));
-      origin = { from: "parent", name };
-    } else {
-      sources.push({ kind: "id-mapping", pointer: base.pointer as string, name, mapping });
-      origin = { from: "init", idmap: name, recursive };
-    }
-  } else if (around.parentHelps) {
-    sources.push(openSource(base, name, source, tree, around, null));
-    origin = { from: "init-or-parent", name };
-  }
+  const { origin, sources } = planSource(
+    base.entry as number,
+    mount,
+    { source, tree, ridmap: options.idmap === "ridmap" },
+    around,
+    idmap,
+    fail,
+  );
   const step: MountStep = { ...base, kind: "bind", source, origin, tree, attributes: bindAttributes(options) };
   return { sources, steps: [step], readonlyLater: [] };
 }
 
-function openSource(
-  base: Placed,
-  name: string,
-  source: string,
-  tree: boolean,
-  { shared }: MountSurroundings,
-  idmap: { mapping: IdMappingSource; recursive: boolean } | null,
-): SourceStep {
-  const pointer = base.pointer as string;
-  return { kind: "open-source", pointer, name, source, tree, shared, idmap, optional: idmap === null };
+function planSource(
+  entry: number,
+  mount: Mount,
+  { source, tree, ridmap }: { source: string; tree: boolean; ridmap: boolean },
+  around: MountSurroundings,
+  idmap: boolean,
+  fail: (why: string) => never,
+): { origin: BindOrigin; sources: SourceStep[] } {
+  const name = `mount-${entry}`;
+  const named = { name, entry, pointer: `/mounts/${entry}` };
+  if (!idmap) {
+    if (!around.parentHelps) return { origin: { from: "init", idmap: null }, sources: [] };
+    return {
+      origin: { from: "init-or-parent", name },
+      sources: [{ kind: "open-source", ...named, source, tree, idmap: null }],
+    };
+  }
+  const mapping = idMapping(mount, around, fail);
+  if (around.parentHelps) {
+    return {
+      origin: { from: "parent", name },
+      sources: [{ kind: "open-source", ...named, source, tree, idmap: { mapping, recursive: ridmap } }],
+    };
+  }
+  return {
+    origin: { from: "init", idmap: { name, recursive: ridmap } },
+    sources: [{ kind: "id-mapping", ...named, mapping }],
+  };
 }
 
 function idMapping(mount: Mount, around: MountSurroundings, fail: (why: string) => never): IdMappingSource {
@@ -261,17 +263,23 @@ export const describeMounts: Describers<MountStep | SourceStep> = {
       tree ? "rbind" : "bind",
       ...(attributes?.set ?? []),
       ...(attributes?.clear ?? []).map((name) => `-${name}`),
-      ...("idmap" in origin || origin.from === "parent" ? ["idmap"] : []),
+      ...(isIdMapped(origin) ? ["idmap"] : []),
     ];
     return `${ofEntry(step)}bind ${step.source} on rootfs${step.target}${bracketed(words, step)}`;
   },
-  "id-mapping": ({ mapping, pointer }) =>
-    `make a user namespace for the id-mapped mount ${pointer} (${mapped(mapping)})`,
-  "open-source": ({ source, tree, idmap, pointer }) =>
-    `open ${source}${tree ? " and the mounts below it" : ""} for mount ${pointer}${idmap === null ? "" : ` (${mapped(idmap.mapping)})`}`,
+  "id-mapping": (step) => `${ofEntry(step)}make a user namespace of ${mapped(step.mapping)}`,
+  "open-source": (step) => {
+    const { source, tree, idmap } = step;
+    const words = [`open ${source}`, tree && "and the mounts below it", idmap && `owned by ${mapped(idmap.mapping)}`];
+    return `${ofEntry(step)}${words.filter(Boolean).join(" ")}`;
+  },
 };
 
-function ofEntry({ entry, pointer }: MountBase): string {
+function isIdMapped(origin: BindOrigin): boolean {
+  return origin.from === "parent" || (origin.from === "init" && origin.idmap !== null);
+}
+
+function ofEntry({ entry, pointer }: { entry?: number; pointer?: string }): string {
   return entry === undefined ? "" : `mount ${entry} of config.json (${pointer}): `;
 }
 
@@ -287,7 +295,7 @@ function bracketed(words: readonly string[], step: MountBase & { data?: string }
 }
 
 function mapped(mapping: IdMappingSource): string {
-  if (mapping.from === "namespace") return `ids of ${mapping.path}`;
+  if (mapping.from === "namespace") return `the ids of ${mapping.path}`;
   const list = (maps: readonly IdMapping[]) => maps.map((m) => `${m.containerID}:${m.hostID}:${m.size}`).join(" ");
   return `uids ${list(mapping.uid)}, gids ${list(mapping.gid)}`;
 }

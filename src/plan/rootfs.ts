@@ -13,7 +13,7 @@ import {
   type SourceStep,
 } from "./mounts.ts";
 import { describeProtection, type ProtectStep, planProtectedPaths } from "./protected-paths.ts";
-import { describeRoot, planRootChange, planRootMount, type RootStep, rootPropagation } from "./root.ts";
+import { describeRoot, planRootChange, planRootMount, type RootStep } from "./root.ts";
 import type { Describers } from "./step.ts";
 
 export type { CgroupAt } from "./cgroup-mounts.ts";
@@ -36,7 +36,7 @@ export interface RootfsInput {
 }
 
 export interface RootfsPlan {
-  /** By the parent, before the fork. */
+  /** By the parent. */
   sources: SourceStep[];
   /** Mounts and devices, seen from the host's root. */
   beforeHooks: RootfsStep[];
@@ -107,7 +107,6 @@ function surroundings(input: RootfsInput): MountSurroundings {
     cgroups: input.cgroups,
     unifiedCgroups: host.cgroupMounts.length > 0 && host.cgroupMounts.every(({ version }) => version === 2),
     containerMapping: containerMapping(spec),
-    shared: rootPropagation(spec).type === "shared",
   };
 }
 

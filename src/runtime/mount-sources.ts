@@ -1,18 +1,21 @@
-/** What the parent opens for the init's mounts, before it forks: what the init may not open, or not do, itself. */
+/** What the parent opens for the init's mounts: what the init may not open, or not do, itself. */
 import type { IdMappingSource, SourceStep } from "../plan/mounts.ts";
 import type { OfKind } from "../plan/step.ts";
-import { hasErrno } from "../sys/error.ts";
+import { SyscallError } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
-import { mountSetAttributes, openTree } from "../sys/mount.ts";
+import { mapOwners, openTree } from "../sys/mount.ts";
+import { setns } from "../sys/namespace.ts";
+import { exit, fork, waitPid } from "../sys/process.ts";
+import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
 import { userNamespaceWithMaps } from "../sys/user-namespace.ts";
 
 /**
- * Opens what one source step asks for.
- * @returns `null` when it cannot be opened and the init is to try by itself
+ * Opens the user namespaces that id-mapped mounts take their maps from, before the fork.
+ * @returns `null` for a source that the init asks for later, if it needs it at all: {@link provideSource}
  * @throws {SyscallError}
  */
 export function openSource(step: SourceStep): Fd | null {
-  return step.kind === "id-mapping" ? openMapping(step.mapping) : openMountSource(step);
+  return step.kind === "id-mapping" ? openMapping(step.mapping) : null;
 }
 
 function openMapping(mapping: IdMappingSource): Fd {
@@ -20,19 +23,48 @@ function openMapping(mapping: IdMappingSource): Fd {
   return userNamespaceWithMaps(mapping.uid, mapping.gid);
 }
 
-function openMountSource(step: OfKind<SourceStep, "open-source">): Fd | null {
-  let tree: Fd;
-  try {
-    tree = openTree(step.source, { clone: true, recursive: step.tree });
-  } catch (error) {
-    if (step.optional && hasErrno(error, "ENOENT", "EACCES", "EPERM", "EINVAL")) return null;
-    throw error;
+/**
+ * Opens a source as the init sees it, with the powers of this process.
+ *
+ * It is opened in the init's mount namespace, by a helper process that joins it: what the init has mounted so far may be
+ * part of it, and the locks that the user namespace has put on its mounts stay with the copy.
+ *
+ * @param pid the init
+ * @returns a detached tree of mounts
+ * @throws {Error} in the words of the helper's failure
+ */
+export function provideSource(step: OfKind<SourceStep, "open-source">, pid: number): Fd {
+  const { source, tree: recursive, idmap } = step;
+  using userNamespace = idmap === null ? null : openMapping(idmap.mapping);
+  using namespace = open(`/proc/${pid}/ns/mnt`, O.RDONLY);
+  return fromHelper(() => {
+    setns(namespace.number, ["mount"]);
+    const tree = openTree(source, { clone: true, recursive });
+    if (userNamespace !== null) mapOwners(tree, userNamespace, idmap?.recursive ?? false);
+    return tree;
+  });
+}
+
+/** Has a child of this process open something, and takes it over. */
+function fromHelper(work: () => Fd): Fd {
+  const [ours, theirs] = socketpair();
+  using _ = ours;
+  const pid = fork();
+  if (pid === 0) {
+    try {
+      sendMessage(theirs.number, Buffer.from("{}"), [work().number]);
+    } catch (error) {
+      const { what, errno } = error instanceof SyscallError ? error : { what: String(error), errno: 0 };
+      sendMessage(theirs.number, Buffer.from(JSON.stringify({ what, errno })));
+    }
+    exit(0);
   }
-  // What the host mounts below the source later may come in, nothing may go out: as it is for all the init's mounts.
-  if (!step.shared) mountSetAttributes(tree, { propagation: "slave", recursive: true });
-  if (step.idmap !== null) {
-    using idmap = openMapping(step.idmap.mapping);
-    mountSetAttributes(tree, { idmap, recursive: step.idmap.recursive });
-  }
-  return tree;
+  theirs.close();
+  const received = receiveMessage(ours.number);
+  waitPid(pid);
+  const [fd] = received?.fds ?? [];
+  if (fd !== undefined) return fd;
+  if (received === null) throw new Error("the helper process that opens it died");
+  const { what, errno } = JSON.parse(received.payload.toString()) as { what: string; errno: number };
+  throw errno === 0 ? new Error(what) : new SyscallError(what, errno);
 }

@@ -189,6 +189,20 @@ export function mountSetAttributesResult(mount: Fd, attributes: MountAttributes)
   return syscall("mount_setattr", mount.number, "", flags, memory, memory.byteLength);
 }
 
+/**
+ * Maps the owners of a detached mount by a user namespace's id maps.
+ * @throws {SyscallError} EINVAL when the filesystem knows no id-mapped mounts
+ * @see mount_setattr(2), "ID-mapped mounts"
+ */
+export function mapOwners(tree: Fd, userNamespace: Fd, recursive: boolean): void {
+  const result = mountSetAttributesResult(tree, { idmap: userNamespace, recursive });
+  check(
+    result,
+    () =>
+      `failed to set MOUNT_ATTR_IDMAP${result === -22 ? " (maybe the filesystem doesn't support idmap mounts on this kernel?)" : ""}`,
+  );
+}
+
 function isAccessTime(name: MountAttribute): boolean {
   return name === "relatime" || name === "noatime" || name === "strictatime";
 }
