@@ -4,6 +4,8 @@ import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
 import type { InitMessage } from "../init/channel.ts";
 import { runHooks } from "../init/hooks.ts";
 import { runInit } from "../init/init.ts";
+import { describeStep } from "../plan/plan.ts";
+import type { SourceStep } from "../plan/rootfs.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { exitCode, killChild, pidfdOpen, processStat, waitPid } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
@@ -12,7 +14,7 @@ import { clearContainer } from "./clear.ts";
 import { type Forked, forkInit } from "./fork.ts";
 import { prepareTerminal } from "./foreground.ts";
 import { writeIdMaps } from "./id-maps.ts";
-import { openSources } from "./mount-sources.ts";
+import { openSource, provideSource } from "./mount-sources.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
 import type { Context, CreateOptions } from "./options.ts";
 import { moveNetDevices } from "./net-devices.ts";
@@ -195,12 +197,25 @@ class Launch {
         this.#master.close();
         this.#master = null;
         return;
+      case "source":
+        return this.#provideSource(message.name, pid, channel);
       case "warning":
         return this.#context.log.warn(message.message);
       case "error":
         throw new Error(message.message);
       default:
         throw new Error(`unexpected message from the init: ${message.type}`);
+    }
+  }
+
+  #provideSource(name: string, pid: number, channel: Forked["channel"]): void {
+    const step = this.#prepared.plan.sources.find((source) => source.name === name);
+    if (step?.kind !== "open-source") throw new Error(`the init asked for an unknown source ${name}`);
+    try {
+      using source = provideSource(step, pid);
+      channel.send({ type: "source" }, [source.number]);
+    } catch (error) {
+      throw new Error(`${describeStep(step)}: ${(error as Error).message}`);
     }
   }
 
@@ -220,4 +235,18 @@ class Launch {
   #save(): void {
     saveContainer(this.#context.root, this.#container);
   }
+}
+
+/** Opens what the init needs opened by its parent; a failure names the step. */
+function openSources(steps: readonly SourceStep[]): Map<string, Fd> {
+  const opened = new Map<string, Fd>();
+  for (const step of steps) {
+    try {
+      const fd = openSource(step);
+      if (fd !== null) opened.set(step.name, fd);
+    } catch (error) {
+      throw new Error(`${describeStep(step)}: ${(error as Error).message}`);
+    }
+  }
+  return opened;
 }
