@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { IdMapping, Namespace, NamespaceType } from "../../src/config/types.ts";
-import { findOnHost, validateOnHost } from "../../src/config/validate/host.ts";
-import { baseConfig, type TestSpec } from "../support/config.ts";
+import type { IdMapping, Namespace, NamespaceType } from "../../../src/config/types.ts";
+import { findOnHost, validateOnHost } from "../../../src/config/validate/host.ts";
+import { baseConfig, type TestSpec } from "../../support/config.ts";
 
 let bundle: string;
 
@@ -91,7 +91,9 @@ const CGROUP2 = 0x63677270;
 const unified = statfsSync("/sys/fs/cgroup").type === CGROUP2;
 
 test("unified resources need cgroup v2", () => {
-  const findings = found((spec) => void (spec.linux.resources.unified = { "memory.min": "131072" }));
+  const findings = found((spec) => {
+    spec.linux.resources.unified = { "memory.min": "131072" };
+  });
   expect(findings).toEqual(
     unified ? [] : [["/linux/resources/unified", "invalid configuration: cannot use unified on cgroup v1"]],
   );
@@ -100,14 +102,18 @@ test("unified resources need cgroup v2", () => {
 test.skipIf(existsSync("/sys/fs/selinux/enforce"))(
   "a SELinux label needs SELinux (skipped where there is SELinux)",
   () => {
-    expect(found((spec) => void (spec.process.selinuxLabel = "a:b:c"))).toEqual([
-      ["/process/selinuxLabel", expect.stringContaining("selinux is disabled or not supported")],
-    ]);
+    expect(
+      found((spec) => {
+        spec.process.selinuxLabel = "a:b:c";
+      }),
+    ).toEqual([["/process/selinuxLabel", expect.stringContaining("selinux is disabled or not supported")]]);
   },
 );
 
 test.skipIf(existsSync("/sys/fs/resctrl/schemata"))("intelRdt needs resctrl (skipped where it is mounted)", () => {
-  expect(found((spec) => void (spec.linux.intelRdt = {}))).toEqual([
-    ["/linux/intelRdt", expect.stringContaining("Intel RDT is not enabled")],
-  ]);
+  expect(
+    found((spec) => {
+      spec.linux.intelRdt = {};
+    }),
+  ).toEqual([["/linux/intelRdt", expect.stringContaining("Intel RDT is not enabled")]]);
 });

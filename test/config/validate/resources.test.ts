@@ -1,0 +1,36 @@
+/** `linux.resources`. */
+import { describe, expect, test } from "vitest";
+import { accepted, judge, onLinux, refused } from "../support/judge.ts";
+
+describe("resources", () => {
+  const resources = (part: object) => onLinux({ resources: part });
+  test.each<[object, string, RegExp]>([
+    [{ devices: [{ allow: true }] }, "/devices/0/access", /device access at 0 field cannot be empty/],
+    [{ devices: [{ allow: true, type: "p", access: "r" }] }, "/devices/0/type", /invalid cgroup device type/],
+    [{ memory: { limit: 2, swap: 1 } }, "/memory/swap", /below the memory limit 2/],
+    [{ memory: { swappiness: 101 } }, "/memory/swappiness", /0 to 100/],
+    [{ cpu: { quota: 1000, burst: 1001 } }, "/cpu/burst", /quota 1000/],
+    [{ cpu: { idle: 2 } }, "/cpu/idle", /0 or 1/],
+    [{ blockIO: { weightDevice: [{ major: 8, minor: 0 }] } }, "/blockIO/weightDevice/0", /weight, a leafWeight/],
+    [{ rdma: { "a/b": {} } }, "/rdma/a~1b", /hcaHandles, hcaObjects/],
+    [{ unified: { "../x": "1" } }, "/unified/..~1x", /without slashes/],
+    [{ unified: { "..": "1" } }, "/unified/..", /without slashes/],
+  ])("%j is refused", (part, pointer, rule) => refused(resources(part), `/linux/resources${pointer}`, rule));
+
+  test.each<object>([
+    { blockIO: { weight: 0 }, cpu: { shares: 0, quota: -1 }, memory: { limit: -1, swap: -1 } },
+    { memory: { limit: 2, swap: 2, swappiness: 100 }, pids: { limit: 0 } },
+    { cpu: { quota: -1, burst: 5, idle: 1 } },
+    {
+      devices: [
+        { allow: false, access: "rwm" },
+        { allow: true, type: "c", major: 1, minor: -1, access: "r" },
+      ],
+    },
+    { unified: { "memory.high": "max" } },
+  ])("%j is accepted", (part) => accepted(resources(part)));
+
+  test("limits of kernel memory are warned of", () => {
+    expect(judge(resources({ memory: { kernel: 1 } }))).toEqual([expect.stringContaining("/linux/resources/memory")]);
+  });
+});

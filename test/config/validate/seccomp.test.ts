@@ -1,0 +1,49 @@
+/** `linux.seccomp`. */
+import { describe, test } from "vitest";
+import { accepted, also, type Edit, onLinux, refused } from "../support/judge.ts";
+
+describe("seccomp", () => {
+  const seccomp = (part: object) => onLinux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", ...part } });
+  const call = (part: object, rest = {}) =>
+    seccomp({ syscalls: [{ names: ["x"], action: "SCMP_ACT_ERRNO", ...part }], ...rest });
+  const notify = { action: "SCMP_ACT_NOTIFY" };
+  test.each<[string, Edit, string, RegExp]>([
+    [
+      "an argument beyond the sixth",
+      call({ args: [{ index: 6, value: 0, op: "SCMP_CMP_EQ" }] }),
+      "/syscalls/0/args/0/index",
+      /0 to 5/,
+    ],
+    [
+      "an errno with an action that returns none",
+      call({ action: "SCMP_ACT_ALLOW", errnoRet: 1 }),
+      "/syscalls/0/errnoRet",
+      /not with SCMP_ACT_ALLOW/,
+    ],
+    [
+      "a default errno with such an action",
+      seccomp({ defaultErrnoRet: 1 }),
+      "/defaultErrnoRet",
+      /not with SCMP_ACT_ALLOW/,
+    ],
+    [
+      "notification by default",
+      seccomp({ defaultAction: "SCMP_ACT_NOTIFY" }),
+      "/defaultAction",
+      /cannot be used as default action/,
+    ],
+    ["notification to nobody", call(notify), "/syscalls/0/action", /needs a listenerPath/],
+    [
+      "notification of write",
+      call({ ...notify, names: ["mkdir", "write"] }, { listenerPath: "/x" }),
+      "/syscalls/0/names",
+      /cannot be used for the write/,
+    ],
+    ["metadata for nobody", seccomp({ listenerMetadata: "x" }), "/listenerMetadata", /listenerPath is not/],
+  ])("%s is refused", (_, edit, pointer, rule) => refused(edit, `/linux/seccomp${pointer}`, rule));
+  test("errnos of actions that return them are accepted", () => {
+    accepted(also(call({ errnoRet: 38 }), call({ action: "SCMP_ACT_TRACE", errnoRet: 5 })));
+  });
+  test("a listener that nothing notifies is accepted", () =>
+    accepted(seccomp({ listenerPath: "/x", listenerMetadata: "x" })));
+});
