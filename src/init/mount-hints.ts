@@ -6,8 +6,7 @@ import { fsconfigSet, fscontextMessages, fsopen } from "../sys/mount.ts";
 /** What was being done. */
 export type MountAttempt =
   | { kind: "mount"; source: string; fstype: string; data: string }
-  | { kind: "bind"; source: string }
-  | { kind: "attach"; sourceIsDirectory: boolean; targetIsDirectory: boolean };
+  | { kind: "bind"; source: string };
 
 /** The error, with the likely cause in parentheses where one is known. */
 export function withHint(error: unknown, attempt: MountAttempt): unknown {
@@ -19,20 +18,11 @@ export function withHint(error: unknown, attempt: MountAttempt): unknown {
 
 function hintFor({ code }: SyscallError, attempt: MountAttempt): string | null {
   switch (attempt.kind) {
-    case "attach":
-      return code === "ENOTDIR" ? mismatch(attempt.sourceIsDirectory, attempt.targetIsDirectory) : null;
     case "bind":
       return bindHint(code, attempt.source);
     case "mount":
       return filesystemHint(code, attempt);
   }
-}
-
-function mismatch(sourceIsDirectory: boolean, targetIsDirectory: boolean): string | null {
-  if (sourceIsDirectory === targetIsDirectory) return null;
-  return sourceIsDirectory
-    ? "the source is a directory and the target a file"
-    : "the source is a file and the target a directory";
 }
 
 function bindHint(code: string, source: string): string | null {

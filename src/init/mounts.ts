@@ -1,8 +1,9 @@
 /** Carries out the mounts. */
 import { fstatSync } from "node:fs";
+import { constants } from "node:os";
 import type { MountStep } from "../plan/mounts.ts";
 import type { Actors, OfKind } from "../plan/step.ts";
-import { hasErrno } from "../sys/error.ts";
+import { hasErrno, SyscallError } from "../sys/error.ts";
 import { type Fd, O } from "../sys/fd.ts";
 import { mapOwners, mount, mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
 import { openInRoot } from "../sys/path.ts";
@@ -106,17 +107,21 @@ function attach(step: Bind, tree: Fd, target: Fd): void {
   try {
     moveMount(tree, target);
   } catch (error) {
-    throw withHint(error, {
-      kind: "attach",
-      sourceIsDirectory: isDirectory(tree),
-      targetIsDirectory: isDirectory(target),
-    });
+    throw ofDifferentTypes(tree, target) ?? error;
   }
   finish(step, tree);
 }
 
-function isDirectory(fd: Fd): boolean {
-  return fstatSync(fd.number).isDirectory();
+/** move_mount(2) says EINVAL of many things; this is the common one, and mount(2) says ENOTDIR of it. */
+function ofDifferentTypes(source: Fd, target: Fd): SyscallError | null {
+  const sourceIsDirectory = fstatSync(source.number).isDirectory();
+  if (sourceIsDirectory === fstatSync(target.number).isDirectory()) return null;
+  const hint = sourceIsDirectory
+    ? "the source is a directory and the target a file"
+    : "the source is a file and the target a directory";
+  const error = new SyscallError("move_mount", constants.errno.ENOTDIR);
+  error.message += ` (${hint})`;
+  return error;
 }
 
 /** What holds for the mount in its place: propagation last, since attaching to a shared mount makes it shared. */
