@@ -1,7 +1,7 @@
 /** Carries out the steps of the terminal. */
 import { fstatSync, lstatSync } from "node:fs";
-import type { TerminalStep } from "../plan/terminal.ts";
 import type { Actors } from "../plan/step.ts";
+import type { TerminalStep } from "../plan/terminal.ts";
 import { bindDescriptor } from "../sys/bind.ts";
 import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
 import { openPty, setControllingTerminal, setWindowSize } from "../sys/tty.ts";

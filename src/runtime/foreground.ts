@@ -5,8 +5,8 @@ import type { Fd } from "../sys/fd.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { type ExitStatus, pidfdSendSignal, reapAny, waitPid } from "../sys/process.ts";
 import { allSignals, blockSignals, defaultSignal, readSignal, signalfd, signalName } from "../sys/signal.ts";
-import { CallerTerminal } from "./caller-terminal.ts";
 import { getModes, setModes, setWindowSize, withoutNewlineTranslation } from "../sys/tty.ts";
+import { CallerTerminal } from "./caller-terminal.ts";
 import type { Logger } from "./options.ts";
 import { TerminalRelay } from "./terminal-relay.ts";
 

@@ -1,7 +1,7 @@
 /** Mounting one open file on another. */
 import { check } from "./error.ts";
-import { syscall } from "./ffi.ts";
 import { AT, Fd, O } from "./fd.ts";
+import { syscall } from "./ffi.ts";
 
 const OPEN_TREE_CLONE = 1;
 const MOVE_MOUNT_F_EMPTY_PATH = 0x4;

@@ -1,8 +1,8 @@
 /** Terminals: their modes and size, and new pairs of them. */
 import { fstatSync } from "node:fs";
 import { check, SyscallError } from "./error.ts";
-import { syscall } from "./ffi.ts";
 import { Fd, O, open } from "./fd.ts";
+import { syscall } from "./ffi.ts";
 
 /** ioctl requests; asm-generic, so the same on x86_64 and aarch64. @see ioctl_tty(2) */
 const TCGETS = 0x5401;
@@ -170,9 +170,7 @@ function openPtmx(directory: Fd, path: string): Fd {
   // struct open_how: flags, mode, resolve. Nothing mounted over the file and no link is followed.
   const flags = BigInt(O.RDWR | O.NOCTTY | O.NOFOLLOW | O.CLOEXEC);
   const how = new BigUint64Array([flags, 0n, RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS]);
-  const master = new Fd(
-    check(syscall("openat2", directory.number, "ptmx", how, how.byteLength), () => `open ${path}`),
-  );
+  const master = new Fd(check(syscall("openat2", directory.number, "ptmx", how, how.byteLength), () => `open ${path}`));
   try {
     assertDevpts(master, path);
     const stat = fstatSync(master.number);
