@@ -52,7 +52,7 @@ export interface Foreground {
   pid: number;
   pidfd: Fd;
   signals: ForegroundSignals;
-  /** The master of the process's terminal, which is taken over and closed; `null` where it has our standard streams. */
+  /** The master of its terminal, from {@link prepareTerminal}: taken over and closed. `null`: it has our standard streams. */
   master: Fd | null;
   log: Logger;
 }
@@ -69,7 +69,6 @@ export interface Foreground {
 export function superviseForeground(foreground: Foreground): ExitStatus {
   const { master } = foreground;
   if (master === null) return new Supervisor(foreground, null).run();
-  prepareTerminal(master);
   using relay = new TerminalRelay(master);
   using caller = new CallerTerminal();
   caller.enterRaw();

@@ -1,6 +1,6 @@
 /** Programs that tests start: what forks needs one thread, and neither vitest nor Bun with several source files has that. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -28,5 +28,6 @@ export function buildProgram(source: string): string[] {
     encoding: "utf8",
   });
   if (status !== 0) throw new Error(`cannot build ${source}: ${stderr}`);
+  process.on("exit", () => rmSync(output, { force: true }));
   return [process.execPath, output];
 }
