@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
+import { afterAll } from "vitest";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -14,7 +15,7 @@ export const ONE_THREAD = {
 };
 
 /**
- * Bundles a program into one file, since Bun loads several by threads.
+ * Bundles a program into one file, since Bun loads several by threads; it is removed after the tests of the file that calls this.
  * @param source path from the repository's root
  * @returns the command that starts it in {@link ONE_THREAD}
  */
@@ -28,6 +29,6 @@ export function buildProgram(source: string): string[] {
     encoding: "utf8",
   });
   if (status !== 0) throw new Error(`cannot build ${source}: ${stderr}`);
-  process.on("exit", () => rmSync(output, { force: true }));
+  afterAll(() => rmSync(output, { force: true }));
   return [process.execPath, output];
 }
