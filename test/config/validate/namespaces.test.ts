@@ -19,6 +19,13 @@ describe("namespaces", () => {
       /absolute/,
     );
   });
+  test("a path has no NUL", () => {
+    refused(
+      ({ linux }) => void linux.namespaces.unshift({ type: "time", path: "/proc/1/ns/time\0" }),
+      "/linux/namespaces/0/path",
+      /null byte/,
+    );
+  });
   test("an empty path is none", () => accepted(withNamespace({ type: "ipc", path: "" })));
   test.each(["maskedPaths", "readonlyPaths"] as const)("%s need a mount namespace", (name) => {
     refused(
