@@ -1,8 +1,8 @@
 /** From a bundle to a plan: everything about a container that is known before anything is made. */
 import { realpathSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { type CgroupLocation, planCgroup } from "../cgroup/plan.ts";
 import { readOwnCgroups } from "../cgroup/layout.ts";
+import { type CgroupLocation, planCgroup } from "../cgroup/plan.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Process, Spec } from "../config/types.ts";
 import type { HostFacts } from "../plan/host.ts";
@@ -11,10 +11,10 @@ import { hasErrno } from "../sys/error.ts";
 import { hostFacts } from "./host.ts";
 import { addNotifySocket } from "./notify-socket.ts";
 import type { Context, CreateOptions } from "./options.ts";
-import { callerNofileLimit } from "./process-limits.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
+import { callerNofileLimit } from "./process-limits.ts";
 import { stateDocument } from "./status.ts";
-import { checkId, type Container, containerDirectory } from "./store.ts";
+import { type Container, checkId, containerDirectory } from "./store.ts";
 
 /** A container that is about to be made. */
 export interface Prepared {
@@ -37,7 +37,11 @@ export function prepare(context: Context, options: CreateOptions): Prepared {
   const host = hostFacts();
   const rootless = context.rootless ?? (host.euid !== 0 || host.inUserNamespace);
   const config = options.config === undefined ? join(bundle, "config.json") : resolve(options.config);
-  const spec = loadConfig(config, { euid: host.euid, inUserNamespace: host.inUserNamespace, warn: context.log.warn });
+  const spec = loadConfig(config, {
+    euid: host.euid,
+    inUserNamespace: host.inUserNamespace,
+    warn: (message) => context.log.warn(message),
+  });
   const process = spec.process as Process;
   const rootPath = spec.root?.path ?? "rootfs";
   const rootfs = directory(isAbsolute(rootPath) ? rootPath : join(bundle, rootPath), "/root/path of config.json");
@@ -74,13 +78,7 @@ export function prepare(context: Context, options: CreateOptions): Prepared {
   return { container, spec, process, plan, host, rootless };
 }
 
-function cgroupLocation(
-  context: Context,
-  id: string,
-  spec: Spec,
-  host: HostFacts,
-  rootless: boolean,
-): CgroupLocation {
+function cgroupLocation(context: Context, id: string, spec: Spec, host: HostFacts, rootless: boolean): CgroupLocation {
   return planCgroup({
     ...(spec.linux?.cgroupsPath ? { cgroupsPath: spec.linux.cgroupsPath } : {}),
     id,
