@@ -46,4 +46,4 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo "busybox: fetching Debian's busybox-static"
 (cd "$work" && download && dpkg-deb -x busybox-static_*.deb root)
-take "$(find "$work/root" -type f -name busybox | head -1)"
+take "$(find "$work/root" -type f -path '*/bin/busybox')"

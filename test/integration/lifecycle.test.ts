@@ -1,0 +1,215 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import {
+  directory,
+  makeBundle,
+  newId,
+  refused,
+  startDetached,
+  state,
+  succeed,
+  tsrunc,
+  until,
+  useContainers,
+} from "./harness.ts";
+
+useContainers();
+
+describe("create", () => {
+  test("sets the container up and waits for start before it runs the process", async () => {
+    const id = newId();
+    const bundle = makeBundle("echo ran > /ran; sleep 1000");
+    succeed(["create", "--bundle", bundle.path, id]);
+    expect(state(id)).toMatchObject({ id, status: "created", bundle: bundle.path });
+    expect(existsSync(join(bundle.rootfs, "ran"))).toBe(false);
+    succeed(["start", id]);
+    expect(state(id).status).toBe("running");
+    await until("the process has run", () => existsSync(join(bundle.rootfs, "ran")));
+  });
+
+  test("takes the bundle from the working directory by default", () => {
+    const id = newId();
+    const bundle = makeBundle(["sleep", "1000"]);
+    succeed(["create", id], { cwd: bundle.path });
+    expect(state(id).bundle).toBe(bundle.path);
+  });
+
+  test("writes the init's pid to --pid-file", () => {
+    const id = newId();
+    const file = join(directory(), "pid");
+    succeed(["create", "--bundle", makeBundle("sleep 1000").path, "--pid-file", file, id]);
+    expect(readFileSync(file, "utf8")).toBe(String(state(id).pid));
+  });
+
+  test("refuses an id that is taken, and leaves its container alone", () => {
+    const id = startDetached();
+    expect(refused(["create", "--bundle", makeBundle("true").path, id])).toMatch(/exist/);
+    expect(state(id).status).toBe("running");
+  });
+
+  test("carries the annotations into the state", () => {
+    const id = startDetached("sleep 1000", (config) => {
+      config.annotations["org.example.key"] = "value";
+    });
+    expect(state(id).annotations).toMatchObject({ "org.example.key": "value" });
+  });
+});
+
+describe("start", () => {
+  test("refuses a container that runs already", () => {
+    expect(refused(["start", startDetached()])).toMatch(/running|created/);
+  });
+
+  test("refuses a container that has stopped", async () => {
+    const id = startDetached("true");
+    await until("the container stops", () => state(id).status === "stopped");
+    expect(refused(["start", id])).toMatch(/stopped/);
+  });
+
+  test("refuses an id that nobody has", () => {
+    expect(refused(["start", "nobody"])).toMatch(/nobody|not exist/);
+  });
+});
+
+describe("state", () => {
+  test("of a container whose process has ended is stopped, with pid 0", async () => {
+    const id = startDetached("true");
+    await until("the container stops", () => state(id).status === "stopped");
+    expect(state(id).pid).toBe(0);
+  });
+
+  test("refuses an id that nobody has", () => {
+    expect(refused(["state", "nobody"])).toMatch(/not exist/);
+  });
+});
+
+describe("kill", () => {
+  test.each(["KILL", "SIGKILL", "9", "kill"])("takes the signal as %s", async (signal) => {
+    const id = startDetached();
+    succeed(["kill", id, signal]);
+    await until("the container stops", () => state(id).status === "stopped");
+  });
+
+  test("sends SIGTERM by default", async () => {
+    const id = startDetached('trap "echo got TERM > /signal; exit" TERM; echo > /ready; while :; do sleep 0.05; done');
+    const { bundle } = state(id);
+    await until("the trap is set", () => existsSync(join(bundle, "rootfs/ready")));
+    succeed(["kill", id]);
+    await until("the container stops", () => state(id).status === "stopped");
+    expect(readFileSync(join(bundle, "rootfs/signal"), "utf8")).toBe("got TERM\n");
+  });
+
+  test("ends a container that was only created", async () => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id]);
+    succeed(["kill", id, "KILL"]);
+    await until("the container stops", () => state(id).status === "stopped");
+  });
+
+  test("refuses a signal that does not exist", () => {
+    expect(refused(["kill", startDetached(), "NOTASIGNAL"])).toMatch(/NOTASIGNAL/i);
+  });
+
+  test("refuses a container that has stopped", async () => {
+    const id = startDetached("true");
+    await until("the container stops", () => state(id).status === "stopped");
+    expect(refused(["kill", id, "KILL"])).toMatch(/not running|stopped/);
+  });
+});
+
+describe("delete", () => {
+  test("removes a container that has stopped", async () => {
+    const id = startDetached("true");
+    await until("the container stops", () => state(id).status === "stopped");
+    succeed(["delete", id]);
+    expect(refused(["state", id])).toMatch(/not exist/);
+  });
+
+  test("removes a container that was only created", () => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id]);
+    succeed(["delete", id]);
+    expect(refused(["state", id])).toMatch(/not exist/);
+  });
+
+  test("refuses a container that runs, and leaves it alone", () => {
+    const id = startDetached();
+    expect(refused(["delete", id])).toMatch(/not stopped|running/);
+    expect(state(id).status).toBe("running");
+  });
+
+  test("with --force kills it first, and all that it started", () => {
+    const id = startDetached("sleep 1000 & sleep 1000 & wait");
+    succeed(["delete", "--force", id]);
+    expect(refused(["state", id])).toMatch(/not exist/);
+  });
+
+  test("with --force succeeds for an id that nobody has", () => {
+    succeed(["delete", "--force", "nobody"]);
+  });
+
+  test("refuses an id that nobody has", () => {
+    expect(refused(["delete", "nobody"])).toMatch(/not exist/);
+  });
+});
+
+describe("list", () => {
+  test("prints a table with each container, and only the ids with --quiet", () => {
+    const id = startDetached();
+    const [head, row] = succeed(["list"]).split("\n");
+    expect(head).toMatch(/^ID\s+PID\s+STATUS\s+BUNDLE\s+CREATED\s+OWNER/);
+    expect(row).toMatch(new RegExp(`^${id}\\s+${state(id).pid}\\s+running\\s+/`));
+    expect(succeed(["list", "--quiet"])).toBe(`${id}\n`);
+  });
+
+  test("prints JSON with --format json, and an empty list as such", () => {
+    expect(JSON.parse(succeed(["list", "--format", "json"])) ?? []).toEqual([]);
+    const id = startDetached();
+    expect(JSON.parse(succeed(["list", "--format", "json"]))).toMatchObject([{ id, status: "running", owner: "root" }]);
+  });
+});
+
+describe("ps", () => {
+  test("shows the container's processes, as pids with --format json", () => {
+    const id = startDetached(["sleep", "1000"]);
+    expect(succeed(["ps", id])).toMatch(/sleep 1000/);
+    expect(JSON.parse(succeed(["ps", "--format", "json", id]))).toEqual([state(id).pid]);
+  });
+});
+
+describe("pause and resume", () => {
+  test("stop the container's processes and let them go on", () => {
+    const id = startDetached();
+    succeed(["pause", id]);
+    expect(state(id).status).toBe("paused");
+    succeed(["resume", id]);
+    expect(state(id).status).toBe("running");
+  });
+
+  test("refuse what is not running, or not paused", () => {
+    const id = newId();
+    expect(refused(["pause", id])).toMatch(/not exist/);
+    expect(refused(["resume", startDetached()])).toMatch(/not paused/);
+  });
+
+  test("delete --force removes a paused container", () => {
+    const id = startDetached();
+    succeed(["pause", id]);
+    succeed(["delete", "--force", id]);
+  });
+});
+
+describe("the log file", () => {
+  test("ends with the reason of a failure, in JSON", () => {
+    const log = join(directory(), "log.json");
+    const { code } = tsrunc(["start", "nobody"], { global: ["--log", log, "--log-format", "json"] });
+    expect(code).toBe(1);
+    const last = readFileSync(log, "utf8").trim().split("\n").at(-1) ?? "";
+    expect(JSON.parse(last)).toMatchObject({
+      level: "error",
+      msg: expect.stringMatching(/not exist/),
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+    });
+  });
+});

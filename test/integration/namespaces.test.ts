@@ -1,0 +1,117 @@
+import { readFileSync, readlinkSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { NamespaceType } from "../../src/config/types.ts";
+import type { TestSpec } from "../support/config.ts";
+import { output, run, startDetached, state, useContainers } from "./harness.ts";
+
+useContainers();
+
+const files: Record<NamespaceType, string> = {
+  pid: "pid",
+  network: "net",
+  mount: "mnt",
+  ipc: "ipc",
+  uts: "uts",
+  user: "user",
+  cgroup: "cgroup",
+  time: "time",
+};
+
+function setNamespace(config: TestSpec, type: NamespaceType, path?: string): void {
+  config.linux.namespaces = config.linux.namespaces.filter((namespace) => namespace.type !== type);
+  config.linux.namespaces.push(path === undefined ? { type } : { type, path });
+}
+
+describe("a new namespace", () => {
+  test.each(["pid", "network", "mount", "ipc", "uts", "cgroup"] as const)("of type %s is not the host's", (type) => {
+    const inside = output(["readlink", `/proc/self/ns/${files[type]}`], (config) => setNamespace(config, type));
+    expect(inside).not.toBe(readlinkSync(`/proc/self/ns/${files[type]}`));
+  });
+
+  test("of the network has its loopback up", () => {
+    expect(output("ip addr show lo")).toMatch(/<LOOPBACK,UP,LOWER_UP>|127\.0\.0\.1/);
+  });
+
+  test("of pids makes the process number 1", () => {
+    expect(output("echo $$")).toBe("1");
+  });
+});
+
+test("a type that the config does not list is the runtime's own", () => {
+  const inside = output("readlink /proc/self/ns/ipc; readlink /proc/self/ns/net", (config) => {
+    config.linux.namespaces = config.linux.namespaces.filter(({ type }) => type !== "ipc" && type !== "network");
+    config.linux.sysctl = {};
+  });
+  expect(inside).toBe(`${readlinkSync("/proc/self/ns/ipc")}\n${readlinkSync("/proc/self/ns/net")}`);
+});
+
+describe("a namespace joined by path", () => {
+  test.each(["pid", "network", "ipc", "uts"] as const)("of type %s is the other container's", (type) => {
+    const { pid } = state(startDetached());
+    const path = `/proc/${pid}/ns/${files[type]}`;
+    const inside = output(["readlink", `/proc/self/ns/${files[type]}`], (config) => {
+      setNamespace(config, type, path);
+      if (type === "uts") config.hostname = "container";
+    });
+    expect(inside).toBe(readlinkSync(path));
+  });
+
+  test("of pids shows the other container's processes", () => {
+    const { pid } = state(startDetached("sleep 4321"));
+    const shown = output("ps", (config) => setNamespace(config, "pid", `/proc/${pid}/ns/pid`));
+    expect(shown).toMatch(/sleep 4321/);
+  });
+
+  test("is refused when its file is missing", () => {
+    const { code, stderr } = run("true", (config) => setNamespace(config, "network", "/proc/1/ns/missing"));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/\/proc\/1\/ns\/missing/);
+  });
+
+  test("is refused when its file is of another type", () => {
+    const { code, stderr } = run("true", (config) => setNamespace(config, "network", "/proc/self/ns/ipc"));
+    expect(code).toBe(1);
+    expect(stderr).not.toBe("");
+  });
+});
+
+describe("a user namespace", () => {
+  function mapped(config: TestSpec): void {
+    setNamespace(config, "user");
+    config.linux.uidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }];
+    config.linux.gidMappings = [{ containerID: 0, hostID: 200000, size: 65536 }];
+  }
+
+  test("maps the ids of the config", () => {
+    const maps = output("cat /proc/self/uid_map /proc/self/gid_map", mapped);
+    expect(maps.split("\n").map((line) => line.trim().split(/\s+/))).toEqual([
+      ["0", "100000", "65536"],
+      ["0", "200000", "65536"],
+    ]);
+  });
+
+  test("runs the process as the host's mapped user", () => {
+    const { pid } = state(startDetached("sleep 1000", mapped));
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    expect(status).toMatch(/^Uid:\t100000\t/m);
+    expect(status).toMatch(/^Gid:\t200000\t/m);
+  });
+
+  test("has working devices, bound from the host", () => {
+    expect(output("echo x > /dev/null && head -c 2 /dev/zero | wc -c", mapped)).toBe("2");
+  });
+
+  test("owns the other namespaces", () => {
+    const name = output("hostname changed && hostname", (config) => {
+      mapped(config);
+      for (const set of ["bounding", "effective", "permitted"] as const) {
+        config.process.capabilities[set]?.push("CAP_SYS_ADMIN");
+      }
+    });
+    expect(name).toBe("changed");
+  });
+
+  test("without mappings is refused", () => {
+    expect(run("true", (config) => setNamespace(config, "user")).code).toBe(1);
+  });
+});

@@ -1,0 +1,162 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { isTsrunc, output, run, startDetached, state, useContainers } from "./harness.ts";
+
+useContainers();
+
+describe("user", () => {
+  test("uid, gid, additional groups and umask are those of the config", () => {
+    const shown = output("id -u; id -g; id -G; umask", (config) => {
+      config.process.user = { uid: 1000, gid: 2000, additionalGids: [3000, 3001], umask: 0o27 };
+    });
+    const [uid, gid, groups, umask] = shown.split("\n");
+    expect({ uid, gid, groups: groups?.split(" ").sort(), umask }).toEqual({
+      uid: "1000",
+      gid: "2000",
+      groups: ["2000", "3000", "3001"],
+      umask: "0027",
+    });
+  });
+
+  test("HOME is that of /etc/passwd, / for an unknown user, and the config's own first", () => {
+    const home = (uid: number, env: string[] = []): string =>
+      output("echo $HOME", (config) => {
+        config.process.user.uid = uid;
+        config.process.env.push(...env);
+      });
+    expect(home(0)).toBe("/root");
+    expect(home(1000)).toBe("/home/user");
+    expect(home(4321)).toBe("/");
+    expect(home(0, ["HOME=/elsewhere"])).toBe("/elsewhere");
+  });
+});
+
+describe("the environment", () => {
+  test("is the config's and nothing of the runtime's", () => {
+    const { stdout } = run(["env"], undefined, { env: { SECRET: "of the host", BUN_TEST: "1" } });
+    expect(stdout.trim().split("\n").sort()).toEqual(["HOME=/root", "PATH=/bin", "TERM=xterm"]);
+  });
+});
+
+describe("cwd", () => {
+  test("is the process's working directory, made when it is missing", () => {
+    expect(output("pwd", (config) => void (config.process.cwd = "/new/place"))).toBe("/new/place");
+  });
+});
+
+describe("args", () => {
+  test("are looked up in the container's PATH", () => {
+    expect(output(["echo", "found"])).toBe("found");
+  });
+
+  test("a missing program is refused by name, and nothing is left", () => {
+    const { code, stderr } = run(["no-such-program"]);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/no-such-program\\?": executable file not found in \$PATH/);
+  });
+
+  test("a path that does not exist is refused by name", () => {
+    const { code, stderr } = run(["/bin/missing"]);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/\/bin\/missing\\?"?: .*no such file or directory/i);
+  });
+
+  test("a file that may not be executed is refused", () => {
+    expect(run(["/etc/passwd"]).stderr).toMatch(/permission denied/i);
+  });
+});
+
+describe("capabilities", () => {
+  const sets = (text: string): Record<string, bigint> =>
+    Object.fromEntries(
+      text.split("\n").map((line) => [line.split(":")[0] ?? "", BigInt(`0x${line.split(":")[1]?.trim()}`)]),
+    );
+
+  test("are exactly those of the config", () => {
+    const KILL = 1n << 5n;
+    const NET_BIND = 1n << 10n;
+    const shown = output("grep ^Cap /proc/self/status", (config) => {
+      config.process.user = { uid: 1000, gid: 1000 };
+      config.process.capabilities = {
+        bounding: ["CAP_KILL", "CAP_NET_BIND_SERVICE"],
+        permitted: ["CAP_KILL", "CAP_NET_BIND_SERVICE"],
+        effective: ["CAP_KILL", "CAP_NET_BIND_SERVICE"],
+        inheritable: ["CAP_KILL"],
+        ambient: ["CAP_KILL"],
+      };
+    });
+    // What a process of an ordinary user keeps over exec are its ambient ones.
+    expect(sets(shown)).toEqual({ CapInh: KILL, CapPrm: KILL, CapEff: KILL, CapBnd: KILL | NET_BIND, CapAmb: KILL });
+  });
+
+  test("without the field are none", () => {
+    const shown = output("grep ^Cap /proc/self/status", (config) => {
+      config.process.capabilities = { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] };
+    });
+    expect(Object.values(sets(shown)).every((set) => set === 0n)).toBe(true);
+  });
+
+  test("that nobody knows are passed over", () => {
+    const { code } = run("true", (config) => void config.process.capabilities.bounding?.push("CAP_OF_TOMORROW"));
+    expect(code).toBe(0);
+  });
+});
+
+test("rlimits are those of the config", () => {
+  const shown = output("grep -E 'open files|core file' /proc/self/limits", (config) => {
+    config.process.rlimits = [
+      { type: "RLIMIT_NOFILE", soft: 123, hard: 456 },
+      { type: "RLIMIT_CORE", soft: 0, hard: 0 },
+    ];
+  });
+  expect(shown).toMatch(/open files\s+123\s+456/);
+  expect(shown).toMatch(/core file size\s+0\s+0/);
+});
+
+test.each([
+  [true, "1"],
+  [false, "0"],
+])("noNewPrivileges %j is what the process has", (noNewPrivileges, value) => {
+  const shown = output("grep NoNewPrivs /proc/self/status", (config) => {
+    config.process.noNewPrivileges = noNewPrivileges;
+  });
+  expect(shown).toBe(`NoNewPrivs:\t${value}`);
+});
+
+test("oomScoreAdj is what the process has", () => {
+  expect(output("cat /proc/self/oom_score_adj", (config) => void (config.process.oomScoreAdj = 321))).toBe("321");
+});
+
+test("signals have their default actions, and none is blocked", () => {
+  const shown = output("grep -E '^Sig(Blk|Ign|Cgt)' /proc/1/status", (config) => {
+    config.process.args = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/1/status"];
+  });
+  expect(shown).toBe("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000");
+});
+
+describe.runIf(isTsrunc)("what runc 1.1 does not know", () => {
+  test("ioPriority is what the process has", () => {
+    const shown = output("ionice -p 1", (config) => {
+      config.process.ioPriority = { class: "IOPRIO_CLASS_BE", priority: 6 };
+    });
+    expect(shown).toMatch(/best-effort: prio 6/);
+  });
+
+  test("a scheduler policy is what the process has", () => {
+    const id = startDetached("sleep 1000", (config) => {
+      config.process.scheduler = { policy: "SCHED_BATCH", nice: 5 };
+    });
+    const SCHED_BATCH = "3";
+    const fields = readFileSync(`/proc/${state(id).pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    expect({ nice: fields[16], policy: fields[38] }).toEqual({ nice: "5", policy: SCHED_BATCH });
+  });
+
+  test("time offsets move the clocks of the container", () => {
+    const host = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
+    const inside = output("cut -d ' ' -f 1 /proc/uptime", (config) => {
+      config.linux.namespaces.push({ type: "time" });
+      config.linux.timeOffsets = { boottime: { secs: 1_000_000 } };
+    });
+    expect(Number(inside) - host).toBeGreaterThan(999_000);
+  });
+});
