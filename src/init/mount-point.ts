@@ -14,12 +14,14 @@ const COVERABLE_IN_PROC: readonly string[] = [
 
 /**
  * Opens the place for a filesystem, a directory, making it where it is missing.
+ * @returns the directory, and whether it had to be made
  * @throws {Error} when it is where nothing may be mounted
  */
-export function openDirectoryMountPoint(rootfs: Fd, path: string, fstype: string): Fd {
-  const target =
-    fstype === "proc" || fstype === "sysfs" ? openOrdinary(rootfs, path, fstype) : mkdirAllInRoot(rootfs, path);
-  return checked(target, () => checkPlace(rootfs, target, fstype === "proc"));
+export function openDirectoryMountPoint(rootfs: Fd, path: string, fstype: string): { target: Fd; made: boolean } {
+  const ordinary = fstype === "proc" || fstype === "sysfs";
+  const found = ordinary ? findOrdinary(rootfs, path, fstype) : findInRoot(rootfs, path, O.PATH | O.DIRECTORY);
+  const target = found ?? mkdirAllInRoot(rootfs, path);
+  return { target: checked(target, () => checkPlace(rootfs, target, fstype === "proc")), made: found === null };
 }
 
 /**
@@ -49,9 +51,9 @@ function makeLike(rootfs: Fd, path: string, source: Fd): Fd {
  * procfs and sysfs go where the configuration says and nowhere else: through a symlink of the image they could come to
  * lie where masked and read-only paths do not reach them (CVE-2019-19921).
  */
-function openOrdinary(rootfs: Fd, path: string, fstype: string): Fd {
+function findOrdinary(rootfs: Fd, path: string, fstype: string): Fd | null {
   try {
-    return findInRoot(rootfs, path, O.PATH | O.DIRECTORY | O.NOFOLLOW) ?? mkdirAllInRoot(rootfs, path);
+    return findInRoot(rootfs, path, O.PATH | O.DIRECTORY | O.NOFOLLOW);
   } catch (error) {
     if (!hasErrno(error, "ENOTDIR", "ELOOP")) throw error;
     throw new Error(`filesystem "${fstype}" must be mounted on ordinary directory`);

@@ -20,9 +20,10 @@ type Bind = OfKind<MountStep, "bind">;
 export const mountActors: Actors<MountStep, InitContext> = {
   mount: (step, context) => {
     const rootfs = rootOf(context);
-    using target = openDirectoryMountPoint(rootfs, step.target, step.fstype);
+    const place = openDirectoryMountPoint(rootfs, step.target, step.fstype);
+    using target = place.target;
     try {
-      mountFilesystem(step, target);
+      mountFilesystem(step, target, place.made);
     } catch (error) {
       if (step.fallback === null || !hasErrno(error, "EPERM", "EBUSY")) throw withHint(error, step);
       return bindInstead(step, step.fallback, target, context);
@@ -40,11 +41,14 @@ export const mountActors: Actors<MountStep, InitContext> = {
   },
 };
 
-function mountFilesystem({ source, fstype, flags, data, inherit }: Mount, target: Fd): void {
+function mountFilesystem({ source, fstype, flags, data, inherit }: Mount, target: Fd, made: boolean): void {
   // A mode of the configuration comes later in the list, and holds.
-  const mode =
-    inherit === "nothing" ? "" : `mode=${(fstatSync(target.number).mode & 0o7777).toString(8).padStart(4, "0")}`;
+  const mode = inherit === "nothing" || made ? "" : `mode=${octalMode(target)}`;
   mount(source, target.procPath, fstype, flags, [mode, data].filter((part) => part !== "").join(","));
+}
+
+function octalMode(fd: Fd): string {
+  return (fstatSync(fd.number).mode & 0o7777).toString(8).padStart(4, "0");
 }
 
 /**
