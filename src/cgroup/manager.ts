@@ -11,6 +11,7 @@ import { createV1, createV2, makePath } from "./create.ts";
 import type { Entrance } from "./entrance.ts";
 import { freeze, isFrozen, thaw } from "./freezer.ts";
 import { type ExecTarget, joinAll, openEntrance } from "./join.ts";
+import { oomKills } from "./oom.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
 import { needsControllers, planResources } from "./resources.ts";
 import { processesIn, removeTrees, sleep } from "./tree.ts";
@@ -150,6 +151,11 @@ export class Cgroup {
   isFrozen(): boolean {
     const freezer = this.#with("freezer") ?? this.#v2;
     return freezer !== undefined && isFrozen(freezer);
+  }
+
+  /** How often the kernel killed here for want of memory. */
+  oomKills(): number {
+    return oomKills(this.#hierarchies);
   }
 
   /**

@@ -10,11 +10,11 @@ import { prctl } from "../sys/process.ts";
 import type { InitContext } from "./context.ts";
 
 export const namespaceActors: Actors<NamespaceStep, InitContext> = {
-  "become-root": () => {
+  "become-root": ({ dumpable }) => {
     check(syscall("setresgid", 0, 0, 0), "setresgid 0 (is gid 0 mapped in the user namespace?)");
     check(syscall("setresuid", 0, 0, 0), "setresuid 0 (is uid 0 mapped in the user namespace?)");
     // A change of user makes a process undumpable, and its files in /proc root's of the parent namespace.
-    prctl("SET_DUMPABLE", 1);
+    if (dumpable) prctl("SET_DUMPABLE", 1);
   },
   unshare: ({ type }) => unshare([type]),
   "new-time-namespace": ({ offsets }) => {

@@ -4,7 +4,11 @@ import type { Describers, StepBase } from "./step.ts";
 
 /** What the init does about namespaces, before anything else. */
 export type NamespaceStep =
-  | (StepBase & { kind: "become-root" })
+  /**
+   * `dumpable`: whether the process's files in `/proc` become its own, which it needs to set itself up. Not where another
+   * process of the container is already there, and could use them.
+   */
+  | (StepBase & { kind: "become-root"; dumpable: boolean })
   | (StepBase & { kind: "unshare"; type: "cgroup" })
   | (StepBase & { kind: "new-time-namespace"; offsets: TimeOffset[] });
 
@@ -47,7 +51,7 @@ export function planNamespaces(linux: Linux): NamespacePlan {
   const join = joins(namespaces);
   const userNamespace = namespaces.some(({ type }) => type === "user");
   const steps: NamespaceStep[] = [];
-  if (userNamespace) steps.push({ kind: "become-root", pointer: "/linux/namespaces" });
+  if (userNamespace) steps.push({ kind: "become-root", dumpable: true, pointer: "/linux/namespaces" });
   if (made.includes("time")) {
     steps.push({ kind: "new-time-namespace", pointer: "/linux/timeOffsets", offsets: timeOffsets(linux) });
   }

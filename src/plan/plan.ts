@@ -1,6 +1,7 @@
 /** The whole plan of a container's creation: the domains' plans in the order in which they must happen. */
 import type { CgroupLocation } from "../cgroup/plan.ts";
 import type { Linux, NamespaceType, Spec, State } from "../config/types.ts";
+import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
 import { describeNamespaces, type NamespacePlan, type NamespaceStep, planNamespaces } from "./namespaces.ts";
 import { describeNetwork, type NetDeviceStep, type NetworkStep, planNetwork } from "./network.ts";
@@ -29,6 +30,8 @@ export interface Plan {
   host: HostProcessPlan;
   /** By the parent, likewise: host devices that become the container's. */
   netDevices: NetDeviceStep[];
+  /** By the parent, likewise: the class of service for caches and memory bandwidth. */
+  intelRdt: IntelRdtPlan | null;
   /** By the init, in order; the last one is `execve`. */
   init: InitStep[];
 }
@@ -81,18 +84,29 @@ export function planContainer(input: PlanInput): Plan {
     ...containerHooks(spec, "startContainer", { ...input.state, status: "created" }),
     ...last,
   ];
-  return { namespaces, sources: rootfs.sources, host: planHostProcess(init), netDevices: network.host, init: steps };
+  return {
+    namespaces,
+    sources: rootfs.sources,
+    host: planHostProcess(init),
+    netDevices: network.host,
+    intelRdt: planIntelRdt(linux.intelRdt, input.id),
+    init: steps,
+  };
 }
 
+/** The plan of a further process in a running container. */
+export type FurtherPlan = Pick<Plan, "host" | "intelRdt" | "init">;
+
 /** Plans a further process in a running container: it is in the container's namespaces and sees its root. */
-export function planFurtherProcess(input: Omit<ProcessInput, "purpose">): Pick<Plan, "host" | "init"> {
+export function planFurtherProcess(input: Omit<ProcessInput, "purpose">): FurtherPlan {
   const exec: ProcessInput = { ...input, purpose: "exec" };
   const { attributes, identity, last } = planProcess(exec);
   return {
     host: planHostProcess(exec),
+    intelRdt: planIntelRdt(input.spec.linux?.intelRdt, input.id),
     init: [
       { kind: "wait-for-parent" },
-      ...(hasNamespace(input.spec.linux ?? {}, "user") ? [{ kind: "become-root" } as const] : []),
+      ...(hasNamespace(input.spec.linux ?? {}, "user") ? [{ kind: "become-root", dumpable: false } as const] : []),
       ...planSession(exec),
       ...planTerminal(input.process, false),
       ...attributes,

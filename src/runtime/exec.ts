@@ -3,19 +3,20 @@ import { Entrance } from "../cgroup/entrance.ts";
 import { openCgroup } from "../cgroup/manager.ts";
 import { parseSubCgroups } from "../cgroup/sub-cgroups.ts";
 import type { NamespaceType, Process, Spec } from "../config/types.ts";
-import type { InitMessage } from "../init/channel.ts";
 import { runInit } from "../init/init.ts";
-import { planFurtherProcess } from "../plan/plan.ts";
+import { type FurtherPlan, planFurtherProcess } from "../plan/plan.ts";
 import { statSync } from "node:fs";
 import type { Fd } from "../sys/fd.ts";
 import { NAMESPACE_FILES } from "../sys/namespace.ts";
 import { exitCode, killChild, pidfdOpen, prctl } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
-import { checkTerminal, connectTo, sendMaster, sendPidfd } from "./console-socket.ts";
+import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
+import { Conversation } from "./conversation.ts";
 import { execProcess } from "./exec-process.ts";
-import { type ForegroundSignals, prepareForeground, prepareTerminal, superviseForeground } from "./foreground.ts";
+import { type ForegroundSignals, prepareForeground, superviseForeground } from "./foreground.ts";
 import { type Forked, forkInto } from "./fork.ts";
 import { hostFacts } from "./host.ts";
+import { ResctrlGroup } from "./intel-rdt.ts";
 import type { Context, ExecOptions } from "./options.ts";
 import { callerNofileLimit, actOnProcess } from "./process-limits.ts";
 import { writePidFile } from "./pid-file.ts";
@@ -42,8 +43,8 @@ export function execInContainer(context: Context, options: ExecOptions): number 
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
   using pidfdSocket = options.pidfdSocket ? connectTo("--pidfd-socket", options.pidfdSocket) : null;
   const signals = options.detach ? null : prepareForeground();
-  const exec = new Exec(context, options, container, spec, process, signals);
-  const { pid, pidfd, master } = exec.run(console, pidfdSocket);
+  const exec = new Exec(context, options, container, spec);
+  const { pid, pidfd, master } = exec.run(process, signals, console, pidfdSocket);
   if (signals === null) return 0;
   return exitCode(superviseForeground({ pid, pidfd, signals, master, log: context.log }));
 }
@@ -55,96 +56,77 @@ interface Started {
 }
 
 class Exec {
-  #master: Fd | null = null;
+  readonly #context: Context;
+  readonly #options: ExecOptions;
+  readonly #container: Container;
+  readonly #spec: Spec;
+  readonly #init: ProcessIdentity;
 
-  constructor(
-    readonly context: Context,
-    readonly options: ExecOptions,
-    readonly container: Container,
-    readonly spec: Spec,
-    readonly process: Process,
-    readonly signals: ForegroundSignals | null,
-  ) {}
+  constructor(context: Context, options: ExecOptions, container: Container, spec: Spec) {
+    this.#context = context;
+    this.#options = options;
+    this.#container = container;
+    this.#spec = spec;
+    this.#init = container.init as ProcessIdentity;
+  }
 
-  run(console: Fd | null, pidfdSocket: Fd | null): Started {
-    const { passed, activated } = this.#descriptors();
-    const plan = planFurtherProcess({
-      id: this.container.id,
-      process: this.process,
-      spec: this.spec,
-      host: hostFacts(),
-      noNewKeyring: false,
-      passedFds: passed,
-      listenFds: activated,
-      softNofile: callerNofileLimit(),
-    });
-    const cgroup = openCgroup(this.container.cgroup);
-    const place = { sub: parseSubCgroups(this.options.cgroups), initPid: (this.container.init as ProcessIdentity).pid };
+  run(process: Process, signals: ForegroundSignals | null, console: Fd | null, pidfdSocket: Fd | null): Started {
+    const plan = this.#plan(process);
+    const cgroup = openCgroup(this.#container.cgroup);
+    const place = { sub: parseSubCgroups(this.#options.cgroups), initPid: this.#init.pid };
     // An initial affinity is for the time before the cgroup: then the process is moved there while it runs.
     const affinityFirst = plan.host.beforeCgroup.some(({ kind }) => kind === "set-affinity");
-    const forked = this.#fork(plan.init, affinityFirst ? new Entrance([], null) : cgroup.entrance(place));
+    const forked = this.#fork(plan.init, signals, affinityFirst ? new Entrance([], null) : cgroup.entrance(place));
     try {
-      const target = { pid: forked.pid, log: this.context.log };
+      const target = { pid: forked.pid, log: this.#context.log };
       actOnProcess(plan.host.beforeCgroup, target);
       if (affinityFirst) cgroup.join(forked.pid, place);
       actOnProcess(plan.host.afterCgroup, target);
+      if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
       forked.channel.send({ type: "go" });
-      this.#converse(forked, console);
-      const pidfd = pidfdOpen(forked.pid);
-      if (pidfdSocket !== null) sendPidfd(pidfdSocket, pidfd, "exec");
-      if (this.options.pidFile) writePidFile(this.options.pidFile, forked.pid);
-      forked.channel.send({ type: "go" });
-      forked.channel.close();
-      return { pid: forked.pid, pidfd, master: this.#master };
+      return this.#finish(forked, console, pidfdSocket);
     } catch (error) {
       killChild(forked.pid);
       throw error;
     }
   }
 
-  #descriptors(): { passed: number; activated: number } {
-    const { preserved, activated } = preservedDescriptors(this.options.preserveFds);
-    return { passed: preserved, activated };
+  #plan(process: Process): FurtherPlan {
+    const { preserved, activated } = preservedDescriptors(this.#options.preserveFds);
+    return planFurtherProcess({
+      id: this.#container.id,
+      process,
+      spec: this.#spec,
+      host: hostFacts(),
+      noNewKeyring: false,
+      passedFds: preserved,
+      listenFds: activated,
+      softNofile: callerNofileLimit(),
+    });
   }
 
-  #fork(steps: Parameters<typeof runInit>[0], entrance: Entrance): Forked {
+  #fork(steps: FurtherPlan["init"], signals: ForegroundSignals | null, entrance: Entrance): Forked {
     using _ = entrance;
-    const init = this.container.init as ProcessIdentity;
-    using target = pidfdOpen(init.pid);
+    using target = pidfdOpen(this.#init.pid);
     // A process of the container could attach to one that has just come in, and reach the host through what that still
     // holds (CVE-2016-9962): undumpable, it cannot be attached to, nor its /proc files be opened.
     prctl("SET_DUMPABLE", 0);
-    return forkInto(target, namespacesToJoin(init.pid, this.spec), entrance, (channel) => {
-      if (this.signals !== null) setSignalMask(this.signals.maskBefore);
+    return forkInto(target, namespacesToJoin(this.#init.pid, this.#spec), entrance, (channel) => {
+      if (signals !== null) setSignalMask(signals.maskBefore);
       return runInit(steps, { channel, inherited: new Map() });
     });
   }
 
-  #converse(forked: Forked, console: Fd | null): void {
-    for (;;) {
-      const received = forked.channel.receive();
-      if (received === null) throw new Error("the process died while it was being set up");
-      if (received.message.type === "ready") return;
-      this.#answer(received.message, received.fds, console);
-    }
-  }
-
-  #answer(message: InitMessage, fds: Fd[], console: Fd | null): void {
-    switch (message.type) {
-      case "terminal":
-        this.#master = fds[0] as Fd;
-        if (console === null) return prepareTerminal(this.#master);
-        sendMaster(console, this.#master);
-        this.#master.close();
-        this.#master = null;
-        return;
-      case "warning":
-        return this.context.log.warn(message.message);
-      case "error":
-        throw new Error(message.message);
-      default:
-        throw new Error(`unexpected message from the process: ${message.type}`);
-    }
+  #finish(forked: Forked, console: Fd | null, pidfdSocket: Fd | null): Started {
+    const conversation = new Conversation(forked, console, this.#context.log);
+    conversation.untilReady(({ type }) => {
+      throw new Error(`unexpected message from the process: ${type}`);
+    });
+    const pidfd = pidfdOpen(forked.pid);
+    if (pidfdSocket !== null) sendPidfd(pidfdSocket, pidfd, "exec");
+    if (this.#options.pidFile) writePidFile(this.#options.pidFile, forked.pid);
+    conversation.close();
+    return { pid: forked.pid, pidfd, master: conversation.master };
   }
 }
 

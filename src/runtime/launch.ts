@@ -1,19 +1,19 @@
 /** Makes a container: everything up to the moment at which its init waits for `start`. */
 import { join } from "node:path";
 import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
-import type { InitMessage } from "../init/channel.ts";
 import { runHooks } from "../init/hooks.ts";
 import { runInit } from "../init/init.ts";
 import { describeStep } from "../plan/plan.ts";
 import type { SourceStep } from "../plan/rootfs.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
-import { exitCode, killChild, pidfdOpen, processStat, waitPid } from "../sys/process.ts";
+import { killChild, pidfdOpen, processStat } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
-import { checkTerminal, connectTo, sendMaster, sendPidfd } from "./console-socket.ts";
+import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
 import { clearContainer } from "./clear.ts";
+import { Conversation } from "./conversation.ts";
 import { type Forked, forkInit } from "./fork.ts";
-import { prepareTerminal } from "./foreground.ts";
 import { writeIdMaps } from "./id-maps.ts";
+import { ResctrlGroup } from "./intel-rdt.ts";
 import { openSource, provideSource } from "./mount-sources.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
 import type { Context, CreateOptions } from "./options.ts";
@@ -58,18 +58,28 @@ export interface LaunchOptions extends CreateOptions {
 export function launch(context: Context, prepared: Prepared, options: LaunchOptions): Launched {
   const { terminal = false } = prepared.process;
   checkTerminal({ terminal, detach: options.detach, consoleSocket: options.consoleSocket });
-  const console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
-  const pidfdSocket = options.pidfdSocket ? connectTo("--pidfd-socket", options.pidfdSocket) : null;
+  using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
+  using pidfdSocket = options.pidfdSocket ? connectTo("--pidfd-socket", options.pidfdSocket) : null;
+  // Before the state says that the cgroup is ours: what is cleared must not be another container's.
+  openCgroup(prepared.container.cgroup).assertUnused();
   const lock = claimDirectory(context.root, options.id);
+  const launch = new Launch(context, prepared, options, lock);
   try {
-    return new Launch(context, prepared, options, lock, console, pidfdSocket).run();
+    return launch.run(console, pidfdSocket);
   } catch (error) {
-    clearContainer(context, prepared.container, prepared.spec);
+    const reason = launch.reason(error as Error);
+    clearAfter(context, prepared);
     lock.close();
-    throw error;
-  } finally {
-    console?.close();
-    pidfdSocket?.close();
+    throw reason;
+  }
+}
+
+/** Clears what a failed launch leaves; that this fails too must not hide the first failure. */
+function clearAfter(context: Context, { container, spec }: Prepared): void {
+  try {
+    clearContainer(context, container, spec);
+  } catch (error) {
+    context.log.warn(`container ${container.id} is not cleared, delete it: ${(error as Error).message}`);
   }
 }
 
@@ -78,72 +88,55 @@ class Launch {
   readonly #prepared: Prepared;
   readonly #options: LaunchOptions;
   readonly #lock: Fd;
-  readonly #console: Fd | null;
-  readonly #pidfdSocket: Fd | null;
   readonly #container: Container;
   readonly #directory: string;
-  #master: Fd | null = null;
+  readonly #cgroup: Cgroup;
 
-  constructor(
-    context: Context,
-    prepared: Prepared,
-    options: LaunchOptions,
-    lock: Fd,
-    console: Fd | null,
-    pidfdSocket: Fd | null,
-  ) {
+  constructor(context: Context, prepared: Prepared, options: LaunchOptions, lock: Fd) {
     this.#context = context;
     this.#prepared = prepared;
     this.#options = options;
     this.#lock = lock;
-    this.#console = console;
-    this.#pidfdSocket = pidfdSocket;
     this.#container = prepared.container;
     this.#directory = containerDirectory(context.root, prepared.container.id);
+    this.#cgroup = openCgroup(prepared.container.cgroup);
   }
 
-  run(): Launched {
+  run(console: Fd | null, pidfdSocket: Fd | null): Launched {
+    const { intelRdt } = this.#prepared.plan;
+    const resctrl = intelRdt === null ? null : new ResctrlGroup(intelRdt);
+    if (resctrl?.removable) this.#container.resctrl = resctrl.removable;
     // What is about to be made is on disk before it is made: whatever kills us, `delete` finds what to clear.
     saveConfig(this.#context.root, this.#container.id, this.#prepared.spec);
     this.#save();
     makeStartFifo(this.#context.root, this.#container.id);
     makeNotifyDirectory(this.#directory);
-    const cgroup = this.#makeCgroup();
-    const forked = this.#fork(cgroup);
-    this.#container.init = { pid: forked.pid, startTime: processStat(forked.pid)?.startTime ?? 0 };
+    this.#cgroup.create(this.#prepared.spec.linux?.resources);
+    this.#container.cgroup = this.#cgroup.location;
+    const forked = this.#fork();
     try {
+      this.#container.init = { pid: forked.pid, startTime: processStat(forked.pid)?.startTime ?? 0 };
+      resctrl?.create(forked.pid);
       this.#admit(forked);
-      this.#converse(forked, cgroup);
+      return this.#finish(forked, console, pidfdSocket);
     } catch (error) {
       killChild(forked.pid);
       throw error;
     }
-    const pidfd = pidfdOpen(forked.pid);
-    if (this.#pidfdSocket !== null) sendPidfd(this.#pidfdSocket, pidfd, "init");
-    if (this.#options.pidFile) writePidFile(this.#options.pidFile, forked.pid);
-    return { container: this.#container, pid: forked.pid, pidfd, master: this.#master, lock: this.#lock };
   }
 
-  #makeCgroup(): Cgroup {
-    const cgroup = openCgroup(this.#container.cgroup);
-    cgroup.assertUnused();
-    cgroup.create(this.#prepared.spec.linux?.resources);
-    this.#container.cgroup = cgroup.location;
-    return cgroup;
+  /** The failure to report: where the kernel killed for want of memory, all else is a consequence. */
+  reason(error: Error): Error {
+    if (this.#cgroup.oomKills() === 0) return error;
+    return new Error(`container init was OOM-killed (memory limit too low?): ${error.message}`);
   }
 
-  /** After most of the init's own work, so that a tight limit does not fail the runtime instead of the container. */
-  #limit(cgroup: Cgroup): void {
-    const { resources, devices = [] } = this.#prepared.spec.linux ?? {};
-    if (resources !== undefined) cgroup.setResources(resources, { devices });
-  }
-
-  #fork(cgroup: Cgroup): Forked {
+  #fork(): Forked {
     const { plan } = this.#prepared;
     const inherited = openSources(plan.sources);
     using startFifo = open(join(this.#directory, START_FIFO), O.RDWR);
     using startError = open(join(this.#directory, START_ERROR), O.WRONLY | O.CREAT, 0o600);
-    using entrance = cgroup.entrance();
+    using entrance = this.#cgroup.entrance();
     const forked = forkInit(plan.namespaces, entrance, (channel) => {
       this.#lock.close();
       if (this.#options.signalMask !== undefined) setSignalMask(this.#options.signalMask);
@@ -158,57 +151,39 @@ class Launch {
     const { namespaces, host, netDevices } = this.#prepared.plan;
     const target = { pid, log: this.#context.log };
     if (namespaces.idMaps !== null) writeIdMaps(pid, namespaces.idMaps, this.#prepared.host.euid);
-    actOnProcess(host.beforeCgroup, target);
-    actOnProcess(host.afterCgroup, target);
+    actOnProcess([...host.beforeCgroup, ...host.afterCgroup], target);
     moveNetDevices(netDevices, pid);
     channel.send({ type: "go" });
   }
 
   /** Answers the init until it waits for `start`. */
-  #converse(forked: Forked, cgroup: Cgroup): void {
-    let limited = false;
-    for (;;) {
-      const received = forked.channel.receive();
-      if (received === null) throw new Error(this.#died(forked.pid));
-      const { message, fds } = received;
-      if (!limited && (message.type === "ready" || message.type === "hooks")) {
-        this.#limit(cgroup);
-        limited = true;
-      }
-      if (message.type === "ready") break;
-      this.#answer(message, fds, forked);
-    }
+  #finish(forked: Forked, console: Fd | null, pidfdSocket: Fd | null): Launched {
+    const conversation = new Conversation(forked, console, this.#context.log);
+    const limit = once(() => this.#limit());
+    conversation.untilReady((request) => {
+      if (request.type === "source") return this.#provideSource(request.name, forked);
+      limit();
+      this.#save();
+      this.#runHooks(forked.pid);
+      forked.channel.send({ type: "go" });
+    });
+    limit();
+    const pidfd = pidfdOpen(forked.pid);
+    if (pidfdSocket !== null) sendPidfd(pidfdSocket, pidfd, "init");
+    if (this.#options.pidFile) writePidFile(this.#options.pidFile, forked.pid);
     this.#container.complete = true;
     this.#save();
-    forked.channel.send({ type: "go" });
-    forked.channel.close();
+    conversation.close();
+    return { container: this.#container, pid: forked.pid, pidfd, master: conversation.master, lock: this.#lock };
   }
 
-  #answer(message: InitMessage, fds: Fd[], { pid, channel }: Forked): void {
-    switch (message.type) {
-      case "hooks":
-        this.#save();
-        this.#runHooks(pid);
-        return channel.send({ type: "go" });
-      case "terminal":
-        this.#master = fds[0] as Fd;
-        if (this.#console === null) return prepareTerminal(this.#master);
-        sendMaster(this.#console, this.#master);
-        this.#master.close();
-        this.#master = null;
-        return;
-      case "source":
-        return this.#provideSource(message.name, pid, channel);
-      case "warning":
-        return this.#context.log.warn(message.message);
-      case "error":
-        throw new Error(message.message);
-      default:
-        throw new Error(`unexpected message from the init: ${message.type}`);
-    }
+  /** After most of the init's own work, so that a tight limit does not fail the runtime instead of the container. */
+  #limit(): void {
+    const { resources = {}, devices = [] } = this.#prepared.spec.linux ?? {};
+    this.#cgroup.setResources(resources, { devices, skipDevices: this.#prepared.host.inUserNamespace });
   }
 
-  #provideSource(name: string, pid: number, channel: Forked["channel"]): void {
+  #provideSource(name: string, { pid, channel }: Forked): void {
     const step = this.#prepared.plan.sources.find((source) => source.name === name);
     if (step?.kind !== "open-source") throw new Error(`the init asked for an unknown source ${name}`);
     try {
@@ -226,15 +201,18 @@ class Launch {
     runHooks("createRuntime", hooks?.createRuntime, state, this.#container.bundle);
   }
 
-  /** Why there is no init any more, when it did not say so itself. */
-  #died(pid: number): string {
-    const code = exitCode(waitPid(pid));
-    return `the container's init died while it was being set up (exit code ${code}${code > 128 ? ", killed" : ""})`;
-  }
-
   #save(): void {
     saveContainer(this.#context.root, this.#container);
   }
+}
+
+/** Makes a function that acts at its first call only. */
+function once(act: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) act();
+    done = true;
+  };
 }
 
 /** Opens what the init needs opened by its parent; a failure names the step. */

@@ -1,9 +1,10 @@
 /** From a bundle to a plan: everything about a container that is known before anything is made. */
 import { realpathSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { readOwnCgroups } from "../cgroup/layout.ts";
+import { isSystemdRunning, readOwnCgroups } from "../cgroup/layout.ts";
 import { type CgroupLocation, planCgroup } from "../cgroup/plan.ts";
 import { loadConfig } from "../config/load.ts";
+import { validateOnHost } from "../config/validate/host.ts";
 import type { Process, Spec } from "../config/types.ts";
 import type { HostFacts } from "../plan/host.ts";
 import { type Plan, planContainer } from "../plan/plan.ts";
@@ -42,6 +43,7 @@ export function prepare(context: Context, options: CreateOptions): Prepared {
     inUserNamespace: host.inUserNamespace,
     warn: (message) => context.log.warn(message),
   });
+  validateOnHost(spec, bundle);
   const process = spec.process as Process;
   const rootPath = spec.root?.path ?? "rootfs";
   const rootfs = directory(isAbsolute(rootPath) ? rootPath : join(bundle, rootPath), "/root/path of config.json");
@@ -85,6 +87,7 @@ function cgroupLocation(context: Context, id: string, spec: Spec, host: HostFact
     mounts: host.cgroupMounts,
     own: readOwnCgroups(),
     manager: context.cgroupManager,
+    systemd: context.cgroupManager === "systemd" && isSystemdRunning(),
     rootless,
   });
 }

@@ -32,10 +32,12 @@ export function errnoName(errno: number): string {
   return `errno ${errno}`;
 }
 
+let strerror: ((errno: number) => string) | undefined;
+
 /** The text of an errno in libc's words, in lower case: `errnoText(2)` is `"no such file or directory"`. */
 export function errnoText(errno: number): string {
-  const strerror = loadKoffi().load(null).func("const char *strerror(int)");
-  const text: string = strerror(errno);
+  strerror ??= loadKoffi().load(null).func("const char *strerror(int)") as unknown as (errno: number) => string;
+  const text = strerror(errno);
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 

@@ -11,8 +11,8 @@ describe("runHook", () => {
   });
 
   it("gives the hook the state on its stdin", () => {
-    expect(runHook(shell('grep -q \'"pid":7\''), state)).toBeNull();
-    expect(runHook(shell('grep -q \'"pid":8\''), state)).toContain("exit status 1");
+    expect(runHook(shell("grep -q '\"pid\":7'"), state)).toBeNull();
+    expect(runHook(shell("grep -q '\"pid\":8'"), state)).toContain("exit status 1");
   });
 
   it("gives the hook its own environment and nothing of ours", () => {

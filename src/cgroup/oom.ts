@@ -1,0 +1,25 @@
+/** How often the kernel killed in a cgroup for want of memory. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path/posix";
+import { hasErrno } from "../sys/error.ts";
+import type { CgroupHierarchy } from "./plan.ts";
+
+/**
+ * Counts the OOM kills in a container's memory cgroup; 0 where there is none.
+ * @see linux/Documentation/admin-guide/cgroup-v1/memory.rst (memory.oom_control), cgroup-v2.rst (memory.events)
+ */
+export function oomKills(hierarchies: readonly CgroupHierarchy[]): number {
+  const v1 = hierarchies.find(({ controllers }) => controllers.includes("memory"));
+  const v2 = hierarchies.find(({ version }) => version === 2);
+  if (v1 !== undefined) return readCount(join(v1.directory, "memory.oom_control"));
+  return v2 === undefined ? 0 : readCount(join(v2.directory, "memory.events"));
+}
+
+function readCount(path: string): number {
+  try {
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync(path, "utf8"))?.[1] ?? 0);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return 0;
+    throw error;
+  }
+}

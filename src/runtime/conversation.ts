@@ -1,0 +1,67 @@
+/** The parent's side of the line to a forked process, until that is set up. */
+import type { InitMessage } from "../init/channel.ts";
+import { exitCode, waitPid } from "../sys/process.ts";
+import type { Fd } from "../sys/fd.ts";
+import { sendMaster } from "./console-socket.ts";
+import { prepareTerminal } from "./foreground.ts";
+import type { Forked } from "./fork.ts";
+import type { Logger } from "./options.ts";
+
+/** A message that only some processes send; what is not here is answered by {@link Conversation} itself. */
+export type Request = Extract<InitMessage, { type: "hooks" | "source" }>;
+
+/** Answers a forked process's messages. */
+export class Conversation {
+  /** The master of the process's terminal, unless it went to `--console-socket`. */
+  master: Fd | null = null;
+
+  /**
+   * @param console the socket that gets the terminal's master; `null` where it is for the foreground
+   */
+  constructor(
+    private readonly forked: Forked,
+    private readonly console: Fd | null,
+    private readonly log: Logger,
+  ) {}
+
+  /**
+   * Answers until the process reports that it is set up.
+   * @param answer carries out what the process asks of its parent
+   * @throws {Error} with the process's own words when it fails, or with the way it died
+   */
+  untilReady(answer: (request: Request) => void): void {
+    for (;;) {
+      const received = this.forked.channel.receive();
+      if (received === null) throw new Error(this.#died());
+      const { message, fds } = received;
+      if (message.type === "ready") return;
+      if (message.type === "error") throw new Error(message.message);
+      if (message.type === "warning") this.log.warn(message.message);
+      else if (message.type === "terminal") this.#takeTerminal(fds[0] as Fd);
+      else if (message.type === "hooks" || message.type === "source") answer(message);
+      else throw new Error(`unexpected message from the forked process: ${message.type}`);
+    }
+  }
+
+  /** Lets the process go on, and ends the conversation. */
+  close(): void {
+    this.forked.channel.send({ type: "go" });
+    this.forked.channel.close();
+  }
+
+  #takeTerminal(master: Fd): void {
+    if (this.console === null) {
+      prepareTerminal(master);
+      this.master = master;
+    } else {
+      sendMaster(this.console, master);
+      master.close();
+    }
+  }
+
+  /** Why there is no process any more, when it did not say so itself. */
+  #died(): string {
+    const code = exitCode(waitPid(this.forked.pid));
+    return `the process died while it was being set up (exit code ${code}${code > 128 ? `: killed by signal ${code - 128}` : ""})`;
+  }
+}
