@@ -74,20 +74,22 @@ function bindInstead(step: Mount, source: string, target: Fd, context: InitConte
     source,
     origin: { from: "init", idmap: null },
     tree: true,
+    otherwise: null,
     attributes: set.length === 0 ? null : { set, clear: [] },
   };
   using tree = openSource(bind, context);
   attach(bind, tree, target);
 }
 
-function openSource({ source, origin, tree }: Bind, context: InitContext): Fd {
+function openSource({ source, origin, tree, otherwise }: Bind, context: InitContext): Fd {
   if (origin.from === "parent") return askForSource(context, origin.name);
   let opened: Fd;
   try {
     opened = openTree(source, { clone: true, recursive: tree });
   } catch (error) {
     if (origin.from === "init-or-parent" && hasErrno(error, "EACCES")) return askForSource(context, origin.name);
-    throw withHint(error, { kind: "bind", source });
+    if (otherwise === null || !hasErrno(error, "ENOENT")) throw withHint(error, { kind: "bind", source });
+    opened = openTree(otherwise, { clone: true, recursive: tree });
   }
   if (origin.from === "init" && origin.idmap !== null) {
     const { name, recursive } = origin.idmap;

@@ -17,7 +17,7 @@ import {
   setPropagation,
   unmountDetach,
 } from "../sys/mount.ts";
-import { mkdirAllInRoot, openInRoot, openRoot } from "../sys/path.ts";
+import { openInRoot, openRoot } from "../sys/path.ts";
 import type { InitContext } from "./context.ts";
 
 export const rootActors: Actors<RootStep, InitContext> = {
@@ -42,7 +42,6 @@ export const rootActors: Actors<RootStep, InitContext> = {
     chrootHere();
   },
   "reopen-null": (_, context) => reopenNull(rootOf(context)),
-  "make-directory": ({ path }, context) => mkdirAllInRoot(rootOf(context), path).close(),
   "remount-readonly": ({ path }, context) => {
     using mounted = openInRoot(rootOf(context), path, O.PATH);
     mountSetAttributes(mounted, { set: ["ro"] });

@@ -94,13 +94,15 @@ function hierarchyMount(base: Base, { version, controllers, directory }: CgroupA
   };
 }
 
-function hierarchyBind(base: Base, { directory }: CgroupAt, options: MountOptions): MountStep {
+function hierarchyBind(base: Base, { directory, mountPoint }: CgroupAt, options: MountOptions): MountStep {
   return {
     ...base,
     kind: "bind",
     source: directory,
     origin: { from: "init", idmap: null },
     tree: true,
+    // Without privilege no cgroup may have been made: the container is in that of whoever started it.
+    otherwise: mountPoint,
     attributes: bindAttributes(options),
   };
 }

@@ -47,6 +47,8 @@ export type MountStep =
       source: string;
       origin: BindOrigin;
       tree: boolean;
+      /** Bound where the source does not exist. */
+      otherwise: string | null;
       /** `null` leaves the attributes of the source; otherwise what is not in `set` is cleared. */
       attributes: { set: MountAttribute[]; clear: MountAttribute[] } | null;
     });
@@ -118,6 +120,8 @@ export function planMount(entry: number, mount: Mount, around: MountSurroundings
   };
   if (target === "/") fail("it would be on the top of the rootfs");
   const idmap = options.idmap !== null || mount.uidMappings !== undefined || mount.gidMappings !== undefined;
+  // `"type": "bind"` alone is meant as the option; what else could it be?
+  if (mount.type === "bind") options.bind ??= "bind";
   if (options.bind !== null) return planBind(base, mount, options, around, idmap, fail);
   if (idmap) fail("id-mapped mounts are only supported for bind mounts");
   const fstype = mount.type ?? "none";
@@ -162,7 +166,15 @@ function planBind(
     idmap,
     fail,
   );
-  const step: MountStep = { ...base, kind: "bind", source, origin, tree, attributes: bindAttributes(options) };
+  const step: MountStep = {
+    ...base,
+    kind: "bind",
+    source,
+    origin,
+    tree,
+    otherwise: null,
+    attributes: bindAttributes(options),
+  };
   return { sources, steps: [step], readonlyLater: [] };
 }
 

@@ -1,19 +1,20 @@
 /** The whole plan of a container's creation: the domains' plans in the order in which they must happen. */
 import type { CgroupLocation } from "../cgroup/plan.ts";
 import type { Linux, NamespaceType, Spec, State } from "../config/types.ts";
+import { describeHostProcess, type HostProcessPlan, type HostProcessStep, planHostProcess } from "./host-process.ts";
 import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
 import { describeNamespaces, type NamespacePlan, type NamespaceStep, planNamespaces } from "./namespaces.ts";
 import { describeNetwork, type NetDeviceStep, type NetworkStep, planNetwork } from "./network.ts";
-import { describeHostProcess, type HostProcessPlan, type HostProcessStep, planHostProcess } from "./host-process.ts";
-import { describeProcess } from "./process-words.ts";
 import {
+  type ProcessInput,
   type ProcessStep,
   planProcess,
   planSession,
   planSystem,
-  type ProcessInput,
+  planWorkingDirectory,
 } from "./process.ts";
+import { describeProcess } from "./process-words.ts";
 import { describeRootfs, planRootfs, type RootfsStep, type SourceStep } from "./rootfs.ts";
 import type { StepBase } from "./step.ts";
 import { describeTerminal, planTerminal, type TerminalStep } from "./terminal.ts";
@@ -74,6 +75,7 @@ export function planContainer(input: PlanInput): Plan {
     ...parentHooks(spec),
     ...containerHooks(spec, "createContainer", { ...input.state, status: "creating" }),
     ...rootfs.afterHooks,
+    ...planWorkingDirectory(init),
     ...planTerminal(process, hasNamespace(linux, "mount")),
     ...planSystem(init),
     ...rootfs.final,

@@ -20,7 +20,6 @@ export type RootStep =
   | (StepBase & { kind: "chroot" })
   /** Standard streams open on the host's `/dev/null` are opened again on the container's. */
   | (StepBase & { kind: "reopen-null" })
-  | (StepBase & { kind: "make-directory"; path: string })
   | (StepBase & { kind: "remount-readonly"; path: string });
 
 /** How `/` is made to propagate in the new mount namespace, before anything is mounted. */
@@ -61,6 +60,5 @@ export const describeRoot: Describers<RootStep> = {
   "move-root": () => "move the rootfs over the host's root",
   chroot: () => "make the rootfs the root directory",
   "reopen-null": () => "open the container's /dev/null in place of the host's",
-  "make-directory": ({ path }) => `make the directory rootfs${path} if it is missing`,
   "remount-readonly": ({ path }) => `make the mount on rootfs${path} read-only`,
 };

@@ -1,4 +1,5 @@
 /** The container's view of the filesystem: what is mounted where, in which order. */
+import type { CgroupMount } from "../cgroup/layout.ts";
 import type { Spec } from "../config/types.ts";
 import type { CgroupAt } from "./cgroup-mounts.ts";
 import { type DeviceStep, describeDevices, planDevices } from "./devices.ts";
@@ -62,7 +63,6 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
   const plans = mounts.map((mount, entry) => planMount(entry, mount, around));
   const bound = mounts.some(({ destination, options = [] }) => isBind(options) && cleanPath(destination) === "/dev");
   const ownDev = own && !bound;
-  const cwd = cleanPath(spec.process?.cwd ?? "/");
   return {
     sources: plans.flatMap(({ sources }) => sources),
     beforeHooks: [
@@ -75,7 +75,6 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
     afterHooks: [
       ...planRootChange(spec, rootfsPath, own ? (input.noPivot ? "move" : "pivot") : "chroot"),
       ...(ownDev ? [{ kind: "reopen-null" } as const] : []),
-      ...(cwd === "/" ? [] : [{ kind: "make-directory", pointer: "/process/cwd", path: cwd } as const]),
     ],
     final: own
       ? planReadonly(
@@ -104,10 +103,15 @@ function surroundings(input: RootfsInput): MountSurroundings {
     userNamespace,
     parentHelps: userNamespace && host.euid === 0,
     cgroupNamespace: namespaces.some(({ type }) => type === "cgroup"),
-    cgroups: input.cgroups,
+    cgroups: input.cgroups.length > 0 ? input.cgroups : host.cgroupMounts.map(whole),
     unifiedCgroups: host.cgroupMounts.length > 0 && host.cgroupMounts.every(({ version }) => version === 2),
     containerMapping: containerMapping(spec),
   };
+}
+
+/** A container without cgroups of its own is somewhere in those of whoever started it. */
+function whole({ version, controllers, mountPoint }: CgroupMount): CgroupAt {
+  return { version, controllers, mountPoint, directory: mountPoint };
 }
 
 function containerMapping({ linux = {} }: Spec): IdMappingSource {
