@@ -81,7 +81,12 @@ describe("exec", () => {
 
   test("--process reads the process from a file", () => {
     const file = join(directory(), "process.json");
-    const process = { args: ["sh", "-c", "pwd; id -u; echo $X"], cwd: "/tmp", env: ["PATH=/bin", "X=y"], user: { uid: 5, gid: 5 } };
+    const process = {
+      args: ["sh", "-c", "pwd; id -u; echo $X"],
+      cwd: "/tmp",
+      env: ["PATH=/bin", "X=y"],
+      user: { uid: 5, gid: 5 },
+    };
     writeFileSync(file, JSON.stringify(process));
     expect(succeed(["exec", "--process", file, id])).toBe("/tmp\n5\ny\n");
   });

@@ -23,7 +23,7 @@ import { basename, join, resolve } from "node:path";
 import { afterEach, beforeEach, expect } from "vitest";
 import { baseConfig, type TestSpec } from "../support/config.ts";
 import { findBusybox, makeRootfs } from "../support/rootfs.ts";
-import { leftovers } from "./leftovers.ts";
+import { leftovers, sweep } from "./leftovers.ts";
 
 /** Absolute path of the runtime under test. */
 export const runtime = resolve(process.env.TSRUNC ?? "dist/tsrunc");
@@ -57,6 +57,9 @@ export interface Bundle {
   config: TestSpec;
 }
 
+/** Changes a bundle's configuration before it is written. */
+export type Edit = (config: TestSpec, bundle: Bundle) => unknown;
+
 interface Scratch {
   directory: string;
   root: string;
@@ -85,9 +88,11 @@ export function useContainers(): void {
     if (scratch === null) return;
     const { directory, root, ids, children } = scratch;
     for (const child of children) child.kill("SIGKILL");
-    for (const id of new Set([...ids, ...(existsSync(root) ? readdirSync(root) : [])])) tsrunc(["delete", "--force", id]);
+    for (const id of new Set([...ids, ...(existsSync(root) ? readdirSync(root) : [])]))
+      tsrunc(["delete", "--force", id]);
     const left = await leftovers(directory, root, ids);
     scratch = null;
+    await sweep(left);
     rmSync(directory, { recursive: true, force: true });
     expect(left, "what the test left behind").toEqual([]);
   });
@@ -162,7 +167,7 @@ export function commandLine(args: string[]): string[] {
  * @param args what the container runs; a string is a script for its shell
  * @param edit changes the configuration before it is written
  */
-export function makeBundle(args: string | string[], edit: (config: TestSpec, bundle: Bundle) => void = () => {}): Bundle {
+export function makeBundle(args: string | string[], edit: Edit = () => {}): Bundle {
   const path = join(current().directory, `bundle-${++counter}`);
   const rootfs = join(path, "rootfs");
   mkdirSync(rootfs, { recursive: true });
@@ -180,24 +185,20 @@ export function writeConfig(bundle: Bundle): void {
 }
 
 /** Runs a container to its end. */
-export function run(
-  args: string | string[],
-  edit?: (config: TestSpec, bundle: Bundle) => void,
-  options: CommandOptions & { flags?: string[] } = {},
-): Result {
+export function run(args: string | string[], edit?: Edit, options: CommandOptions & { flags?: string[] } = {}): Result {
   const bundle = makeBundle(args, edit);
   return tsrunc(["run", "--bundle", bundle.path, ...(options.flags ?? []), newId()], options);
 }
 
 /** Runs a container that must succeed. @returns its output, without the last newline */
-export function output(args: string | string[], edit?: (config: TestSpec, bundle: Bundle) => void): string {
+export function output(args: string | string[], edit?: Edit): string {
   const { code, stdout, stderr } = run(args, edit);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   return stdout.replace(/\n$/, "");
 }
 
 /** Starts a container that runs on its own. @returns its id */
-export function startDetached(args: string | string[] = "sleep 1000", edit?: (config: TestSpec) => void): string {
+export function startDetached(args: string | string[] = "sleep 1000", edit?: Edit): string {
   const id = newId();
   succeed(["run", "--detach", "--bundle", makeBundle(args, edit).path, id]);
   return id;

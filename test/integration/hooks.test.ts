@@ -112,16 +112,19 @@ test("a hook has the environment of its config and no other", () => {
 });
 
 describe("a hook that fails", () => {
-  test.each(["prestart", "createRuntime", "createContainer"] as const)("of kind %s fails create, and nothing is left", (kind) => {
-    const bundle = makeBundle("true", (config) => {
-      config.hooks[kind] = [hook("echo the reason >&2; exit 3")];
-    });
-    const id = newId();
-    const error = refused(["create", "--bundle", bundle.path, id]);
-    expect(error).toMatch(/hook/);
-    expect(error).toMatch(/exit status 3|3/);
-    expect(refused(["state", id])).toMatch(/not exist/);
-  });
+  test.each(["prestart", "createRuntime", "createContainer"] as const)(
+    "of kind %s fails create, and nothing is left",
+    (kind) => {
+      const bundle = makeBundle("true", (config) => {
+        config.hooks[kind] = [hook("echo the reason >&2; exit 3")];
+      });
+      const id = newId();
+      const error = refused(["create", "--bundle", bundle.path, id]);
+      expect(error).toMatch(/hook/);
+      expect(error).toMatch(/exit status 3|3/);
+      expect(refused(["state", id])).toMatch(/not exist/);
+    },
+  );
 
   test("of kind startContainer fails the start, and the process does not run", () => {
     const bundle = makeBundle("echo > /ran", (config) => {

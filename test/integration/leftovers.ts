@@ -1,16 +1,20 @@
-/** Finds what a container left behind: processes, mounts, cgroups, state. */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+/** Finds what a container left behind, processes, mounts, cgroups and state, and clears it away. */
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
+
+/** A thing that a container left behind. */
+export type Leftover =
+  | { kind: "state" | "mount" | "cgroup"; path: string }
+  | { kind: "process"; pid: number; command: string };
 
 /**
  * Looks for what is left of containers, and looks again for two seconds: a killed process takes a moment to go.
  * @param directory no mount may lie below it
  * @param root the state directory: nothing may be in it
  * @param ids the containers
- * @returns a line for each thing found
  */
-export async function leftovers(directory: string, root: string, ids: string[]): Promise<string[]> {
-  let found: string[] = [];
+export async function leftovers(directory: string, root: string, ids: string[]): Promise<Leftover[]> {
+  let found: Leftover[] = [];
   for (let attempt = 0; attempt < 40; attempt++) {
     found = [...states(root), ...mounts(directory), ...cgroups(ids), ...processes(directory, ids)];
     if (found.length === 0) break;
@@ -19,47 +23,72 @@ export async function leftovers(directory: string, root: string, ids: string[]):
   return found;
 }
 
-function states(root: string): string[] {
-  return (existsSync(root) ? readdirSync(root) : []).map((name) => `state directory ${join(root, name)}`);
+/** Kills the processes and removes the cgroups that {@link leftovers} found, so that one failure does not cause more. */
+export async function sweep(found: Leftover[]): Promise<void> {
+  for (const leftover of found) if (leftover.kind === "process") attempt(() => process.kill(leftover.pid, "SIGKILL"));
+  await new Promise((done) => setTimeout(done, found.length > 0 ? 200 : 0));
+  for (const leftover of found) if (leftover.kind === "cgroup") attempt(() => rmdirSync(leftover.path));
 }
 
-function mounts(directory: string): string[] {
+function states(root: string): Leftover[] {
+  return (existsSync(root) ? readdirSync(root) : []).map((name) => ({ kind: "state", path: join(root, name) }));
+}
+
+function mounts(directory: string): Leftover[] {
   const points = readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "");
-  return points.filter((point) => point.startsWith(`${directory}/`)).map((point) => `mount ${point}`);
+  return points.filter((point) => point.startsWith(`${directory}/`)).map((path) => ({ kind: "mount", path }));
 }
 
-function cgroups(ids: string[]): string[] {
-  const found: string[] = [];
+function cgroups(ids: string[]): Leftover[] {
+  const found: Leftover[] = [];
   const visit = (path: string, depth: number): void => {
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
-      if (!entry.isDirectory()) continue;
-      const child = join(path, entry.name);
-      if (ids.some((id) => mentions(entry.name, id))) found.push(`cgroup ${child}`);
+    for (const name of subdirectories(path)) {
+      const child = join(path, name);
+      if (ids.some((id) => mentions(name, id))) found.push({ kind: "cgroup", path: child });
       else if (depth > 0) visit(child, depth - 1);
     }
   };
-  if (existsSync("/sys/fs/cgroup")) visit("/sys/fs/cgroup", 3);
+  visit("/sys/fs/cgroup", 3);
   return found;
 }
 
-function processes(directory: string, ids: string[]): string[] {
-  const found: string[] = [];
-  for (const pid of readdirSync("/proc")) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    try {
-      const cgroup = readFileSync(`/proc/${pid}/cgroup`, "utf8");
-      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-      const root = readlinkSync(`/proc/${pid}/root`);
-      const cwd = readlinkSync(`/proc/${pid}/cwd`);
-      const ours = ids.some((id) => mentions(cgroup, id)) || command.includes(directory);
-      if (ours || root.startsWith(directory) || cwd.startsWith(directory)) found.push(`process ${pid}: ${command}`);
-    } catch {
-      // It ended while we looked.
-    }
+function subdirectories(path: string): string[] {
+  try {
+    const entries = readdirSync(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    // No such hierarchy, or a cgroup that was removed while we looked.
+    return [];
+  }
+}
+
+function processes(directory: string, ids: string[]): Leftover[] {
+  const found: Leftover[] = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
+    attempt(() => {
+      const cgroup = readFileSync(`/proc/${name}/cgroup`, "utf8");
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+      const places = [readlinkSync(`/proc/${name}/root`), readlinkSync(`/proc/${name}/cwd`)];
+      const ours =
+        ids.some((id) => mentions(cgroup, id)) ||
+        command.includes(directory) ||
+        places.some((place) => place.startsWith(directory));
+      if (ours) found.push({ kind: "process", pid: Number(name), command });
+    });
   }
   return found;
+}
+
+/** Does what may fail because a process or a cgroup is gone meanwhile. */
+function attempt(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // Gone: all the better.
+  }
 }
 
 /** Whether a text names an id, and not a longer one that it begins. */

@@ -66,7 +66,9 @@ describe("a bind mount", () => {
     [["noatime"], "noatime"],
   ])("carries out %j", (options, shown) => {
     const from = sourceDirectory("data");
-    expect(optionsOf({ destination: "/data", type: "bind", source: from, options: ["bind", ...options] })).toContain(shown);
+    expect(optionsOf({ destination: "/data", type: "bind", source: from, options: ["bind", ...options] })).toContain(
+      shown,
+    );
   });
 
   test("with a missing source is refused by its path", () => {

@@ -40,7 +40,7 @@ describe("the environment", () => {
 
 describe("cwd", () => {
   test("is the process's working directory, made when it is missing", () => {
-    expect(output("pwd", (config) => void (config.process.cwd = "/new/place"))).toBe("/new/place");
+    expect(output("pwd", (config) => Object.assign(config.process, { cwd: "/new/place" }))).toBe("/new/place");
   });
 });
 
@@ -124,7 +124,9 @@ test.each([
 });
 
 test("oomScoreAdj is what the process has", () => {
-  expect(output("cat /proc/self/oom_score_adj", (config) => void (config.process.oomScoreAdj = 321))).toBe("321");
+  expect(output("cat /proc/self/oom_score_adj", (config) => Object.assign(config.process, { oomScoreAdj: 321 }))).toBe(
+    "321",
+  );
 });
 
 test("signals have their default actions, and none is blocked", () => {
@@ -147,7 +149,10 @@ describe.runIf(isTsrunc)("what runc 1.1 does not know", () => {
       config.process.scheduler = { policy: "SCHED_BATCH", nice: 5 };
     });
     const SCHED_BATCH = "3";
-    const fields = readFileSync(`/proc/${state(id).pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    const fields =
+      readFileSync(`/proc/${state(id).pid}/stat`, "utf8")
+        .split(") ")[1]
+        ?.split(" ") ?? [];
     expect({ nice: fields[16], policy: fields[38] }).toEqual({ nice: "5", policy: SCHED_BATCH });
   });
 

@@ -1,7 +1,21 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { directory, ended, makeBundle, newId, output, refused, run, spawnTsrunc, state, succeed, tsrunc, until, useContainers } from "./harness.ts";
+import {
+  directory,
+  ended,
+  makeBundle,
+  newId,
+  output,
+  refused,
+  run,
+  spawnTsrunc,
+  state,
+  succeed,
+  tsrunc,
+  until,
+  useContainers,
+} from "./harness.ts";
 
 useContainers();
 

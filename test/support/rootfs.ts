@@ -27,6 +27,9 @@ export function makeRootfs(directory: string): void {
   chmodSync(join(directory, "bin/busybox"), 0o755);
   applets ??= execFileSync(busybox, ["--list"], { encoding: "utf8" }).trim().split("\n");
   for (const applet of applets) if (applet !== "busybox") symlinkSync("busybox", join(directory, "bin", applet));
-  writeFileSync(join(directory, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n");
+  writeFileSync(
+    join(directory, "etc/passwd"),
+    "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n",
+  );
   writeFileSync(join(directory, "etc/group"), "root:x:0:\nuser:x:1000:\nextra:x:2000:user\n");
 }

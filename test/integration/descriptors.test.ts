@@ -1,0 +1,146 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import {
+  commandLine,
+  directory,
+  makeBundle,
+  newId,
+  output,
+  runtime,
+  startDetached,
+  state,
+  succeed,
+  useContainers,
+} from "./harness.ts";
+
+useContainers();
+
+/** Runs the runtime from a shell that has opened descriptors for it. @returns its stdout */
+function withDescriptors(redirections: string, args: string[], env: Record<string, string> = {}): string {
+  return execFileSync("bash", ["-c", `exec "$@" ${redirections}`, "bash", ...commandLine(args)], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    timeout: 30_000,
+  });
+}
+
+/** Lists the shell's descriptors; the second command keeps the shell from becoming the first. */
+const listing = "ls /proc/$$/fd; true";
+
+describe("descriptors in the container", () => {
+  test("are stdin, stdout and stderr alone", () => {
+    expect(output(listing).split("\n")).toEqual(["0", "1", "2"]);
+  });
+
+  test("of the caller do not leak in", () => {
+    const bundle = makeBundle(listing);
+    const shown = withDescriptors("5</etc/passwd 9</etc/group", ["run", "--bundle", bundle.path, newId()]);
+    expect(shown).toBe("0\n1\n2\n");
+  });
+
+  test("of an exec are its three alone", () => {
+    expect(succeed(["exec", startDetached(), "sh", "-c", listing])).toBe("0\n1\n2\n");
+  });
+
+  test("of the init that waits for start lead to nothing of the host's but its streams", () => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id]);
+    const { pid } = state(id);
+    const directories = execFileSync("bash", ["-c", `for fd in /proc/${pid}/fd/*; do stat -Lc '%F' $fd; done`], {
+      encoding: "utf8",
+    });
+    expect(directories).not.toContain("block special file");
+  });
+
+  test("asked for with --preserve-fds are passed, and no more", () => {
+    const bundle = makeBundle(`cat <&3; cat <&4; ${listing}`);
+    const first = join(directory(), "first");
+    const second = join(directory(), "second");
+    writeFileSync(first, "one\n");
+    writeFileSync(second, "two\n");
+    const shown = withDescriptors(`3<${first} 4<${second} 5</etc/passwd`, [
+      "run",
+      "--preserve-fds",
+      "2",
+      "--bundle",
+      bundle.path,
+      newId(),
+    ]);
+    expect(shown).toBe("one\ntwo\n0\n1\n2\n3\n4\n");
+  });
+
+  test("of LISTEN_FDS are passed, LISTEN_PID being 1", () => {
+    const bundle = makeBundle("cat <&3; echo $LISTEN_FDS $LISTEN_PID");
+    const file = join(directory(), "file");
+    writeFileSync(file, "text\n");
+    const args = commandLine(["run", "--bundle", bundle.path, newId()]);
+    // LISTEN_PID names the process that the descriptors are for: bash becomes it.
+    const script = `exec env LISTEN_FDS=1 LISTEN_PID=$$ "$@" 3<${file}`;
+    const { stdout } = spawnSync("bash", ["-c", script, "bash", ...args], { encoding: "utf8", timeout: 30_000 });
+    expect(stdout).toBe("text\n1 1\n");
+  });
+});
+
+test("NOTIFY_SOCKET is bound into the container, and what the process sends arrives", async () => {
+  const path = join(directory(), "notify.sock");
+  const server = await listenDatagram(path);
+  const bundle = makeBundle("test -S $NOTIFY_SOCKET && echo $NOTIFY_SOCKET");
+  try {
+    const shown = succeed(["run", "--bundle", bundle.path, newId()], { env: { NOTIFY_SOCKET: path } });
+    expect(shown.trim()).toMatch(/^\/.*notify/);
+  } finally {
+    server.close();
+  }
+});
+
+function listenDatagram(path: string): Promise<Server> {
+  const server = createServer();
+  return new Promise((done) => server.listen(path, () => done(server)));
+}
+
+describe("the runtime's executable", () => {
+  const digest = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
+
+  test("cannot be written from a container that runs it as its process (CVE-2019-5736)", () => {
+    const before = digest(runtime);
+    // The link makes the runtime execute itself inside; whatever process holds it, writing through it must fail.
+    const bundle = makeBundle(["/proc/self/exe", "--version"]);
+    spawnSync(commandLine([])[0] as string, commandLine(["run", "--bundle", bundle.path, newId()]).slice(1), {
+      timeout: 30_000,
+    });
+    expect(digest(runtime)).toBe(before);
+  });
+
+  test("cannot be opened for writing by root, through the init that waits for start", () => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id]);
+    const { pid } = state(id);
+    const before = digest(runtime);
+    const attempt = spawnSync("bash", ["-c", `: >> /proc/${pid}/exe`], { encoding: "utf8" });
+    expect(attempt.status).not.toBe(0);
+    expect(attempt.stderr).toMatch(/Read-only file system|Text file busy|Permission denied/);
+    expect(digest(runtime)).toBe(before);
+  });
+
+  test("cannot be written through an exec's process", () => {
+    const id = startDetached("sleep 1000", (config) => {
+      for (const set of ["bounding", "effective", "permitted"] as const) {
+        config.process.capabilities[set]?.push("CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE", "CAP_SYS_PTRACE");
+      }
+    });
+    const script =
+      "i=0; while [ $i -lt 200 ]; do for exe in /proc/[0-9]*/exe; do " +
+      'case $(readlink $exe) in *busybox) ;; *) (: >> $exe) 2>/dev/null && echo "wrote $exe";; esac; done; i=$((i+1)); done';
+    succeed(["exec", "--detach", id, "sh", "-c", `(${script}) > /tmp/attack; echo > /tmp/done`]);
+    const { bundle } = state(id);
+    const before = digest(runtime);
+    for (let attempt = 0; attempt < 10; attempt++) succeed(["exec", id, "true"]);
+    const attack = join(bundle, "rootfs/tmp/attack");
+    expect(existsSync(attack) ? readFileSync(attack, "utf8") : "").toBe("");
+    expect(digest(runtime)).toBe(before);
+  });
+});
