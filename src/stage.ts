@@ -5,9 +5,10 @@
  * before it begins. So stage one seals the executable and executes it again with that environment; stage two does the
  * work. Stage one pays a whole engine start and must stay tiny.
  */
+import { readdirSync, readlinkSync } from "node:fs";
 import { EXECUTABLE_VARIABLE, executablePath, isCompiled } from "./sys/executable.ts";
 import { SyscallError } from "./sys/error.ts";
-import { type Fd, O, open } from "./sys/fd.ts";
+import { closeOnExecFrom, type Fd, O, open } from "./sys/fd.ts";
 import { syscall } from "./sys/ffi.ts";
 import { execveFd } from "./sys/process.ts";
 import { sealExecutable, sealInUserNamespace } from "./sys/seal.ts";
@@ -48,38 +49,38 @@ export function enterStage(args: readonly string[]): void {
   const stage = process.env[STAGE_VARIABLE];
   if (stage === undefined) {
     if (!isCompiled || !FORKING_COMMANDS.has(commandOf(args) ?? "")) return;
-    keepPreservedDescriptors(args);
+    keepDescriptors();
     const sealed = sealExecutable();
     if (sealed.kind === "sealed") executeAgain(sealed.fd, args, "sealed");
     executeAgain(open("/proc/self/exe", O.RDONLY), args, "unsealed");
   }
   if (stage === "unsealed") {
-    keepPreservedDescriptors(args);
+    keepDescriptors();
     executeAgain(sealInUserNamespace(), args, "sealed");
   }
+  // The one before has let them through; which of them the container gets is decided later.
+  closeOnExecFrom(3);
   for (const name of [STAGE_VARIABLE, ...Object.keys(SINGLE_THREAD)]) delete process.env[name];
 }
 
 /**
- * Keeps the descriptors that the container is to inherit open over the next exec: the engine sets close-on-exec on all
- * that it finds from 4 on when it starts.
+ * Keeps the caller's descriptors open over the next exec: those that the container is to inherit, and those that an option
+ * names as `/dev/fd/N`. The engine sets close-on-exec on all that it finds from 4 on when it starts; its own, which are
+ * events, stay so.
  */
-function keepPreservedDescriptors(args: readonly string[]): void {
-  const count = listenDescriptors() + preservedDescriptors(args);
-  for (let fd = 3; fd < 3 + count; fd++) syscall("fcntl", fd, 2 /* F_SETFD */, 0);
+function keepDescriptors(): void {
+  for (const name of readdirSync("/proc/self/fd")) {
+    const fd = Number(name);
+    if (fd > 2 && !isEvent(fd)) syscall("fcntl", fd, 2 /* F_SETFD */, 0);
+  }
 }
 
-/** How many descriptors socket activation passes to this process. @see sd_listen_fds(3) */
-function listenDescriptors(): number {
-  return process.env["LISTEN_PID"] === String(process.pid) ? Number(process.env["LISTEN_FDS"]) || 0 : 0;
-}
-
-/** The value of `--preserve-fds` in an argument list that nobody has parsed yet. */
-export function preservedDescriptors(args: readonly string[]): number {
-  const index = args.findIndex((arg) => /^--?preserve-fds(=|$)/.test(arg));
-  if (index === -1) return 0;
-  const [, value = args[index + 1]] = (args[index] as string).split("=");
-  return Number(value) || 0;
+function isEvent(fd: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).startsWith("anon_inode:");
+  } catch {
+    return true; // the descriptor of the listing itself
+  }
 }
 
 function executeAgain(file: Fd, args: readonly string[], stage: "sealed" | "unsealed"): never {

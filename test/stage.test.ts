@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commandOf, preservedDescriptors } from "../src/stage.ts";
+import { commandOf } from "../src/stage.ts";
 
 describe("commandOf", () => {
   it.each([
@@ -11,17 +11,5 @@ describe("commandOf", () => {
     [[], undefined],
   ])("finds the command in %j", (args, command) => {
     expect(commandOf(args)).toBe(command);
-  });
-});
-
-describe("preservedDescriptors", () => {
-  it.each([
-    [["run", "--preserve-fds", "3", "c1"], 3],
-    [["run", "--preserve-fds=2", "c1"], 2],
-    [["run", "-preserve-fds=1", "c1"], 1],
-    [["run", "c1"], 0],
-    [["run", "--preserve-fds", "x", "c1"], 0],
-  ])("reads the number out of %j", (args, count) => {
-    expect(preservedDescriptors(args)).toBe(count);
   });
 });

@@ -35,6 +35,10 @@ export class Log implements Logger {
     if (file !== undefined && file !== "") this.#fd = openLog(file);
   }
 
+  get tracing(): boolean {
+    return this.#level === "debug";
+  }
+
   debug(message: string): void {
     this.#record("debug", message);
   }

@@ -18,7 +18,7 @@ export type InitMessage =
   | { type: "terminal" }
   /** One descriptor: the seccomp notification fd. */
   | { type: "seccomp" }
-  | { type: "warning"; message: string }
+  | { type: "warning" | "debug"; message: string }
   /** All is set up; only `start` is waited for. */
   | { type: "ready" }
   | { type: "error"; message: string; step?: string; pointer?: string; code?: string };

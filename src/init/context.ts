@@ -12,10 +12,15 @@ export interface InitContext {
   environment: string[];
   /** Where the executable was found, set by the step that looks it up. */
   executable: string | null;
-  /** `exec.fifo`, open for reading and writing since before the pivot; `null` where nothing is waited for. */
+  /**
+   * `exec.fifo`, open for reading and writing since before the pivot; `null` where nothing is waited for. Why this process
+   * fails after `start` is written there too, since the parent is gone by then.
+   */
   startFifo: Fd | null;
-  /** Where a failure after `start` is written, since the parent is gone by then. */
-  startError: Fd | null;
+  /** Whether to report each step to the parent (`--debug`). */
+  trace: boolean;
+  /** Whether the parent has been told that all is set up, and is gone. */
+  ready: boolean;
   /** Whether `start` has been called. */
   started: boolean;
   /** This process's pid as the container sees it. */

@@ -80,9 +80,9 @@ function whyNotExecutable(path: string): Reason | null {
  *
  * Not only close-on-exec: the executable's own path could lead through a descriptor of ours (CVE-2024-21626).
  */
-export function closeDescriptors(first: number, { channel, startError, startFifo }: InitContext): void {
+export function closeDescriptors(first: number, { channel, startFifo }: InitContext): void {
   // `start` waits for the end of the fifo's last reader, which the execve must be.
-  const kept = [channel.fd.number, startError?.number ?? -1, startFifo?.number ?? -1]
+  const kept = [channel.fd.number, startFifo?.number ?? -1]
     .filter((fd) => fd >= first)
     .sort((a, b) => a - b);
   let from = first;

@@ -3,24 +3,31 @@ import type { Hook, HookKind, State } from "../config/types.ts";
 import { type Outcome, runProgram } from "../sys/spawn.ts";
 import { signalName } from "../sys/signal.ts";
 
+/** What hooks get of their caller. */
+export interface HookSurroundings {
+  /** Working directory; the caller's own when left out. */
+  cwd?: string;
+  /** The environment of a hook that does not say its own. */
+  environment?: readonly string[];
+}
+
 /**
  * Runs hooks in order, in the namespaces that this process is in.
- * @param cwd working directory of the hooks; the caller's own when left out
  * @throws {Error} at the first that fails: `error running <kind> hook #<n>: <path>: …`
  * @see runtime-spec, config.md, "POSIX-platform Hooks"
  */
-export function runHooks(kind: HookKind, hooks: readonly Hook[] | undefined, state: State, cwd?: string): void {
+export function runHooks(kind: HookKind, hooks: readonly Hook[] | undefined, state: State, around: HookSurroundings = {}): void {
   hooks?.forEach((hook, index) => {
-    const failure = runHook(hook, state, cwd);
+    const failure = runHook(hook, state, around);
     if (failure !== null) throw new Error(`error running ${kind} hook #${index}: ${hook.path}: ${failure}`);
   });
 }
 
 /** @returns why the hook failed, or `null` */
-export function runHook(hook: Hook, state: State, cwd?: string): string | null {
+export function runHook(hook: Hook, state: State, around: HookSurroundings = {}): string | null {
   let outcome: Outcome;
   try {
-    outcome = execute(hook, state, cwd);
+    outcome = execute(hook, state, around);
   } catch (error) {
     return (error as Error).message;
   }
@@ -31,11 +38,11 @@ export function runHook(hook: Hook, state: State, cwd?: string): string | null {
   return `${end}, stdout: ${stdout.trim()}, stderr: ${stderr.trim()}`;
 }
 
-function execute(hook: Hook, state: State, cwd: string | undefined): Outcome {
+function execute(hook: Hook, state: State, { cwd, environment = [] }: HookSurroundings): Outcome {
   return runProgram({
     path: hook.path,
     args: hook.args && hook.args.length > 0 ? hook.args : [hook.path],
-    environment: hook.env ?? [],
+    environment: hook.env ?? environment,
     input: JSON.stringify(state),
     ...(cwd === undefined ? {} : { cwd }),
     ...(hook.timeout === undefined ? {} : { timeout: hook.timeout * 1000 }),

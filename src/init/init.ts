@@ -23,7 +23,7 @@ const actors = {
 } as Record<InitStep["kind"], (step: InitStep, context: InitContext) => void>;
 
 /** What the init brings along from before the fork. */
-export type InitInput = Pick<InitContext, "channel" | "inherited"> & Partial<Pick<InitContext, "startFifo" | "startError">>;
+export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> & Partial<Pick<InitContext, "startFifo">>;
 
 /**
  * Carries the steps out. Never returns: the last step is an execve, and a failure ends this process once it is reported.
@@ -31,11 +31,11 @@ export type InitInput = Pick<InitContext, "channel" | "inherited"> & Partial<Pic
 export function runInit(steps: readonly InitStep[], given: InitInput): never {
   const context: InitContext = {
     startFifo: null,
-    startError: null,
     ...given,
     rootfs: null,
     environment: [],
     executable: null,
+    ready: false,
     started: false,
     pid: syscall("getpid"),
   };
@@ -43,6 +43,7 @@ export function runInit(steps: readonly InitStep[], given: InitInput): never {
   try {
     for (const step of steps) {
       current = step;
+      if (context.trace && !context.ready) context.channel.send({ type: "debug", message: describeStep(step) });
       actors[step.kind]?.(step, context);
     }
     throw new Error("the plan ended without an execve");
@@ -86,7 +87,7 @@ function withStep(message: string, step: InitStep): string {
 function report(failed: Failure, context: InitContext): void {
   try {
     if (!context.started) context.channel.send(failed);
-    else if (context.startError !== null) writeSync(context.startError.number, JSON.stringify(failed));
+    else if (context.startFifo !== null) writeSync(context.startFifo.number, JSON.stringify(failed));
   } catch {
     // The parent is gone: nobody is left to tell.
   }

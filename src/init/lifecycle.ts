@@ -12,12 +12,17 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
     context.channel.send({ type: "hooks" });
     waitForGo(context);
   },
-  "container-hooks": ({ hook, hooks, state }, context) => runHooks(hook, hooks, { ...state, pid: context.pid }),
+  "container-hooks": ({ hook, hooks, state }, context) => {
+    // A startContainer hook that says nothing of its environment has the process's, as it has with runc.
+    const inherited = hook === "startContainer" ? context.environment : [];
+    runHooks(hook, hooks, { ...state, pid: context.pid }, { environment: inherited });
+  },
   "report-ready": (_, context) => {
     context.channel.send({ type: "ready" });
     // The parent answers when the state is on disk: only then may this process outlive it.
     waitForGo(context);
     context.channel.close();
+    context.ready = true;
   },
   "wait-for-start": (_, context) => {
     const byte = Buffer.alloc(1);

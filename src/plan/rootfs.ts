@@ -56,18 +56,15 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
   const linux = spec.linux ?? {};
   const mounts = spec.mounts ?? [];
   const own = (linux.namespaces ?? []).some(({ type }) => type === "mount");
-  if (!own && mounts.length > 0) {
-    throw new Error("/mounts: without a mount namespace (/linux/namespaces) they would be made on the host");
-  }
   const around = surroundings(input);
   const plans = mounts.map((mount, entry) => planMount(entry, mount, around));
   const bound = mounts.some(({ destination, options = [] }) => isBind(options) && cleanPath(destination) === "/dev");
-  const ownDev = own && !bound;
+  const ownDev = !bound;
   return {
     sources: plans.flatMap(({ sources }) => sources),
     beforeHooks: [
       { kind: "set-umask", mask: 0 },
-      ...(own ? planRootMount(spec, rootfsPath) : [{ kind: "open-rootfs", path: rootfsPath } as const]),
+      ...(own ? planRootMount(spec, rootfsPath) : hostRootMount(rootfsPath)),
       ...plans.flatMap(({ steps }) => steps),
       ...(ownDev ? planDevices(linux.devices ?? [], input.userNamespace || host.inUserNamespace) : []),
       { kind: "set-umask", mask: 0o022 },
@@ -83,6 +80,11 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
         )
       : [],
   };
+}
+
+/** In the runtime's own mount namespace the mounts are made on the host, where they stay: the rootfs is one, to hold them. */
+function hostRootMount(path: string): RootStep[] {
+  return [{ kind: "bind-rootfs", pointer: "/root/path", path, propagation: "private" }];
 }
 
 function planReadonly(spec: Spec, mountPoints: readonly string[]): RootfsStep[] {

@@ -24,7 +24,7 @@ export function clearContainer(context: Context, container: Container, spec: Spe
   removeDirectory(context.root, container.id);
   const state = stateDocument(container, "stopped");
   for (const hook of spec.hooks?.poststop ?? []) {
-    const failure = runHook(hook, state, container.bundle);
+    const failure = runHook(hook, state, { cwd: container.bundle });
     if (failure !== null) context.log.warn(`poststop hook ${hook.path} of container ${container.id}: ${failure}`);
   }
 }

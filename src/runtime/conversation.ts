@@ -37,6 +37,7 @@ export class Conversation {
       if (message.type === "ready") return;
       if (message.type === "error") throw new Error(message.message);
       if (message.type === "warning") this.log.warn(message.message);
+      else if (message.type === "debug") this.log.debug(`init: ${message.message}`);
       else if (message.type === "terminal") this.#takeTerminal(fds[0] as Fd);
       else if (message.type === "hooks" || message.type === "source") answer(message);
       else throw new Error(`unexpected message from the forked process: ${message.type}`);

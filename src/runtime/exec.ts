@@ -113,7 +113,7 @@ class Exec {
     prctl("SET_DUMPABLE", 0);
     return forkInto(target, namespacesToJoin(this.#init.pid, this.#spec), entrance, (channel) => {
       if (signals !== null) setSignalMask(signals.maskBefore);
-      return runInit(steps, { channel, inherited: new Map() });
+      return runInit(steps, { channel, inherited: new Map(), trace: this.#context.log.tracing });
     });
   }
 

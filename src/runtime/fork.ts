@@ -6,7 +6,7 @@ import type { Entrance } from "../cgroup/entrance.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { namespaceFlags, setns } from "../sys/namespace.ts";
-import { CLONE, exit, fork, waitPid } from "../sys/process.ts";
+import { assertSingleThread, CLONE, exit, fork, waitPid } from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
 
 /** A forked process, seen by its parent. */
@@ -74,8 +74,9 @@ function forkThroughHelper(join: () => void, flags: bigint, entrance: Entrance, 
     const channel = new Channel<InitMessage, ParentMessage>(theirs);
     orReport(channel, () => {
       entrance.enter();
+      assertSingleThread();
       join();
-      const pid = fork({ flags: flags | BigInt(CLONE.PARENT) });
+      const pid = fork({ flags: flags | BigInt(CLONE.PARENT), threadsCounted: true });
       if (pid === 0) main(channel);
       channel.send({ type: "forked", pid });
     });

@@ -29,7 +29,6 @@ import {
   makeStartFifo,
   saveConfig,
   saveContainer,
-  START_ERROR,
   START_FIFO,
 } from "./store.ts";
 
@@ -135,12 +134,11 @@ class Launch {
     const { plan } = this.#prepared;
     const inherited = openSources(plan.sources);
     using startFifo = open(join(this.#directory, START_FIFO), O.RDWR);
-    using startError = open(join(this.#directory, START_ERROR), O.WRONLY | O.CREAT, 0o600);
     using entrance = this.#cgroup.entrance();
     const forked = forkInit(plan.namespaces, entrance, (channel) => {
       this.#lock.close();
       if (this.#options.signalMask !== undefined) setSignalMask(this.#options.signalMask);
-      return runInit(plan.init, { channel, inherited, startFifo, startError });
+      return runInit(plan.init, { channel, inherited, startFifo, trace: this.#context.log.tracing });
     });
     for (const fd of inherited.values()) fd.close();
     return forked;
@@ -197,8 +195,8 @@ class Launch {
   #runHooks(pid: number): void {
     const { hooks } = this.#prepared.spec;
     const state = { ...stateDocument(this.#container, "creating"), pid };
-    runHooks("prestart", hooks?.prestart, state, this.#container.bundle);
-    runHooks("createRuntime", hooks?.createRuntime, state, this.#container.bundle);
+    runHooks("prestart", hooks?.prestart, state, { cwd: this.#container.bundle });
+    runHooks("createRuntime", hooks?.createRuntime, state, { cwd: this.#container.bundle });
   }
 
   #save(): void {

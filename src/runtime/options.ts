@@ -2,6 +2,8 @@
 
 /** Writes log records: to `--log`, in `--log-format`, and to stderr where there is no log file. */
 export interface Logger {
+  /** Whether debug records are written at all. */
+  readonly tracing: boolean;
   debug(message: string): void;
   info(message: string): void;
   warn(message: string): void;

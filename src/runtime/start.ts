@@ -1,10 +1,11 @@
 /** `start`: lets a created container's init go on to the user's program. */
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { InitMessage } from "../init/channel.ts";
 import { runHooks } from "../init/hooks.ts";
 import type { Spec } from "../config/types.ts";
 import { hasErrno, mustSyscall } from "../sys/error.ts";
+import { syscall } from "../sys/ffi.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { poll } from "../sys/poll.ts";
 import { pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
@@ -18,11 +19,12 @@ import {
   loadSavedConfig,
   lockDirectory,
   NoSuchContainerError,
-  START_ERROR,
   START_FIFO,
 } from "./store.ts";
 
 const SIGKILL = 9;
+/** What the waiting init reads. */
+const WAKE_UP = "0";
 
 /**
  * Starts a created container.
@@ -51,17 +53,16 @@ export function startContainer(context: Context, id: string): void {
  * @throws {Error} when the init fails on the way, or a hook does: then the container is stopped
  */
 export function releaseInit(context: Context, container: Container, spec: Spec): void {
-  const directory = containerDirectory(context.root, container.id);
-  const fifo = join(directory, START_FIFO);
+  const fifo = join(containerDirectory(context.root, container.id), START_FIFO);
   using writer = openWriter(fifo);
-  mustSyscall("write", writer.number, Buffer.from("0"), 1);
+  mustSyscall("write", writer.number, Buffer.from(WAKE_UP), 1);
   rmSync(fifo);
   // Both of the init's ends go with its execve, or with its life: then nobody is left to read.
   while (poll([{ fd: writer.number, events: 0 }])[0] === 0);
-  throwStartError(directory);
+  throwStartError(writer);
   if (spec.hooks?.poststart === undefined || container.init === null) return;
   try {
-    runHooks("poststart", spec.hooks.poststart, stateDocument(container, "running"), container.bundle);
+    runHooks("poststart", spec.hooks.poststart, stateDocument(container, "running"), { cwd: container.bundle });
   } catch (error) {
     using pidfd = pidfdOpen(container.init.pid);
     pidfdSendSignal(pidfd.number, SIGKILL);
@@ -79,12 +80,17 @@ function openWriter(fifo: string): Fd {
   }
 }
 
-/** @throws {Error} with what the init left for us to read, if it failed */
-function throwStartError(directory: string): void {
-  const path = join(directory, START_ERROR);
-  const text = readFileSync(path, "utf8");
-  rmSync(path);
-  if (text === "") return;
+/**
+ * The init has nobody to tell why it failed but us: it leaves its reason in the fifo.
+ * @throws {Error} with the reason, if it failed
+ */
+function throwStartError(fifo: Fd): void {
+  using reader = open(fifo.procPath, O.RDONLY | O.NONBLOCK);
+  const memory = Buffer.alloc(65536);
+  const length = syscall("read", reader.number, memory, memory.length);
+  if (length <= 0) return;
+  const text = memory.toString("utf8", 0, length);
+  if (text === WAKE_UP) throw new Error("cannot start a container that has stopped");
   const { message } = JSON.parse(text) as Extract<InitMessage, { type: "error" }>;
   throw new Error(message);
 }

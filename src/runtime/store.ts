@@ -42,8 +42,6 @@ export interface ProcessIdentity {
 const STATE = "state.json";
 const CONFIG = "config.json";
 export const START_FIFO = "exec.fifo";
-/** Where the init writes why it failed after `start`. */
-export const START_ERROR = "start-error.json";
 
 /** The error of an id that names no container; engines know it by its words. */
 export class NoSuchContainerError extends Error {

@@ -22,7 +22,7 @@ describe("runHook", () => {
   });
 
   it("runs the hook in the directory asked for", () => {
-    expect(runHook(shell('[ "$(pwd)" = /usr ]'), state, "/usr")).toBeNull();
+    expect(runHook(shell('[ "$(pwd)" = /usr ]'), state, { cwd: "/usr" })).toBeNull();
   });
 
   it("shows what a failing hook printed", () => {

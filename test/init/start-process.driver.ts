@@ -64,7 +64,7 @@ function main(): number {
   }
   childEnd.close();
   const channel = new Channel<ParentMessage, InitMessage>(parentEnd);
-  const log = { debug: console.error, info: console.error, warn: console.error };
+  const log = { tracing: false, debug: console.error, info: console.error, warn: console.error };
   try {
     actOnProcess(host.beforeCgroup, { pid, log });
     actOnProcess(host.afterCgroup, { pid, log });
@@ -89,7 +89,8 @@ function child(steps: ProcessStep[], channel: Channel<InitMessage, ParentMessage
     environment: [],
     executable: null,
     startFifo: null,
-    startError: null,
+    trace: false,
+    ready: false,
     started: false,
     pid: syscall("getpid"),
   };
