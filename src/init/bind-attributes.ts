@@ -1,9 +1,8 @@
 /** The attributes of bind mounts, and the locks of user namespaces on them. */
-
 import { constants } from "node:os";
+import { check } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
-import type { MountAttribute } from "../sys/mount.ts";
-import { mountSetAttributes, mountSetAttributesResult } from "../sys/mount.ts";
+import { type MountAttribute, mountSetAttributesResult } from "../sys/mount.ts";
 import { fstatfs } from "../sys/statfs.ts";
 
 /** What a bind sets and takes back. */
@@ -12,8 +11,11 @@ export interface BindAttributes {
   clear: readonly MountAttribute[];
 }
 
-/** Attributes that a bind with options of its own does not take over from its source. */
+/** Attributes that a bind with options of its own does not take over from its source; access times it does. */
 const NOT_INHERITED: readonly MountAttribute[] = ["ro", "nosuid", "nodev", "noexec", "nosymfollow"];
+
+/** The settings of access times, of which a mount has one, the strongest first, as mount(2) takes several. */
+const ACCESS_TIMES: readonly MountAttribute[] = ["strictatime", "noatime", "relatime"];
 
 /** `ST_*` bits of the attributes that a user namespace can lock. @see statfs(2), mount_namespaces(7) */
 const LOCKABLE: Partial<Record<MountAttribute, number>> = {
@@ -33,14 +35,38 @@ const LOCKABLE: Partial<Record<MountAttribute, number>> = {
  * @throws {Error} when a locked attribute stands against what is asked for
  */
 export function setBindAttributes(mount: Fd, { set, clear }: BindAttributes): void {
-  const exact = [...new Set([...clear, ...NOT_INHERITED])].filter((name) => !set.includes(name));
-  const result = mountSetAttributesResult(mount, { set, clear: exact });
+  const times = accessTimes(set);
+  const wanted = [...set.filter((name) => !isTime(name)), ...times.set];
+  const others = NOT_INHERITED.filter((name) => !set.includes(name));
+  const result = mountSetAttributesResult(mount, { set: wanted, clear: [...others, ...times.clear] });
   if (result === 0) return;
-  const words = `[${[...set, ...clear.map((name) => `-${name}`)].join(",")}]`;
-  if (result !== -constants.errno.EPERM) return mountSetAttributes(mount, { set, clear: exact });
-  if (mountSetAttributesResult(mount, { set, clear }) === 0) return;
+  if (result !== -constants.errno.EPERM) check(result, () => `mount_setattr ${words({ set, clear })}`);
   const { flags } = fstatfs(mount.number);
-  const locked = clear.filter((name) => (flags & (LOCKABLE[name] ?? 0)) !== 0);
+  const isLocked = (name: MountAttribute) => (flags & (LOCKABLE[name] ?? 0)) !== 0;
+  const locked = clear.filter(isLocked);
   if (locked.length > 0) throw new Error(`cannot clear locked flags ${locked.join(",")}: operation not permitted`);
-  throw new Error(`cannot set ${words} against locked flags of the source: operation not permitted`);
+  // What is not locked is taken back after all.
+  const clearable = [...others.filter((name) => !isLocked(name)), ...times.clear];
+  if (mountSetAttributesResult(mount, { set: wanted, clear: clearable }) === 0) return;
+  throw new Error(`cannot set ${words({ set, clear })} against locked flags of the source: operation not permitted`);
+}
+
+/**
+ * What one option about access times means for all of them: the others go, and `nodiratime` alone brings `relatime`. An
+ * option that takes one back (`atime`) changes nothing, as with mount(8).
+ */
+function accessTimes(set: readonly MountAttribute[]): { set: MountAttribute[]; clear: MountAttribute[] } {
+  if (!set.some(isTime)) return { set: [], clear: [] };
+  const strongest = ACCESS_TIMES.find((name) => set.includes(name)) ?? "relatime";
+  return set.includes("nodiratime")
+    ? { set: [strongest, "nodiratime"], clear: [] }
+    : { set: [strongest], clear: ["nodiratime"] };
+}
+
+function isTime(name: MountAttribute): boolean {
+  return name === "nodiratime" || ACCESS_TIMES.includes(name);
+}
+
+function words({ set, clear }: BindAttributes): string {
+  return `[${[...set, ...clear.map((name) => `-${name}`)].join(",")}]`;
 }
