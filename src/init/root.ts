@@ -31,7 +31,6 @@ export const rootActors: Actors<RootStep, InitContext> = {
     mountSetAttributes(rootfs, { propagation });
     enter(rootfs, context);
   },
-  "open-rootfs": ({ path }, context) => enter(openRoot(path), context),
   "pivot-root": (_, context) => {
     using host = openRoot("/");
     pivotRoot(rootOf(context), host);

@@ -12,8 +12,6 @@ export type RootStep =
   | (StepBase & { kind: "isolate-rootfs"; path: string; type: "private" | "slave" })
   /** Makes the rootfs a mount, whatever it was, and the root directory of the steps that follow. */
   | (StepBase & { kind: "bind-rootfs"; path: string; propagation: "private" | "slave" })
-  /** Opens the rootfs as the root directory of the steps that follow. */
-  | (StepBase & { kind: "open-rootfs"; path: string })
   | (StepBase & { kind: "pivot-root" })
   /** Moves the rootfs over `/`, first unmounting the host's procfs and sysfs, which would let mounts of new ones pass. */
   | (StepBase & { kind: "move-root"; path: string })
@@ -55,7 +53,6 @@ export const describeRoot: Describers<RootStep> = {
   "set-root-propagation": ({ propagation }) => `make the mount of / ${propagationName(propagation)}`,
   "isolate-rootfs": ({ path, type }) => `make the mount that holds ${path} ${type}`,
   "bind-rootfs": ({ path, propagation }) => `make the rootfs ${path} a mount of its own [rbind,${propagation}]`,
-  "open-rootfs": ({ path }) => `open the rootfs ${path}`,
   "pivot-root": () => "make the rootfs the root, and let go of the host's",
   "move-root": () => "move the rootfs over the host's root",
   chroot: () => "make the rootfs the root directory",

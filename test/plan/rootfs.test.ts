@@ -1,0 +1,391 @@
+import { describe, expect, test } from "vitest";
+import type { Linux, Mount, NamespaceType, Spec } from "../../src/config/types.ts";
+import { type CgroupAt, describeRootfs, planRootfs, type RootfsInput, type RootfsStep } from "../../src/plan/rootfs.ts";
+
+const MOUNT_NAMESPACE = [{ type: "mount" as const }];
+
+interface Request {
+  mounts?: Mount[];
+  linux?: Linux;
+  readonly?: boolean;
+  namespaces?: NamespaceType[];
+  input?: Partial<RootfsInput>;
+  euid?: number;
+}
+
+function plan({
+  mounts = [],
+  linux = {},
+  readonly = false,
+  namespaces = ["mount"],
+  input = {},
+  euid = 0,
+}: Request = {}) {
+  const spec: Spec = {
+    ociVersion: "1.3.0",
+    root: { path: "rootfs", readonly },
+    mounts,
+    linux: { namespaces: namespaces.map((type) => ({ type })), ...linux },
+  };
+  return planRootfs({
+    spec,
+    bundle: "/bundle",
+    rootfsPath: "/bundle/rootfs",
+    host: { euid, egid: 0, inUserNamespace: false, cgroupMounts: [], lastCapability: 40 },
+    noPivot: false,
+    userNamespace: namespaces.includes("user"),
+    cgroups: [],
+    ...input,
+  });
+}
+
+function words(step: object): string {
+  const { kind } = step as RootfsStep;
+  return (describeRootfs as Record<string, (step: object) => string>)[kind]?.(step) ?? kind;
+}
+
+function kinds(steps: readonly { kind: string }[]): string[] {
+  return steps.map(({ kind }) => kind);
+}
+
+function mountsOf(request: Request): RootfsStep[] {
+  return plan(request).beforeHooks.filter(({ kind }) => kind === "mount" || kind === "bind");
+}
+
+describe("the root mount", () => {
+  test("is a private copy in a tree of slaves", () => {
+    expect(plan().beforeHooks.slice(0, 3)).toEqual([
+      { kind: "set-umask", mask: 0 },
+      {
+        kind: "set-root-propagation",
+        pointer: "/linux/rootfsPropagation",
+        propagation: { type: "slave", recursive: true },
+      },
+      { kind: "bind-rootfs", pointer: "/root/path", path: "/bundle/rootfs", propagation: "private" },
+    ]);
+  });
+
+  test.each(["shared", "rshared", "private", "slave"] as const)(
+    "is taken out of its peer group first where %s leaves other mounts shared",
+    (rootfsPropagation) => {
+      expect(kinds(plan({ linux: { namespaces: MOUNT_NAMESPACE, rootfsPropagation } }).beforeHooks)).toContain(
+        "isolate-rootfs",
+      );
+    },
+  );
+
+  test.each(["rslave", "rprivate"] as const)(
+    "needs no such thing where %s leaves nothing shared",
+    (rootfsPropagation) => {
+      const { beforeHooks } = plan({ linux: { namespaces: MOUNT_NAMESPACE, rootfsPropagation } });
+      expect(kinds(beforeHooks)).not.toContain("isolate-rootfs");
+    },
+  );
+
+  test("gets shared and unbindable once it is /, since before that they would be of the host's root", () => {
+    const changes = (rootfsPropagation: "rshared" | "unbindable" | "rprivate" | "rslave") =>
+      kinds(plan({ linux: { namespaces: MOUNT_NAMESPACE, rootfsPropagation } }).afterHooks);
+    expect(changes("rshared").slice(0, 2)).toEqual(["pivot-root", "set-root-propagation"]);
+    expect(changes("unbindable")).toContain("set-root-propagation");
+    expect(changes("rprivate")).not.toContain("set-root-propagation");
+    expect(changes("rslave")).not.toContain("set-root-propagation");
+  });
+
+  test("is moved over / with --no-pivot", () => {
+    expect(kinds(plan({ input: { noPivot: true } }).afterHooks)[0]).toBe("move-root");
+  });
+
+  test("is made read-only after everything in it", () => {
+    const { final } = plan({
+      readonly: true,
+      mounts: [{ destination: "/tmp", type: "tmpfs", options: ["ro"] }],
+      linux: { namespaces: MOUNT_NAMESPACE, maskedPaths: ["/proc/kcore"], readonlyPaths: ["/proc/sys"] },
+    });
+    expect(final.map(words)).toEqual([
+      "make the mount on rootfs/tmp read-only",
+      "make the mount on rootfs/ read-only",
+      "make read-only: /proc/sys",
+      "mask: /proc/kcore",
+    ]);
+  });
+
+  test("is a mount on the host and a chroot without a mount namespace", () => {
+    const { beforeHooks, afterHooks, final } = plan({ namespaces: [], readonly: true });
+    expect(kinds(beforeHooks).slice(0, 3)).toEqual(["set-umask", "bind-rootfs", "device-nodes"]);
+    expect(kinds(afterHooks)).toEqual(["chroot", "reopen-null"]);
+    expect(final).toEqual([]);
+  });
+});
+
+describe("an entry of mounts", () => {
+  test("is described by its place in config.json, source, target and options", () => {
+    const mounts: Mount[] = [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/data", source: "/srv/data", options: ["rbind", "ro", "rprivate", "rnosuid"] },
+    ];
+    expect(mountsOf({ mounts }).map(words)).toEqual([
+      "mount 0 of config.json (/mounts/0): proc proc on rootfs/proc",
+      "mount 1 of config.json (/mounts/1): bind /srv/data on rootfs/data [rbind,ro,rnosuid,rprivate]",
+    ]);
+  });
+
+  test.each([
+    ["tmp", "/tmp"],
+    ["/a/../tmp/", "/tmp"],
+    ["/../../etc", "/etc"],
+    ["/bundle/rootfs/mnt", "/mnt"],
+    ["/bundle/rootfsx", "/bundle/rootfsx"],
+  ])("with the destination %s goes on %s", (destination, target) => {
+    expect(mountsOf({ mounts: [{ destination, type: "tmpfs" }] })).toMatchObject([{ target }]);
+  });
+
+  test.each(["/", "/bundle/rootfs", "."])("may not be on top of the rootfs: %s", (destination) => {
+    expect(() => plan({ mounts: [{ destination, type: "tmpfs" }] })).toThrow(/\/mounts\/0.*top of the rootfs/);
+  });
+
+  test("with a relative source is bound from the bundle", () => {
+    const mounts = [{ destination: "/a", source: "data", options: ["bind"] }];
+    expect(mountsOf({ mounts })).toMatchObject([{ kind: "bind", source: "/bundle/data", tree: false }]);
+  });
+
+  test("of type bind is a bind without the option, too", () => {
+    expect(mountsOf({ mounts: [{ destination: "/a", source: "/b", type: "bind" }] })).toMatchObject([{ kind: "bind" }]);
+  });
+
+  test("leaves a bind's attributes alone when no option is about them", () => {
+    const mounts = [{ destination: "/a", source: "/b", options: ["bind", "rprivate"] }];
+    expect(mountsOf({ mounts })).toMatchObject([{ attributes: null }]);
+  });
+
+  test("says which attributes of a bind to set and which to clear", () => {
+    const mounts = [{ destination: "/a", source: "/b", options: ["bind", "ro", "exec", "sync"] }];
+    expect(mountsOf({ mounts })).toMatchObject([{ attributes: { set: ["ro"], clear: ["noexec"] } }]);
+  });
+
+  test("refuses a bind with options for a filesystem", () => {
+    const mounts = [{ destination: "/a", source: "/b", options: ["bind", "size=1"] }];
+    expect(() => plan({ mounts })).toThrow(/filesystem-specific options.*size=1/);
+  });
+
+  test("of a tmpfs takes the mode of what it covers, and with tmpcopyup its contents", () => {
+    const tmpfs = (...options: string[]) => mountsOf({ mounts: [{ destination: "/t", type: "tmpfs", options }] });
+    expect(tmpfs()).toMatchObject([{ inherit: "mode" }]);
+    expect(tmpfs("tmpcopyup")).toMatchObject([{ inherit: "contents" }]);
+    expect(mountsOf({ mounts: [{ destination: "/t", type: "proc" }] })).toMatchObject([{ inherit: "nothing" }]);
+  });
+
+  test("on /dev is read-only only when the devices are made", () => {
+    const { beforeHooks, final } = plan({
+      mounts: [{ destination: "/dev", type: "devtmpfs", options: ["nosuid", "ro"] }],
+    });
+    expect(beforeHooks.find(({ kind }) => kind === "mount")).toMatchObject({ flags: ["nosuid"] });
+    expect(final).toEqual([{ kind: "remount-readonly", pointer: "/mounts", path: "/dev" }]);
+  });
+
+  test("gets the label of linux.mountLabel, but for procfs, sysfs and mqueue", () => {
+    const linux = { namespaces: MOUNT_NAMESPACE, mountLabel: "system_u:object_r:x:s0:c1,c2" };
+    const data = (type: string, options: string[] = []) =>
+      mountsOf({ linux, mounts: [{ destination: "/x", type, options }] });
+    expect(data("tmpfs", ["size=1m"])).toMatchObject([{ data: 'size=1m,context="system_u:object_r:x:s0:c1,c2"' }]);
+    expect(data("proc")).toMatchObject([{ data: "" }]);
+    expect(data("mqueue")).toMatchObject([{ data: "" }]);
+  });
+});
+
+describe("a source", () => {
+  const mounts = [{ destination: "/a", source: "/b", options: ["rbind"] }];
+
+  test("is opened by the init itself, without the parent", () => {
+    expect(plan({ mounts }).sources).toEqual([]);
+    expect(mountsOf({ mounts })).toMatchObject([{ origin: { from: "init", idmap: null } }]);
+  });
+
+  test("may need the parent in a user namespace", () => {
+    const request: Request = { mounts, namespaces: ["mount", "user"] };
+    expect(plan(request).sources).toEqual([
+      { kind: "open-source", name: "mount-0", entry: 0, pointer: "/mounts/0", source: "/b", tree: true, idmap: null },
+    ]);
+    expect(mountsOf(request)).toMatchObject([{ origin: { from: "init-or-parent", name: "mount-0" } }]);
+  });
+
+  test("gets no help from a parent that is not root", () => {
+    expect(plan({ mounts, namespaces: ["mount", "user"], euid: 1000 }).sources).toEqual([]);
+  });
+});
+
+describe("an id-mapped mount", () => {
+  const maps = [{ containerID: 0, hostID: 1000, size: 1 }];
+  const mount: Mount = { destination: "/a", source: "/b", options: ["bind"], uidMappings: maps, gidMappings: maps };
+
+  test("is mapped by the init through a namespace that the parent makes", () => {
+    expect(plan({ mounts: [mount] }).sources.map(words)).toEqual([
+      "mount 0 of config.json (/mounts/0): make a user namespace of uids 0:1000:1, gids 0:1000:1",
+    ]);
+    expect(mountsOf({ mounts: [{ ...mount, options: ["rbind", "ridmap"] }] })).toMatchObject([
+      { origin: { from: "init", idmap: { name: "mount-0", recursive: true } } },
+    ]);
+  });
+
+  test("is mapped by the parent when the init is in a user namespace", () => {
+    const request: Request = { mounts: [mount], namespaces: ["mount", "user"] };
+    expect(plan(request).sources).toMatchObject([
+      { kind: "open-source", idmap: { mapping: { from: "maps", uid: maps, gid: maps }, recursive: false } },
+    ]);
+    expect(mountsOf(request)).toMatchObject([{ origin: { from: "parent", name: "mount-0" } }]);
+  });
+
+  test("takes the container's own mapping when it has none", () => {
+    const mounts = [{ destination: "/a", source: "/b", options: ["bind", "idmap"] }];
+    const joined = plan({
+      mounts,
+      linux: { namespaces: [...MOUNT_NAMESPACE, { type: "user", path: "/run/ns" }] },
+      input: { userNamespace: true },
+    });
+    expect(joined.sources).toMatchObject([{ idmap: { mapping: { from: "namespace", path: "/run/ns" } } }]);
+    expect(() => plan({ mounts })).toThrow(/must have both uid and gid mappings/);
+  });
+
+  test("needs both mappings, and a bind", () => {
+    expect(() => plan({ mounts: [{ ...mount, gidMappings: [] }] })).toThrow(/both uid and gid/);
+    expect(() => plan({ mounts: [{ ...mount, type: "tmpfs", options: [] }] })).toThrow(
+      /only supported for bind mounts/,
+    );
+  });
+});
+
+describe("a cgroup mount", () => {
+  const memory: CgroupAt = {
+    version: 1,
+    controllers: ["memory"],
+    mountPoint: "/sys/fs/cgroup/memory",
+    directory: "/sys/fs/cgroup/memory/c1",
+  };
+  const cpu: CgroupAt = {
+    version: 1,
+    controllers: ["cpu", "cpuacct"],
+    mountPoint: "/sys/fs/cgroup/cpu,cpuacct",
+    directory: "/sys/fs/cgroup/cpu,cpuacct/c1",
+  };
+  const unified: CgroupAt = {
+    version: 2,
+    controllers: [],
+    mountPoint: "/sys/fs/cgroup",
+    directory: "/sys/fs/cgroup/c1",
+  };
+  const mount: Mount = { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "ro"] };
+
+  function cgroup(cgroups: CgroupAt[], namespaces: NamespaceType[] = ["mount"]) {
+    const cgroupMounts = cgroups.map((at) => ({ ...at, root: "/" }));
+    const host = { euid: 0, egid: 0, inUserNamespace: false, cgroupMounts, lastCapability: 40 };
+    return plan({ mounts: [mount], namespaces, input: { cgroups, host } });
+  }
+
+  test("is a tmpfs with the container's directory of each v1 hierarchy, and a link for each controller of a joint one", () => {
+    const { beforeHooks, final } = cgroup([cpu, memory]);
+    expect(beforeHooks.slice(3, 7).map(words)).toEqual([
+      "mount 0 of config.json (/mounts/0): tmpfs tmpfs on rootfs/sys/fs/cgroup [nosuid,noexec,nodev,mode=755]",
+      "mount 0 of config.json (/mounts/0): bind /sys/fs/cgroup/cpu,cpuacct/c1 on rootfs/sys/fs/cgroup/cpu,cpuacct [rbind,nosuid,ro]",
+      "link cpu to cpu,cpuacct, cpuacct to cpu,cpuacct in rootfs/sys/fs/cgroup",
+      "mount 0 of config.json (/mounts/0): bind /sys/fs/cgroup/memory/c1 on rootfs/sys/fs/cgroup/memory [rbind,nosuid,ro]",
+    ]);
+    expect(final).toEqual([{ kind: "remount-readonly", pointer: "/mounts", path: "/sys/fs/cgroup" }]);
+  });
+
+  test("mounts the hierarchies themselves in a cgroup namespace, the v2 one of a hybrid machine, too", () => {
+    const hybrid = { ...unified, mountPoint: "/sys/fs/cgroup/unified", directory: "/sys/fs/cgroup/unified/c1" };
+    const { beforeHooks } = cgroup([memory, hybrid], ["mount", "cgroup"]);
+    expect(beforeHooks.slice(4, 6)).toMatchObject([
+      { kind: "mount", fstype: "cgroup", data: "memory", target: "/sys/fs/cgroup/memory", fallback: memory.directory },
+      {
+        kind: "mount",
+        fstype: "cgroup2",
+        data: "",
+        target: "/sys/fs/cgroup/unified",
+        flags: ["nosuid", "noexec", "nodev", "ro"],
+      },
+    ]);
+  });
+
+  test("is the v2 hierarchy where that is all there is, or a bind of the container's part where that is refused", () => {
+    expect(cgroup([unified]).beforeHooks[3]).toMatchObject({
+      fstype: "cgroup2",
+      flags: ["nosuid", "ro"],
+      fallback: "/sys/fs/cgroup",
+    });
+    expect(cgroup([unified], ["mount", "cgroup"]).beforeHooks[3]).toMatchObject({ fallback: "/sys/fs/cgroup/c1" });
+  });
+});
+
+describe("sysfs", () => {
+  test("may be the host's, bound, in a user namespace whose network namespace is another's", () => {
+    const mounts = [{ destination: "/sys", type: "sysfs", source: "sysfs" }];
+    expect(mountsOf({ mounts })).toMatchObject([{ fallback: null }]);
+    expect(mountsOf({ mounts, namespaces: ["mount", "user"] })).toMatchObject([{ fallback: "/sys" }]);
+  });
+});
+
+describe("devices", () => {
+  function devices(request: Request): string[] {
+    return plan(request)
+      .beforeHooks.filter(({ kind }) => kind.includes("devices") || kind === "device-nodes")
+      .map(words);
+  }
+
+  test("are the default ones, and a link for the terminals", () => {
+    expect(devices({})).toEqual([
+      "make the devices null (c 1:3 0666), random (c 1:8 0666), full (c 1:7 0666), tty (c 5:0 0666), zero (c 1:5 0666), urandom (c 1:9 0666) in rootfs/dev",
+    ]);
+    expect(plan().beforeHooks.map(words)).toContain("link rootfs/dev/ptmx to pts/ptmx");
+  });
+
+  test("of linux.devices win over the default ones", () => {
+    const linux: Linux = {
+      namespaces: MOUNT_NAMESPACE,
+      devices: [
+        { path: "/dev/tty", type: "c", major: 5, minor: 0, fileMode: 0o100620, uid: 1, gid: 5 },
+        { path: "/dev/ptmx", type: "c", major: 5, minor: 2 },
+        { path: "/run/pipe", type: "p" },
+      ],
+    };
+    const [defaults, ...rest] = devices({ linux });
+    expect(defaults).not.toContain("tty");
+    expect(rest).toEqual([
+      "make the devices tty (c 5:0 0620 1:5) in rootfs/dev",
+      "make the devices pipe (pipe 0666) in rootfs/run",
+    ]);
+  });
+
+  test("are bound from the host in a user namespace, but for pipes", () => {
+    const linux: Linux = {
+      namespaces: [...MOUNT_NAMESPACE, { type: "user" }],
+      devices: [
+        { path: "/dev/fuse", type: "c", major: 10, minor: 229 },
+        { path: "/run/pipe", type: "p" },
+      ],
+    };
+    expect(devices({ linux, input: { userNamespace: true } })).toEqual([
+      "bind the host's devices null, random, full, tty, zero, urandom in rootfs/dev",
+      "bind the host's devices fuse in rootfs/dev",
+      "make the devices pipe (pipe 0666) in rootfs/run",
+    ]);
+  });
+
+  test("are left alone where /dev is the host's", () => {
+    const { beforeHooks, afterHooks } = plan({
+      mounts: [{ destination: "/dev/", source: "/dev", options: ["rbind"] }],
+    });
+    expect(kinds(beforeHooks)).toEqual(["set-umask", "set-root-propagation", "bind-rootfs", "bind", "set-umask"]);
+    expect(kinds(afterHooks)).toEqual(["pivot-root"]);
+  });
+});
+
+test("protected paths are cleaned, and each is there once", () => {
+  const linux: Linux = {
+    namespaces: MOUNT_NAMESPACE,
+    maskedPaths: ["/proc/keys/", "/proc/./keys", "/proc/scsi"],
+    mountLabel: "l",
+  };
+  expect(plan({ linux }).final).toEqual([
+    { kind: "mask-paths", pointer: "/linux/maskedPaths", paths: ["/proc/keys", "/proc/scsi"], label: "l" },
+  ]);
+});
