@@ -23,6 +23,11 @@ export interface ForkOptions {
   flags?: bigint;
   /** Descriptor of a cgroup v2 directory to start the child in. */
   cgroup?: number;
+  /**
+   * Whether the caller has done {@link assertSingleThread} itself: in a mount namespace that it has joined, `/proc` may
+   * belong to a pid namespace in which it does not exist.
+   */
+  threadsCounted?: boolean;
 }
 
 /**
@@ -35,8 +40,8 @@ export interface ForkOptions {
  * @throws {Error} when this process has more than one thread (a lock held by another one would stay locked for ever)
  * @see clone3(2), Linux 5.3
  */
-export function fork({ flags = 0n, cgroup }: ForkOptions = {}): number {
-  assertSingleThread();
+export function fork({ flags = 0n, cgroup, threadsCounted = false }: ForkOptions = {}): number {
+  if (!threadsCounted) assertSingleThread();
   const parentFlag = (flags & BigInt(CLONE.PARENT)) !== 0n;
   // struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup
   const args = new BigUint64Array(11);
