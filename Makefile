@@ -4,6 +4,7 @@ SHELL := /bin/bash
 MACHINE := $(shell uname -m)
 BUN_ARCH := $(if $(filter aarch64 arm64,$(MACHINE)),aarch64,x64)
 KOFFI_ARCH := $(if $(filter aarch64 arm64,$(MACHINE)),arm64,x64)
+COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 BUN := node_modules/@oven/bun-linux-$(BUN_ARCH)/bin/bun
 ADDON := node_modules/@koromix/koffi-linux-$(KOFFI_ARCH)/linux_$(KOFFI_ARCH)/koffi.node
 VITEST := $(BUN) --bun node_modules/vitest/vitest.mjs run
@@ -105,7 +106,8 @@ $(VALIDATORS): node_modules $(shell find schema -type f)
 dist/tsrunc: node_modules $(VALIDATORS) $(SOURCES)
 	@echo "build: $@ (bun build --compile)"
 	@mkdir -p dist
-	@$(BUN) build src/main.ts --compile --bytecode --minify --define TSRUNC_COMPILED=true \
+	@$(BUN) build src/main.ts --compile --bytecode --minify --format=esm --splitting \
+		--define TSRUNC_COMPILED=true --define TSRUNC_COMMIT='"$(COMMIT)"' \
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
 		--outfile $@
 

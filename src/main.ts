@@ -1,5 +1,6 @@
 /** The entry: the stage first, then the command line. */
 import { enterStage } from "./stage.ts";
+import { exit } from "./sys/process.ts";
 
 const args = process.argv.slice(2);
 
@@ -10,4 +11,5 @@ try {
   process.exit(1);
 }
 
-void import("./cli/cli.ts").then(async ({ runCli }) => process.exit(await runCli(args)));
+// At once, without the engine's own clearing up: all output is written synchronously, and nothing else is left to do.
+void import("./cli/cli.ts").then(async ({ runCli }) => exit(await runCli(args)));
