@@ -90,12 +90,17 @@ export function useContainers(): void {
     for (const child of children) child.kill("SIGKILL");
     for (const id of new Set([...ids, ...(existsSync(root) ? readdirSync(root) : [])]))
       tsrunc(["delete", "--force", id]);
-    const left = await leftovers(directory, root, ids);
+    const left = await leftovers(directory, root, idsPattern(ids));
     scratch = null;
     await sweep(left);
     rmSync(directory, { recursive: true, force: true });
     expect(left, "what the test left behind").toEqual([]);
   });
+}
+
+/** Matches the ids, and no longer ones that begin like them. */
+function idsPattern(ids: string[]): RegExp {
+  return ids.length === 0 ? /(?!)/ : new RegExp(`(?:${ids.join("|")})(?!\\d)`);
 }
 
 /** Why no container can run here, or `null`. */

@@ -11,12 +11,12 @@ export type Leftover =
  * Looks for what is left of containers, and looks again for two seconds: a killed process takes a moment to go.
  * @param directory no mount may lie below it
  * @param root the state directory: nothing may be in it
- * @param ids the containers
+ * @param names matches the names of the containers' cgroups
  */
-export async function leftovers(directory: string, root: string, ids: string[]): Promise<Leftover[]> {
+export async function leftovers(directory: string, root: string, names: RegExp): Promise<Leftover[]> {
   let found: Leftover[] = [];
   for (let attempt = 0; attempt < 40; attempt++) {
-    found = [...states(root), ...mounts(directory), ...cgroups(ids), ...processes(directory, ids)];
+    found = [...states(root), ...mounts(directory), ...cgroups(names), ...processes(directory, names)];
     if (found.length === 0) break;
     await new Promise((done) => setTimeout(done, 50));
   }
@@ -41,12 +41,12 @@ function mounts(directory: string): Leftover[] {
   return points.filter((point) => point.startsWith(`${directory}/`)).map((path) => ({ kind: "mount", path }));
 }
 
-function cgroups(ids: string[]): Leftover[] {
+function cgroups(names: RegExp): Leftover[] {
   const found: Leftover[] = [];
   const visit = (path: string, depth: number): void => {
     for (const name of subdirectories(path)) {
       const child = join(path, name);
-      if (ids.some((id) => mentions(name, id))) found.push({ kind: "cgroup", path: child });
+      if (names.test(name)) found.push({ kind: "cgroup", path: child });
       else if (depth > 0) visit(child, depth - 1);
     }
   };
@@ -64,7 +64,7 @@ function subdirectories(path: string): string[] {
   }
 }
 
-function processes(directory: string, ids: string[]): Leftover[] {
+function processes(directory: string, names: RegExp): Leftover[] {
   const found: Leftover[] = [];
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
@@ -73,9 +73,7 @@ function processes(directory: string, ids: string[]): Leftover[] {
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
       const places = [readlinkSync(`/proc/${name}/root`), readlinkSync(`/proc/${name}/cwd`)];
       const ours =
-        ids.some((id) => mentions(cgroup, id)) ||
-        command.includes(directory) ||
-        places.some((place) => place.startsWith(directory));
+        names.test(cgroup) || command.includes(directory) || places.some((place) => place.startsWith(directory));
       if (ours) found.push({ kind: "process", pid: Number(name), command });
     });
   }
@@ -89,9 +87,4 @@ function attempt(act: () => void): void {
   } catch {
     // Gone: all the better.
   }
-}
-
-/** Whether a text names an id, and not a longer one that it begins. */
-function mentions(text: string, id: string): boolean {
-  return new RegExp(`${id}(?!\\d)`).test(text);
 }

@@ -1,6 +1,6 @@
 /** Podman with the runtime under test as its own, on an image imported from a tarball. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { cannotRun, hasProgram, runtime } from "./harness.ts";
 
 const reason = cannotRun() ?? (hasProgram("podman") ? null : "needs podman");
 let home: string;
+let hierarchies: string[];
 
 /** Global options that keep this test's Podman apart from the machine's own. */
 function global(): string[] {
@@ -36,7 +37,17 @@ function podman(...args: string[]): Result {
 }
 
 // No network plugins and no raising of limits: the tests are not about those, and they need more of the machine.
-const modest = ["--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"];
+const parent = `/tsrunc-podman-${process.pid}`;
+const modest = [
+  "--cgroup-parent",
+  parent,
+  "--network",
+  "none",
+  "--ulimit",
+  "nofile=1024:1024",
+  "--ulimit",
+  "nproc=4096:4096",
+];
 
 /** Runs a container of the test's image to its end. @returns its output */
 function run(flags: string[], command: string): string {
@@ -47,6 +58,7 @@ function run(flags: string[], command: string): string {
 
 beforeAll(() => {
   if (reason !== null) return;
+  hierarchies = readdirSync("/sys/fs/cgroup");
   home = mkdtempSync(join(tmpdir(), "tsrunc-podman-"));
   const rootfs = join(home, "rootfs");
   mkdirSync(rootfs);
@@ -71,7 +83,19 @@ afterAll(() => {
     if (point.startsWith(home)) spawnSync("umount", ["--lazy", point]);
   }
   rmSync(home, { recursive: true, force: true });
+  removeCgroups();
 });
+
+/** Podman leaves the parent cgroup, and makes plain directories in place of controllers that are not mounted. */
+function removeCgroups(): void {
+  const after = readdirSync("/sys/fs/cgroup");
+  for (const name of ["", ...after]) {
+    spawnSync("find", [join("/sys/fs/cgroup", name, parent), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]);
+  }
+  for (const name of after.filter((name) => !hierarchies.includes(name))) {
+    if (`/${name}` !== parent) rmSync(join("/sys/fs/cgroup", name), { recursive: true, force: true });
+  }
+}
 
 describe("podman run", () => {
   test("prints what the container prints", () => {
@@ -134,7 +158,7 @@ describe("podman run", () => {
     expect(run(["--cap-drop", "all"], "grep CapEff /proc/self/status")).toBe("CapEff:\t0000000000000000");
   });
 
-  test("--init, --tmpfs and --shm-size work together", () => {
+  test("--tmpfs and --shm-size set the sizes", () => {
     expect(
       run(["--tmpfs", "/scratch:size=1m", "--shm-size", "2m"], "df -k /scratch /dev/shm | awk 'NR>1 {print $2}'"),
     ).toBe("1024\n2048");

@@ -1,0 +1,74 @@
+/** What is measured of a runtime: durations by hyperfine, peak memory by time(1), an init's share of memory by the kernel. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Runtime } from "./runtimes.ts";
+
+/** The measurements of one case, in the order of the runtimes; `null` where a runtime could not do it. */
+export interface Row {
+  name: string;
+  unit: "ms" | "MB";
+  /** The medians. */
+  values: (number | null)[];
+  /** The standard deviations of durations. */
+  deviations?: (number | null)[];
+}
+
+/**
+ * Times a command of each runtime.
+ * @param command the command line of a runtime
+ * @param scratch directory for hyperfine's results
+ */
+export function time(name: string, runtimes: Runtime[], command: (runtime: Runtime) => string, scratch: string): Row {
+  const results = runtimes.map((runtime) => {
+    const file = join(scratch, "hyperfine.json");
+    const args = ["-N", "--style", "none", "--warmup", "5", "--runs", process.env.RUNS ?? "50", "--export-json", file];
+    const { status, stderr } = spawnSync("hyperfine", [...args, command(runtime)], { encoding: "utf8" });
+    if (status !== 0) {
+      console.error(`bench: ${name}, ${runtime.name}: ${stderr.trim()}`);
+      return null;
+    }
+    return JSON.parse(readFileSync(file, "utf8")).results[0] as { median: number; stddev: number };
+  });
+  return {
+    name,
+    unit: "ms",
+    values: results.map((result) => (result === null ? null : result.median * 1000)),
+    deviations: results.map((result) => (result === null ? null : result.stddev * 1000)),
+  };
+}
+
+/** The most memory that `run` of a bundle holds at a time, in MB (10^6 bytes). */
+export function peakMemory(runtimes: Runtime[], bundle: string): Row {
+  const values = runtimes.map(({ path, root }) => {
+    if (!existsSync("/usr/bin/time")) return null;
+    const peaks = Array.from({ length: 5 }, () => {
+      const args = ["-f", "%M", path, "--root", root, "run", "--bundle", bundle, `bench-${process.pid}`];
+      const { stderr } = spawnSync("/usr/bin/time", args, { encoding: "utf8" });
+      return (Number(stderr.trim().split("\n").at(-1)) * 1024) / 1e6;
+    });
+    return median(peaks);
+  });
+  return { name: "run, peak memory", unit: "MB", values };
+}
+
+/** The proportional set size of an init that waits for `start`, in MB (10^6 bytes). */
+export function initMemory(runtimes: Runtime[], bundle: string): Row {
+  const values = runtimes.map(({ path, root }) => {
+    const id = `bench-${process.pid}`;
+    execFileSync(path, ["--root", root, "create", "--bundle", bundle, id], { stdio: "ignore" });
+    try {
+      const { pid } = JSON.parse(execFileSync(path, ["--root", root, "state", id], { encoding: "utf8" }));
+      const pss = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1];
+      return (Number(pss) * 1024) / 1e6;
+    } finally {
+      execFileSync(path, ["--root", root, "delete", "--force", id]);
+    }
+  });
+  return { name: "created init, Pss", unit: "MB", values };
+}
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] as number;
+}
