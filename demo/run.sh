@@ -40,6 +40,7 @@ for applet in $("$busybox" --list); do
   [ -e "$bundle/rootfs/bin/$applet" ] || ln -s busybox "$bundle/rootfs/bin/$applet"
 done
 echo 'root:x:0:0:root:/:/bin/sh' > "$bundle/rootfs/etc/passwd"
+echo 'root:x:0:' > "$bundle/rootfs/etc/group"
 cat > "$bundle/rootfs/hello" <<'END'
 #!/bin/sh
 echo "Hello from inside the container."
@@ -57,7 +58,7 @@ echo "mounts:"
 cut -d ' ' -f 2,3 /proc/mounts
 echo
 echo "the root filesystem is read-only:"
-touch /file
+touch /file 2>&1
 exit 0
 END
 chmod 755 "$bundle/rootfs/hello"
