@@ -1,7 +1,7 @@
 /** Carries out the mounts. */
 import { fstatSync } from "node:fs";
 import { constants } from "node:os";
-import type { MountStep } from "../plan/mounts.ts";
+import type { MountStep } from "../plan/mount-steps.ts";
 import type { Actors, OfKind } from "../plan/step.ts";
 import { hasErrno, SyscallError } from "../sys/error.ts";
 import { type Fd, O } from "../sys/fd.ts";

@@ -1,29 +1,22 @@
 /** An entry of `mounts` of type `cgroup`: what the container sees of the cgroup hierarchies. */
-
-import type { CgroupHierarchy } from "../cgroup/plan.ts";
-import type { Mount } from "../config/types.ts";
 import type { MountFlag } from "../sys/mount.ts";
+import { bindAttributes } from "./binds.ts";
 import type { MountOptions } from "./mount-options.ts";
-import {
-  bindAttributes,
-  type MountPlan,
-  type MountStep,
-  type MountStepOrLink,
-  type MountSurroundings,
-} from "./mounts.ts";
-
-/** The container's cgroup in one hierarchy of the host. */
-export type CgroupAt = CgroupHierarchy;
-
-type Base = Pick<MountStep, "entry" | "pointer" | "target" | "propagation" | "recursive">;
+import type {
+  CgroupAt,
+  MountEntry,
+  MountPlan,
+  MountStep,
+  MountStepOrLink,
+  MountSurroundings,
+  Placed,
+} from "./mount-steps.ts";
 
 const GUARDED: readonly MountFlag[] = ["nosuid", "noexec", "nodev"];
 
 /** Plans a cgroup mount: the v2 hierarchy itself, or a directory with one mount for each v1 hierarchy. */
 export function planCgroupMount(
-  base: Base,
-  mount: Mount,
-  options: MountOptions,
+  { base, mount, options }: MountEntry,
   around: Pick<MountSurroundings, "cgroups" | "cgroupNamespace" | "unifiedCgroups">,
 ): MountPlan {
   if (around.unifiedCgroups) {
@@ -45,7 +38,7 @@ export function planCgroupMount(
 }
 
 function planHierarchies(
-  base: Base,
+  base: Placed,
   options: MountOptions,
   { cgroups, cgroupNamespace }: Pick<MountSurroundings, "cgroups" | "cgroupNamespace">,
 ): MountPlan {
@@ -80,7 +73,7 @@ function planHierarchies(
 }
 
 /** In a cgroup namespace a new mount of the hierarchy shows the container's own part. */
-function hierarchyMount(base: Base, { version, controllers, directory }: CgroupAt, flags: MountFlag[]): MountStep {
+function hierarchyMount(base: Placed, { version, controllers, directory }: CgroupAt, flags: MountFlag[]): MountStep {
   const named = controllers.some((controller) => controller.startsWith("name="));
   return {
     ...base,
@@ -94,7 +87,7 @@ function hierarchyMount(base: Base, { version, controllers, directory }: CgroupA
   };
 }
 
-function hierarchyBind(base: Base, { directory, mountPoint }: CgroupAt, options: MountOptions): MountStep {
+function hierarchyBind(base: Placed, { directory, mountPoint }: CgroupAt, options: MountOptions): MountStep {
   return {
     ...base,
     kind: "bind",

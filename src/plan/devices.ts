@@ -1,6 +1,7 @@
 /** The device nodes and symlinks of the container's `/dev`. */
 import type { Device } from "../config/types.ts";
-import { cleanPath, type LinkStep } from "./mounts.ts";
+import type { LinkStep } from "./mount-steps.ts";
+import { cleanPath } from "./paths.ts";
 import type { Describers, StepBase } from "./step.ts";
 
 /** One device node. */

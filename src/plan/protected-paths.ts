@@ -1,6 +1,6 @@
 /** Paths that the container must not write to, or not see at all. */
 import type { Linux } from "../config/types.ts";
-import { cleanPath } from "./mounts.ts";
+import { cleanPath } from "./paths.ts";
 import type { Describers, StepBase } from "./step.ts";
 
 export type ProtectStep =

@@ -1,24 +1,17 @@
 /** The container's view of the filesystem: what is mounted where, in which order. */
 import type { CgroupMount } from "../cgroup/layout.ts";
 import type { Spec } from "../config/types.ts";
-import type { CgroupAt } from "./cgroup-mounts.ts";
 import { type DeviceStep, describeDevices, planDevices } from "./devices.ts";
 import type { HostFacts } from "./host.ts";
-import {
-  cleanPath,
-  describeMounts,
-  type IdMappingSource,
-  type MountStep,
-  type MountSurroundings,
-  planMount,
-  type SourceStep,
-} from "./mounts.ts";
+import type { CgroupAt, IdMappingSource, MountStep, MountSurroundings, SourceStep } from "./mount-steps.ts";
+import { describeMounts } from "./mount-words.ts";
+import { planMount } from "./mounts.ts";
+import { cleanPath } from "./paths.ts";
 import { describeProtection, type ProtectStep, planProtectedPaths } from "./protected-paths.ts";
 import { describeRoot, planRootChange, planRootMount, type RootStep } from "./root.ts";
 import type { Describers } from "./step.ts";
 
-export type { CgroupAt } from "./cgroup-mounts.ts";
-export type { SourceStep } from "./mounts.ts";
+export type { CgroupAt, SourceStep } from "./mount-steps.ts";
 
 export type RootfsStep = RootStep | MountStep | DeviceStep | ProtectStep;
 

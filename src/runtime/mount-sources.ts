@@ -1,5 +1,5 @@
 /** What the parent opens for the init's mounts: what the init may not open, or not do, itself. */
-import type { IdMappingSource, SourceStep } from "../plan/mounts.ts";
+import type { IdMappingSource, SourceStep } from "../plan/mount-steps.ts";
 import type { OfKind } from "../plan/step.ts";
 import { SyscallError } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";

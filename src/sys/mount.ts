@@ -1,6 +1,6 @@
 /** Mounts: the classic call, the calls that act on mounts by descriptor, and the change of root. */
 import { check } from "./error.ts";
-import { AT, AT_FDCWD, Fd } from "./fd.ts";
+import { AT, AT_FDCWD, Fd, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 
 /** `MS_*` flags of `mount(2)`, under the names that mount(8) gives them. */
@@ -110,17 +110,14 @@ export interface OpenTreeOptions {
  * @throws {SyscallError} `open_tree`; EINVAL also when the mount is unbindable, or of another mount namespace
  * @see open_tree(2), Linux 5.2
  */
-export function openTree(source: string | Fd, options: OpenTreeOptions): Fd {
-  return new Fd(check(openTreeResult(source, options), () => `open_tree ${typeof source === "string" ? source : ""}`));
-}
-
-/** {@link openTree}. @returns the descriptor's number or `-errno` */
-export function openTreeResult(source: string | Fd, { clone, recursive }: OpenTreeOptions): number {
+export function openTree(source: string | Fd, { clone, recursive }: OpenTreeOptions): Fd {
   const OPEN_TREE_CLONE = 1;
-  const OPEN_TREE_CLOEXEC = 0o2000000;
-  const flags = OPEN_TREE_CLOEXEC | (clone ? OPEN_TREE_CLONE : 0) | (recursive ? AT.RECURSIVE : 0);
-  if (typeof source === "string") return syscall("open_tree", AT_FDCWD, source, flags);
-  return syscall("open_tree", source.number, "", flags | AT.EMPTY_PATH);
+  const flags = O.CLOEXEC | (clone ? OPEN_TREE_CLONE : 0) | (recursive ? AT.RECURSIVE : 0);
+  const result =
+    typeof source === "string"
+      ? syscall("open_tree", AT_FDCWD, source, flags)
+      : syscall("open_tree", source.number, "", flags | AT.EMPTY_PATH);
+  return new Fd(check(result, () => `open_tree${typeof source === "string" ? ` ${source}` : ""}`));
 }
 
 /**

@@ -5,7 +5,6 @@ import { syscall } from "./ffi.ts";
 /** `f_type` of the filesystems that are treated in their own way. @see linux/magic.h */
 export const FILESYSTEM = {
   proc: 0x9fa0,
-  cgroup2: 0x63677270,
 } as const;
 
 /** What {@link fstatfs} tells. */

@@ -1,0 +1,51 @@
+/** The steps of the mounts in words. */
+import type { IdMapping } from "../config/types.ts";
+import { propagationName } from "./mount-options.ts";
+import type { BindOrigin, IdMappingSource, MountBase, MountStep, SourceStep } from "./mount-steps.ts";
+import type { Describers } from "./step.ts";
+
+export const describeMounts: Describers<MountStep | SourceStep> = {
+  mount: (step) =>
+    `${ofEntry(step)}${step.fstype} ${step.source} on rootfs${step.target}${bracketed(step.flags, step)}`,
+  bind: (step) => {
+    const { origin, tree, attributes } = step;
+    const words = [
+      tree ? "rbind" : "bind",
+      ...(attributes?.set ?? []),
+      ...(attributes?.clear ?? []).map((name) => `-${name}`),
+      ...(isIdMapped(origin) ? ["idmap"] : []),
+    ];
+    return `${ofEntry(step)}bind ${step.source} on rootfs${step.target}${bracketed(words, step)}`;
+  },
+  "id-mapping": (step) => `${ofEntry(step)}make a user namespace of ${mapped(step.mapping)}`,
+  "open-source": (step) => {
+    const { source, tree, idmap } = step;
+    const words = [`open ${source}`, tree && "and the mounts below it", idmap && `owned by ${mapped(idmap.mapping)}`];
+    return `${ofEntry(step)}${words.filter(Boolean).join(" ")}`;
+  },
+};
+
+function isIdMapped(origin: BindOrigin): boolean {
+  return origin.from === "parent" || (origin.from === "init" && origin.idmap !== null);
+}
+
+function ofEntry({ entry, pointer }: { entry?: number; pointer?: string }): string {
+  return entry === undefined ? "" : `mount ${entry} of config.json (${pointer}): `;
+}
+
+function bracketed(words: readonly string[], step: MountBase & { data?: string }): string {
+  const all = [
+    ...words,
+    ...(step.recursive?.set ?? []).map((name) => `r${name}`),
+    ...(step.recursive?.clear ?? []).map((name) => `-r${name}`),
+    ...step.propagation.map(propagationName),
+    ...(step.data ? [step.data] : []),
+  ];
+  return all.length === 0 ? "" : ` [${all.join(",")}]`;
+}
+
+function mapped(mapping: IdMappingSource): string {
+  if (mapping.from === "namespace") return `the ids of ${mapping.path}`;
+  const list = (maps: readonly IdMapping[]) => maps.map((m) => `${m.containerID}:${m.hostID}:${m.size}`).join(" ");
+  return `uids ${list(mapping.uid)}, gids ${list(mapping.gid)}`;
+}
