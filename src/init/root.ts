@@ -19,14 +19,14 @@ import {
 } from "../sys/mount.ts";
 import { openInRoot, openRoot } from "../sys/path.ts";
 import type { InitContext } from "./context.ts";
+import { withHint } from "./mount-hints.ts";
 
 export const rootActors: Actors<RootStep, InitContext> = {
   "set-umask": ({ mask }) => void syscall("umask", mask),
   "set-root-propagation": ({ propagation }) => setPropagation("/", propagation.type, propagation.recursive),
   "isolate-rootfs": ({ path, type }) => isolate(path, type),
   "bind-rootfs": ({ path, propagation }, context) => {
-    const rootfs = openTree(path, { clone: true, recursive: true });
-    moveMount(rootfs, path);
+    const rootfs = copyTree(path);
     // In its place first: a mount that is attached to a shared one becomes shared.
     mountSetAttributes(rootfs, { propagation });
     enter(rootfs, context);
@@ -46,6 +46,17 @@ export const rootActors: Actors<RootStep, InitContext> = {
     mountSetAttributes(mounted, { set: ["ro"] });
   },
 };
+
+/** Binds a directory with all that is mounted in it on itself. */
+function copyTree(path: string): Fd {
+  try {
+    const tree = openTree(path, { clone: true, recursive: true });
+    moveMount(tree, path);
+    return tree;
+  } catch (error) {
+    throw withHint(error, { kind: "bind", source: path });
+  }
+}
 
 /** The container's root directory. @throws {Error} before the step that opens it */
 export function rootOf({ rootfs }: InitContext): Fd {
