@@ -4,6 +4,7 @@
  * These rules need nothing but the configuration and who asks; those that look at the machine are in `validate/host.ts`.
  */
 import type { Process, Spec } from "./types.ts";
+import { validateAnnotations } from "./validate/annotations.ts";
 import { validateHooks } from "./validate/hooks.ts";
 import { validateIdMappings } from "./validate/id-mappings.ts";
 import { validateIntelRdt } from "./validate/intel-rdt.ts";
@@ -38,6 +39,7 @@ export function validateMeaning(spec: Spec, host: Asker): { warnings: string[] }
   if (host.euid !== 0) validateRootless(subject);
   if (spec.mounts) validateMounts(subject);
   if (spec.hooks) validateHooks(subject);
+  if (spec.annotations) validateAnnotations(subject, spec.annotations);
   validateLinux(subject);
   if (linux.sysctl) validateSysctl(subject);
   if (linux.resources) validateResources(subject, linux.resources);

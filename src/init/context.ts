@@ -1,6 +1,7 @@
 /** What the init's actors share while they carry a plan out. */
 import type { Fd } from "../sys/fd.ts";
 import type { Channel, InitMessage, ParentMessage } from "./channel.ts";
+import type { HookOutput } from "./hooks.ts";
 
 export interface InitContext {
   channel: Channel<InitMessage, ParentMessage>;
@@ -17,6 +18,8 @@ export interface InitContext {
    * fails after `start` is written there too, since the parent is gone by then.
    */
   startFifo: Fd | null;
+  /** Where the output of hooks goes, opened before the fork. */
+  hookOutput?: HookOutput;
   /** Whether to report each step to the parent (`--debug`). */
   trace: boolean;
   /** Whether the parent has been told that all is set up, and is gone. */

@@ -1,5 +1,6 @@
 /** Runs hooks: programs that get the container's state on their standard input. */
 import type { Hook, HookKind, State } from "../config/types.ts";
+import type { Fd } from "../sys/fd.ts";
 import { type Outcome, runProgram } from "../sys/spawn.ts";
 import { signalName } from "../sys/signal.ts";
 
@@ -9,6 +10,14 @@ export interface HookSurroundings {
   cwd?: string;
   /** The environment of a hook that does not say its own. */
   environment?: readonly string[];
+  /** Where their output goes; otherwise it is kept, for the error of one that fails. */
+  output?: HookOutput;
+}
+
+/** Files that take hooks' output. */
+export interface HookOutput {
+  stdout: Fd | null;
+  stderr: Fd | null;
 }
 
 /**
@@ -38,13 +47,14 @@ export function runHook(hook: Hook, state: State, around: HookSurroundings = {})
   return `${end}, stdout: ${stdout.trim()}, stderr: ${stderr.trim()}`;
 }
 
-function execute(hook: Hook, state: State, { cwd, environment = [] }: HookSurroundings): Outcome {
+function execute(hook: Hook, state: State, { cwd, environment = [], output }: HookSurroundings): Outcome {
   return runProgram({
     path: hook.path,
     args: hook.args && hook.args.length > 0 ? hook.args : [hook.path],
     environment: hook.env ?? environment,
     input: JSON.stringify(state),
     ...(cwd === undefined ? {} : { cwd }),
+    ...(output === undefined ? {} : { output }),
     ...(hook.timeout === undefined ? {} : { timeout: hook.timeout * 1000 }),
   });
 }

@@ -15,7 +15,8 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
   "container-hooks": ({ hook, hooks, state }, context) => {
     // A startContainer hook that says nothing of its environment has the process's, as it has with runc.
     const inherited = hook === "startContainer" ? context.environment : [];
-    runHooks(hook, hooks, { ...state, pid: context.pid }, { environment: inherited });
+    const around = { environment: inherited, ...(context.hookOutput && { output: context.hookOutput }) };
+    runHooks(hook, hooks, { ...state, pid: context.pid }, around);
   },
   "report-ready": (_, context) => {
     context.channel.send({ type: "ready" });

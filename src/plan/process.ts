@@ -1,4 +1,5 @@
 /** How the forked init becomes the user's process. */
+import { keepsOriginalGroups } from "../config/annotations.ts";
 import type { Process, Spec } from "../config/types.ts";
 import { type CapabilityStep, planCapabilities } from "./capabilities.ts";
 import { parseCpuList } from "./cpu-list.ts";
@@ -175,7 +176,7 @@ export function planProcess(input: ProcessInput): ProcessPlan {
   if (environment.homeMissing) identity.push({ kind: "set-home", pointer: "/process/env", uid });
   if (capabilities?.warning) identity.push({ kind: "warn", message: capabilities.warning });
   if (capabilities) identity.push(...capabilities.bounding);
-  identity.push({ kind: "keep-capabilities", keep: true }, ...userSteps(process, input.host));
+  identity.push({ kind: "keep-capabilities", keep: true }, ...userSteps(process, input));
   if (cwd) identity.push({ kind: "change-directory", pointer: "/process/cwd", path: cwd, retry: true });
   identity.push({ kind: "verify-directory", pointer: "/process/cwd" }, { kind: "keep-capabilities", keep: false });
   if (capabilities) identity.push(...capabilities.sets);
@@ -237,12 +238,14 @@ function memoryNodes(list: string): number[] {
   }
 }
 
-function userSteps({ user }: Process, host: HostFacts): ProcessStep[] {
+function userSteps({ user }: Process, { host, spec }: ProcessInput): ProcessStep[] {
   const { uid = 0, gid = 0, additionalGids = [] } = user ?? {};
   const pointer = "/process/user";
   const steps: ProcessStep[] = [{ kind: "own-stdio", pointer: `${pointer}/uid`, uid }];
   // An unprivileged runtime's user namespace denies setgroups(2).
-  if (host.euid === 0) steps.push({ kind: "set-groups", pointer: `${pointer}/additionalGids`, gids: additionalGids });
+  if (host.euid === 0 && !keepsOriginalGroups(spec)) {
+    steps.push({ kind: "set-groups", pointer: `${pointer}/additionalGids`, gids: additionalGids });
+  }
   steps.push({ kind: "set-gid", pointer: `${pointer}/gid`, gid }, { kind: "set-uid", pointer: `${pointer}/uid`, uid });
   return steps;
 }

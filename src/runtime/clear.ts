@@ -3,6 +3,7 @@ import { existsSync, rmdirSync } from "node:fs";
 import { openCgroup } from "../cgroup/manager.ts";
 import { runHook } from "../init/hooks.ts";
 import type { Spec } from "../config/types.ts";
+import { type OpenHookOutput, openHookOutput } from "./hook-output.ts";
 import type { Context } from "./options.ts";
 import { stateDocument } from "./status.ts";
 import { type Container, removeDirectory } from "./store.ts";
@@ -23,9 +24,22 @@ export function clearContainer(context: Context, container: Container, spec: Spe
   if (container.resctrl !== undefined && existsSync(container.resctrl)) rmdirSync(container.resctrl);
   removeDirectory(context.root, container.id);
   const state = stateDocument(container, "stopped");
-  for (const hook of spec.hooks?.poststop ?? []) {
-    const failure = runHook(hook, state, { cwd: container.bundle });
+  const hooks = spec.hooks?.poststop ?? [];
+  if (hooks.length === 0) return;
+  using output = openOutput(context, container, spec);
+  for (const hook of hooks) {
+    const failure = runHook(hook, state, { cwd: container.bundle, ...(output && { output }) });
     if (failure !== null) context.log.warn(`poststop hook ${hook.path} of container ${container.id}: ${failure}`);
+  }
+}
+
+/** A container must be able to go when its hooks' output has nowhere to. */
+function openOutput(context: Context, { id, bundle }: Container, spec: Spec): OpenHookOutput | null {
+  try {
+    return openHookOutput(spec, bundle);
+  } catch (error) {
+    context.log.warn(`output of the poststop hooks of container ${id}: ${(error as Error).message}`);
+    return null;
   }
 }
 

@@ -27,12 +27,12 @@ export function checkTerminal({ terminal, detach, consoleSocket }: TerminalReque
 }
 
 /**
- * Connects to the socket of `--console-socket` or `--pidfd-socket`: before the container is made, so that a wrong path
+ * Connects to the socket of an option or annotation: before the container is made, so that a wrong path
  * leaves nothing behind.
- * @param option the option that named it, for the error
+ * @param option what named it, for the error
  * @throws {Error} that says what is wrong with the path
  */
-export function connectTo(option: "--console-socket" | "--pidfd-socket", path: string): Fd {
+export function connectTo(option: "--console-socket" | "--pidfd-socket" | "run.oci.pidfd_receiver", path: string): Fd {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new Error(`${option} ${path}: there is no such socket`);
   if (!stat.isSocket()) throw new Error(`${option} ${path}: this is not a socket`);

@@ -1,7 +1,8 @@
 /** Makes a container: everything up to the moment at which its init waits for `start`. */
 import { join } from "node:path";
 import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
-import { runHooks } from "../init/hooks.ts";
+import { pidfdReceiver } from "../config/annotations.ts";
+import { type HookOutput, runHooks } from "../init/hooks.ts";
 import { runInit } from "../init/init.ts";
 import { describeStep } from "../plan/plan.ts";
 import type { SourceStep } from "../plan/rootfs.ts";
@@ -12,6 +13,7 @@ import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
 import { clearContainer } from "./clear.ts";
 import { Conversation } from "./conversation.ts";
 import { type Forked, forkInit } from "./fork.ts";
+import { openHookOutput } from "./hook-output.ts";
 import { writeIdMaps } from "./id-maps.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
 import { openSource, provideSource } from "./mount-sources.ts";
@@ -59,12 +61,14 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   checkTerminal({ terminal, detach: options.detach, consoleSocket: options.consoleSocket });
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
   using pidfdSocket = options.pidfdSocket ? connectTo("--pidfd-socket", options.pidfdSocket) : null;
+  const receiverPath = pidfdReceiver(prepared.spec);
+  using receiver = receiverPath === undefined ? null : connectTo("run.oci.pidfd_receiver", receiverPath);
   // Before the state says that the cgroup is ours: what is cleared must not be another container's.
   openCgroup(prepared.container.cgroup).assertUnused();
   const lock = claimDirectory(context.root, options.id);
   const launch = new Launch(context, prepared, options, lock);
   try {
-    return launch.run(console, pidfdSocket);
+    return launch.run(console, [pidfdSocket, receiver]);
   } catch (error) {
     const reason = launch.reason(error as Error);
     clearAfter(context, prepared);
@@ -101,7 +105,7 @@ class Launch {
     this.#cgroup = openCgroup(prepared.container.cgroup);
   }
 
-  run(console: Fd | null, pidfdSocket: Fd | null): Launched {
+  run(console: Fd | null, pidfdSockets: readonly (Fd | null)[]): Launched {
     const { intelRdt } = this.#prepared.plan;
     const resctrl = intelRdt === null ? null : new ResctrlGroup(intelRdt);
     if (resctrl?.removable) this.#container.resctrl = resctrl.removable;
@@ -112,12 +116,13 @@ class Launch {
     makeNotifyDirectory(this.#directory);
     this.#cgroup.create(this.#prepared.spec.linux?.resources);
     this.#container.cgroup = this.#cgroup.location;
-    const forked = this.#fork();
+    using hookOutput = openHookOutput(this.#prepared.spec, this.#container.bundle);
+    const forked = this.#fork(hookOutput);
     try {
       this.#container.init = { pid: forked.pid, startTime: processStat(forked.pid)?.startTime ?? 0 };
       resctrl?.create(forked.pid);
       this.#admit(forked);
-      return this.#finish(forked, console, pidfdSocket);
+      return this.#finish(forked, console, pidfdSockets, hookOutput);
     } catch (error) {
       killChild(forked.pid);
       throw error;
@@ -130,7 +135,7 @@ class Launch {
     return new Error(`container init was OOM-killed (memory limit too low?): ${error.message}`);
   }
 
-  #fork(): Forked {
+  #fork(hookOutput: HookOutput | null): Forked {
     const { plan } = this.#prepared;
     const inherited = openSources(plan.sources);
     using startFifo = open(join(this.#directory, START_FIFO), O.RDWR);
@@ -138,7 +143,8 @@ class Launch {
     const forked = forkInit(plan.namespaces, entrance, (channel) => {
       this.#lock.close();
       if (this.#options.signalMask !== undefined) setSignalMask(this.#options.signalMask);
-      return runInit(plan.init, { channel, inherited, startFifo, trace: this.#context.log.tracing });
+      const trace = this.#context.log.tracing;
+      return runInit(plan.init, { channel, inherited, startFifo, trace, ...(hookOutput && { hookOutput }) });
     });
     for (const fd of inherited.values()) fd.close();
     return forked;
@@ -155,19 +161,19 @@ class Launch {
   }
 
   /** Answers the init until it waits for `start`. */
-  #finish(forked: Forked, console: Fd | null, pidfdSocket: Fd | null): Launched {
+  #finish(forked: Forked, console: Fd | null, pidfdSockets: readonly (Fd | null)[], hookOutput: HookOutput | null): Launched {
     const conversation = new Conversation(forked, console, this.#context.log);
     const limit = once(() => this.#limit());
     conversation.untilReady((request) => {
       if (request.type === "source") return this.#provideSource(request.name, forked);
       limit();
       this.#save();
-      this.#runHooks(forked.pid);
+      this.#runHooks(forked.pid, hookOutput);
       forked.channel.send({ type: "go" });
     });
     limit();
     const pidfd = pidfdOpen(forked.pid);
-    if (pidfdSocket !== null) sendPidfd(pidfdSocket, pidfd, "init");
+    for (const socket of pidfdSockets) if (socket !== null) sendPidfd(socket, pidfd, "init");
     if (this.#options.pidFile) writePidFile(this.#options.pidFile, forked.pid);
     this.#container.complete = true;
     this.#save();
@@ -192,11 +198,12 @@ class Launch {
     }
   }
 
-  #runHooks(pid: number): void {
+  #runHooks(pid: number, output: HookOutput | null): void {
     const { hooks } = this.#prepared.spec;
     const state = { ...stateDocument(this.#container, "creating"), pid };
-    runHooks("prestart", hooks?.prestart, state, { cwd: this.#container.bundle });
-    runHooks("createRuntime", hooks?.createRuntime, state, { cwd: this.#container.bundle });
+    const around = { cwd: this.#container.bundle, ...(output && { output }) };
+    runHooks("prestart", hooks?.prestart, state, around);
+    runHooks("createRuntime", hooks?.createRuntime, state, around);
   }
 
   #save(): void {

@@ -9,6 +9,7 @@ import { syscall } from "../sys/ffi.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { poll } from "../sys/poll.ts";
 import { pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
+import { openHookOutput } from "./hook-output.ts";
 import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
 import type { Context } from "./options.ts";
 import { containerStatus, stateDocument } from "./status.ts";
@@ -62,7 +63,9 @@ export function releaseInit(context: Context, container: Container, spec: Spec):
   throwStartError(writer);
   if (spec.hooks?.poststart === undefined || container.init === null) return;
   try {
-    runHooks("poststart", spec.hooks.poststart, stateDocument(container, "running"), { cwd: container.bundle });
+    using output = openHookOutput(spec, container.bundle);
+    const around = { cwd: container.bundle, ...(output && { output }) };
+    runHooks("poststart", spec.hooks.poststart, stateDocument(container, "running"), around);
   } catch (error) {
     using pidfd = pidfdOpen(container.init.pid);
     pidfdSendSignal(pidfd.number, SIGKILL);

@@ -11,6 +11,7 @@ export const O = {
   CREAT: constants.O_CREAT,
   EXCL: constants.O_EXCL,
   TRUNC: constants.O_TRUNC,
+  APPEND: constants.O_APPEND,
   NOCTTY: constants.O_NOCTTY,
   NONBLOCK: constants.O_NONBLOCK,
   DIRECTORY: constants.O_DIRECTORY,

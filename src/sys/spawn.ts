@@ -25,6 +25,8 @@ export interface Program {
   cwd?: string;
   /** What it reads on its standard input. */
   input?: string;
+  /** Where its output goes, instead of {@link Outcome}. */
+  output?: { stdout: Fd | null; stderr: Fd | null };
   /** Milliseconds after which it is killed; none when left out. */
   timeout?: number;
 }
@@ -48,7 +50,8 @@ export function runProgram(program: Program): Outcome {
   const [outRead, outWrite] = pipe();
   const [errRead, errWrite] = pipe();
   try {
-    const pid = posixSpawn(program, [inputRead.number, outWrite.number, errWrite.number]);
+    const { stdout, stderr } = program.output ?? {};
+    const pid = posixSpawn(program, [inputRead.number, (stdout ?? outWrite).number, (stderr ?? errWrite).number]);
     for (const end of [inputRead, outWrite, errWrite]) end.close();
     return converse(pid, program, inputWrite, outRead, errRead);
   } finally {

@@ -1,0 +1,53 @@
+/**
+ * The annotations by which crun's callers ask for what config.json has no word for.
+ * @see crun(1), "Extensions to OCI"
+ */
+import { resolve } from "node:path";
+import type { Spec } from "./types.ts";
+
+type Annotated = Pick<Spec, "annotations">;
+
+/** Whether the process keeps the caller's supplementary groups: `run.oci.keep_original_groups`, anything but `0`. */
+export function keepsOriginalGroups({ annotations }: Annotated): boolean {
+  const value = annotations?.["run.oci.keep_original_groups"];
+  return value !== undefined && value !== "0";
+}
+
+/** Path of the socket that gets a pidfd of the init: `run.oci.pidfd_receiver`. */
+export function pidfdReceiver({ annotations }: Annotated): string | undefined {
+  return annotations?.["run.oci.pidfd_receiver"] || undefined;
+}
+
+/** Files to which hooks' output is appended. */
+export interface HookFiles {
+  stdout: string | undefined;
+  stderr: string | undefined;
+}
+
+/** `run.oci.hooks.stdout` and `.stderr`, absolute; a relative one is taken from the bundle. */
+export function hookFiles({ annotations }: Annotated, bundle: string): HookFiles {
+  const file = (stream: "stdout" | "stderr"): string | undefined => {
+    const path = annotations?.[`run.oci.hooks.${stream}`];
+    return path ? resolve(bundle, path) : undefined;
+  };
+  return { stdout: file("stdout"), stderr: file("stderr") };
+}
+
+/** The mount options that give a mount an SELinux label. @see mount(8), "context=" */
+export const CONTEXT_TYPES = ["context", "fscontext", "defcontext", "rootcontext"] as const;
+
+export type ContextType = (typeof CONTEXT_TYPES)[number];
+
+/** The kind of label that `linux.mountLabel` is: `run.oci.mount_context_type`, by default `context`. */
+export function mountContextType({ annotations }: Annotated): ContextType {
+  const value = annotations?.["run.oci.mount_context_type"];
+  return CONTEXT_TYPES.find((type) => type === value) ?? "context";
+}
+
+/**
+ * Where a mount of the v1 hierarchy `name=systemd` takes the place of what `mounts` says, for an old systemd on a host of
+ * cgroup v2: `run.oci.systemd.force_cgroup_v1`.
+ */
+export function systemdHierarchyMount({ annotations }: Annotated): string | undefined {
+  return annotations?.["run.oci.systemd.force_cgroup_v1"] || undefined;
+}
