@@ -6,8 +6,8 @@
  * work. Stage one pays a whole engine start and must stay tiny.
  */
 import { readdirSync, readlinkSync } from "node:fs";
-import { EXECUTABLE_VARIABLE, executablePath, isCompiled } from "./sys/executable.ts";
 import { SyscallError } from "./sys/error.ts";
+import { EXECUTABLE_VARIABLE, executablePath, isCompiled } from "./sys/executable.ts";
 import { closeOnExecFrom, type Fd, O, open } from "./sys/fd.ts";
 import { syscall } from "./sys/ffi.ts";
 import { execveFd } from "./sys/process.ts";

@@ -82,9 +82,7 @@ function whyNotExecutable(path: string): Reason | null {
  */
 export function closeDescriptors(first: number, { channel, startFifo }: InitContext): void {
   // `start` waits for the end of the fifo's last reader, which the execve must be.
-  const kept = [channel.fd.number, startFifo?.number ?? -1]
-    .filter((fd) => fd >= first)
-    .sort((a, b) => a - b);
+  const kept = [channel.fd.number, startFifo?.number ?? -1].filter((fd) => fd >= first).sort((a, b) => a - b);
   let from = first;
   for (const fd of kept) {
     if (fd > from) syscall("close_range", from, fd - 1, 0);

@@ -1,8 +1,8 @@
 /** Runs hooks: programs that get the container's state on their standard input. */
 import type { Hook, HookKind, State } from "../config/types.ts";
 import type { Fd } from "../sys/fd.ts";
-import { type Outcome, runProgram } from "../sys/spawn.ts";
 import { signalName } from "../sys/signal.ts";
+import { type Outcome, runProgram } from "../sys/spawn.ts";
 
 /** What hooks get of their caller. */
 export interface HookSurroundings {
@@ -25,7 +25,12 @@ export interface HookOutput {
  * @throws {Error} at the first that fails: `error running <kind> hook #<n>: <path>: …`
  * @see runtime-spec, config.md, "POSIX-platform Hooks"
  */
-export function runHooks(kind: HookKind, hooks: readonly Hook[] | undefined, state: State, around: HookSurroundings = {}): void {
+export function runHooks(
+  kind: HookKind,
+  hooks: readonly Hook[] | undefined,
+  state: State,
+  around: HookSurroundings = {},
+): void {
   hooks?.forEach((hook, index) => {
     const failure = runHook(hook, state, around);
     if (failure !== null) throw new Error(`error running ${kind} hook #${index}: ${hook.path}: ${failure}`);

@@ -23,7 +23,8 @@ const actors = {
 } as Record<InitStep["kind"], (step: InitStep, context: InitContext) => void>;
 
 /** What the init brings along from before the fork. */
-export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> & Partial<Pick<InitContext, "startFifo" | "hookOutput">>;
+export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> &
+  Partial<Pick<InitContext, "startFifo" | "hookOutput">>;
 
 /**
  * Carries the steps out. Never returns: the last step is an execve, and a failure ends this process once it is reported.

@@ -26,10 +26,11 @@ export function openDirectoryMountPoint(rootfs: Fd, path: string, fstype: string
 
 /**
  * Opens the place for a bind mount, making what is missing in the likeness of the source.
+ * @param nofollow whether a symlink there is itself the place
  * @throws {Error} when it is where nothing may be mounted
  */
-export function openBindMountPoint(rootfs: Fd, path: string, source: Fd): Fd {
-  const target = findInRoot(rootfs, path, O.PATH) ?? makeLike(rootfs, path, source);
+export function openBindMountPoint(rootfs: Fd, path: string, source: Fd, nofollow = false): Fd {
+  const target = findInRoot(rootfs, path, nofollow ? O.PATH | O.NOFOLLOW : O.PATH) ?? makeLike(rootfs, path, source);
   return checked(target, () => checkPlace(rootfs, target, isProcfs(source)));
 }
 

@@ -9,6 +9,7 @@ import { mapOwners, mount, mountSetAttributes, moveMount, openTree } from "../sy
 import { openInRoot } from "../sys/path.ts";
 import { setBindAttributes } from "./bind-attributes.ts";
 import type { InitContext } from "./context.ts";
+import { copySymlink } from "./copied-symlink.ts";
 import { copyContents } from "./copy-up.ts";
 import { withHint } from "./mount-hints.ts";
 import { openBindMountPoint, openDirectoryMountPoint, pathInRoot } from "./mount-point.ts";
@@ -35,8 +36,9 @@ export const mountActors: Actors<MountStep, InitContext> = {
   },
   bind: (step, context) => {
     const rootfs = rootOf(context);
+    if (step.copySymlink && copySymlink(rootfs, step.source, step.target)) return;
     using tree = openSource(step, context);
-    using target = openBindMountPoint(rootfs, step.target, tree);
+    using target = openBindMountPoint(rootfs, step.target, tree, step.nofollow?.includes("destination"));
     attach(step, tree, target);
   },
 };
@@ -81,11 +83,11 @@ function bindInstead(step: Mount, source: string, target: Fd, context: InitConte
   attach(bind, tree, target);
 }
 
-function openSource({ source, origin, tree, otherwise }: Bind, context: InitContext): Fd {
+function openSource({ source, origin, tree, otherwise, nofollow = [] }: Bind, context: InitContext): Fd {
   if (origin.from === "parent") return askForSource(context, origin.name);
   let opened: Fd;
   try {
-    opened = openTree(source, { clone: true, recursive: tree });
+    opened = openTree(source, { clone: true, recursive: tree, nofollow: nofollow.includes("source") });
   } catch (error) {
     if (origin.from === "init-or-parent" && hasErrno(error, "EACCES")) return askForSource(context, origin.name);
     if (otherwise === null || !hasErrno(error, "ENOENT")) throw withHint(error, { kind: "bind", source });

@@ -1,8 +1,8 @@
 /** Clears away what is left of a container whose init is gone. */
 import { existsSync, rmdirSync } from "node:fs";
 import { openCgroup } from "../cgroup/manager.ts";
-import { runHook } from "../init/hooks.ts";
 import type { Spec } from "../config/types.ts";
+import { runHook } from "../init/hooks.ts";
 import { type OpenHookOutput, openHookOutput } from "./hook-output.ts";
 import type { Context } from "./options.ts";
 import { stateDocument } from "./status.ts";

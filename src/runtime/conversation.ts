@@ -1,7 +1,7 @@
 /** The parent's side of the line to a forked process, until that is set up. */
 import type { InitMessage } from "../init/channel.ts";
-import { exitCode, waitPid } from "../sys/process.ts";
 import type { Fd } from "../sys/fd.ts";
+import { exitCode, waitPid } from "../sys/process.ts";
 import { sendMaster } from "./console-socket.ts";
 import { prepareTerminal } from "./foreground.ts";
 import type { Forked } from "./fork.ts";

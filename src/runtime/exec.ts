@@ -1,11 +1,12 @@
 /** `exec`: a further process in a running container. */
+
+import { statSync } from "node:fs";
 import { Entrance } from "../cgroup/entrance.ts";
 import { openCgroup } from "../cgroup/manager.ts";
 import { parseSubCgroups } from "../cgroup/sub-cgroups.ts";
 import type { NamespaceType, Process, Spec } from "../config/types.ts";
 import { runInit } from "../init/init.ts";
 import { type FurtherPlan, planFurtherProcess } from "../plan/plan.ts";
-import { statSync } from "node:fs";
 import type { Fd } from "../sys/fd.ts";
 import { NAMESPACE_FILES } from "../sys/namespace.ts";
 import { exitCode, killChild, pidfdOpen, prctl } from "../sys/process.ts";
@@ -18,9 +19,9 @@ import { type Forked, forkInto } from "./fork.ts";
 import { hostFacts } from "./host.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
 import type { Context, ExecOptions } from "./options.ts";
-import { callerNofileLimit, actOnProcess } from "./process-limits.ts";
 import { writePidFile } from "./pid-file.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
+import { actOnProcess, callerNofileLimit } from "./process-limits.ts";
 import { containerStatus } from "./status.ts";
 import { type Container, loadContainer, loadSavedConfig, type ProcessIdentity } from "./store.ts";
 

@@ -29,7 +29,9 @@ function cgroupLines(cgroup: ReturnType<typeof prepare>["container"]["cgroup"]):
 }
 
 function forkLines({ namespaces }: Plan): string[] {
-  const joins = namespaces.join.map(({ type, path, pointer }) => line("parent", `join the ${type} namespace ${path}`, pointer));
+  const joins = namespaces.join.map(({ type, path, pointer }) =>
+    line("parent", `join the ${type} namespace ${path}`, pointer),
+  );
   const made = namespaces.clone.length === 0 ? "" : ` into new namespaces: ${namespaces.clone.join(", ")}`;
   const maps = namespaces.idMaps === null ? [] : [line("parent", "write the id maps", "/linux/uidMappings")];
   return [...joins, line("parent", `fork the init${made}`, "/linux/namespaces"), ...maps];

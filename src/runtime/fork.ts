@@ -1,8 +1,9 @@
 /** Forks container processes into their namespaces. */
-import { Channel, type InitMessage, type ParentMessage } from "../init/channel.ts";
-import type { NamespaceType } from "../config/types.ts";
-import type { NamespaceJoin, NamespacePlan } from "../plan/namespaces.ts";
+
 import type { Entrance } from "../cgroup/entrance.ts";
+import type { NamespaceType } from "../config/types.ts";
+import { Channel, type InitMessage, type ParentMessage } from "../init/channel.ts";
+import type { NamespaceJoin, NamespacePlan } from "../plan/namespaces.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { namespaceFlags, setns } from "../sys/namespace.ts";

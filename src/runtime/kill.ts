@@ -1,7 +1,7 @@
 /** `kill`: sends a signal to a container's init, or to all of its processes. */
 import { openCgroup } from "../cgroup/manager.ts";
-import { processStat, pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
 import { hasErrno } from "../sys/error.ts";
+import { pidfdOpen, pidfdSendSignal, processStat } from "../sys/process.ts";
 import { hasOwnPidNamespace } from "./clear.ts";
 import type { Context } from "./options.ts";
 import { isAlive } from "./status.ts";

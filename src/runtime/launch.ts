@@ -9,29 +9,29 @@ import type { SourceStep } from "../plan/rootfs.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { killChild, pidfdOpen, processStat } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
-import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
 import { clearContainer } from "./clear.ts";
+import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
 import { Conversation } from "./conversation.ts";
 import { type Forked, forkInit } from "./fork.ts";
 import { openHookOutput } from "./hook-output.ts";
 import { writeIdMaps } from "./id-maps.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
 import { openSource, provideSource } from "./mount-sources.ts";
+import { moveNetDevices } from "./net-devices.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
 import type { Context, CreateOptions } from "./options.ts";
-import { moveNetDevices } from "./net-devices.ts";
 import { writePidFile } from "./pid-file.ts";
 import type { Prepared } from "./prepare.ts";
 import { actOnProcess } from "./process-limits.ts";
 import { stateDocument } from "./status.ts";
 import {
-  claimDirectory,
   type Container,
+  claimDirectory,
   containerDirectory,
   makeStartFifo,
+  START_FIFO,
   saveConfig,
   saveContainer,
-  START_FIFO,
 } from "./store.ts";
 
 /** A container whose init waits for `start`. */
@@ -161,7 +161,12 @@ class Launch {
   }
 
   /** Answers the init until it waits for `start`. */
-  #finish(forked: Forked, console: Fd | null, pidfdSockets: readonly (Fd | null)[], hookOutput: HookOutput | null): Launched {
+  #finish(
+    forked: Forked,
+    console: Fd | null,
+    pidfdSockets: readonly (Fd | null)[],
+    hookOutput: HookOutput | null,
+  ): Launched {
     const conversation = new Conversation(forked, console, this.#context.log);
     const limit = once(() => this.#limit());
     conversation.untilReady((request) => {

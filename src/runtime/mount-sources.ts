@@ -34,12 +34,12 @@ function openMapping(mapping: IdMappingSource): Fd {
  * @throws {Error} in the words of the helper's failure
  */
 export function provideSource(step: OfKind<SourceStep, "open-source">, pid: number): Fd {
-  const { source, tree: recursive, idmap } = step;
+  const { source, tree: recursive, idmap, nofollow = [] } = step;
   using userNamespace = idmap === null ? null : openMapping(idmap.mapping);
   using namespace = open(`/proc/${pid}/ns/mnt`, O.RDONLY);
   return fromHelper(() => {
     setns(namespace.number, ["mount"]);
-    const tree = openTree(source, { clone: true, recursive });
+    const tree = openTree(source, { clone: true, recursive, nofollow: nofollow.includes("source") });
     if (userNamespace !== null) mapOwners(tree, userNamespace, idmap?.recursive ?? false);
     return tree;
   });

@@ -17,7 +17,10 @@ export function preservedDescriptors(requested: number): PreservedFds {
   const activated = process.env["LISTEN_PID"] === String(process.pid) ? Number(process.env["LISTEN_FDS"]) || 0 : 0;
   for (let index = 0; index < requested; index++) {
     const fd = 3 + activated + index;
-    if (!isOpen(fd)) throw new Error(`--preserve-fds ${requested}: unable to stat preserved-fd ${index}: descriptor ${fd} is not open`);
+    if (!isOpen(fd))
+      throw new Error(
+        `--preserve-fds ${requested}: unable to stat preserved-fd ${index}: descriptor ${fd} is not open`,
+      );
   }
   return { preserved: activated + requested, activated };
 }

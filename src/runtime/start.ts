@@ -1,12 +1,12 @@
 /** `start`: lets a created container's init go on to the user's program. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Spec } from "../config/types.ts";
 import type { InitMessage } from "../init/channel.ts";
 import { runHooks } from "../init/hooks.ts";
-import type { Spec } from "../config/types.ts";
 import { hasErrno, mustSyscall } from "../sys/error.ts";
-import { syscall } from "../sys/ffi.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
+import { syscall } from "../sys/ffi.ts";
 import { poll } from "../sys/poll.ts";
 import { pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
 import { openHookOutput } from "./hook-output.ts";

@@ -1,7 +1,7 @@
 /** `state`: the container's state document, with what runc adds to it. */
 import { readFileSync } from "node:fs";
-import { hasErrno } from "../sys/error.ts";
 import type { State } from "../config/types.ts";
+import { hasErrno } from "../sys/error.ts";
 import type { Context } from "./options.ts";
 import { containerStatus, stateDocument } from "./status.ts";
 import { type Container, containerIds, findContainer, loadContainer } from "./store.ts";

@@ -9,8 +9,8 @@ import { join } from "node:path";
 import type { CgroupLocation } from "../cgroup/plan.ts";
 import type { Spec } from "../config/types.ts";
 import { check, hasErrno } from "../sys/error.ts";
-import { syscall } from "../sys/ffi.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
+import { syscall } from "../sys/ffi.ts";
 
 /** What is known of a container: the contents of `state.json`. */
 export interface Container {
@@ -56,7 +56,9 @@ export class NoSuchContainerError extends Error {
  */
 export function checkId(id: string): void {
   if (!/^[\w+\-.]{1,1024}$/.test(id) || id === "." || id === "..") {
-    throw new Error(`invalid container ID format: ${JSON.stringify(id)}: use letters, digits, and the characters _ + - .`);
+    throw new Error(
+      `invalid container ID format: ${JSON.stringify(id)}: use letters, digits, and the characters _ + - .`,
+    );
   }
 }
 

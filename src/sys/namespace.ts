@@ -1,10 +1,12 @@
 /** Namespaces: their clone flags, leaving the old ones, joining others'. */
-import type { NamespaceType } from "../config/types.ts";
 import { check } from "./error.ts";
 import { syscall } from "./ffi.ts";
 
+/** A type of namespace, under the name that config.json has for it. */
+export type NamespaceName = "pid" | "network" | "mount" | "ipc" | "uts" | "user" | "cgroup" | "time";
+
 /** `CLONE_NEW*` flag of each namespace type. @see namespaces(7) */
-export const NAMESPACE_FLAGS: Readonly<Record<NamespaceType, number>> = {
+export const NAMESPACE_FLAGS: Readonly<Record<NamespaceName, number>> = {
   time: 0x80,
   mount: 0x20000,
   cgroup: 0x2000000,
@@ -16,7 +18,7 @@ export const NAMESPACE_FLAGS: Readonly<Record<NamespaceType, number>> = {
 };
 
 /** The name under `/proc/<pid>/ns` of each namespace type. */
-export const NAMESPACE_FILES: Readonly<Record<NamespaceType, string>> = {
+export const NAMESPACE_FILES: Readonly<Record<NamespaceName, string>> = {
   time: "time",
   mount: "mnt",
   cgroup: "cgroup",
@@ -28,7 +30,7 @@ export const NAMESPACE_FILES: Readonly<Record<NamespaceType, string>> = {
 };
 
 /** The union of the types' flags. */
-export function namespaceFlags(types: Iterable<NamespaceType>): number {
+export function namespaceFlags(types: Iterable<NamespaceName>): number {
   let flags = 0;
   for (const type of types) flags |= NAMESPACE_FLAGS[type];
   return flags;
@@ -39,7 +41,7 @@ export function namespaceFlags(types: Iterable<NamespaceType>): number {
  * @throws {SyscallError} `unshare <types>`
  * @see unshare(2)
  */
-export function unshare(types: readonly NamespaceType[]): void {
+export function unshare(types: readonly NamespaceName[]): void {
   check(syscall("unshare", namespaceFlags(types)), () => `unshare the ${types.join(", ")} namespace`);
 }
 
@@ -50,6 +52,6 @@ export function unshare(types: readonly NamespaceType[]): void {
  * @throws {SyscallError} `join the <types> namespace`
  * @see setns(2)
  */
-export function setns(fd: number, types: readonly NamespaceType[]): void {
+export function setns(fd: number, types: readonly NamespaceName[]): void {
   check(syscall("setns", fd, namespaceFlags(types)), () => `join the ${types.join(", ")} namespace`);
 }

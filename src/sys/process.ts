@@ -1,9 +1,10 @@
 /** Processes: making, waiting for, replacing and naming them. */
-import { constants } from "node:os";
+
 import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { check, SyscallError } from "./error.ts";
-import { addressOf, syscall } from "./ffi.ts";
 import { AT, Fd } from "./fd.ts";
+import { addressOf, syscall } from "./ffi.ts";
 
 const { EINTR, ESRCH, ENOENT } = constants.errno;
 const SIGCHLD = 17;
@@ -55,7 +56,8 @@ export function fork({ flags = 0n, cgroup, threadsCounted = false }: ForkOptions
 /** @throws {Error} unless this process has exactly one thread */
 export function assertSingleThread(): void {
   const threads = /^Threads:\s*(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
-  if (threads !== "1") throw new Error(`cannot fork: this process has ${threads} threads, and fork is sound with one only`);
+  if (threads !== "1")
+    throw new Error(`cannot fork: this process has ${threads} threads, and fork is sound with one only`);
 }
 
 /** Ends this process at once: no exit handlers, no event loop. */

@@ -7,10 +7,10 @@
  */
 import { constants } from "node:os";
 import { check } from "./error.ts";
-import { syscall } from "./ffi.ts";
 import { AT, AT_FDCWD, Fd, O, open } from "./fd.ts";
-import { exit, fork, waitPid } from "./process.ts";
+import { syscall } from "./ffi.ts";
 import { NAMESPACE_FLAGS } from "./namespace.ts";
+import { exit, fork, waitPid } from "./process.ts";
 import { receiveMessage, sendMessage, socketpair } from "./socket.ts";
 
 const OPEN_TREE_CLONE = 1;

@@ -1,8 +1,8 @@
 /** Signals by name and number, and receiving them through a descriptor. */
 import { constants } from "node:os";
 import { check } from "./error.ts";
-import { syscall } from "./ffi.ts";
 import { Fd, O } from "./fd.ts";
+import { syscall } from "./ffi.ts";
 
 const SIGRTMIN = 34;
 const SIGRTMAX = 64;

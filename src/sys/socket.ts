@@ -1,7 +1,7 @@
 /** UNIX sockets: pairs of them, connecting by path, messages with file descriptors. */
 import { check } from "./error.ts";
-import { addressOf, syscall } from "./ffi.ts";
 import { Fd } from "./fd.ts";
+import { addressOf, syscall } from "./ffi.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;

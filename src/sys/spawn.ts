@@ -5,8 +5,8 @@
  * sound in a process of any number of threads.
  */
 import { check, SyscallError } from "./error.ts";
-import { loadKoffi, syscall } from "./ffi.ts";
 import { Fd, O } from "./fd.ts";
+import { loadKoffi, syscall } from "./ffi.ts";
 import { POLL, poll } from "./poll.ts";
 import { type ExitStatus, pidfdOpen, pidfdSendSignal, StringArray, waitPid } from "./process.ts";
 
@@ -139,7 +139,11 @@ function posixSpawn(program: Program, stdio: readonly [number, number, number]):
   const word = "void *";
   const libc = loadKoffi().load(null);
   const call = (name: string, ...args: unknown[]): void => {
-    const result: number = libc.func(name, "int", args.map(() => word))(...args);
+    const result: number = libc.func(
+      name,
+      "int",
+      args.map(() => word),
+    )(...args);
     if (result !== 0) throw new SyscallError(`run ${program.path}`, result);
   };
   // The opaque structs take 80 and 336 bytes in glibc.

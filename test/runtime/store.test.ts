@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
+  type Container,
   checkId,
   claimDirectory,
-  type Container,
   containerIds,
   findContainer,
   loadContainer,
