@@ -1,6 +1,8 @@
 /** What a configuration asks of this machine: the rules that have to look at it. */
+
 import { existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { hasErrno } from "../../sys/error.ts";
 import { ConfigError, segment } from "../error.ts";
 import type { IdMapping, NamespaceType, Spec } from "../types.ts";
 import { sysctlName } from "./sysctl.ts";
@@ -65,10 +67,23 @@ function checkNamespaces({ linux }: Spec, refuse: Refuse): void {
     const at = `/linux/namespaces/${index}`;
     if (!existsSync(`/proc/self/ns/${FILES[type] ?? type}`)) {
       refuse(`${at}/type`, type, `${type} namespaces aren't enabled in the kernel`);
-    } else if (path && !existsSync(path)) {
-      refuse(`${at}/path`, path, "no such file or directory");
+    } else if (path) {
+      const problem = whyNotThere(path);
+      if (problem !== null) refuse(`${at}/path`, path, problem);
     }
   });
+}
+
+/** Why a namespace's file cannot be used; `null` when it is there. */
+function whyNotThere(path: string): string | null {
+  try {
+    statSync(path);
+    return null;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return "no such file or directory";
+    if (hasErrno(error, "EACCES", "EPERM")) return "permission denied (the namespaces of another user's process?)";
+    throw error;
+  }
 }
 
 function checkNetworkSysctls({ linux }: Spec, refuse: Refuse): void {
