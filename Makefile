@@ -7,6 +7,8 @@ KOFFI_ARCH := $(if $(filter aarch64 arm64,$(MACHINE)),arm64,x64)
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 BUN := node_modules/@oven/bun-linux-$(BUN_ARCH)/bin/bun
 ADDON := node_modules/@koromix/koffi-linux-$(KOFFI_ARCH)/linux_$(KOFFI_ARCH)/koffi.node
+# npm writes it last: newer than the lock file means that all is installed
+PACKAGES := node_modules/.package-lock.json
 VITEST := $(BUN) --bun node_modules/vitest/vitest.mjs run
 # Compiled from schema/: the code imports them, so whatever runs or checks the code needs them.
 VALIDATORS := src/config/generated/config.js
@@ -45,19 +47,19 @@ test: build build/busybox ## lint, types, unit and integration tests; ends with 
 	for step in lint types unit integration; do $(MAKE) --no-print-directory $$step || failed="$$failed $$step"; done; \
 	$(BUN) test/support/summary.ts $$failed
 
-lint: node_modules ## check formatting, lint rules and the direction of imports
+lint: $(PACKAGES) ## check formatting, lint rules and the direction of imports
 	@echo "lint: biome check"
 	@node_modules/.bin/biome check --error-on-warnings .
 
-format: node_modules ## rewrite the sources in the house's formatting
+format: $(PACKAGES) ## rewrite the sources in the house's formatting
 	@echo "format: biome check --write"
 	@node_modules/.bin/biome check --write .
 
-types: node_modules $(VALIDATORS) ## check types
+types: $(PACKAGES) $(VALIDATORS) ## check types
 	@echo "types: tsc --noEmit"
 	@node_modules/.bin/tsc --noEmit -p .
 
-unit: node_modules $(VALIDATORS) ## unit tests: no root needed
+unit: $(PACKAGES) $(VALIDATORS) ## unit tests: no root needed
 	@echo "unit: vitest, test/ without test/integration/"
 	@$(VITEST) --project unit
 
@@ -94,16 +96,16 @@ clean: ## remove what was built; node_modules stays
 	@echo "clean: dist, build"
 	@rm -rf dist build $(dir $(VALIDATORS))
 
-node_modules: package.json package-lock.json
+$(PACKAGES): package.json package-lock.json
 	@echo "node_modules: npm ci"
 	@npm ci --no-audit --no-fund
-	@touch node_modules
+	@touch $@
 
-$(VALIDATORS): node_modules $(shell find schema -type f)
+$(VALIDATORS): $(PACKAGES) $(shell find schema -type f)
 	@echo "validators: $(@D) (ajv, from schema/)"
 	@$(BUN) schema/compile.ts $(@D)
 
-dist/tsrunc: node_modules $(VALIDATORS) $(SOURCES)
+dist/tsrunc: $(PACKAGES) $(VALIDATORS) $(SOURCES)
 	@echo "build: $@ (bun build --compile)"
 	@mkdir -p dist
 	@$(BUN) build src/main.ts --compile --bytecode --minify --format=esm --splitting \
@@ -111,7 +113,7 @@ dist/tsrunc: node_modules $(VALIDATORS) $(SOURCES)
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
 		--outfile $@
 
-dist/koffi.node: node_modules
+dist/koffi.node: $(PACKAGES)
 	@echo "build: $@ (koffi's addon)"
 	@mkdir -p dist
 	@cp $(ADDON) $@

@@ -139,13 +139,12 @@ test("mounts are made in the order of the config", () => {
 });
 
 test("nothing that the container mounts shows on the host", () => {
-  const before = readFileSync("/proc/self/mountinfo", "utf8").split("\n").length;
-  output("mount -t tmpfs tmpfs /tmp; grep -c . /proc/self/mountinfo", (config) => {
+  output("mount -t tmpfs tmpfs /tmp", (config) => {
     for (const set of ["bounding", "effective", "permitted"] as const) {
       config.process.capabilities[set]?.push("CAP_SYS_ADMIN");
     }
   });
-  expect(readFileSync("/proc/self/mountinfo", "utf8").split("\n").length).toBe(before);
+  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(directory());
 });
 
 test.each([
