@@ -1,6 +1,7 @@
 /** Bind mounts: whose hands open the source, which owners and attributes the mount has. */
 import type { MountAttribute, MountFlag } from "../sys/mount.ts";
-import type { MountOptions } from "./mount-options.ts";
+import { parseIdmapOption } from "./idmap-option.ts";
+import type { MountOptions, NoFollow } from "./mount-options.ts";
 import {
   type BindOrigin,
   type IdMappingSource,
@@ -21,6 +22,8 @@ export function planBind(entry: MountEntry, around: MountSurroundings): MountPla
   if (options.data !== "") {
     refuse(entry, `bind mounts cannot have any filesystem-specific options applied: ${options.data}`);
   }
+  const { nofollow, copySymlink } = options;
+  if (nofollow && copySymlink) refuse(entry, "copy-symlink excludes src-nofollow and dest-nofollow");
   const given = mount.source ?? "";
   const source = given.startsWith("/") ? given : `${around.bundle}/${given}`;
   const tree = options.bind === "rbind";
@@ -28,7 +31,8 @@ export function planBind(entry: MountEntry, around: MountSurroundings): MountPla
     ? planIdMapped(entry, source, tree, around)
     : planPlain(entry, source, tree, around);
   const attributes = bindAttributes(options);
-  const step: MountStep = { ...base, kind: "bind", source, origin, tree, otherwise: null, attributes };
+  const symlinks = { ...(nofollow && { nofollow }), ...(copySymlink && { copySymlink }) };
+  const step: MountStep = { ...base, kind: "bind", source, origin, tree, otherwise: null, attributes, ...symlinks };
   return { sources, steps: [step], readonlyLater: [] };
 }
 
@@ -42,12 +46,12 @@ interface Source {
   sources: SourceStep[];
 }
 
-function planPlain({ index }: MountEntry, source: string, tree: boolean, { parentHelps }: MountSurroundings): Source {
+function planPlain(entry: MountEntry, source: string, tree: boolean, { parentHelps }: MountSurroundings): Source {
   if (!parentHelps) return { origin: { from: "init", idmap: null }, sources: [] };
-  const named = nameOf(index);
+  const named = nameOf(entry.index);
   return {
     origin: { from: "init-or-parent", name: named.name },
-    sources: [{ kind: "open-source", ...named, source, tree, idmap: null }],
+    sources: [{ kind: "open-source", ...named, source, tree, idmap: null, ...symlinksOf(entry) }],
   };
 }
 
@@ -64,8 +68,12 @@ function planIdMapped(entry: MountEntry, source: string, tree: boolean, around: 
   }
   return {
     origin: { from: "parent", name },
-    sources: [{ kind: "open-source", ...named, source, tree, idmap: { mapping, recursive } }],
+    sources: [{ kind: "open-source", ...named, source, tree, idmap: { mapping, recursive }, ...symlinksOf(entry) }],
   };
+}
+
+function symlinksOf({ options: { nofollow } }: MountEntry): { nofollow?: NoFollow[] } {
+  return nofollow === undefined ? {} : { nofollow };
 }
 
 function nameOf(index: number): { name: string; entry: number; pointer: string } {
@@ -75,13 +83,24 @@ function nameOf(index: number): { name: string; entry: number; pointer: string }
 function idMapping(entry: MountEntry, { containerMapping }: MountSurroundings): IdMappingSource {
   const { uidMappings, gidMappings } = entry.mount;
   const mapping: IdMappingSource =
-    uidMappings === undefined && gidMappings === undefined
-      ? containerMapping
-      : { from: "maps", uid: uidMappings ?? [], gid: gidMappings ?? [] };
+    entry.options.idMapping !== undefined
+      ? optionMapping(entry, entry.options.idMapping, containerMapping)
+      : uidMappings === undefined && gidMappings === undefined
+        ? containerMapping
+        : { from: "maps", uid: uidMappings ?? [], gid: gidMappings ?? [] };
   if (mapping.from === "maps" && (mapping.uid.length === 0 || mapping.gid.length === 0)) {
     refuse(entry, "id-mapped mounts must have both uid and gid mappings specified");
   }
   return mapping;
+}
+
+function optionMapping(entry: MountEntry, value: string, container: IdMappingSource): IdMappingSource {
+  const own = container.from === "maps" ? container : { uid: [], gid: [] };
+  try {
+    return { from: "maps", ...parseIdmapOption(value, own) };
+  } catch (error) {
+    return refuse(entry, (error as Error).message);
+  }
 }
 
 /** The flags that the kernel keeps for each mount; the others belong to the filesystem, and a bind ignores them. */

@@ -7,6 +7,9 @@ export interface Propagation {
   recursive: boolean;
 }
 
+/** An end of a bind whose last component is not followed (crun's `src-nofollow`, `dest-nofollow`). */
+export type NoFollow = "source" | "destination";
+
 /** What a mount's options ask for. */
 export interface MountOptions {
   /** Flags of the mount, each once, in the order of their last mention; without `bind`, `rec` and `remount`. */
@@ -21,8 +24,14 @@ export interface MountOptions {
   /** Attributes for every mount of the tree (`rro`, `rexec`, …); `null` when no option asks for any. */
   recursive: { set: MountAttribute[]; clear: MountAttribute[] } | null;
   idmap: "idmap" | "ridmap" | null;
+  /** The maps that follow `idmap=`, as they stand there. @see parseIdmapOption */
+  idMapping?: string;
   /** Fill a tmpfs with what it covers. */
   tmpcopyup: boolean;
+  /** Which ends of a bind are themselves meant when they are symlinks. */
+  nofollow?: NoFollow[];
+  /** Whether a source that is a symlink is made again at the destination. */
+  copySymlink?: true;
   /** Whatever is left, for the filesystem to understand: comma-separated. */
   data: string;
 }
@@ -68,7 +77,11 @@ const ATTRIBUTE_OPTIONS: readonly string[] = [
 
 const PROPAGATION_OPTIONS: readonly string[] = ["private", "shared", "slave", "unbindable"];
 
-const OTHER_OPTIONS: readonly string[] = ["bind", "rbind", "remount", "defaults", "idmap", "ridmap", "tmpcopyup"];
+const OTHER_OPTIONS: readonly string[] = [
+  ...["bind", "rbind", "remount", "defaults", "idmap", "ridmap", "tmpcopyup"],
+  // crun's own
+  ...["copy-symlink", "dest-nofollow", "src-nofollow"],
+];
 
 /**
  * Sorts the options of a mount. Of two that contradict each other the later one holds.
@@ -134,11 +147,27 @@ function applyOther(parsed: MountOptions, option: string): boolean {
     case "tmpcopyup":
       parsed.tmpcopyup = true;
       return true;
+    case "copy-symlink":
+      parsed.copySymlink = true;
+      return true;
+    case "src-nofollow":
+    case "dest-nofollow":
+      parsed.nofollow = [...(parsed.nofollow ?? []), option === "src-nofollow" ? "source" : "destination"];
+      return true;
     case "defaults":
       return true;
     default:
-      return false;
+      return applyIdMapping(parsed, option);
   }
+}
+
+function applyIdMapping(parsed: MountOptions, option: string): boolean {
+  const equals = option.indexOf("=");
+  const name = option.slice(0, equals);
+  if (name !== "idmap" && name !== "ridmap") return false;
+  parsed.idmap = name;
+  parsed.idMapping = option.slice(equals + 1);
+  return true;
 }
 
 function flagOption(option: string): { name: MountFlag; clear: boolean } | undefined {

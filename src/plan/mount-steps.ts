@@ -1,8 +1,9 @@
 /** What mounting consists of: the steps of the init and of its parent, and what they are planned from. */
 import type { CgroupHierarchy } from "../cgroup/plan.ts";
+import type { ContextType } from "../config/annotations.ts";
 import type { IdMapping, Mount } from "../config/types.ts";
 import type { MountAttribute, MountFlag } from "../sys/mount.ts";
-import type { MountOptions, Propagation } from "./mount-options.ts";
+import type { MountOptions, NoFollow, Propagation } from "./mount-options.ts";
 import type { StepBase } from "./step.ts";
 
 /** What every step that mounts something in the rootfs has. */
@@ -52,6 +53,9 @@ export type MountStep =
       otherwise: string | null;
       /** `null` leaves the attributes of the source; otherwise what is not in `set` is cleared. */
       attributes: { set: MountAttribute[]; clear: MountAttribute[] } | null;
+      nofollow?: NoFollow[];
+      /** A source that is a symlink is made again at the target, and nothing is mounted. */
+      copySymlink?: true;
     });
 
 /** What the parent opens for the init. */
@@ -66,6 +70,7 @@ export type SourceStep =
       source: string;
       tree: boolean;
       idmap: { mapping: IdMappingSource; recursive: boolean } | null;
+      nofollow?: NoFollow[];
     });
 
 /** Where id maps come from: the container's own user namespace by path, or lists. */
@@ -91,6 +96,10 @@ export interface MountSurroundings {
   rootfsPath: string;
   /** `/linux/mountLabel`. */
   label: string;
+  /** The mount option that gives it. */
+  labelType: ContextType;
+  /** Where the v1 hierarchy `name=systemd` is mounted, whatever the entry says. */
+  systemdHierarchy: string | undefined;
   userNamespace: boolean;
   /** Whether the parent has powers that the init has not: the parent is root, and the init root of a user namespace only. */
   parentHelps: boolean;

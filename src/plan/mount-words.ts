@@ -14,6 +14,8 @@ export const describeMounts: Describers<MountStep | SourceStep> = {
       ...(attributes?.set ?? []),
       ...(attributes?.clear ?? []).map((name) => `-${name}`),
       ...(isIdMapped(origin) ? ["idmap"] : []),
+      ...(step.nofollow ?? []).map((end) => (end === "source" ? "src-nofollow" : "dest-nofollow")),
+      ...(step.copySymlink ? ["copy-symlink"] : []),
     ];
     return `${ofEntry(step)}bind ${step.source} on rootfs${step.target}${bracketed(words, step)}`;
   },

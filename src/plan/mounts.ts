@@ -5,7 +5,7 @@ import { isIdMapped, planBind } from "./binds.ts";
 import { planCgroupMount } from "./cgroup-mounts.ts";
 import { type MountOptions, parseMountOptions } from "./mount-options.ts";
 import { type MountEntry, type MountPlan, type MountStep, type MountSurroundings, refuse } from "./mount-steps.ts";
-import { targetPath } from "./paths.ts";
+import { cleanPath, targetPath } from "./paths.ts";
 
 /**
  * Plans one entry of `mounts`.
@@ -18,9 +18,13 @@ export function planMount(index: number, mount: Mount, around: MountSurroundings
   const base = { entry: index, pointer: `/mounts/${index}`, target, propagation, recursive };
   const entry: MountEntry = { index, mount, options, base };
   if (target === "/") refuse(entry, "it would be on the top of the rootfs");
+  if (around.systemdHierarchy !== undefined && cleanPath(around.systemdHierarchy) === target) {
+    return { sources: [], steps: [systemdHierarchy(entry)], readonlyLater: [] };
+  }
   // `"type": "bind"` alone is meant as the option; what else could it be?
   if (mount.type === "bind") options.bind ??= "bind";
   if (options.bind !== null) return planBind(entry, around);
+  if (options.nofollow || options.copySymlink) refuse(entry, "options about symlinks are for bind mounts");
   if (isIdMapped(entry)) refuse(entry, "id-mapped mounts are only supported for bind mounts");
   const isCgroup = mount.type === "cgroup" || (mount.type === "cgroup2" && around.unifiedCgroups);
   return isCgroup ? planCgroupMount(entry, around) : planFilesystem(entry, around);
@@ -37,17 +41,31 @@ function planFilesystem({ base, mount, options }: MountEntry, around: MountSurro
     source: mount.source ?? fstype,
     fstype,
     flags: withRemount(late ? options.flags.filter((flag) => flag !== "ro") : options.flags, options),
-    data: labelled ? withLabel(options.data, around.label) : options.data,
+    data: labelled ? withLabel(options.data, around) : options.data,
     inherit: fstype !== "tmpfs" ? "nothing" : options.tmpcopyup ? "contents" : "mode",
     fallback: fstype === "sysfs" && around.userNamespace ? "/sys" : null,
   };
   return { sources: [], steps: [step], readonlyLater: late ? [base.target] : [] };
 }
 
+/** The hierarchy that an old systemd wants to find, and that it must be able to write to. */
+function systemdHierarchy({ base, options }: MountEntry): MountStep {
+  return {
+    ...base,
+    kind: "mount",
+    source: "cgroup",
+    fstype: "cgroup",
+    flags: options.flags.filter((flag) => flag !== "ro"),
+    data: "none,name=systemd,xattr",
+    inherit: "nothing",
+    fallback: null,
+  };
+}
+
 /** Mount data with the label that SELinux gives to all files of the mount. @see mount(8), "context=" */
-function withLabel(data: string, label: string): string {
+function withLabel(data: string, { label, labelType }: MountSurroundings): string {
   if (label === "") return data;
-  return [data, `context="${label}"`].filter((part) => part !== "").join(",");
+  return [data, `${labelType}="${label}"`].filter((part) => part !== "").join(",");
 }
 
 function withRemount(flags: readonly MountFlag[], { remount }: MountOptions): MountFlag[] {

@@ -1,5 +1,6 @@
 /** The container's view of the filesystem: what is mounted where, in which order. */
 import type { CgroupMount } from "../cgroup/layout.ts";
+import { mountContextType, systemdHierarchyMount } from "../config/annotations.ts";
 import type { Spec } from "../config/types.ts";
 import { type DeviceStep, describeDevices, planDevices } from "./devices.ts";
 import type { HostFacts } from "./host.ts";
@@ -95,6 +96,8 @@ function surroundings(input: RootfsInput): MountSurroundings {
     bundle: input.bundle,
     rootfsPath: input.rootfsPath,
     label: linux.mountLabel ?? "",
+    labelType: mountContextType(spec),
+    systemdHierarchy: systemdHierarchyMount(spec),
     userNamespace,
     parentHelps: userNamespace && host.euid === 0,
     cgroupNamespace: namespaces.some(({ type }) => type === "cgroup"),

@@ -103,6 +103,8 @@ export interface OpenTreeOptions {
   clone: boolean;
   /** With the mounts below it. */
   recursive: boolean;
+  /** Whether a source that is a symlink is itself meant; by default what it leads to is. */
+  nofollow?: boolean;
 }
 
 /**
@@ -110,12 +112,12 @@ export interface OpenTreeOptions {
  * @throws {SyscallError} `open_tree`; EINVAL also when the mount is unbindable, or of another mount namespace
  * @see open_tree(2), Linux 5.2
  */
-export function openTree(source: string | Fd, { clone, recursive }: OpenTreeOptions): Fd {
+export function openTree(source: string | Fd, { clone, recursive, nofollow }: OpenTreeOptions): Fd {
   const OPEN_TREE_CLONE = 1;
   const flags = O.CLOEXEC | (clone ? OPEN_TREE_CLONE : 0) | (recursive ? AT.RECURSIVE : 0);
   const result =
     typeof source === "string"
-      ? syscall("open_tree", AT_FDCWD, source, flags)
+      ? syscall("open_tree", AT_FDCWD, source, flags | (nofollow ? AT.SYMLINK_NOFOLLOW : 0))
       : syscall("open_tree", source.number, "", flags | AT.EMPTY_PATH);
   return new Fd(check(result, () => `open_tree${typeof source === "string" ? ` ${source}` : ""}`));
 }

@@ -128,7 +128,7 @@ function makeOne(directory: number, name: string, made: Made, mode: number): num
 }
 
 /** The target of a symlink. @throws {SyscallError} EEXIST when the name is none: something else is in the way */
-function readlinkAt(directory: Fd, name: string, what: () => string): string {
+export function readlinkAt(directory: Fd, name: string, what: () => string): string {
   const memory = Buffer.alloc(4096);
   const length = syscall("readlinkat", directory.number, name, memory, memory.byteLength);
   if (length === -EINVAL) throw new SyscallError(what(), EEXIST);

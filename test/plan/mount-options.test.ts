@@ -100,3 +100,19 @@ test("a propagation is known by its name alone", () => {
   expect(parsePropagation("")).toBeNull();
   expect(parsePropagation("rr")).toBeNull();
 });
+
+describe("crun's options", () => {
+  test("about symlinks say which end is not followed", () => {
+    expect(parseMountOptions(["bind", "src-nofollow"])).toMatchObject({ nofollow: ["source"], data: "" });
+    expect(parseMountOptions(["bind", "dest-nofollow"])).toMatchObject({ nofollow: ["destination"], data: "" });
+    expect(parseMountOptions(["bind", "copy-symlink"])).toMatchObject({ copySymlink: true, data: "" });
+  });
+
+  test("idmap with maps keeps them as they stand", () => {
+    expect(parseMountOptions(["bind", "idmap=uids=0-1-1;gids=0-1-1"])).toMatchObject({
+      idmap: "idmap",
+      idMapping: "uids=0-1-1;gids=0-1-1",
+      data: "",
+    });
+  });
+});

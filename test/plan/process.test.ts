@@ -119,6 +119,11 @@ describe("planProcess", () => {
     expect(kinds(planProcess(input({ host })).identity)).not.toContain("set-groups");
   });
 
+  test("keeps the caller's supplementary groups where crun's annotation says so", () => {
+    const spec = { ociVersion: "1.3.0", annotations: { "run.oci.keep_original_groups": "1" } };
+    expect(kinds(planProcess(input({ spec })).identity)).not.toContain("set-groups");
+  });
+
   it("looks HOME up only when it is not set", () => {
     expect(kinds(planProcess(input()).identity)).not.toContain("set-home");
     expect(step(planProcess(input({}, { env: [], user: { uid: 7, gid: 0 } })).identity, "set-home")?.uid).toBe(7);

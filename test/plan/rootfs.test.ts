@@ -389,3 +389,65 @@ test("protected paths are cleaned, and each is there once", () => {
     { kind: "mask-paths", pointer: "/linux/maskedPaths", paths: ["/proc/keys", "/proc/scsi"], label: "l" },
   ]);
 });
+
+describe("crun's extensions", () => {
+  const bind = (...options: string[]) => ({ destination: "/d", source: "/s", options: ["bind", ...options] });
+
+  test("a bind carries which ends are not followed, and its parent's source does", () => {
+    const mounts = [bind("src-nofollow", "dest-nofollow")];
+    expect(mountsOf({ mounts })).toMatchObject([{ kind: "bind", nofollow: ["source", "destination"] }]);
+    expect(plan({ mounts, namespaces: ["mount", "user"] }).sources).toMatchObject([
+      { kind: "open-source", nofollow: ["source", "destination"] },
+    ]);
+  });
+
+  test("a symlink is either copied or bound", () => {
+    expect(mountsOf({ mounts: [bind("copy-symlink")] })).toMatchObject([{ kind: "bind", copySymlink: true }]);
+    expect(() => plan({ mounts: [bind("copy-symlink", "src-nofollow")] })).toThrow(/copy-symlink excludes/);
+    const tmpfs = { destination: "/d", type: "tmpfs", options: ["src-nofollow"] };
+    expect(() => plan({ mounts: [tmpfs] })).toThrow(/for bind mounts/);
+  });
+
+  test("idmap takes maps of its own, counted from the container's after an @", () => {
+    const uidMappings = [{ containerID: 0, hostID: 1000, size: 10 }];
+    const linux = { uidMappings, gidMappings: uidMappings };
+    const mounts = [bind("idmap=uids=@0-1-1;gids=0-7-1")];
+    expect(plan({ mounts, linux }).sources).toMatchObject([
+      {
+        kind: "id-mapping",
+        mapping: {
+          uid: [{ containerID: 0, hostID: 1001, size: 1 }],
+          gid: [{ containerID: 0, hostID: 7, size: 1 }],
+        },
+      },
+    ]);
+    expect(() => plan({ mounts: [bind("idmap=uids=1")] })).toThrow(/\/mounts\/0: .*idmap mapping "1"/);
+  });
+
+  test("an annotation names the kind of the mount label", () => {
+    const input = (annotations: Record<string, string>): Request["input"] => ({
+      spec: {
+        ociVersion: "1.3.0",
+        annotations,
+        mounts: [{ destination: "/t", type: "tmpfs" }],
+        linux: { mountLabel: "a:b:c", namespaces: [{ type: "mount" }] },
+      },
+    });
+    const data = (annotations: Record<string, string>) =>
+      (mountsOf({ input: input(annotations) }) as object[]).map((step) => (step as { data: string }).data);
+    expect(data({})).toEqual(['context="a:b:c"']);
+    expect(data({ "run.oci.mount_context_type": "rootcontext" })).toEqual(['rootcontext="a:b:c"']);
+  });
+
+  test("an annotation puts the v1 hierarchy of systemd in the place of a mount", () => {
+    const spec: Spec = {
+      ociVersion: "1.3.0",
+      annotations: { "run.oci.systemd.force_cgroup_v1": "/sys/fs/cgroup/" },
+      mounts: [{ destination: "/sys/fs/cgroup", type: "cgroup", options: ["ro", "nosuid"] }],
+      linux: { namespaces: [{ type: "mount" }] },
+    };
+    expect(mountsOf({ input: { spec } })).toMatchObject([
+      { kind: "mount", fstype: "cgroup", flags: ["nosuid"], data: "none,name=systemd,xattr" },
+    ]);
+  });
+});
