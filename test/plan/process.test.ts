@@ -119,7 +119,7 @@ describe("planProcess", () => {
     expect(kinds(planProcess(input({ host })).identity)).not.toContain("set-groups");
   });
 
-  test("keeps the caller's supplementary groups where crun's annotation says so", () => {
+  it("keeps the caller's supplementary groups where crun's annotation says so", () => {
     const spec = { ociVersion: "1.3.0", annotations: { "run.oci.keep_original_groups": "1" } };
     expect(kinds(planProcess(input({ spec })).identity)).not.toContain("set-groups");
   });

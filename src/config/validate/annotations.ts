@@ -16,7 +16,8 @@ export function validateAnnotations(subject: Subject, annotations: Record<string
         subject.refuse(at, value, `must be one of ${CONTEXT_TYPES.join(", ")}`);
         break;
       case "run.oci.delegate-cgroup":
-        if (value !== "") subject.refuseToCreate(at, value, "delegating a cgroup below the container's own is not supported");
+        if (value !== "")
+          subject.refuseToCreate(at, value, "delegating a cgroup below the container's own is not supported");
         break;
       case "run.oci.systemd.subgroup":
         // It names a part of what systemd makes. Without systemd there is no such part, and crun says nothing either.
