@@ -10,9 +10,9 @@ import { prctl } from "../sys/process.ts";
 import type { InitContext } from "./context.ts";
 
 export const namespaceActors: Actors<NamespaceStep, InitContext> = {
-  "become-root": ({ dumpable }) => {
-    check(syscall("setresgid", 0, 0, 0), "setresgid 0 (is gid 0 mapped in the user namespace?)");
-    check(syscall("setresuid", 0, 0, 0), "setresuid 0 (is uid 0 mapped in the user namespace?)");
+  "become-root": ({ uid, gid, dumpable }) => {
+    check(syscall("setresgid", gid, gid, gid), () => `setresgid ${gid} (is it mapped in the user namespace?)`);
+    check(syscall("setresuid", uid, uid, uid), () => `setresuid ${uid} (is it mapped in the user namespace?)`);
     // A change of user makes a process undumpable, and its files in /proc root's of the parent namespace.
     if (dumpable) prctl("SET_DUMPABLE", 1);
   },

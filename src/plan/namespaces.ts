@@ -1,14 +1,17 @@
 /** Which namespaces the container gets, and by which way: made with the process, made later, or joined. */
-import type { IdMapping, Linux, Namespace, NamespaceType } from "../config/types.ts";
+import type { IdMapping, Linux, Namespace, NamespaceType, User } from "../config/types.ts";
 import type { Describers, StepBase } from "./step.ts";
 
 /** What the init does about namespaces, before anything else. */
 export type NamespaceStep =
   /**
+   * With all of the user namespace's capabilities, which a process that has just come in has whatever its user.
+   *
+   * `uid`, `gid`: 0 where they are mapped.
    * `dumpable`: whether the process's files in `/proc` become its own, which it needs to set itself up. Not where another
    * process of the container is already there, and could use them.
    */
-  | (StepBase & { kind: "become-root"; dumpable: boolean })
+  | (StepBase & { kind: "become-root"; uid: number; gid: number; dumpable: boolean })
   | (StepBase & { kind: "unshare"; type: "cgroup" })
   | (StepBase & { kind: "new-time-namespace"; offsets: TimeOffset[] });
 
@@ -45,13 +48,11 @@ export interface NamespacePlan {
  * The cgroup namespace takes the process's cgroup as its root, so it is made when the parent has placed the process; a
  * time namespace takes only children, or a process that joins it afterwards.
  */
-export function planNamespaces(linux: Linux): NamespacePlan {
+export function planNamespaces(linux: Linux, user?: User): NamespacePlan {
   const namespaces = linux.namespaces ?? [];
   const made = namespaces.filter(({ path }) => !path).map(({ type }) => type);
   const join = joins(namespaces);
-  const userNamespace = namespaces.some(({ type }) => type === "user");
-  const steps: NamespaceStep[] = [];
-  if (userNamespace) steps.push({ kind: "become-root", dumpable: true, pointer: "/linux/namespaces" });
+  const steps: NamespaceStep[] = planUserNamespace(linux, user, true);
   if (made.includes("time")) {
     steps.push({ kind: "new-time-namespace", pointer: "/linux/timeOffsets", offsets: timeOffsets(linux) });
   }
@@ -62,6 +63,23 @@ export function planNamespaces(linux: Linux): NamespacePlan {
     idMaps: made.includes("user") ? { uid: linux.uidMappings ?? [], gid: linux.gidMappings ?? [] } : null,
     steps,
   };
+}
+
+/**
+ * How a process that has come into the container's user namespace becomes somebody there: root; where root is not mapped,
+ * as with crun, the user that the container's process will be.
+ */
+export function planUserNamespace(linux: Linux, user: User | undefined, dumpable: boolean): NamespaceStep[] {
+  if (!(linux.namespaces ?? []).some(({ type }) => type === "user")) return [];
+  const uid = rootOr(user?.uid, linux.uidMappings);
+  const gid = rootOr(user?.gid, linux.gidMappings);
+  return [{ kind: "become-root", uid, gid, dumpable, pointer: "/linux/namespaces" }];
+}
+
+function rootOr(id = 0, mappings: readonly IdMapping[] = []): number {
+  const isMapped = (wanted: number) =>
+    mappings.some(({ containerID, size }) => wanted >= containerID && wanted < containerID + size);
+  return isMapped(0) || mappings.length === 0 ? 0 : isMapped(id) ? id : (mappings[0]?.containerID ?? 0);
 }
 
 function joins(namespaces: readonly Namespace[]): NamespaceJoin[] {
@@ -79,7 +97,10 @@ function timeOffsets(linux: Linux): TimeOffset[] {
 }
 
 export const describeNamespaces: Describers<NamespaceStep> = {
-  "become-root": () => "become root of the user namespace",
+  "become-root": ({ uid, gid }) =>
+    uid === 0 && gid === 0
+      ? "become root of the user namespace"
+      : `become ${uid}:${gid} of the user namespace, which maps no root`,
   unshare: ({ type }) => `make a new ${type} namespace`,
   "new-time-namespace": ({ offsets }) =>
     ["make a new time namespace", ...offsets.map((o) => `${o.clock} ${o.seconds}s ${o.nanoseconds}ns`)].join(", "),

@@ -4,7 +4,7 @@ import type { Linux, NamespaceType, Spec, State } from "../config/types.ts";
 import { describeHostProcess, type HostProcessPlan, type HostProcessStep, planHostProcess } from "./host-process.ts";
 import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
-import { describeNamespaces, type NamespacePlan, type NamespaceStep, planNamespaces } from "./namespaces.ts";
+import { describeNamespaces, type NamespacePlan, type NamespaceStep, planNamespaces, planUserNamespace } from "./namespaces.ts";
 import { describeNetwork, type NetDeviceStep, type NetworkStep, planNetwork } from "./network.ts";
 import {
   type ProcessInput,
@@ -54,7 +54,7 @@ export function planContainer(input: PlanInput): Plan {
   const { spec, process, host, cgroup } = input;
   const linux = spec.linux ?? {};
   const init: ProcessInput = { ...input, purpose: "init" };
-  const namespaces = planNamespaces(linux);
+  const namespaces = planNamespaces(linux, process.user);
   const rootfs = planRootfs({
     spec,
     bundle: input.bundle,
@@ -108,7 +108,7 @@ export function planFurtherProcess(input: Omit<ProcessInput, "purpose">): Furthe
     intelRdt: planIntelRdt(input.spec.linux?.intelRdt, input.id),
     init: [
       { kind: "wait-for-parent" },
-      ...(hasNamespace(input.spec.linux ?? {}, "user") ? [{ kind: "become-root", dumpable: false } as const] : []),
+      ...planUserNamespace(input.spec.linux ?? {}, input.process.user, false),
       ...planSession(exec),
       ...planTerminal(input.process, false),
       ...attributes,

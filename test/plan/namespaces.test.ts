@@ -32,6 +32,13 @@ describe("planNamespaces", () => {
     expect(plan.steps.map(({ kind }) => kind)).toEqual(["become-root"]);
   });
 
+  it("becomes the process's user where root is not mapped, as with crun", () => {
+    const mapping = { containerID: 1000, hostID: 100000, size: 10 };
+    const linux = { namespaces: [{ type: "user" as const }], uidMappings: [mapping], gidMappings: [mapping] };
+    expect(planNamespaces(linux, { uid: 1001, gid: 1002 }).steps).toMatchObject([{ uid: 1001, gid: 1002 }]);
+    expect(planNamespaces(linux, { uid: 0, gid: 0 }).steps).toMatchObject([{ uid: 1000, gid: 1000 }]);
+  });
+
   it("sets the offsets of a time namespace", () => {
     const timeOffsets = { monotonic: { secs: 7, nanosecs: 8 }, boottime: { secs: 9 } };
     const [step] = planNamespaces({ namespaces: [{ type: "time" }], timeOffsets }).steps;
