@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openCgroup } from "../cgroup/manager.ts";
 import type { State, Status } from "../config/types.ts";
 import { processStat } from "../sys/process.ts";
-import { type Container, containerDirectory, type ProcessIdentity, START_FIFO } from "./store.ts";
+import { type Container, containerDirectory, isLocked, type ProcessIdentity, START_FIFO } from "./store.ts";
 
 /** Whether the process that is meant still runs; a zombie does not. */
 export function isAlive(process: ProcessIdentity | null): process is ProcessIdentity {
@@ -15,7 +15,10 @@ export function isAlive(process: ProcessIdentity | null): process is ProcessIden
 
 /** @see runtime-spec, runtime.md, "State" */
 export function containerStatus(root: string, container: Container): Status {
-  if (!isAlive(container.init)) return container.complete || container.init !== null ? "stopped" : "creating";
+  if (!isAlive(container.init)) {
+    const dead = container.complete || container.init !== null || !isLocked(root, container.id);
+    return dead ? "stopped" : "creating";
+  }
   if (!container.complete) return "creating";
   if (openCgroup(container.cgroup).isFrozen()) return "paused";
   return existsSync(join(containerDirectory(root, container.id), START_FIFO)) ? "created" : "running";

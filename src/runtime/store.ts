@@ -110,6 +110,13 @@ export function lockDirectory(root: string, id: string): Fd | null {
   return named === undefined ? null : lockDirectory(root, id);
 }
 
+/** Whether some command works on the container now. A container that is not complete without that has lost its creator. */
+export function isLocked(root: string, id: string): boolean {
+  const LOCK_EX_NB = 2 | 4;
+  using directory = open(containerDirectory(root, id), O.RDONLY | O.DIRECTORY);
+  return syscall("flock", directory.number, LOCK_EX_NB) < 0;
+}
+
 /** Writes `state.json`: to a temporary name, then renamed. */
 export function saveContainer(root: string, container: Container): void {
   const path = join(containerDirectory(root, container.id), STATE);
