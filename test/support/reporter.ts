@@ -39,7 +39,9 @@ function count(module: TestModule, outcome: Outcome): void {
     else if (result.state === "failed") failures++;
     else {
       outcome.skipped++;
-      const reason = (result.state === "skipped" ? result.note : undefined) ?? test.fullName;
+      const note = result.state === "skipped" ? result.note : undefined;
+      // A test that is skipped with its whole block has no note; the reason may be in a title.
+      const reason = note ?? /needs [^()>]*[^()> ]/.exec(test.fullName)?.[0] ?? `in ${module.relativeModuleId}`;
       outcome.reasons[reason] = (outcome.reasons[reason] ?? 0) + 1;
     }
   }
