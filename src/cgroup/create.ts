@@ -17,11 +17,12 @@ export function createV1(hierarchy: CgroupHierarchy, resources: Resources, made:
   makePath(hierarchy, hierarchy.directory, made);
   const { directory } = hierarchy;
   if (hierarchy.controllers.includes("cpuset")) {
+    // Whatever is set must be in the parent's, which may be new and empty itself.
+    inheritCpuset(hierarchy, resources.cpu?.cpus ? dirname(directory) : directory, "cpuset.cpus");
+    inheritCpuset(hierarchy, resources.cpu?.mems ? dirname(directory) : directory, "cpuset.mems");
     for (const step of cpusetWrites(resources.cpu)) {
       writeResource(step, (file, value) => writeCgroupFile(directory, file, value));
     }
-    if (!resources.cpu?.cpus) inheritCpuset(hierarchy, directory, "cpuset.cpus");
-    if (!resources.cpu?.mems) inheritCpuset(hierarchy, directory, "cpuset.mems");
   }
   if (hierarchy.controllers.includes("cpu") && resources.cpu !== undefined) {
     for (const step of realtimeWrites(resources.cpu)) {
@@ -64,10 +65,11 @@ export function makePath(hierarchy: CgroupHierarchy, directory: string, made: st
 
 /** A new v1 cpuset is empty, and no process can join an empty one: it takes what its nearest ancestor has. */
 function inheritCpuset(hierarchy: CgroupHierarchy, directory: string, file: string): void {
+  if (directory === hierarchy.mountPoint) return;
   // Our own is empty, as are the ancestors that we made; one that was there already may be.
   if (directory !== hierarchy.directory && readCgroupFile(directory, file).trim() !== "") return;
   const parent = dirname(directory);
-  if (parent !== hierarchy.mountPoint) inheritCpuset(hierarchy, parent, file);
+  inheritCpuset(hierarchy, parent, file);
   writeCgroupFile(directory, file, readCgroupFile(parent, file).trim());
 }
 

@@ -71,6 +71,13 @@ describe.skipIf(skipV1 !== null)(title("on this machine's v1 hierarchies", skipV
     expect(read(cgroup, "cpuset", "cpuset.cpus")).toBe("0");
   });
 
+  test("a cpuset asked for below an ancestor that is new, too, is set", () => {
+    const cgroup = make("all", "deep");
+    cgroup.create({ cpu: { cpus: "0" } });
+    expect(read(cgroup, "cpuset", "cpuset.cpus")).toBe("0");
+    expect(read(cgroup, "cpuset", "../cpuset.cpus")).toBe(read(cgroup, "cpuset", "../../cpuset.cpus"));
+  });
+
   test("the limits that engines ask for arrive", () => {
     const cgroup = make("all");
     cgroup.create();
