@@ -25,7 +25,7 @@ const SINGLE_THREAD = {
 const STAGE_VARIABLE = "_TSRUNC_STAGE";
 
 /** The commands that fork. */
-const FORKING_COMMANDS = new Set(["create", "run", "exec"]);
+const FORKING_COMMANDS = new Set(["create", "run", "exec", "mounts"]);
 
 /** Global options that take a value in the next argument: what follows is not the command. */
 const VALUE_OPTIONS = new Set(["root", "log", "log-format", "log-level", "criu", "rootless", "cgroup-manager"]);

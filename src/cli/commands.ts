@@ -17,6 +17,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   features: { summary: "show what this runtime supports, as JSON", load: () => import("./commands/features.ts") },
   kill: { summary: "send a signal to a container's init process", load: () => import("./commands/kill.ts") },
   list: { summary: "list the containers", load: () => import("./commands/list.ts") },
+  mounts: { summary: "add mounts to a running container, or remove them", load: () => import("./commands/mounts.ts") },
   pause: { summary: "suspend all processes in a container", load: () => import("./commands/pause.ts") },
   ps: { summary: "list the processes in a container", load: () => import("./commands/ps.ts") },
   resume: { summary: "resume the processes of a paused container", load: () => import("./commands/resume.ts") },

@@ -6,8 +6,10 @@ import { isSpec } from "./generated/config.js";
 import { isProcess } from "./generated/process.js";
 import { readJson } from "./json.ts";
 import { check } from "./schema.ts";
-import type { Process, Spec } from "./types.ts";
+import type { Mount, Process, Spec } from "./types.ts";
 import { findOnHost } from "./validate/host.ts";
+import { validateMounts } from "./validate/mounts.ts";
+import { Subject } from "./validate/subject.ts";
 import { validateMeaning, validateProcessMeaning } from "./validate.ts";
 
 /** Who validates, and what for. */
@@ -54,6 +56,27 @@ export function loadProcess(path: string, options: LoadOptions = {}): Process {
     for (const warning of warnings) options.warn?.(`${file}: ${warning}`);
   });
   return process;
+}
+
+/**
+ * Loads what `mounts add` and `mounts remove` are given: an array such as config.json's `mounts`.
+ * @param container the configuration of the container that the mounts are for
+ * @throws {Error} when there is no such file
+ * @throws {ConfigError}
+ */
+export function loadMounts(path: string, container: Spec, options: LoadOptions = {}): Mount[] {
+  const { document } = readJson(path);
+  const file = basename(path);
+  try {
+    const spec: unknown = { ociVersion: "1.3.0", mounts: document };
+    check(isSpec, spec, file);
+    const { mounts = [] } = spec;
+    validateMounts(new Subject({ ...container, mounts }, hostOf(options)));
+    return mounts;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(error.pointer.replace(/^\/mounts/, ""), error.value, error.rule, file);
+  }
 }
 
 /**

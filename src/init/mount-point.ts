@@ -44,7 +44,8 @@ export function pathInRoot(rootfs: Fd, fd: Fd): string {
   return path.slice(root.length);
 }
 
-function makeLike(rootfs: Fd, path: string, source: Fd): Fd {
+/** Makes a mount point, a directory or a file as its source is one. */
+export function makeLike(rootfs: Fd, path: string, source: Fd): Fd {
   return fstatSync(source.number).isDirectory() ? mkdirAllInRoot(rootfs, path) : createFileInRoot(rootfs, path);
 }
 

@@ -110,7 +110,11 @@ function askForSource({ channel }: InitContext, name: string): Fd {
   return source;
 }
 
-function attach(step: Bind, tree: Fd, target: Fd): void {
+/**
+ * Puts a detached tree in its place, with what the step asks of it.
+ * @throws {SyscallError} `move_mount`, `mount_setattr`
+ */
+export function attach(step: Pick<Bind, "attributes" | "propagation" | "recursive">, tree: Fd, target: Fd): void {
   if (step.attributes !== null) setBindAttributes(tree, step.attributes);
   try {
     moveMount(tree, target);

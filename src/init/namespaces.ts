@@ -1,7 +1,7 @@
 /** Carries out the namespace steps. */
 import { writeFileSync } from "node:fs";
 import type { NamespaceStep } from "../plan/namespaces.ts";
-import type { Actors } from "../plan/step.ts";
+import type { Actors, OfKind } from "../plan/step.ts";
 import { check } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
@@ -10,12 +10,7 @@ import { prctl } from "../sys/process.ts";
 import type { InitContext } from "./context.ts";
 
 export const namespaceActors: Actors<NamespaceStep, InitContext> = {
-  "become-root": ({ uid, gid, dumpable }) => {
-    check(syscall("setresgid", gid, gid, gid), () => `setresgid ${gid} (is it mapped in the user namespace?)`);
-    check(syscall("setresuid", uid, uid, uid), () => `setresuid ${uid} (is it mapped in the user namespace?)`);
-    // A change of user makes a process undumpable, and its files in /proc root's of the parent namespace.
-    if (dumpable) prctl("SET_DUMPABLE", 1);
-  },
+  "become-root": becomeRoot,
   unshare: ({ type }) => unshare([type]),
   "new-time-namespace": ({ offsets }) => {
     unshare(["time"]);
@@ -26,3 +21,11 @@ export const namespaceActors: Actors<NamespaceStep, InitContext> = {
     setns(entered.number, ["time"]);
   },
 };
+
+/** Becomes somebody in the user namespace that this process has come into. @throws {SyscallError} */
+export function becomeRoot({ uid, gid, dumpable }: OfKind<NamespaceStep, "become-root">): void {
+  check(syscall("setresgid", gid, gid, gid), () => `setresgid ${gid} (is it mapped in the user namespace?)`);
+  check(syscall("setresuid", uid, uid, uid), () => `setresuid ${uid} (is it mapped in the user namespace?)`);
+  // A change of user makes a process undumpable, and its files in /proc root's of the parent namespace.
+  if (dumpable) prctl("SET_DUMPABLE", 1);
+}

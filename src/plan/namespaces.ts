@@ -15,6 +15,8 @@ export type NamespaceStep =
   | (StepBase & { kind: "unshare"; type: "cgroup" })
   | (StepBase & { kind: "new-time-namespace"; offsets: TimeOffset[] });
 
+export type BecomeRootStep = Extract<NamespaceStep, { kind: "become-root" }>;
+
 /** An offset of one clock of a time namespace. */
 export interface TimeOffset {
   clock: string;
@@ -38,6 +40,8 @@ export interface NamespacePlan {
   join: NamespaceJoin[];
   /** Id maps that the parent writes; `null` without a new user namespace. */
   idMaps: { uid: IdMapping[]; gid: IdMapping[] } | null;
+  /** Whether the init keeps its memory and its files in `/proc` to itself until its execve, see {@link planNamespaces}. */
+  undumpable: boolean;
   /** What the init does itself. */
   steps: NamespaceStep[];
 }
@@ -45,14 +49,19 @@ export interface NamespacePlan {
 /**
  * Plans the namespaces.
  *
+ * In a pid or user namespace that it joins the init has neighbours from the beginning, with the capabilities to attach to
+ * it while it still holds the host's files (CVE-2016-9962): undumpable, it is out of their reach. Not for a runtime without
+ * root, to which the init's files in `/proc` would be closed, too.
+ *
  * The cgroup namespace takes the process's cgroup as its root, so it is made when the parent has placed the process; a
  * time namespace takes only children, or a process that joins it afterwards.
  */
-export function planNamespaces(linux: Linux, user?: User): NamespacePlan {
+export function planNamespaces(linux: Linux, user?: User, euid = 0): NamespacePlan {
   const namespaces = linux.namespaces ?? [];
   const made = namespaces.filter(({ path }) => !path).map(({ type }) => type);
   const join = joins(namespaces);
-  const steps: NamespaceStep[] = planUserNamespace(linux, user, true);
+  const undumpable = euid === 0 && join.some(({ type }) => type === "pid" || type === "user");
+  const steps: NamespaceStep[] = planUserNamespace(linux, user, !undumpable);
   if (made.includes("time")) {
     steps.push({ kind: "new-time-namespace", pointer: "/linux/timeOffsets", offsets: timeOffsets(linux) });
   }
@@ -61,6 +70,7 @@ export function planNamespaces(linux: Linux, user?: User): NamespacePlan {
     clone: made.filter((type) => type !== "cgroup" && type !== "time"),
     join,
     idMaps: made.includes("user") ? { uid: linux.uidMappings ?? [], gid: linux.gidMappings ?? [] } : null,
+    undumpable,
     steps,
   };
 }
@@ -69,7 +79,7 @@ export function planNamespaces(linux: Linux, user?: User): NamespacePlan {
  * How a process that has come into the container's user namespace becomes somebody there: root; where root is not mapped,
  * as with crun, the user that the container's process will be.
  */
-export function planUserNamespace(linux: Linux, user: User | undefined, dumpable: boolean): NamespaceStep[] {
+export function planUserNamespace(linux: Linux, user: User | undefined, dumpable: boolean): BecomeRootStep[] {
   if (!(linux.namespaces ?? []).some(({ type }) => type === "user")) return [];
   const uid = rootOr(user?.uid, linux.uidMappings);
   const gid = rootOr(user?.gid, linux.gidMappings);

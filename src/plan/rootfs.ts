@@ -50,7 +50,7 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
   const linux = spec.linux ?? {};
   const mounts = spec.mounts ?? [];
   const own = (linux.namespaces ?? []).some(({ type }) => type === "mount");
-  const around = surroundings(input);
+  const around = mountSurroundings(input);
   const plans = mounts.map((mount, entry) => planMount(entry, mount, around));
   const bound = mounts.some(({ destination, options = [] }) => isBind(options) && cleanPath(destination) === "/dev");
   const ownDev = !bound;
@@ -88,7 +88,8 @@ function planReadonly(spec: Spec, mountPoints: readonly string[]): RootfsStep[] 
   return [...later, ...root, ...planProtectedPaths(spec.linux ?? {})];
 }
 
-function surroundings(input: RootfsInput): MountSurroundings {
+/** What the mounts of a container are planned from. */
+export function mountSurroundings(input: Omit<RootfsInput, "noPivot">): MountSurroundings {
   const { spec, host, userNamespace } = input;
   const linux = spec.linux ?? {};
   const namespaces = linux.namespaces ?? [];

@@ -1,14 +1,12 @@
 /** `exec`: a further process in a running container. */
 
-import { statSync } from "node:fs";
 import { Entrance } from "../cgroup/entrance.ts";
 import { openCgroup } from "../cgroup/manager.ts";
 import { parseSubCgroups } from "../cgroup/sub-cgroups.ts";
-import type { NamespaceType, Process, Spec } from "../config/types.ts";
+import type { Process, Spec } from "../config/types.ts";
 import { runInit } from "../init/init.ts";
 import { type FurtherPlan, planFurtherProcess } from "../plan/plan.ts";
 import type { Fd } from "../sys/fd.ts";
-import { NAMESPACE_FILES } from "../sys/namespace.ts";
 import { exitCode, killChild, pidfdOpen, prctl } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
 import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
@@ -18,6 +16,7 @@ import { type ForegroundSignals, prepareForeground, superviseForeground } from "
 import { type Forked, forkInto } from "./fork.ts";
 import { hostFacts } from "./host.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
+import { namespacesToJoin } from "./joined-namespaces.ts";
 import type { Context, ExecOptions } from "./options.ts";
 import { writePidFile } from "./pid-file.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
@@ -129,14 +128,4 @@ class Exec {
     conversation.close();
     return { pid: forked.pid, pidfd, master: conversation.master };
   }
-}
-
-/** The container's namespaces, but for those that are our own: a user namespace cannot be joined from within itself. */
-function namespacesToJoin(pid: number, spec: Spec): NamespaceType[] {
-  const types = (spec.linux?.namespaces ?? []).map(({ type }) => type);
-  return types.filter((type) => type !== "user" || namespaceId(pid, "user") !== namespaceId("self", "user"));
-}
-
-function namespaceId(pid: number | "self", type: NamespaceType): number {
-  return statSync(`/proc/${pid}/ns/${NAMESPACE_FILES[type]}`).ino;
 }

@@ -3,7 +3,7 @@ import type { IdMappingSource, SourceStep } from "../plan/mount-steps.ts";
 import type { OfKind } from "../plan/step.ts";
 import { SyscallError } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
-import { mapOwners, openTree } from "../sys/mount.ts";
+import { mapOwners, mountSetAttributes, openTree } from "../sys/mount.ts";
 import { setns } from "../sys/namespace.ts";
 import { exit, fork, waitPid } from "../sys/process.ts";
 import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
@@ -45,19 +45,42 @@ export function provideSource(step: OfKind<SourceStep, "open-source">, pid: numb
   });
 }
 
+/**
+ * Opens a source for a container that runs already: on the host, which the mounts of the container have left.
+ * @returns a detached tree of mounts; what is mounted in it does not reach the host
+ * @throws {SyscallError}
+ */
+export function openLiveSource({ source, tree, idmap, nofollow = [] }: OfKind<SourceStep, "open-source">): Fd {
+  const opened = openTree(source, { clone: true, recursive: tree, nofollow: nofollow.includes("source") });
+  // Otherwise a copy of a shared mount is its peer.
+  mountSetAttributes(opened, { propagation: "slave", recursive: true });
+  if (idmap === null) return opened;
+  using userNamespace = openMapping(idmap.mapping);
+  mapOwners(opened, userNamespace, idmap.recursive);
+  return opened;
+}
+
+function answer(socket: Fd, work: () => Fd): void {
+  try {
+    sendMessage(socket.number, Buffer.from("{}"), [work().number]);
+  } catch (error) {
+    const { what, errno } = error instanceof SyscallError ? error : { what: String(error), errno: 0 };
+    sendMessage(socket.number, Buffer.from(JSON.stringify({ what, errno })));
+  }
+}
+
 /** Has a child of this process open something, and takes it over. */
 function fromHelper(work: () => Fd): Fd {
   const [ours, theirs] = socketpair();
   using _ = ours;
   const pid = fork();
   if (pid === 0) {
+    // Whatever happens, the child must not return into its parent's code.
     try {
-      sendMessage(theirs.number, Buffer.from("{}"), [work().number]);
-    } catch (error) {
-      const { what, errno } = error instanceof SyscallError ? error : { what: String(error), errno: 0 };
-      sendMessage(theirs.number, Buffer.from(JSON.stringify({ what, errno })));
+      answer(theirs, work);
+    } finally {
+      exit(0);
     }
-    exit(0);
   }
   theirs.close();
   const received = receiveMessage(ours.number);

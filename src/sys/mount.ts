@@ -97,6 +97,17 @@ export function unmountDetach(target: string): void {
   check(syscall("umount2", target, MNT_DETACH), () => `unmount ${target}`);
 }
 
+/**
+ * Unmounts, as {@link unmountDetach}, what is mounted on a name in the working directory, or on that itself (`.`), and
+ * follows no symlink.
+ * @throws {SyscallError} `unmount`; EINVAL when nothing is mounted there
+ */
+export function unmountHere(name: string): void {
+  const MNT_DETACH = 2;
+  const UMOUNT_NOFOLLOW = 8;
+  check(syscall("umount2", name, MNT_DETACH | UMOUNT_NOFOLLOW), () => `unmount ${name}`);
+}
+
 /** What {@link openTree} opens. */
 export interface OpenTreeOptions {
   /** A copy of the mount, attached nowhere: a bind mount to be. It is gone when the descriptor closes unattached. */

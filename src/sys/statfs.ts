@@ -5,6 +5,7 @@ import { syscall } from "./ffi.ts";
 /** `f_type` of the filesystems that are treated in their own way. @see linux/magic.h */
 export const FILESYSTEM = {
   proc: 0x9fa0,
+  sysfs: 0x62656572,
 } as const;
 
 /** What {@link fstatfs} tells. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { NamespaceType } from "../../src/config/types.ts";
 import { describeNamespaces, planNamespaces } from "../../src/plan/namespaces.ts";
 
 describe("planNamespaces", () => {
@@ -17,6 +18,15 @@ describe("planNamespaces", () => {
 
   it("takes an empty path for none", () => {
     expect(planNamespaces({ namespaces: [{ type: "ipc", path: "" }] }).clone).toEqual(["ipc"]);
+  });
+
+  it("keeps the init from neighbours in the pid or user namespace that it joins (CVE-2016-9962)", () => {
+    const planned = (type: NamespaceType, euid = 0) =>
+      planNamespaces({ namespaces: [{ type, path: "/proc/1/ns/x" }] }, undefined, euid);
+    expect(planned("pid").undumpable).toBe(true);
+    expect(planned("user")).toMatchObject({ undumpable: true, steps: [{ kind: "become-root", dumpable: false }] });
+    expect(planned("network").undumpable).toBe(false);
+    expect(planned("user", 1000)).toMatchObject({ undumpable: false, steps: [{ dumpable: true }] });
   });
 
   it("has id maps written and becomes root in a new user namespace", () => {

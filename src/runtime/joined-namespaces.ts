@@ -1,0 +1,14 @@
+/** Which namespaces a further process in a container joins. */
+import { statSync } from "node:fs";
+import type { NamespaceType, Spec } from "../config/types.ts";
+import { NAMESPACE_FILES } from "../sys/namespace.ts";
+
+/** The container's namespaces, but for those that are our own: a user namespace cannot be joined from within itself. */
+export function namespacesToJoin(pid: number, spec: Spec): NamespaceType[] {
+  const types = (spec.linux?.namespaces ?? []).map(({ type }) => type);
+  return types.filter((type) => type !== "user" || namespaceId(pid, "user") !== namespaceId("self", "user"));
+}
+
+function namespaceId(pid: number | "self", type: NamespaceType): number {
+  return statSync(`/proc/${pid}/ns/${NAMESPACE_FILES[type]}`).ino;
+}
