@@ -2,7 +2,6 @@
 import { type Stats, statSync } from "node:fs";
 import type { Limit } from "../plan/process.ts";
 import { errnoName, errnoText } from "../sys/error.ts";
-import { syscall } from "../sys/ffi.ts";
 import { execve } from "../sys/process.ts";
 import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
 import { executable } from "../sys/user.ts";
@@ -31,7 +30,7 @@ export class ExecError extends Error {
 /**
  * Finds an executable: a name with a slash is a path, another is looked for in the directories of `PATH`.
  * @throws {ExecError} `exec: "<name>": executable file not found in $PATH`, `…: stat <path>: no such file or directory`,
- *   `…: permission denied`, `…: is a directory`
+ *   `…: permission denied`
  */
 export function findExecutable(name: string, path: string | null): string {
   if (name.includes("/")) {
@@ -65,7 +64,8 @@ function whyNotExecutable(path: string): Reason | null {
     const errno = -((error as NodeJS.ErrnoException).errno ?? -ENOENT);
     return { text: `stat ${path}: ${errnoText(errno)}`, code: errnoName(errno) };
   }
-  if (stats.isDirectory()) return { text: "is a directory", code: "EISDIR" };
+  // What execve(2) says of it. For runc's "is a directory" alone, Podman's exec exits with 255 instead of 126.
+  if (stats.isDirectory()) return { text: "permission denied (a directory)", code: "EACCES" };
   const errno = executable(path);
   if (errno === 0) return null;
   // A seccomp filter that does not know faccessat2 answers so: go by the mode then.
@@ -73,22 +73,6 @@ function whyNotExecutable(path: string): Reason | null {
     return (stats.mode & 0o111) !== 0 ? null : { text: "permission denied", code: "EACCES" };
   }
   return { text: errnoText(errno), code: errnoName(errno) };
-}
-
-/**
- * Closes every descriptor from `first` on but those that a failure is still reported by.
- *
- * Not only close-on-exec: the executable's own path could lead through a descriptor of ours (CVE-2024-21626).
- */
-export function closeDescriptors(first: number, { channel, startFifo }: InitContext): void {
-  // `start` waits for the end of the fifo's last reader, which the execve must be.
-  const kept = [channel.fd.number, startFifo?.number ?? -1].filter((fd) => fd >= first).sort((a, b) => a - b);
-  let from = first;
-  for (const fd of kept) {
-    if (fd > from) syscall("close_range", from, fd - 1, 0);
-    from = fd + 1;
-  }
-  syscall("close_range", from, 0xffffffff, 0);
 }
 
 /**

@@ -30,7 +30,11 @@ export function planCgroupMount(
       data: options.data,
       inherit: "nothing",
       // Without a cgroup namespace of its own the container saw the whole hierarchy in the mount, too.
-      fallback: (around.cgroupNamespace ? unified?.directory : unified?.mountPoint) ?? "/sys/fs/cgroup",
+      fallback: {
+        source: (around.cgroupNamespace ? unified?.directory : unified?.mountPoint) ?? "/sys/fs/cgroup",
+        // Without privilege no cgroup may have been made.
+        otherwise: unified?.mountPoint ?? null,
+      },
     };
     return { sources: [], steps: [step], readonlyLater: [] };
   }
@@ -73,7 +77,11 @@ function planHierarchies(
 }
 
 /** In a cgroup namespace a new mount of the hierarchy shows the container's own part. */
-function hierarchyMount(base: Placed, { version, controllers, directory }: CgroupAt, flags: MountFlag[]): MountStep {
+function hierarchyMount(
+  base: Placed,
+  { version, controllers, directory, mountPoint }: CgroupAt,
+  flags: MountFlag[],
+): MountStep {
   const named = controllers.some((controller) => controller.startsWith("name="));
   return {
     ...base,
@@ -83,7 +91,7 @@ function hierarchyMount(base: Placed, { version, controllers, directory }: Cgrou
     flags,
     data: controllers.join(","),
     inherit: "nothing",
-    fallback: directory,
+    fallback: { source: directory, otherwise: mountPoint },
   };
 }
 

@@ -40,8 +40,8 @@ export type MountStep =
       data: string;
       /** `covered`: a tmpfs takes the mode of the directory under it. `copied`: its contents, too. */
       inherit: "nothing" | "mode" | "contents";
-      /** Where the kernel refuses the filesystem (EPERM, EBUSY), this directory is bound instead. */
-      fallback: string | null;
+      /** Where the kernel refuses the filesystem (EPERM, EBUSY), this directory is bound instead, or the other if there is none. */
+      fallback: { source: string; otherwise: string | null } | null;
     })
   /** Binds a directory or a file. */
   | (MountBase & {

@@ -20,6 +20,9 @@ export const O = {
   PATH: 0o10000000,
 } as const;
 
+/** The first descriptor that is no standard stream. */
+export const FIRST_FD = 3;
+
 /** "The current directory" where a call takes a directory's descriptor. */
 export const AT_FDCWD = -100;
 

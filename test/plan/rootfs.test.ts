@@ -295,7 +295,13 @@ describe("a cgroup mount", () => {
     const hybrid = { ...unified, mountPoint: "/sys/fs/cgroup/unified", directory: "/sys/fs/cgroup/unified/c1" };
     const { beforeHooks } = cgroup([memory, hybrid], ["mount", "cgroup"]);
     expect(beforeHooks.slice(4, 6)).toMatchObject([
-      { kind: "mount", fstype: "cgroup", data: "memory", target: "/sys/fs/cgroup/memory", fallback: memory.directory },
+      {
+        kind: "mount",
+        fstype: "cgroup",
+        data: "memory",
+        target: "/sys/fs/cgroup/memory",
+        fallback: { source: memory.directory },
+      },
       {
         kind: "mount",
         fstype: "cgroup2",
@@ -310,9 +316,12 @@ describe("a cgroup mount", () => {
     expect(cgroup([unified]).beforeHooks[3]).toMatchObject({
       fstype: "cgroup2",
       flags: ["nosuid", "ro"],
-      fallback: "/sys/fs/cgroup",
+      fallback: { source: "/sys/fs/cgroup" },
     });
-    expect(cgroup([unified], ["mount", "cgroup"]).beforeHooks[3]).toMatchObject({ fallback: "/sys/fs/cgroup/c1" });
+    expect(cgroup([unified], ["mount", "cgroup"]).beforeHooks[3]).toMatchObject({
+      // The whole hierarchy where an unprivileged runtime could make no cgroup.
+      fallback: { source: "/sys/fs/cgroup/c1", otherwise: "/sys/fs/cgroup" },
+    });
   });
 });
 
@@ -320,7 +329,7 @@ describe("sysfs", () => {
   test("may be the host's, bound, in a user namespace whose network namespace is another's", () => {
     const mounts = [{ destination: "/sys", type: "sysfs", source: "sysfs" }];
     expect(mountsOf({ mounts })).toMatchObject([{ fallback: null }]);
-    expect(mountsOf({ mounts, namespaces: ["mount", "user"] })).toMatchObject([{ fallback: "/sys" }]);
+    expect(mountsOf({ mounts, namespaces: ["mount", "user"] })).toMatchObject([{ fallback: { source: "/sys" } }]);
   });
 });
 

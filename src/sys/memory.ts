@@ -1,0 +1,40 @@
+/** Giving back memory that is not needed for a while. */
+import { readFileSync } from "node:fs";
+import { syscall } from "./ffi.ts";
+
+/** A part of this process's memory: from `start` to before `end`, addresses in bytes. */
+export interface MemoryRange {
+  start: bigint;
+  end: bigint;
+}
+
+/**
+ * The code of this process's files, and the constants before it: what the kernel can read again at any time. A file's
+ * constants after the code, the linker's relocations among them, were written to before they were made read-only.
+ * @param maps the text of `/proc/self/maps`
+ * @see proc_pid_maps(5)
+ */
+export function codeMappings(maps: string = readFileSync("/proc/self/maps", "utf8")): MemoryRange[] {
+  const ranges: MemoryRange[] = [];
+  // start-end, permissions, offset, device, inode; the inode is 0 where there is no file
+  const mappings = maps.matchAll(/^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ ([1-9]\d*)/gm);
+  let before: (MemoryRange & { inode: string }) | null = null;
+  for (const [, start, end, permissions, inode = ""] of mappings) {
+    const range = { start: BigInt(`0x${start}`), end: BigInt(`0x${end}`) };
+    if (permissions === "r-xp") {
+      if (before?.end === range.start && before.inode === inode) ranges.push({ start: before.start, end: before.end });
+      ranges.push(range);
+    }
+    before = permissions === "r--p" ? { ...range, inode } : null;
+  }
+  return ranges;
+}
+
+/**
+ * Lets go of pages that can be read again; those that are used again come back one by one.
+ * @see madvise(2), MADV_DONTNEED
+ */
+export function releasePages(ranges: readonly MemoryRange[]): void {
+  const MADV_DONTNEED = 4;
+  for (const { start, end } of ranges) syscall("madvise", start, end - start, MADV_DONTNEED);
+}
