@@ -128,9 +128,10 @@ export function attach(step: Pick<Bind, "attributes" | "propagation" | "recursiv
 function ofDifferentTypes(source: Fd, target: Fd): SyscallError | null {
   const sourceIsDirectory = fstatSync(source.number).isDirectory();
   if (sourceIsDirectory === fstatSync(target.number).isDirectory()) return null;
+  // Not "is a directory": Docker takes these words for a command that is one, and exits with 126 instead of 125.
   const hint = sourceIsDirectory
-    ? "the source is a directory and the target a file"
-    : "the source is a file and the target a directory";
+    ? "the source: a directory, the target: a file"
+    : "the source: a file, the target: a directory";
   const error = new SyscallError("move_mount", constants.errno.ENOTDIR);
   error.message += ` (${hint})`;
   return error;

@@ -156,6 +156,10 @@ function applyOther(parsed: MountOptions, option: string): boolean {
       return true;
     case "defaults":
       return true;
+    // Podman's words about filling a new volume, which it has done or not when it calls us; it hands them on.
+    case "copy":
+    case "nocopy":
+      return true;
     default:
       return applyIdMapping(parsed, option);
   }

@@ -1,4 +1,5 @@
 /** The steps of the process in words. */
+import { capabilityNames } from "../sys/capability.ts";
 import type { ProcessStep } from "./process.ts";
 import type { Describers } from "./step.ts";
 
@@ -33,8 +34,8 @@ export const describeProcess: Describers<ProcessStep> = {
   "set-gid": ({ gid }) => `set gid ${gid}`,
   "set-uid": ({ uid }) => `set uid ${uid}`,
   "set-capabilities": ({ effective, permitted, inheritable, ambient }) =>
-    `set capabilities: effective ${list(effective)}; permitted ${list(permitted)}; ` +
-    `inheritable ${list(inheritable)}; ambient ${list(ambient)}`,
+    `set capabilities: effective ${capabilities(effective)}; permitted ${capabilities(permitted)}; ` +
+    `inheritable ${capabilities(inheritable)}; ambient ${capabilities(ambient)}`,
   "find-executable": ({ name, path }) => `find the executable ${JSON.stringify(name)} in ${path ?? "no PATH"}`,
   "reset-signals": () => "reset signal handlers and mask",
   "close-descriptors": ({ passed }) => `close descriptors from ${3 + passed} on`,
@@ -42,6 +43,13 @@ export const describeProcess: Describers<ProcessStep> = {
     `${limits.map(({ type, soft, hard }) => `limit ${type} to ${soft}${hard === null ? "" : `:${hard}`}, `).join("")}` +
     `execute ${JSON.stringify(args)}`,
 };
+
+/** A privileged container has nearly all of them: then those that it has not are fewer words. */
+function capabilities(names: readonly string[]): string {
+  const missing = capabilityNames().filter((name) => !names.includes(name));
+  if (missing.length > names.length) return list(names);
+  return missing.length === 0 ? "all" : `all but ${list(missing)}`;
+}
 
 function list(members: readonly (string | number)[]): string {
   return members.length === 0 ? "none" : members.join(" ");

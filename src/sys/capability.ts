@@ -72,6 +72,18 @@ export function setCapabilities({ effective, permitted, inheritable }: Capabilit
   check(syscall("capset", header, data), "capset");
 }
 
+/**
+ * This process's capabilities.
+ * @throws {SyscallError} `capget`
+ * @see capget(2)
+ */
+export function getCapabilities(): CapabilitySets {
+  const data = new Uint32Array(6);
+  check(syscall("capget", new Uint32Array([VERSION_3, 0]), data), "capget");
+  const mask = (index: number): bigint => BigInt(data[index] as number) | (BigInt(data[index + 3] as number) << 32n);
+  return { effective: mask(0), permitted: mask(1), inheritable: mask(2) };
+}
+
 const PR_CAP_AMBIENT_RAISE = 2;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 

@@ -107,6 +107,19 @@ describe.skipIf(!isRoot)("a process started by an init (needs root)", () => {
       expect(status).toBe(0);
     });
 
+    it("warns of several that cannot be had in one line", () => {
+      const sets = { bounding: ["CAP_KILL"], permitted: ["CAP_KILL"], ambient: ["CAP_KILL", "CAP_CHOWN", "CAP_MKNOD"] };
+      const { stderr } = start({ capabilities: sets });
+      expect(stderr).toMatch(/^can't raise ambient capability CAP_KILL: .* \(nor CAP_CHOWN, CAP_MKNOD\)\n$/);
+    });
+
+    it("says which of those asked for the runtime itself has not", () => {
+      const capabilities = { bounding: ["CAP_KILL"], permitted: ["CAP_KILL", "CAP_CHOWN"] };
+      const request = JSON.stringify({ process: { cwd: "/", env: [BIN], args: ["true"], capabilities } });
+      const { stderr } = runCommand(["setpriv", "--bounding-set", "-chown", ...driver.command(request)]);
+      expect(stderr).toContain("capset: EPERM: operation not permitted (tsrunc itself has not CAP_CHOWN)");
+    });
+
     it("warns of unknown ones, and goes on", () => {
       const { stderr, status } = start({ capabilities: { bounding: ["CAP_UNKNOWN"] } });
       expect(stderr).toBe("ignoring unknown or unavailable capabilities: [CAP_UNKNOWN]\n");
@@ -338,7 +351,7 @@ describe.skipIf(!isRoot)("a process started by an init (needs root)", () => {
       ["", 'exec: "": executable file not found in $PATH'],
       ["/nope", 'exec: "/nope": stat /nope: no such file or directory'],
       ["/etc/passwd/x", 'exec: "/etc/passwd/x": stat /etc/passwd/x: not a directory'],
-      ["/etc", 'exec: "/etc": is a directory'],
+      ["/etc", 'exec: "/etc": permission denied (a directory)'],
       ["/etc/passwd", 'exec: "/etc/passwd": permission denied'],
     ])("%j fails in the words that engines know", (name, message) => expect(failure([name])).toBe(message));
 

@@ -190,10 +190,10 @@ describe("a failed mount says what, where and why", () => {
   test("when only one of source and target is a directory", () => {
     const data = source("data", { file: "" });
     expect(failure(withMount({ destination: "/etc/passwd", source: data, options: ["bind"] }))).toMatch(
-      "ENOTDIR: not a directory (the source is a directory and the target a file)",
+      "ENOTDIR: not a directory (the source: a directory, the target: a file)",
     );
     expect(failure(withMount({ destination: "/etc", source: join(data, "file"), options: ["bind"] }))).toMatch(
-      "(the source is a file and the target a directory)",
+      "(the source: a file, the target: a directory)",
     );
   });
 

@@ -1,8 +1,17 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { planCapabilities } from "../../src/plan/capabilities.ts";
-import { capabilityNumber } from "../../src/sys/capability.ts";
+import { describeProcess } from "../../src/plan/process-words.ts";
+import { capabilityNames, capabilityNumber } from "../../src/sys/capability.ts";
 
 const LAST = 40;
+
+test("a set that has nearly all capabilities is described by those that it has not", () => {
+  const all = capabilityNames();
+  const describe = (effective: string[]): string =>
+    describeProcess["set-capabilities"]({ effective, permitted: [], inheritable: [], ambient: ["CAP_KILL"] } as never);
+  expect(describe(all)).toBe("set capabilities: effective all; permitted none; inheritable none; ambient CAP_KILL");
+  expect(describe(all.filter((name) => name !== "CAP_BPF"))).toContain("effective all but CAP_BPF;");
+});
 
 describe("planCapabilities", () => {
   it("drops every capability of the kernel that is not in the bounding set", () => {

@@ -77,6 +77,10 @@ describe("the options of a mount", () => {
     expect(parseMountOptions(["defaults", "acl"]).data).toBe("acl");
   });
 
+  test("what Podman hands on about filling a volume is nothing to the mount", () => {
+    expect(parseMountOptions(["nocopy", "rbind", "copy"])).toMatchObject({ bind: "rbind", data: "" });
+  });
+
   test("names of Object's own properties are data like any other", () => {
     expect(parseMountOptions(["constructor", "toString"]).data).toBe("constructor,toString");
   });
