@@ -7,6 +7,9 @@ import { ConfigError } from "../../src/config/error.ts";
 import { loadConfig, loadProcess, validateBundle } from "../../src/config/load.ts";
 import { baseConfig } from "../support/config.ts";
 
+/** As root, whoever runs the test: what an ordinary user may not ask for is tested with the rules. */
+const ROOT = { euid: 0 };
+
 let bundle: string;
 let path: string;
 
@@ -34,12 +37,12 @@ function messageOf(act: () => unknown): string {
 
 test("a good configuration is returned as it stands", () => {
   write(baseConfig(["true"]));
-  expect(loadConfig(path)).toEqual(baseConfig(["true"]));
+  expect(loadConfig(path, ROOT)).toEqual(baseConfig(["true"]));
 });
 
 describe("a file that is no configuration", () => {
   test("that is missing is said to be, in the words that callers of runc look for", () => {
-    expect(messageOf(() => loadConfig(path))).toBe(`JSON specification file config.json not found in ${bundle}`);
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(`JSON specification file config.json not found in ${bundle}`);
     expect(messageOf(() => loadConfig(join(bundle, "none/config.json")))).toContain("not found");
   });
 
@@ -52,30 +55,30 @@ describe("a file that is no configuration", () => {
 
   test("that is a directory", () => {
     mkdirSync(path);
-    expect(messageOf(() => loadConfig(path))).toBe(`config.json: ${path} is a directory, not a file`);
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(`config.json: ${path} is a directory, not a file`);
   });
 
   test.skipIf(process.geteuid?.() === 0)("that may not be read (skipped as root, who may read all)", () => {
     write("{}");
     chmodSync(path, 0);
-    expect(messageOf(() => loadConfig(path))).toBe(`config.json: ${path} cannot be read: permission denied`);
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(`config.json: ${path} cannot be read: permission denied`);
   });
 
   test.each(["", " \n"])("that is empty (%j)", (content) => {
     write(content);
-    expect(messageOf(() => loadConfig(path))).toBe(`config.json: the file ${path} is empty`);
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(`config.json: the file ${path} is empty`);
   });
 
   test("that is not JSON, with the place", () => {
     write('{\n  "ociVersion": "1.0.0",\n}');
-    expect(messageOf(() => loadConfig(path))).toBe(
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(
       'config.json: is not JSON: line 3, column 1: there is a comma before }, found "}"',
     );
   });
 
   test.each(["null", "[]", '"x"', "1"])("that is %s", (content) => {
     write(content);
-    expect(messageOf(() => loadConfig(path))).toMatch(/^config\.json: .*must be an object$/);
+    expect(messageOf(() => loadConfig(path, ROOT))).toMatch(/^config\.json: .*must be an object$/);
   });
 });
 
@@ -120,14 +123,14 @@ describe("an error of the schema", () => {
     ],
   ])("names the place, the value and the rule: %s", (_, document, message) => {
     write(document);
-    expect(messageOf(() => loadConfig(path))).toBe(`config.json: ${message}`);
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(`config.json: ${message}`);
   });
 
   test("carries its parts", () => {
     write({ ociVersion: "1.0.0", hostname: 7 });
     let error: unknown;
     try {
-      loadConfig(path);
+      loadConfig(path, ROOT);
     } catch (caught) {
       error = caught;
     }
@@ -143,12 +146,12 @@ describe("an error of the schema", () => {
   ])("about memoryPolicy %j has runc's words", (memoryPolicy, words) => {
     const spec = baseConfig(["true"]);
     write({ ...spec, linux: { ...spec.linux, memoryPolicy } });
-    expect(messageOf(() => loadConfig(path))).toContain(words);
+    expect(messageOf(() => loadConfig(path, ROOT))).toContain(words);
   });
 
   test("is one line, however long the value", () => {
     write({ ociVersion: "1.0.0", linux: { namespaces: [{ type: "a\nb".repeat(1000) }] } });
-    const message = messageOf(() => loadConfig(path));
+    const message = messageOf(() => loadConfig(path, ROOT));
     expect(message).not.toContain("\n");
     expect(message.length).toBeLessThan(300);
   });
@@ -158,7 +161,7 @@ describe("values that JSON and Go see otherwise", () => {
   test("null is the same as absent", () => {
     const spec = baseConfig(["true"]);
     write({ ...spec, hooks: null, linux: { ...spec.linux, timeOffsets: null, devices: null } });
-    const loaded = loadConfig(path);
+    const loaded = loadConfig(path, ROOT);
     expect(loaded).not.toHaveProperty("hooks");
     expect(loaded.linux).not.toHaveProperty("timeOffsets");
   });
@@ -166,7 +169,7 @@ describe("values that JSON and Go see otherwise", () => {
   test("null in a list is an error", () => {
     const spec = baseConfig(["true"]);
     write({ ...spec, process: { ...spec.process, args: [null] } });
-    expect(messageOf(() => loadConfig(path))).toBe("config.json: /process/args/0: null: must be a string");
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe("config.json: /process/args/0: null: must be a string");
   });
 
   function withSeccompValue(value: string): string {
@@ -182,7 +185,7 @@ describe("values that JSON and Go see otherwise", () => {
     "a seccomp value that loses bits (%s) is refused",
     (value) => {
       write(withSeccompValue(value));
-      expect(messageOf(() => loadConfig(path))).toBe(
+      expect(messageOf(() => loadConfig(path, ROOT))).toBe(
         `config.json: /linux/seccomp/syscalls/0/args/0/value: ${value} has more significant bits than the 53 that are supported`,
       );
     },
@@ -192,7 +195,7 @@ describe("values that JSON and Go see otherwise", () => {
     "a seccomp value of few bits, or of all (%s), is taken",
     (value) => {
       write(withSeccompValue(value));
-      expect(() => loadConfig(path)).not.toThrow();
+      expect(() => loadConfig(path, ROOT)).not.toThrow();
     },
   );
 });
@@ -202,7 +205,7 @@ test("warnings are told to whoever wants them", () => {
   spec.mounts.push({ destination: "data", source: "/srv", options: ["bind"] });
   write(spec);
   const warnings: string[] = [];
-  loadConfig(path, { warn: (message) => warnings.push(message) });
+  loadConfig(path, { ...ROOT, warn: (message) => warnings.push(message) });
   expect(warnings).toEqual([
     expect.stringMatching(/^config\.json: \/mounts\/\d+\/destination: "data": is not absolute/),
   ]);
