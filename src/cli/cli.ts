@@ -50,9 +50,13 @@ async function dispatch(argv: readonly string[], log: Log): Promise<number> {
   }
 }
 
+/** Commands of runc and crun that callers may try, and that are still to come. */
+const COMING: readonly string[] = ["checkpoint", "events", "restore", "update"];
+
 async function loadCommand(name: string): Promise<Command> {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry !== undefined) return (await entry.load()).command;
+  if (COMING.includes(name)) throw new UsageError(`tsrunc ${name} is not supported yet`);
   throw new UsageError(`No help topic for '${name}' ("tsrunc help" lists the commands)`, 3);
 }
 

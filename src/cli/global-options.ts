@@ -13,7 +13,10 @@ export const globalOptions = {
     "DIR",
     `where the states of containers are kept, on a tmpfs (default: ${DEFAULT_ROOT}; for an ordinary user $XDG_RUNTIME_DIR/tsrunc)`,
   ),
-  log: text("FILE", "append log records to FILE (default: stderr); errors go to stderr in any case"),
+  log: text(
+    "FILE",
+    "append log records to FILE, or send them to journald:ID or syslog:ID (default: stderr); errors go to stderr in any case",
+  ),
   "log-format": choice(["text", "json"], "format of log records (default: text)"),
   "log-level": {
     ...choice(

@@ -2,6 +2,7 @@
 import { constants, fstatSync, openSync } from "node:fs";
 import type { Logger as PinoLogger } from "pino";
 import type { Logger } from "../runtime/options.ts";
+import type { DaemonLog } from "./daemon-log.ts";
 import { writeAll } from "./output.ts";
 
 /** From the worst to the least. */
@@ -10,7 +11,7 @@ const LEVELS = ["error", "warning", "info", "debug"] as const;
 export type Level = (typeof LEVELS)[number];
 
 export interface LogOptions {
-  /** Where records go; stderr when not given. `/proc/self/fd/N` means the descriptor itself, whatever it is open on. */
+  /** Where records go: `[file:]PATH`, `journald:IDENTIFIER`, `syslog:IDENTIFIER`; stderr when not given. `/proc/self/fd/N` means the descriptor itself, whatever it is open on. */
   file?: string;
   format: "text" | "json";
   /** The least level that is written. */
@@ -24,6 +25,7 @@ export class Log implements Logger {
   #format: LogOptions["format"] = "text";
   #level: Level = "info";
   #pino: PinoLogger | undefined;
+  #daemon: DaemonLog | undefined;
 
   /**
    * Sends the records that follow to where the command line says.
@@ -32,7 +34,9 @@ export class Log implements Logger {
   configure({ file, format, level }: LogOptions): void {
     this.#level = level;
     this.#format = format;
-    if (file !== undefined && file !== "") this.#fd = openLog(file);
+    const [, daemon, identifier = ""] = /^(journald|syslog):(.*)$/.exec(file ?? "") ?? [];
+    if (daemon === "journald" || daemon === "syslog") this.#daemon = openDaemonLog(daemon, identifier);
+    else if (file !== undefined && file !== "") this.#fd = openLog(file);
   }
 
   get tracing(): boolean {
@@ -59,12 +63,13 @@ export class Log implements Logger {
     if (error instanceof Error && error.stack !== undefined) this.debug(error.stack);
     const message = [...(prefix === undefined ? [] : [prefix]), describe(error)].join(": ");
     this.#record("error", message);
-    if (!isStderr(this.#fd)) writeQuietly(STDERR, `${message}\n`);
+    if (this.#daemon !== undefined || !isStderr(this.#fd)) writeQuietly(STDERR, `${message}\n`);
   }
 
   #record(level: Level, message: string): void {
     if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
-    if (this.#format === "json") this.#recordJson(level, message);
+    if (this.#daemon !== undefined) quietly(() => this.#daemon?.write(level, message));
+    else if (this.#format === "json") this.#recordJson(level, message);
     else if (isTerminal(this.#fd)) writeQuietly(this.#fd, `${level}: ${message}\n`);
     else writeQuietly(this.#fd, `time="${timestamp()}" level=${level} msg=${quote(message)}\n`);
   }
@@ -101,9 +106,14 @@ function describe(error: unknown): string {
   return ours && !("code" in error) ? `internal error: ${line} (--debug shows where)` : line;
 }
 
+/** Loaded when it is named, as pino is. */
+function openDaemonLog(daemon: "journald" | "syslog", identifier: string): DaemonLog {
+  const { daemonLog } = require("./daemon-log.ts") as typeof import("./daemon-log.ts");
+  return daemonLog(daemon, identifier);
+}
+
 function openLog(file: string): number {
   const path = file.replace(/^file:/, "");
-  if (/^(journald|syslog):/.test(path)) throw new Error(`--log ${file}: only a file is supported`);
   try {
     const inherited = inheritedDescriptor(path);
     if (inherited !== null) {
@@ -147,8 +157,12 @@ function isTerminal(fd: number): boolean {
 
 /** A log that cannot be written must not hide what was to be logged, nor stop a container. */
 function writeQuietly(fd: number, line: string): void {
+  quietly(() => writeAll(fd, line));
+}
+
+function quietly(write: () => void): void {
   try {
-    writeAll(fd, line);
+    write();
   } catch (error) {
     if (!(error instanceof Error && "code" in error)) throw error;
   }
