@@ -101,6 +101,7 @@ function inContainer(context: Context, { init }: Container, spec: Spec, act: (ro
     work(channel, spec, act),
   );
   try {
+    forked.channel.send({ type: "go" });
     new Conversation(forked, null, context.log).untilReady(({ type }) => {
       throw new Error(`unexpected message from the process: ${type}`);
     });
@@ -121,6 +122,8 @@ function work(channel: Channel<InitMessage, ParentMessage>, spec: Spec, act: (ro
 }
 
 function answer(channel: Channel<InitMessage, ParentMessage>, spec: Spec, act: (rootfs: Fd) => void): void {
+  // Before it, the parent expects the word of the process that has forked this one.
+  if (channel.receive()?.message.type !== "go") return;
   try {
     for (const step of planUserNamespace(spec.linux ?? {}, spec.process?.user, false)) becomeRoot(step);
     // Modes given to what is made are the modes it gets.
