@@ -41,8 +41,11 @@ async function dispatch(argv: readonly string[], log: Log): Promise<number> {
   if (options.help) return await printHelp(name);
   checkArity(name, command, args.length);
   const context = makeContext(globals, log);
+  if (command.failure !== undefined) log.hold();
   try {
-    return await command.run({ context, options, args, globals: globals.given });
+    const code = await command.run({ context, options, args, globals: globals.given });
+    log.release();
+    return code;
   } catch (error) {
     if (error instanceof UsageError) throw withHint(error, name);
     log.reportError(error, command.failure?.prefix);

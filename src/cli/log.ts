@@ -26,6 +26,7 @@ export class Log implements Logger {
   #level: Level = "info";
   #pino: PinoLogger | undefined;
   #daemon: DaemonLog | undefined;
+  #held: string[] | null = null;
 
   /**
    * Sends the records that follow to where the command line says.
@@ -52,7 +53,27 @@ export class Log implements Logger {
   }
 
   warn(message: string): void {
-    this.#record("warning", message);
+    if (this.#held !== null && this.#isRead()) this.#held.push(message);
+    else this.#record("warning", message);
+  }
+
+  /**
+   * Holds warnings back until {@link release}, and drops them when an error comes before: Podman takes a log that is not
+   * one record alone for none, and the words of a warning among what stderr says for the reason of the failure.
+   */
+  hold(): void {
+    this.#held = [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const message of held) this.#record("warning", message);
+  }
+
+  /** Whether a program may look for the reason of a failure here, rather than a person. */
+  #isRead(): boolean {
+    return !this.tracing && this.#daemon === undefined && !isTerminal(this.#fd);
   }
 
   /**
@@ -60,6 +81,7 @@ export class Log implements Logger {
    * @param prefix what failed, such as `tsrunc run failed`
    */
   reportError(error: unknown, prefix?: string): void {
+    this.#held = null;
     if (error instanceof Error && error.stack !== undefined) this.debug(error.stack);
     const message = [...(prefix === undefined ? [] : [prefix]), describe(error)].join(": ");
     this.#record("error", message);

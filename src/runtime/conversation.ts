@@ -46,6 +46,8 @@ export class Conversation {
 
   /** Lets the process go on, and ends the conversation. */
   close(): void {
+    // Before what the process itself says.
+    this.log.release();
     this.forked.channel.send({ type: "go" });
     this.forked.channel.close();
   }

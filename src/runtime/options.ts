@@ -7,6 +7,8 @@ export interface Logger {
   debug(message: string): void;
   info(message: string): void;
   warn(message: string): void;
+  /** Writes the warnings that were held back: what follows does not fail any more. */
+  release(): void;
 }
 
 /** The global options, resolved. */

@@ -64,7 +64,7 @@ function main(): number {
   }
   childEnd.close();
   const channel = new Channel<ParentMessage, InitMessage>(parentEnd);
-  const log = { tracing: false, debug: console.error, info: console.error, warn: console.error };
+  const log = { tracing: false, debug: console.error, info: console.error, warn: console.error, release() {} };
   try {
     actOnProcess(host.beforeCgroup, { pid, log });
     actOnProcess(host.afterCgroup, { pid, log });

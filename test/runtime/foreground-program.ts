@@ -29,7 +29,7 @@ const master = how === "stdio" ? null : terminalOf(channel);
 if (master !== null) prepareTerminal(master);
 if (process.env.SIGNAL_BEFORE !== undefined) sendSignal(process.pid, Number(process.env.SIGNAL_BEFORE));
 channel.send({ type: "go" });
-const log = { tracing: false, debug() {}, info() {}, warn: (message: string) => console.error(message) };
+const log = { tracing: false, debug() {}, info() {}, warn: (message: string) => console.error(message), release() {} };
 const status = superviseForeground({ pid, pidfd: pidfdOpen(pid), signals, master, log });
 exit(exitCode(status));
 

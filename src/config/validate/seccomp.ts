@@ -9,6 +9,9 @@ const NOTIFY = "SCMP_ACT_NOTIFY";
 export function validateSeccomp(subject: Subject, seccomp: Seccomp): void {
   const at = "/linux/seccomp";
   const { defaultAction, defaultErrnoRet, listenerPath, listenerMetadata, syscalls = [] } = seccomp;
+  if (subject.asker.forCreate) {
+    subject.warn(at, undefined, "is not supported yet: the container runs without this filter of system calls");
+  }
   if (defaultAction === NOTIFY) {
     subject.refuse(`${at}/defaultAction`, defaultAction, "SCMP_ACT_NOTIFY cannot be used as default action");
   }

@@ -1,6 +1,6 @@
 /** `linux.seccomp`. */
-import { describe, test } from "vitest";
-import { accepted, also, type Edit, onLinux, refused } from "../support/judge.ts";
+import { describe, expect, test } from "vitest";
+import { accepted, also, asRoot, type Edit, judge, onLinux, refused } from "../support/judge.ts";
 
 describe("seccomp", () => {
   const seccomp = (part: object) => onLinux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW", ...part } });
@@ -41,9 +41,13 @@ describe("seccomp", () => {
     ],
     ["metadata for nobody", seccomp({ listenerMetadata: "x" }), "/listenerMetadata", /listenerPath is not/],
   ])("%s is refused", (_, edit, pointer, rule) => refused(edit, `/linux/seccomp${pointer}`, rule));
+  const toValidate = { ...asRoot, forCreate: false };
   test("errnos of actions that return them are accepted", () => {
-    accepted(also(call({ errnoRet: 38 }), call({ action: "SCMP_ACT_TRACE", errnoRet: 5 })));
+    accepted(also(call({ errnoRet: 38 }), call({ action: "SCMP_ACT_TRACE", errnoRet: 5 })), toValidate);
   });
   test("a listener that nothing notifies is accepted", () =>
-    accepted(seccomp({ listenerPath: "/x", listenerMetadata: "x" })));
+    accepted(seccomp({ listenerPath: "/x", listenerMetadata: "x" }), toValidate));
+  test("a container that is to be made gets one warning that the filter is ignored", () => {
+    expect(judge(call({}))).toEqual([expect.stringMatching(/^\/linux\/seccomp: is not supported yet/)]);
+  });
 });
