@@ -1,6 +1,5 @@
 /** The entry: the stage first, then the command line. */
 import { enterStage } from "./stage.ts";
-import { exit } from "./sys/process.ts";
 
 const args = process.argv.slice(2);
 
@@ -11,5 +10,7 @@ try {
   process.exit(1);
 }
 
-// At once, without the engine's own clearing up: all output is written synchronously, and nothing else is left to do.
-void import("./cli/cli.ts").then(async ({ runCli }) => exit(await runCli(args)));
+/** Node's exit without handlers: all output is written synchronously, and nothing else is left to do. */
+const { reallyExit } = process as unknown as { reallyExit(code: number): never };
+
+void import("./cli/cli.ts").then(async ({ runCli }) => reallyExit(await runCli(args)));

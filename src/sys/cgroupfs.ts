@@ -1,5 +1,5 @@
 /** Directories and files of the cgroup filesystem: short texts, each read or written by one call. */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { check, hasErrno, SyscallError } from "./error.ts";
 import { AT, AT_FDCWD, O } from "./fd.ts";
@@ -71,21 +71,10 @@ export function writeText(fd: number, value: string): number {
   return result;
 }
 
-/** The contents of a cgroup file. @throws {SyscallError} with the file's path */
+/**
+ * The contents of a cgroup file. By Node's own call: with it, the commands that only look need not load koffi.
+ * @throws {Error} Node's, with the file's path
+ */
 export function readCgroupFile(directory: string, file: string): string {
-  const path = `${directory}/${file}`;
-  const fd = check(syscall("openat", AT_FDCWD, path, O.RDONLY | O.CLOEXEC), () => `read ${path}`);
-  try {
-    let text = "";
-    const chunk = Buffer.alloc(4096);
-    for (;;) {
-      const length = syscall("read", fd, chunk, chunk.byteLength);
-      if (length === -EINTR) continue;
-      if (length < 0) throw new SyscallError(`read ${path}`, -length);
-      if (length === 0) return text;
-      text += chunk.toString("latin1", 0, length);
-    }
-  } finally {
-    syscall("close_range", fd, fd, 0);
-  }
+  return readFileSync(`${directory}/${file}`, "latin1");
 }
