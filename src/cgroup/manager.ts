@@ -129,7 +129,8 @@ export class Cgroup {
     const rounds = held || signal !== SIGKILL ? 1 : 100;
     for (let round = 0; round < rounds; round++) {
       const pids = this.pids({ recursive: true });
-      for (const pid of pids) sendSignal(pid, signal);
+      // To the kernel, process 0 is our own process group.
+      for (const pid of pids) if (pid > 0) sendSignal(pid, signal);
       if (pids.length === 0) break;
       if (round > 0) sleep(round);
     }

@@ -4,7 +4,10 @@ import { childCgroups, readCgroupFile, removeCgroup } from "../sys/cgroupfs.ts";
 import { hasErrno, SyscallError } from "../sys/error.ts";
 import { poll } from "../sys/poll.ts";
 
-/** The processes of a cgroup, and with `recursive` of those below it; none when it is gone. */
+/**
+ * The processes of a cgroup, and with `recursive` of those below it; none when it is gone. One that has no pid in this
+ * process's pid namespace counts as 0.
+ */
 export function processesIn(directory: string, { recursive }: { recursive: boolean }): number[] {
   const pids = ownProcesses(directory);
   if (recursive) {

@@ -36,7 +36,7 @@ export class Channel<Out, In> {
 
   /** @throws {SyscallError} EPIPE when the other end is gone */
   send(message: Out, fds: readonly number[] = []): void {
-    sendMessage(this.fd.number, Buffer.from(JSON.stringify(message)), fds);
+    sendMessage(this.fd.number, encodeMessage(message), fds);
   }
 
   /** Waits for a message. @returns `null` when the other end is gone */
@@ -49,4 +49,19 @@ export class Channel<Out, In> {
   close(): void {
     this.fd.close();
   }
+}
+
+/** Longest message, in bytes: {@link Channel.receive} takes as much, and so does a pipe without a reader. */
+const MESSAGE_BYTES = 65536;
+
+/**
+ * A message as it is sent. One that is too long loses the end of its text, in which a hook may have put what it likes.
+ * @throws {Error} when it is too long without any text
+ */
+export function encodeMessage(message: unknown): Buffer {
+  const encoded = Buffer.from(JSON.stringify(message));
+  if (encoded.byteLength < MESSAGE_BYTES) return encoded;
+  const { message: text = "" } = message as { message?: string };
+  if (text === "") throw new Error(`a message of ${encoded.byteLength} bytes is too long`);
+  return encodeMessage({ ...(message as object), message: text.slice(0, text.length >> 1) });
 }

@@ -4,8 +4,9 @@ import { describeStep, type InitStep } from "../plan/plan.ts";
 import { SyscallError } from "../sys/error.ts";
 import { syscall } from "../sys/ffi.ts";
 import { exit } from "../sys/process.ts";
-import type { InitMessage } from "./channel.ts";
+import { encodeMessage, type InitMessage } from "./channel.ts";
 import type { InitContext } from "./context.ts";
+import { closeDescriptors } from "./descriptors.ts";
 import { lifecycleActors } from "./lifecycle.ts";
 import { namespaceActors } from "./namespaces.ts";
 import { networkActors } from "./network.ts";
@@ -24,14 +25,19 @@ const actors = {
 
 /** What the init brings along from before the fork. */
 export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> &
-  Partial<Pick<InitContext, "startFifo" | "hookOutput">>;
+  Partial<Pick<InitContext, "startFifo" | "hookOutput" | "releasable">>;
 
 /**
  * Carries the steps out. Never returns: the last step is an execve, and a failure ends this process once it is reported.
  */
 export function runInit(steps: readonly InitStep[], given: InitInput): never {
+  closeDescriptors(passedDescriptors(steps), [
+    ...[given.channel.fd, given.startFifo, given.hookOutput?.stdout, given.hookOutput?.stderr],
+    ...given.inherited.values(),
+  ]);
   const context: InitContext = {
     startFifo: null,
+    releasable: [],
     ...given,
     rootfs: null,
     environment: [],
@@ -66,6 +72,12 @@ function failedExecve({ message }: Error): never {
   return exit(255);
 }
 
+/** How many descriptors the process will have from 3 on. All others of the parent's, and of its caller's, are let go of. */
+function passedDescriptors(steps: readonly InitStep[]): number {
+  for (const step of steps) if (step.kind === "keep-passed-descriptors") return step.passed;
+  return 0;
+}
+
 type Failure = Extract<InitMessage, { type: "error" }>;
 
 function failure(error: unknown, step: InitStep | undefined): Failure {
@@ -88,7 +100,7 @@ function withStep(message: string, step: InitStep): string {
 function report(failed: Failure, context: InitContext): void {
   try {
     if (!context.started) context.channel.send(failed);
-    else if (context.startFifo !== null) writeSync(context.startFifo.number, JSON.stringify(failed));
+    else if (context.startFifo !== null) writeSync(context.startFifo.number, encodeMessage(failed));
   } catch {
     // The parent is gone: nobody is left to tell.
   }

@@ -2,12 +2,21 @@
 import type { LifecycleStep } from "../plan/lifecycle.ts";
 import type { Actors } from "../plan/step.ts";
 import { mustSyscall } from "../sys/error.ts";
-import { exit } from "../sys/process.ts";
+import { releasePages } from "../sys/memory.ts";
+import { POLL, poll } from "../sys/poll.ts";
+import { exit, prctl } from "../sys/process.ts";
 import type { InitContext } from "./context.ts";
 import { runHooks } from "./hooks.ts";
 
+const SIGKILL = 9;
+
 export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
   "wait-for-parent": (_, context) => waitForGo(context),
+  "die-with-parent": (_, { channel }) => {
+    prctl("SET_PDEATHSIG", SIGKILL);
+    // It may have died before: then its end of the channel is closed, and no signal comes.
+    if (((poll([{ fd: channel.fd.number, events: POLL.IN }], 0)[0] ?? 0) & POLL.HUP) !== 0) exit(1);
+  },
   "parent-hooks": (_, context) => {
     context.channel.send({ type: "hooks" });
     waitForGo(context);
@@ -19,6 +28,7 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
     runHooks(hook, hooks, { ...state, pid: context.pid }, around);
   },
   "report-ready": (_, context) => {
+    prctl("SET_PDEATHSIG", 0);
     context.channel.send({ type: "ready" });
     // The parent answers when the state is on disk: only then may this process outlive it.
     waitForGo(context);
@@ -26,6 +36,7 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
     context.ready = true;
   },
   "wait-for-start": (_, context) => {
+    releasePages(context.releasable);
     const byte = Buffer.alloc(1);
     if (context.startFifo !== null) mustSyscall("read", context.startFifo.number, byte, 1);
     context.started = true;

@@ -64,7 +64,7 @@ function openMounted(rootfs: Fd, target: Fd, path: string): Fd {
   throw new Error(`rootfs${path} was changed while it was mounted on`);
 }
 
-function bindInstead(step: Mount, source: string, target: Fd, context: InitContext): void {
+function bindInstead(step: Mount, instead: NonNullable<Mount["fallback"]>, target: Fd, context: InitContext): void {
   const { pointer, propagation, recursive } = step;
   const set = step.flags.filter((flag) => flag === "ro" || flag === "nosuid" || flag === "nodev" || flag === "noexec");
   const bind: Bind = {
@@ -73,10 +73,9 @@ function bindInstead(step: Mount, source: string, target: Fd, context: InitConte
     target: step.target,
     propagation,
     recursive,
-    source,
+    ...instead,
     origin: { from: "init", idmap: null },
     tree: true,
-    otherwise: null,
     attributes: set.length === 0 ? null : { set, clear: [] },
   };
   using tree = openSource(bind, context);

@@ -1,27 +1,27 @@
 /** Carries out the steps that make this process the user's. */
-import { mkdirSync } from "node:fs";
 import type { ProcessStep } from "../plan/process.ts";
 import type { Actors, OfKind } from "../plan/step.ts";
 import { hasErrno, SyscallError } from "../sys/error.ts";
-import { closeOnExecFrom, setCloseOnExec } from "../sys/fd.ts";
+import { FIRST_FD, setCloseOnExec } from "../sys/fd.ts";
 import { addKeyPermissions, joinSessionKeyring, KEY_SEARCH } from "../sys/keyring.ts";
+import { mkdirAllInRoot } from "../sys/path.ts";
 import { prctl } from "../sys/process.ts";
 import { setIoPriority, setMemoryPolicy, setPersonality, setScheduling } from "../sys/scheduler.ts";
 import { resetSignalHandlers, setSignalMask } from "../sys/signal.ts";
 import { setDomainname, setGid, setHostname, setsid, setUid, setUmask } from "../sys/user.ts";
 import { applyCapabilities, dropBoundingSet } from "./capabilities.ts";
 import type { InitContext } from "./context.ts";
-import { closeDescriptors, execute, findExecutable } from "./execute.ts";
+import { closeDescriptors } from "./descriptors.ts";
+import { execute, findExecutable } from "./execute.ts";
 import { writeAppArmorProfile, writeSelinuxLabel, writeSysctl } from "./procfs.ts";
+import { rootOf } from "./root.ts";
 import { changeDirectory, homeOf, ownStdio, setSupplementaryGroups, verifyDirectory } from "./user.ts";
-
-const FIRST_FD = 3;
 
 export const processActors: Actors<ProcessStep, InitContext> = {
   warn: ({ message }, { channel }) => channel.send({ type: "warning", message }),
   "new-session": () => setsid(),
   "join-keyring": ({ name, search }, context) => joinKeyring(name, search, context),
-  "make-working-directory": ({ path }) => makeWorkingDirectory(path),
+  "make-working-directory": ({ path }, context) => makeWorkingDirectory(path, context),
   "set-hostname": ({ name }) => setHostname(name),
   "set-domainname": ({ name }) => setDomainname(name),
   "write-sysctl": ({ path, value }) => writeSysctl(path, value),
@@ -33,10 +33,8 @@ export const processActors: Actors<ProcessStep, InitContext> = {
   "io-priority": (step) => setIoPriority(step.class, step.priority),
   personality: ({ domain }) => setPersonality(domain),
   "memory-policy": ({ mode, flags, nodes }) => setMemoryPolicy(mode, flags, nodes),
-  "close-on-exec": ({ passed }) => {
-    for (let fd = FIRST_FD; fd < FIRST_FD + passed; fd++) setCloseOnExec(fd, false);
-    closeOnExecFrom(FIRST_FD + passed);
-  },
+  "keep-passed-descriptors": ({ passed }, { channel, startFifo, hookOutput }) =>
+    closeDescriptors(passed, [channel.fd, startFifo, hookOutput?.stdout, hookOutput?.stderr]),
   "change-directory": ({ path, retry }, context) => changeDirectory(path, retry, context),
   "verify-directory": () => verifyDirectory(),
   "set-environment": ({ variables, listenFds }, context) => {
@@ -58,7 +56,12 @@ export const processActors: Actors<ProcessStep, InitContext> = {
     resetSignalHandlers();
     setSignalMask();
   },
-  "close-descriptors": ({ passed }, context) => closeDescriptors(FIRST_FD + passed, context),
+  "close-descriptors": ({ passed }, { channel, startFifo }) => {
+    // `start` waits for the end of the fifo's last reader, which the execve must be.
+    closeDescriptors(passed, [channel.fd, startFifo]);
+    // Not before the hooks have run: they are not theirs.
+    for (let fd = FIRST_FD; fd < FIRST_FD + passed; fd++) setCloseOnExec(fd, false);
+  },
   execute: ({ args, limits }, context) => execute(args, limits, context),
 };
 
@@ -72,12 +75,15 @@ function schedule(step: OfKind<ProcessStep, "scheduler">): void {
   }
 }
 
-/** What is no directory is left to the change to it, whose error says so. */
-function makeWorkingDirectory(path: string): void {
+/**
+ * Makes the directory inside the root: a path through `/proc/self/fd` would lead to what the caller has open on the host
+ * (CVE-2024-21626). What is no directory, or no plain way to one, is left to the change to it, whose error says so.
+ */
+function makeWorkingDirectory(path: string, context: InitContext): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    mkdirAllInRoot(rootOf(context), path).close();
   } catch (error) {
-    if (!hasErrno(error, "EEXIST", "ENOTDIR")) throw error;
+    if (!hasErrno(error, "EEXIST", "ENOTDIR", "ELOOP", "EACCES")) throw error;
   }
 }
 

@@ -5,6 +5,8 @@ import type { Describers, StepBase } from "./step.ts";
 export type LifecycleStep =
   /** The parent writes the id maps, places the process in its cgroup and sets its limits. */
   | (StepBase & { kind: "wait-for-parent" })
+  /** Until the container is created, nobody else could clear the process away. After the change of user, which undoes it. */
+  | (StepBase & { kind: "die-with-parent" })
   /** The parent runs the hooks of the runtime's namespaces. */
   | (StepBase & { kind: "parent-hooks" })
   /** Hooks in the container's namespaces. */
@@ -14,6 +16,7 @@ export type LifecycleStep =
 
 export const describeLifecycle: Describers<LifecycleStep> = {
   "wait-for-parent": () => "wait for the parent",
+  "die-with-parent": () => "die with the parent from here on",
   "parent-hooks": () => "wait for the parent's hooks",
   "container-hooks": ({ hook, hooks }) => `run the ${hook} hooks: ${hooks.map(({ path }) => path).join(", ")}`,
   "report-ready": () => "report that the container is created",

@@ -43,7 +43,7 @@ function planFilesystem({ base, mount, options }: MountEntry, around: MountSurro
     flags: withRemount(late ? options.flags.filter((flag) => flag !== "ro") : options.flags, options),
     data: labelled ? withLabel(options.data, around) : options.data,
     inherit: fstype !== "tmpfs" ? "nothing" : options.tmpcopyup ? "contents" : "mode",
-    fallback: fstype === "sysfs" && around.userNamespace ? "/sys" : null,
+    fallback: fstype === "sysfs" && around.userNamespace ? { source: "/sys", otherwise: null } : null,
   };
   return { sources: [], steps: [step], readonlyLater: late ? [base.target] : [] };
 }

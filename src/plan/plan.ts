@@ -4,7 +4,13 @@ import type { Linux, NamespaceType, Spec, State } from "../config/types.ts";
 import { describeHostProcess, type HostProcessPlan, type HostProcessStep, planHostProcess } from "./host-process.ts";
 import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
-import { describeNamespaces, type NamespacePlan, type NamespaceStep, planNamespaces, planUserNamespace } from "./namespaces.ts";
+import {
+  describeNamespaces,
+  type NamespacePlan,
+  type NamespaceStep,
+  planNamespaces,
+  planUserNamespace,
+} from "./namespaces.ts";
 import { describeNetwork, type NetDeviceStep, type NetworkStep, planNetwork } from "./network.ts";
 import {
   type ProcessInput,
@@ -54,7 +60,7 @@ export function planContainer(input: PlanInput): Plan {
   const { spec, process, host, cgroup } = input;
   const linux = spec.linux ?? {};
   const init: ProcessInput = { ...input, purpose: "init" };
-  const namespaces = planNamespaces(linux, process.user);
+  const namespaces = planNamespaces(linux, process.user, host.euid);
   const rootfs = planRootfs({
     spec,
     bundle: input.bundle,
@@ -69,6 +75,7 @@ export function planContainer(input: PlanInput): Plan {
   const steps: InitStep[] = [
     { kind: "wait-for-parent" },
     ...namespaces.steps,
+    { kind: "die-with-parent" },
     ...planSession(init),
     ...network.init,
     ...rootfs.beforeHooks,
@@ -109,6 +116,7 @@ export function planFurtherProcess(input: Omit<ProcessInput, "purpose">): Furthe
     init: [
       { kind: "wait-for-parent" },
       ...planUserNamespace(input.spec.linux ?? {}, input.process.user, false),
+      { kind: "die-with-parent" },
       ...planSession(exec),
       ...planTerminal(input.process, false),
       ...attributes,

@@ -20,7 +20,7 @@ export const describeProcess: Describers<ProcessStep> = {
   personality: ({ domain }) => `set the personality ${domain}`,
   "memory-policy": ({ mode, flags, nodes }) =>
     `set the memory policy ${[mode, ...flags].join("|")}${nodes.length > 0 ? ` on nodes ${nodes.join(",")}` : ""}`,
-  "close-on-exec": ({ passed }) => `mark descriptors from ${3 + passed} on close-on-exec`,
+  "keep-passed-descriptors": ({ passed }) => `let go of all descriptors from ${3 + passed} on`,
   "change-directory": ({ path, retry }) =>
     retry ? `change to ${path} as the user, if root was not permitted to` : `change to ${path}`,
   "verify-directory": () => "verify that the working directory is inside the container",

@@ -56,7 +56,8 @@ export type ProcessStep =
   | (StepBase & { kind: "io-priority"; class: string; priority: number })
   | (StepBase & { kind: "personality"; domain: "LINUX" | "LINUX32" })
   | (StepBase & { kind: "memory-policy"; mode: string; flags: string[]; nodes: number[] })
-  | (StepBase & { kind: "close-on-exec"; passed: number })
+  /** From here on the process holds nothing of the host's: others in the container may look into it while it waits. */
+  | (StepBase & { kind: "keep-passed-descriptors"; passed: number })
   /** `retry`: only if the first attempt, as root, was not permitted. */
   | (StepBase & { kind: "change-directory"; path: string; retry: boolean })
   | (StepBase & { kind: "verify-directory" })
@@ -165,7 +166,7 @@ export function planProcess(input: ProcessInput): ProcessPlan {
   const uid = process.user?.uid ?? 0;
   const capabilities = process.capabilities && planCapabilities(process.capabilities, input.host.lastCapability);
 
-  const identity: ProcessStep[] = [{ kind: "close-on-exec", passed: input.passedFds }];
+  const identity: ProcessStep[] = [{ kind: "keep-passed-descriptors", passed: input.passedFds }];
   if (cwd) identity.push({ kind: "change-directory", pointer: "/process/cwd", path: cwd, retry: false });
   identity.push({
     kind: "set-environment",

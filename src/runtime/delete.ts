@@ -1,8 +1,9 @@
 /** `delete`: removes a container and all that was made for it. */
+import type { Spec } from "../config/types.ts";
 import { hasErrno } from "../sys/error.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { pidfdOpen } from "../sys/process.ts";
-import { clearContainer } from "./clear.ts";
+import { clearContainer, hasOwnPidNamespace } from "./clear.ts";
 import { killForGood } from "./kill.ts";
 import type { Context } from "./options.ts";
 import { containerStatus, isAlive } from "./status.ts";
@@ -29,7 +30,7 @@ export interface DeleteOptions {
  * @throws {Error} `cannot delete container <id> that is not stopped: <status>`
  */
 export function deleteContainer(context: Context, id: string, { force }: DeleteOptions): void {
-  const lock = lockDirectory(context.root, id);
+  const lock = lockDirectory(context.root, id, () => force && endUnlocked(context, id));
   if (lock === null) {
     if (force) return;
     throw new NoSuchContainerError(id);
@@ -46,8 +47,20 @@ export function deleteContainer(context: Context, id: string, { force }: DeleteO
   if (!force && status !== "stopped" && status !== "created" && status !== "creating") {
     throw new Error(`cannot delete container ${id} that is not stopped: ${status}`);
   }
-  if (force || status !== "stopped") end(container);
-  clearContainer(context, container, loadSavedConfig(context.root, id));
+  const spec = loadSavedConfig(context.root, id);
+  if ((force || status !== "stopped") && !allGone(container, spec)) end(container);
+  clearContainer(context, container, spec);
+}
+
+/** Kills what another command works on, which then fails: it may be waiting for a hook that never ends. */
+function endUnlocked(context: Context, id: string): void {
+  const container = findContainer(context.root, id);
+  if (container !== null) killForGood(container);
+}
+
+/** Whether the kernel has ended all with the init: what is in the cgroup then is another container that has the same one. */
+function allGone({ init }: Container, spec: Spec): boolean {
+  return init !== null && !isAlive(init) && hasOwnPidNamespace(spec);
 }
 
 function end(container: Container): void {

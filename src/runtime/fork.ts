@@ -16,6 +16,7 @@ export interface Forked {
   channel: Channel<ParentMessage, InitMessage>;
 }
 
+type ChildWork = (channel: Channel<InitMessage, ParentMessage>) => void;
 type ChildMain = (channel: Channel<InitMessage, ParentMessage>) => never;
 
 /**
@@ -45,21 +46,29 @@ function forkDirectly(flags: bigint, entrance: Entrance, main: ChildMain): Forke
   const pid = entrance.fork({ flags });
   if (pid === 0) {
     ours.close();
-    const channel = new Channel<InitMessage, ParentMessage>(theirs);
-    orReport(channel, () => entrance.enter());
-    main(channel);
+    childOnly(new Channel(theirs), (channel) => {
+      entrance.enter();
+      main(channel);
+    });
   }
   theirs.close();
   return { pid, channel: new Channel(ours) };
 }
 
-/** Does the child's work; tells the parent why it failed, and ends. */
-function orReport(channel: Channel<InitMessage, ParentMessage>, work: () => void): void {
+/**
+ * Does a child's work; tells the parent why it failed, and ends. Whatever happens it does not return: the code that called
+ * fork is the parent's, and would clear away a container that is not the child's to clear.
+ */
+function childOnly(channel: Channel<InitMessage, ParentMessage>, work: ChildWork): never {
   try {
-    work();
+    work(channel);
+    return exit(0);
   } catch (error) {
-    channel.send({ type: "error", message: (error as Error).message });
-    exit(1);
+    try {
+      channel.send({ type: "error", message: (error as Error).message });
+    } finally {
+      exit(1);
+    }
   }
 }
 
@@ -72,8 +81,7 @@ function forkThroughHelper(join: () => void, flags: bigint, entrance: Entrance, 
   const helper = entrance.fork();
   if (helper === 0) {
     ours.close();
-    const channel = new Channel<InitMessage, ParentMessage>(theirs);
-    orReport(channel, () => {
+    childOnly(new Channel(theirs), (channel) => {
       entrance.enter();
       assertSingleThread();
       join();
@@ -81,7 +89,6 @@ function forkThroughHelper(join: () => void, flags: bigint, entrance: Entrance, 
       if (pid === 0) main(channel);
       channel.send({ type: "forked", pid });
     });
-    exit(0);
   }
   theirs.close();
   const channel = new Channel<ParentMessage, InitMessage>(ours);

@@ -7,7 +7,8 @@ import { runInit } from "../init/init.ts";
 import { describeStep } from "../plan/plan.ts";
 import type { SourceStep } from "../plan/rootfs.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
-import { killChild, pidfdOpen, processStat } from "../sys/process.ts";
+import { codeMappings } from "../sys/memory.ts";
+import { killChild, pidfdOpen, prctl, processStat } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
 import { clearContainer } from "./clear.ts";
 import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
@@ -29,6 +30,7 @@ import {
   claimDirectory,
   containerDirectory,
   makeStartFifo,
+  removeDirectory,
   START_FIFO,
   saveConfig,
   saveContainer,
@@ -48,6 +50,8 @@ export interface Launched {
 /** How the caller stays connected to the init. */
 export interface LaunchOptions extends CreateOptions {
   detach: boolean;
+  /** Whether the init is left waiting for `start` by another command. */
+  waits: boolean;
   /** Signals that the caller blocked and the init must not. */
   signalMask?: BigUint64Array;
 }
@@ -63,9 +67,15 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   using pidfdSocket = options.pidfdSocket ? connectTo("--pidfd-socket", options.pidfdSocket) : null;
   const receiverPath = pidfdReceiver(prepared.spec);
   using receiver = receiverPath === undefined ? null : connectTo("run.oci.pidfd_receiver", receiverPath);
-  // Before the state says that the cgroup is ours: what is cleared must not be another container's.
-  openCgroup(prepared.container.cgroup).assertUnused();
   const lock = claimDirectory(context.root, options.id);
+  try {
+    // Before the state says that the cgroup is ours: what is cleared must not be another container's.
+    openCgroup(prepared.container.cgroup).assertUnused();
+  } catch (error) {
+    removeDirectory(context.root, options.id);
+    lock.close();
+    throw error;
+  }
   const launch = new Launch(context, prepared, options, lock);
   try {
     return launch.run(console, [pidfdSocket, receiver]);
@@ -138,13 +148,23 @@ class Launch {
   #fork(hookOutput: HookOutput | null): Forked {
     const { plan } = this.#prepared;
     const inherited = openSources(plan.sources);
+    // `create` leaves the init waiting, for who knows how long; `run` starts it at once.
+    const releasable = this.#options.waits ? codeMappings() : [];
     using startFifo = open(join(this.#directory, START_FIFO), O.RDWR);
     using entrance = this.#cgroup.entrance();
+    if (plan.namespaces.undumpable) prctl("SET_DUMPABLE", 0);
     const forked = forkInit(plan.namespaces, entrance, (channel) => {
       this.#lock.close();
       if (this.#options.signalMask !== undefined) setSignalMask(this.#options.signalMask);
       const trace = this.#context.log.tracing;
-      return runInit(plan.init, { channel, inherited, startFifo, trace, ...(hookOutput && { hookOutput }) });
+      return runInit(plan.init, {
+        channel,
+        inherited,
+        startFifo,
+        trace,
+        releasable,
+        ...(hookOutput && { hookOutput }),
+      });
     });
     for (const fd of inherited.values()) fd.close();
     return forked;

@@ -42,18 +42,18 @@ export function startContainer(context: Context, id: string): void {
   if (status === "running") throw new Error("cannot start an already running container");
   if (status !== "created") throw new Error(`cannot start a container in the ${status} state`);
   using socket = openNotifySocket(containerDirectory(context.root, id));
-  releaseInit(context, container, loadSavedConfig(context.root, id));
+  releaseInit(context, container, loadSavedConfig(context.root, id), lock);
   if (socket === null || container.init === null) return;
   using pidfd = pidfdOpen(container.init.pid);
-  lock.close();
   forwardReadiness(socket, pidfd, container.init.pid, context.log);
 }
 
 /**
  * Wakes the waiting init, waits until it is the user's program, and runs the poststart hooks.
+ * @param lock the caller's on the container: closed before the hooks, which may want to work on the container themselves
  * @throws {Error} when the init fails on the way, or a hook does: then the container is stopped
  */
-export function releaseInit(context: Context, container: Container, spec: Spec): void {
+export function releaseInit(context: Context, container: Container, spec: Spec, lock: Fd): void {
   const fifo = join(containerDirectory(context.root, container.id), START_FIFO);
   using writer = openWriter(fifo);
   mustSyscall("write", writer.number, Buffer.from(WAKE_UP), 1);
@@ -61,6 +61,7 @@ export function releaseInit(context: Context, container: Container, spec: Spec):
   // Both of the init's ends go with its execve, or with its life: then nobody is left to read.
   while (poll([{ fd: writer.number, events: 0 }])[0] === 0);
   throwStartError(writer);
+  lock.close();
   if (spec.hooks?.poststart === undefined || container.init === null) return;
   try {
     using output = openHookOutput(spec, container.bundle);

@@ -5,12 +5,14 @@
  * of the bundle must not reach the container. `exec.fifo` is there while `start` is waited for.
  */
 import { constants, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { constants as osConstants } from "node:os";
 import { join } from "node:path";
 import type { CgroupLocation } from "../cgroup/plan.ts";
 import type { Spec } from "../config/types.ts";
 import { check, hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
+import { poll } from "../sys/poll.ts";
 
 /** What is known of a container: the contents of `state.json`. */
 export interface Container {
@@ -86,13 +88,17 @@ export function claimDirectory(root: string, id: string): Fd {
   return lock;
 }
 
+/** How long a command waits for another one that works on the same container, in milliseconds. */
+const PATIENCE = 10_000;
+
 /**
  * Waits until no other command works on the container, and keeps others out.
+ * @param whenBusy what to do before waiting, when another command has it
  * @returns the lock, or `null` when there is no such container (any more)
+ * @throws {Error} when the other command does not end in time: it may be waiting for us, if we are a hook of it
  * @see flock(2)
  */
-export function lockDirectory(root: string, id: string): Fd | null {
-  const LOCK_EX = 2;
+export function lockDirectory(root: string, id: string, whenBusy: () => void = () => {}): Fd | null {
   const directory = containerDirectory(root, id);
   let lock: Fd;
   try {
@@ -101,7 +107,7 @@ export function lockDirectory(root: string, id: string): Fd | null {
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
     throw error;
   }
-  check(syscall("flock", lock.number, LOCK_EX), () => `lock ${directory}`);
+  waitForLock(lock, id, whenBusy);
   // Whoever held the lock may have deleted the directory, and another container may have its name now.
   const locked = statSync(lock.procPath);
   const named = statSync(directory, { throwIfNoEntry: false });
@@ -110,11 +116,32 @@ export function lockDirectory(root: string, id: string): Fd | null {
   return named === undefined ? null : lockDirectory(root, id);
 }
 
+function waitForLock(lock: Fd, id: string, whenBusy: () => void): void {
+  const LOCK_EX_NB = 2 | 4;
+  const { EAGAIN, EINTR } = osConstants.errno;
+  const deadline = performance.now() + PATIENCE;
+  for (let delay = 0; ; delay = Math.min(delay * 2, 50)) {
+    const result = syscall("flock", lock.number, LOCK_EX_NB);
+    if (result !== -EAGAIN && result !== -EINTR) return void check(result, () => `lock container ${id}`);
+    if (delay === 0) {
+      whenBusy();
+      delay = 1;
+    }
+    if (performance.now() > deadline) {
+      lock.close();
+      throw new Error(
+        `container ${id} is in use: another command works on it (is this command run by one of its hooks?)`,
+      );
+    }
+    poll([], delay);
+  }
+}
+
 /** Whether some command works on the container now. A container that is not complete without that has lost its creator. */
 export function isLocked(root: string, id: string): boolean {
-  const LOCK_EX_NB = 2 | 4;
+  const LOCK_SH_NB = 1 | 4; // shared: others who ask the same are no commands that work on it
   using directory = open(containerDirectory(root, id), O.RDONLY | O.DIRECTORY);
-  return syscall("flock", directory.number, LOCK_EX_NB) < 0;
+  return syscall("flock", directory.number, LOCK_SH_NB) < 0;
 }
 
 /** Writes `state.json`: to a temporary name, then renamed. */

@@ -5,7 +5,7 @@
  * sound in a process of any number of threads.
  */
 import { check, SyscallError } from "./error.ts";
-import { Fd, O } from "./fd.ts";
+import { closeOnExecFrom, Fd, FIRST_FD, O } from "./fd.ts";
 import { loadKoffi, syscall } from "./ffi.ts";
 import { POLL, poll } from "./poll.ts";
 import { type ExitStatus, pidfdOpen, pidfdSendSignal, StringArray, waitPid } from "./process.ts";
@@ -51,6 +51,8 @@ export function runProgram(program: Program): Outcome {
   const [errRead, errWrite] = pipe();
   try {
     const { stdout, stderr } = program.output ?? {};
+    // What our caller has left open is not the program's.
+    closeOnExecFrom(FIRST_FD);
     const pid = posixSpawn(program, [inputRead.number, (stdout ?? outWrite).number, (stderr ?? errWrite).number]);
     for (const end of [inputRead, outWrite, errWrite]) end.close();
     return converse(pid, program, inputWrite, outRead, errRead);

@@ -184,7 +184,9 @@ describe.skipIf(!isRoot)("a process started by an init (needs root)", () => {
     it("may not lie outside the container's root, by whatever way it leads there", () => {
       const mountPoint = join(directory, "detached");
       mkdirSync(mountPoint);
-      const request = { process: { cwd: "/proc/self/fd/3", env: [BIN], args: ["ls"] } };
+      const process = { cwd: "/proc/self/fd/3", env: [BIN], args: ["ls"] };
+      // The one descriptor of the host's that a container can have: one that the caller passes to it.
+      const request = { process, input: { passedFds: 1 } };
       const shell = 'mount -t tmpfs t "$0" && exec 3<"$0" && umount -l "$0" && "$@"';
       const command = [
         "unshare",

@@ -18,6 +18,7 @@ import {
   planWorkingDirectory,
 } from "../../src/plan/process.ts";
 import { actOnProcess } from "../../src/runtime/process-limits.ts";
+import { O, open } from "../../src/sys/fd.ts";
 import { syscall } from "../../src/sys/ffi.ts";
 import { unshare } from "../../src/sys/namespace.ts";
 import { exit, exitCode, fork, waitPid } from "../../src/sys/process.ts";
@@ -84,12 +85,13 @@ function main(): number {
 function child(steps: ProcessStep[], channel: Channel<InitMessage, ParentMessage>, namespaces: NamespaceType[]): never {
   const context: InitContext = {
     channel,
-    rootfs: null,
+    rootfs: open("/", O.PATH | O.DIRECTORY),
     inherited: new Map(),
     environment: [],
     executable: null,
     startFifo: null,
     trace: false,
+    releasable: [],
     ready: false,
     started: false,
     pid: syscall("getpid"),

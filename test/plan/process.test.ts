@@ -86,7 +86,7 @@ describe("planProcess", () => {
   it("drops bounding capabilities before the change of user and sets the others after it", () => {
     const { identity } = planProcess(input({}, { capabilities: { bounding: [] }, user: { uid: 1, gid: 2 } }));
     expect(kinds(identity)).toEqual([
-      "close-on-exec",
+      "keep-passed-descriptors",
       "change-directory",
       "set-environment",
       "drop-bounding",
@@ -162,7 +162,7 @@ describe("planProcess", () => {
 
   it("passes descriptors on by their number", () => {
     const { identity, last } = planProcess(input({ passedFds: 3, listenFds: 2 }));
-    expect(step(identity, "close-on-exec")?.passed).toBe(3);
+    expect(step(identity, "keep-passed-descriptors")?.passed).toBe(3);
     expect(step(identity, "set-environment")?.listenFds).toBe(2);
     expect(step(last, "close-descriptors")?.passed).toBe(3);
   });
