@@ -38,16 +38,8 @@ function podman(...args: string[]): Result {
 
 // No network plugins and no raising of limits: the tests are not about those, and they need more of the machine.
 const parent = `/tsrunc-podman-${process.pid}`;
-const modest = [
-  "--cgroup-parent",
-  parent,
-  "--network",
-  "none",
-  "--ulimit",
-  "nofile=1024:1024",
-  "--ulimit",
-  "nproc=4096:4096",
-];
+const limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"];
+const modest = ["--cgroup-parent", parent, "--network", "none", ...limits];
 
 /** Runs a container of the test's image to its end. @returns its output */
 function run(flags: string[], command: string): string {
@@ -109,6 +101,61 @@ describe("podman run", () => {
   test("exits with 127 for a command that does not exist, 126 for one that may not be executed", () => {
     expect(podman("run", "--rm", ...modest, "busybox-test", "no-such-command").code).toBe(127);
     expect(podman("run", "--rm", ...modest, "busybox-test", "/etc/passwd").code).toBe(126);
+  });
+
+  test("exits with 126 for a directory on a file, and says so beside a seccomp filter", () => {
+    const { code, stderr } = podman(
+      "run",
+      "--rm",
+      ...modest,
+      "-v",
+      `${home}/rootfs:/bin/busybox`,
+      "busybox-test",
+      "true",
+    );
+    expect({ code, stderr }).toEqual({
+      code: 126,
+      stderr: expect.stringMatching(/^Error: .*not a directory/),
+    });
+  });
+
+  test("shows the message of the runtime's JSON log, where containers.conf says that there is one", () => {
+    const file = join(home, "containers.conf");
+    const engine = ["[engine]", 'runtime_supports_json = ["tested"]', "[engine.runtimes]", `tested = ["${runtime}"]`];
+    writeFileSync(file, engine.join("\n"));
+    process.env.CONTAINERS_CONF = file;
+    const { code, stderr } = podman("--runtime", "tested", "run", "--rm", ...modest, "busybox-test", "nosuch");
+    delete process.env.CONTAINERS_CONF;
+    expect({ code, stderr }).toEqual({
+      code: 127,
+      stderr: expect.stringMatching(/^Error: tested: \w+ create failed: .*exec: "nosuch": executable file not found/),
+    });
+  });
+
+  test("-v takes a volume, filled from the image or not", () => {
+    expect(run(["-v", "filled:/etc"], "cat /etc/group | head -1")).toBe("root:x:0:");
+    expect(run(["-v", "empty:/root:nocopy,ro"], "ls /root; (touch /root/file) 2>/dev/null || echo refused")).toBe(
+      "refused",
+    );
+    podman("volume", "rm", "filled", "empty");
+  });
+
+  test("shares the namespaces of another container", () => {
+    const id = podman("run", "--detach", ...modest, "busybox-test", "sleep", "1000").stdout.trim();
+    const flags = ["pid", "ipc", "net"].map((type) => `--${type}=container:${id}`);
+    const { stdout } = podman(
+      "run",
+      "--rm",
+      "--cgroup-parent",
+      parent,
+      ...limits,
+      ...flags,
+      "busybox-test",
+      "sh",
+      "-c",
+      "ps | grep [s]leep",
+    );
+    expect(stdout).toContain("sleep 1000");
   });
 
   test("-t gives the container a terminal", () => {
@@ -188,6 +235,7 @@ describe("a detached container", () => {
     );
     expect(podman("exec", "-t", id, "sh", "-c", "test -t 1 && echo terminal").stdout).toBe("terminal\n");
     expect(podman("exec", id, "no-such-command").code).toBe(127);
+    expect(podman("exec", id, "/etc").code).toBe(126);
   });
 
   test("is stopped, started again and removed", () => {
@@ -217,4 +265,14 @@ describe("a detached container", () => {
   test("shows its processes to podman top", () => {
     expect(podman("top", start(), "args").stdout).toContain("sleep 1000");
   });
+});
+
+test("podman build runs commands", () => {
+  const context = join(home, "context");
+  mkdirSync(context);
+  const lines = ["FROM busybox-test", "RUN echo made > /made && id -u", "USER 1000", "RUN id -u; exit 3"];
+  writeFileSync(join(context, "Dockerfile"), lines.join("\n"));
+  const { code, stdout, stderr } = podman("build", "--network", "none", ...limits, "--pull-never", context);
+  expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining("exit status 3") });
+  expect(stdout).toMatch(/^0$[^]*^1000$/m);
 });
