@@ -17,11 +17,13 @@ export function readJson(path: string): { document: unknown; text: string } {
   let document: unknown;
   try {
     document = JSON.parse(text);
-  } catch {
+    if (text.includes("null")) dropNulls(document);
+  } catch (error) {
+    // The parser, and we, go down by recursion: a stack that is used up is no fault of the syntax.
+    if (error instanceof RangeError) throw new ConfigError("", undefined, "is nested too deeply", file);
     const { line, column, problem } = findJsonError(text);
     throw new ConfigError("", undefined, `is not JSON: line ${line}, column ${column}: ${problem}`, file);
   }
-  if (text.includes("null")) dropNulls(document);
   return { document, text };
 }
 

@@ -1,12 +1,19 @@
 import type { ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { TestSpec } from "../support/config.ts";
 import {
+  commandLine,
+  directory,
   ended,
   makeBundle,
   newId,
   pause,
+  refused,
   spawnTsrunc,
+  startDetached,
   state,
   succeed,
   tsrunc,
@@ -153,3 +160,98 @@ function kill(pid: number): void {
     // It has ended already.
   }
 }
+
+describe("a command on a container that another command works on", () => {
+  test("delete --force of one that runs in the foreground succeeds, and so does the run's own end", async () => {
+    for (let round = 0; round < 3; round++) {
+      const id = newId();
+      const running = spawnTsrunc(["run", "--bundle", makeBundle("sleep 1000").path, id]);
+      await until("it runs", () => tsrunc(["state", id]).stdout.includes('"running"'));
+      succeed(["delete", "--force", id]);
+      expect(await ended(running)).toBe(137);
+    }
+  });
+
+  test("delete --force ends a creation that a hook of the init holds up for ever", async () => {
+    const id = newId();
+    const bundle = makeBundle("true", (config) => {
+      config.hooks.createContainer = [{ path: "/bin/sleep", args: ["sleep", "1000"] }];
+    });
+    const creating = spawnTsrunc(["create", "--bundle", bundle.path, id]);
+    const pid = creating.pid ?? 0;
+    await until("the hook runs", () => descendants(pid).some((process) => command(process).startsWith("sleep 1000")));
+    succeed(["delete", "--force", id]);
+    expect(await ended(creating)).toBe(1);
+  });
+
+  test("a createRuntime hook that deletes its container fails the creation, and does not wait for itself", () => {
+    const id = newId();
+    const [path, ...args] = commandLine(["delete", "--force", id]) as [string, ...string[]];
+    const bundle = makeBundle("true", (config) => {
+      config.hooks.createRuntime = [{ path, args: [path, ...args] }];
+    });
+    expect(tsrunc(["create", "--bundle", bundle.path, id])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("another command works on it"),
+    });
+  });
+
+  test("a poststart hook may delete its container", () => {
+    const id = newId();
+    const [path, ...args] = commandLine(["delete", "--force", id]) as [string, ...string[]];
+    const bundle = makeBundle("sleep 1000", (config) => {
+      config.hooks.poststart = [{ path, args: [path, ...args] }];
+    });
+    succeed(["create", "--bundle", bundle.path, id]);
+    succeed(["start", id]);
+    expect(tsrunc(["state", id]).code).toBe(1);
+  });
+});
+
+test("the init dies with a runtime that is killed, whatever hook it runs, and without cgroups", async () => {
+  const id = newId();
+  const bundle = makeBundle("true", (config) => {
+    config.hooks.createContainer = [{ path: "/bin/sleep", args: ["sleep", "1000"] }];
+  });
+  const child = spawnTsrunc(["--cgroup-manager", "disabled", "create", "--bundle", bundle.path, id]);
+  const pid = child.pid ?? 0;
+  await until("the hook runs", () => descendants(pid).some((process) => command(process).startsWith("sleep 1000")));
+  const left = descendants(pid);
+  child.kill("SIGKILL");
+  await until("all are gone", () => left.every((process) => command(process) === ""));
+});
+
+test("delete --force of a stopped container spares another one that has its cgroup by now", () => {
+  const inCgroup = (config: TestSpec) => Object.assign(config.linux, { cgroupsPath: "/test-shared-cgroup" });
+  const first = startDetached("true", inCgroup);
+  const second = startDetached("sleep 1000", inCgroup);
+  tsrunc(["delete", "--force", first]);
+  expect(state(second).status).toBe("running");
+  succeed(["delete", "--force", second]);
+  succeed(["delete", "--force", first]);
+});
+
+describe("a configuration", () => {
+  test.each([
+    ["[", "]", 2_000_000],
+    ['{"a":null,"b":[', "]}", 200_000],
+  ])("that is nested without end gets a clear error (%s)", (opening, closing, depth) => {
+    const bundle = makeBundle("true");
+    writeFileSync(join(bundle.path, "config.json"), opening.repeat(depth) + closing.repeat(depth));
+    expect(refused(["create", "--bundle", bundle.path, newId()])).toContain("nested too deeply");
+  });
+});
+
+test("a --root without space leaves nothing of the container", () => {
+  const root = join(directory(), "full");
+  mkdirSync(root);
+  const options = { root };
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=4k", "none", root]);
+  try {
+    writeFileSync(join(root, "filler"), Buffer.alloc(4096));
+    expect(refused(["create", "--bundle", makeBundle("true").path, newId()], options)).toContain("no space left");
+    expect(readdirSync(root)).toEqual(["filler"]);
+  } finally {
+    execFileSync("umount", [root]);
+  }
+});
