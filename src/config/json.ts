@@ -14,17 +14,25 @@ export function readJson(path: string): { document: unknown; text: string } {
   const file = basename(path);
   const text = readText(path);
   if (text.trim() === "") throw new ConfigError("", undefined, `the file ${path} is empty`, file);
+  try {
+    return { document: parse(text, file), text };
+  } catch (error) {
+    // What goes down a document here does so by recursion.
+    if (error instanceof RangeError) throw new ConfigError("", undefined, "is nested too deeply", file);
+    throw error;
+  }
+}
+
+function parse(text: string, file: string): unknown {
   let document: unknown;
   try {
     document = JSON.parse(text);
-    if (text.includes("null")) dropNulls(document);
-  } catch (error) {
-    // The parser, and we, go down by recursion: a stack that is used up is no fault of the syntax.
-    if (error instanceof RangeError) throw new ConfigError("", undefined, "is nested too deeply", file);
+  } catch {
     const { line, column, problem } = findJsonError(text);
     throw new ConfigError("", undefined, `is not JSON: line ${line}, column ${column}: ${problem}`, file);
   }
-  return { document, text };
+  if (text.includes("null")) dropNulls(document);
+  return document;
 }
 
 function readText(path: string): string {
