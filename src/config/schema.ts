@@ -15,15 +15,32 @@ interface SchemaError {
 }
 
 /**
- * Checks a document against its schema. Members that have a default in the schema get it where they are missing.
+ * Checks a document against its schema. Members that have a default in the schema get it where they are missing. One that
+ * must be there may be written in other case (`pagesize`): Go does not tell them apart, so what is tested with runc has them.
  * @throws {ConfigError} for the first thing that is wrong
  */
 export function check<T>(validator: Validator<T>, document: unknown, file: string): asserts document is T {
-  if (validator(document)) return;
-  const error = validator.errors?.[0];
-  if (error === undefined) throw new ConfigError("", undefined, "is not valid", file);
+  // Each renaming leaves one member less to be missing.
+  while (!validator(document)) {
+    const error = validator.errors?.[0];
+    if (error?.keyword !== "required" || !renameMember(document, error)) throw failure(error, document, file);
+  }
+}
+
+function renameMember(document: unknown, { instancePath, params }: SchemaError): boolean {
+  const object = valueAt(document, instancePath) as Record<string, unknown>;
+  const name = String(params.missingProperty);
+  const written = Object.keys(object).find((member) => member.toLowerCase() === name.toLowerCase());
+  if (written === undefined) return false;
+  object[name] = object[written];
+  delete object[written];
+  return true;
+}
+
+function failure(error: SchemaError | undefined, document: unknown, file: string): ConfigError {
+  if (error === undefined) return new ConfigError("", undefined, "is not valid", file);
   const value = valueAt(document, error.instancePath);
-  throw new ConfigError(error.instancePath, isScalar(value) ? value : undefined, rule(error), file);
+  return new ConfigError(error.instancePath, isScalar(value) ? value : undefined, rule(error), file);
 }
 
 function rule(error: SchemaError): string {

@@ -166,6 +166,24 @@ describe("values that JSON and Go see otherwise", () => {
     expect(loaded.linux).not.toHaveProperty("timeOffsets");
   });
 
+  test("a member that must be there may be written in other case", () => {
+    const hugepageLimits = (name: string) => {
+      const limits = [
+        { [name]: "2MB", limit: 1 },
+        { [name]: "1GB", LIMIT: 2 },
+      ];
+      const { linux, ...config } = baseConfig(["true"]);
+      return { ...config, linux: { ...linux, resources: { hugepageLimits: limits } } };
+    };
+    write(hugepageLimits("pagesize"));
+    expect(loadConfig(path, ROOT).linux?.resources?.hugepageLimits).toEqual([
+      { pageSize: "2MB", limit: 1 },
+      { pageSize: "1GB", limit: 2 },
+    ]);
+    write(hugepageLimits("pages"));
+    expect(messageOf(() => loadConfig(path, ROOT))).toContain('"pageSize" is missing');
+  });
+
   test("null in a list is an error", () => {
     const spec = baseConfig(["true"]);
     write({ ...spec, process: { ...spec.process, args: [null] } });
