@@ -1,5 +1,5 @@
 /** containerd with the runtime under test behind its shim for runc. */
-import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { makeRootfs } from "../support/rootfs.ts";
@@ -78,15 +78,8 @@ afterEach(() => {
 
 afterAll(async () => {
   await engine?.stop();
-  if (reason !== null) return;
-  // ctr's containers are in a cgroup of their namespace, which nothing else of this machine is in.
-  for (const hierarchy of readdirSync("/sys/fs/cgroup")) {
-    try {
-      rmdirSync(join("/sys/fs/cgroup", hierarchy, "default"));
-    } catch {
-      // Not there, or not only ours.
-    }
-  }
+  // ctr's containers are in a cgroup named after their namespace.
+  engine?.removeCgroup("default");
 });
 
 describe("ctr run", () => {

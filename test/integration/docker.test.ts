@@ -10,6 +10,7 @@ import { cannotRun, hasProgram, runtime, until } from "./harness.ts";
 const missing = ["dockerd", "containerd", "docker"].filter((program) => !hasProgram(program));
 let reason = cannotRun() ?? (missing.length > 0 ? `needs ${missing.join(", ")}` : null);
 let engine: Engine;
+const parent = `tsrunc-docker-${process.pid}`;
 
 function docker(...args: string[]): EngineResult {
   return engine.run(["docker", "--host", `unix://${engine.home}/sock`, "--config", engine.home, ...args]);
@@ -38,7 +39,7 @@ beforeAll(async () => {
   const network = ["--bridge=none", "--iptables=false", "--ip6tables=false"];
   const daemon = ["dockerd", "--host", `unix://${home}/sock`, ...places, ...network, "--storage-driver", "vfs"];
   reason = await engine.start(
-    [...daemon, "--add-runtime", `tested=${runtime}`],
+    [...daemon, "--cgroup-parent", `/${parent}`, "--add-runtime", `tested=${runtime}`],
     ["docker", "--host", `unix://${home}/sock`, "version"],
   );
   if (reason !== null) return;
@@ -60,7 +61,10 @@ afterEach(() => {
   if (left.length > 0) docker("rm", "--force", ...left);
 });
 
-afterAll(() => engine?.stop());
+afterAll(async () => {
+  await engine?.stop();
+  engine?.removeCgroup(parent);
+});
 
 describe("docker run", () => {
   test("prints what the container prints, and exits with its exit code", () => {

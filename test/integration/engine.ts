@@ -1,6 +1,6 @@
 /** Daemons of engines that use the runtime under test, in a directory of their own. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ended, pause } from "./harness.ts";
@@ -62,5 +62,16 @@ export class Engine {
       if (point.startsWith(`${this.home}/`)) spawnSync("umount", ["--lazy", point]);
     }
     rmSync(this.home, { recursive: true, force: true });
+  }
+
+  /** Removes an engine's own cgroup, which it leaves, in all hierarchies; not where other containers are in it. */
+  removeCgroup(name: string): void {
+    for (const hierarchy of readdirSync("/sys/fs/cgroup")) {
+      try {
+        rmdirSync(join("/sys/fs/cgroup", hierarchy, name));
+      } catch {
+        // Not there, or not only ours.
+      }
+    }
   }
 }
