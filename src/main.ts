@@ -1,5 +1,7 @@
 /** The entry: the stage first, then the command line. */
 import { enterStage } from "./stage.ts";
+import { isKoffiLoaded } from "./sys/ffi.ts";
+import { exit } from "./sys/process.ts";
 
 const args = process.argv.slice(2);
 
@@ -10,7 +12,11 @@ try {
   process.exit(1);
 }
 
-/** Node's exit without handlers: all output is written synchronously, and nothing else is left to do. */
-const { reallyExit } = process as unknown as { reallyExit(code: number): never };
+void import("./cli/cli.ts").then(async ({ runCli }) => leave(await runCli(args)));
 
-void import("./cli/cli.ts").then(async ({ runCli }) => reallyExit(await runCli(args)));
+/** Exits without handlers: all output is written synchronously, and nothing else is left to do. */
+function leave(code: number): never {
+  // Without the engine's own clearing up, where that costs no loading of koffi.
+  if (isKoffiLoaded()) exit(code);
+  return (process as unknown as { reallyExit(code: number): never }).reallyExit(code);
+}
