@@ -139,7 +139,7 @@ function hierarchy(mount: CgroupMount, parent: string, inner: string): CgroupHie
 function systemdError(running: boolean): Error {
   return new Error(
     running
-      ? "the systemd cgroup driver is not supported yet: leave out --systemd-cgroup"
+      ? "the systemd cgroup driver is not supported yet: use cgroupfs (podman --cgroup-manager cgroupfs; else no --systemd-cgroup)"
       : "systemd not running on this host, cannot use systemd cgroups manager",
   );
 }

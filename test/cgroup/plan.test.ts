@@ -137,8 +137,10 @@ describe("drivers", () => {
     );
   });
 
-  test("systemd is refused for now where it runs", () => {
-    expect(() => plan({ manager: "systemd", systemd: true })).toThrow(/not supported yet/);
+  test("systemd is refused for now where it runs, with what to ask Podman for instead", () => {
+    expect(() => plan({ manager: "systemd", systemd: true })).toThrow(
+      /not supported yet.*podman --cgroup-manager cgroupfs/,
+    );
   });
 
   test("disabled leaves the container where its creator is", () => {
