@@ -94,7 +94,10 @@ function failure(error: unknown, step: InitStep | undefined): Failure {
 const SELF_EXPLAINING = new Set<InitStep["kind"]>(["container-hooks", "find-executable"]);
 
 function withStep(message: string, step: InitStep): string {
-  return SELF_EXPLAINING.has(step.kind) ? message : `${describeStep(step)}: ${message}`;
+  if (SELF_EXPLAINING.has(step.kind)) return message;
+  // In the words with which runc begins, which its callers look for.
+  const what = step.kind === "mount" || step.kind === "bind" ? "error mounting: " : "";
+  return `error during container init: ${what}${describeStep(step)}: ${message}`;
 }
 
 function report(failed: Failure, context: InitContext): void {

@@ -35,7 +35,7 @@ export class Conversation {
       if (received === null) throw new Error(this.#died());
       const { message, fds } = received;
       if (message.type === "ready") return;
-      if (message.type === "error") throw new Error(message.message);
+      if (message.type === "error") throw new Error(`unable to start container process: ${message.message}`);
       if (message.type === "warning") this.log.warn(message.message);
       else if (message.type === "debug") this.log.debug(`init: ${message.message}`);
       else if (message.type === "terminal") this.#takeTerminal(fds[0] as Fd);
