@@ -108,7 +108,7 @@ $(VALIDATORS): $(PACKAGES) $(shell find schema -type f)
 dist/tsrunc: $(PACKAGES) $(VALIDATORS) $(SOURCES)
 	@echo "build: $@ (bun build --compile)"
 	@mkdir -p dist
-	@$(BUN) build src/main.ts --compile --bytecode --minify --format=esm --splitting \
+	@$(BUN) build src/main.ts --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
 		--define TSRUNC_COMPILED=true --define TSRUNC_COMMIT='"$(COMMIT)"' \
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
 		--outfile $@
