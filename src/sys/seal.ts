@@ -5,8 +5,10 @@
  * runtime through it (CVE-2019-5736). The commands that start processes therefore run from a read-only mount of the
  * executable that belongs to no mount namespace.
  */
+import { fstatSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { check } from "./error.ts";
+import { executablePath } from "./executable.ts";
 import { AT, AT_FDCWD, Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { NAMESPACE_FLAGS } from "./namespace.ts";
@@ -28,18 +30,19 @@ export type Sealed =
 
 /**
  * Opens the running executable on a read-only mount of its own.
+ * @param path where it can be opened; through `/proc/self/exe` only in the mount namespace that it was started in
  * @throws {SyscallError} `open_tree`, `mount_setattr`
  * @see open_tree(2), mount_setattr(2); Linux 5.12
  */
-export function sealExecutable(): Sealed {
-  const tree = syscall("open_tree", AT_FDCWD, SELF, OPEN_TREE_CLONE | O.CLOEXEC);
+export function sealExecutable(path: string = SELF): Sealed {
+  const tree = syscall("open_tree", AT_FDCWD, path, OPEN_TREE_CLONE | O.CLOEXEC);
   if (tree === -EPERM) return { kind: "not-permitted" };
   if (tree === -ENOSYS) return { kind: "sealed", fd: copyToMemory() };
-  const fd = new Fd(check(tree, `open_tree ${SELF}`));
+  const fd = new Fd(check(tree, `open_tree ${path}`));
   const attributes = new BigUint64Array([MOUNT_ATTR_RDONLY, 0n, 0n, 0n]);
   check(
     syscall("mount_setattr", fd.number, "", AT.EMPTY_PATH, attributes, attributes.byteLength),
-    `mount_setattr ${SELF} [ro]`,
+    `mount_setattr ${path} [ro]`,
   );
   return { kind: "sealed", fd };
 }
@@ -60,8 +63,10 @@ export function sealInUserNamespace(): Fd {
   }
   if (child === 0) {
     try {
-      const sealed = sealExecutable();
-      if (sealed.kind === "sealed") sendMessage(theirs.number, Buffer.from("sealed"), [sealed.fd.number]);
+      // /proc/self/exe leads into the mount namespace left behind, whose mounts cannot be cloned (EINVAL).
+      const sealed = sealExecutable(executablePath());
+      if (sealed.kind === "sealed" && isRunning(sealed.fd))
+        sendMessage(theirs.number, Buffer.from("sealed"), [sealed.fd.number]);
     } finally {
       exit(0);
     }
@@ -71,6 +76,13 @@ export function sealInUserNamespace(): Fd {
   ours.close();
   waitPid(child);
   return answer?.fds[0] ?? copyToMemory();
+}
+
+/** Whether a file is the running executable: at its path there may be another by now. */
+function isRunning({ number }: Fd): boolean {
+  const file = fstatSync(number, { bigint: true });
+  const running = statSync(SELF, { bigint: true });
+  return file.dev === running.dev && file.ino === running.ino;
 }
 
 /** A sealed copy in memory: the way for kernels and places without the mount API. @see memfd_create(2) */
