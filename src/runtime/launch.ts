@@ -81,18 +81,22 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
     return launch.run(console, [pidfdSocket, receiver]);
   } catch (error) {
     const reason = launch.reason(error as Error);
-    clearAfter(context, prepared);
+    const left = clearAfter(context, prepared);
     lock.close();
-    throw reason;
+    throw left === null ? reason : new Error(`${reason.message}; ${left}`);
   }
 }
 
-/** Clears what a failed launch leaves; that this fails too must not hide the first failure. */
-function clearAfter(context: Context, { container, spec }: Prepared): void {
+/**
+ * Clears what a failed launch leaves; that this fails too must not hide the first failure.
+ * @returns what is to be said of what could not be cleared
+ */
+function clearAfter(context: Context, { container, spec }: Prepared): string | null {
   try {
     clearContainer(context, container, spec);
+    return null;
   } catch (error) {
-    context.log.warn(`container ${container.id} is not cleared, delete it: ${(error as Error).message}`);
+    return `container ${container.id} could not be cleared, delete it: ${(error as Error).message}`;
   }
 }
 
