@@ -8,8 +8,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { SyscallError } from "./sys/error.ts";
 import { EXECUTABLE_VARIABLE, executablePath, isCompiled } from "./sys/executable.ts";
-import { closeOnExecFrom, type Fd, O, open } from "./sys/fd.ts";
-import { syscall } from "./sys/ffi.ts";
+import { closeOnExecFrom, type Fd, FIRST_FD, O, open, setCloseOnExec } from "./sys/fd.ts";
 import { execveFd } from "./sys/process.ts";
 import { sealExecutable, sealInUserNamespace } from "./sys/seal.ts";
 
@@ -59,7 +58,7 @@ export function enterStage(args: readonly string[]): void {
     executeAgain(sealInUserNamespace(), args, "sealed");
   }
   // The one before has let them through; which of them the container gets is decided later.
-  closeOnExecFrom(3);
+  closeOnExecFrom(FIRST_FD);
   for (const name of [STAGE_VARIABLE, ...Object.keys(SINGLE_THREAD)]) delete process.env[name];
 }
 
@@ -71,7 +70,7 @@ export function enterStage(args: readonly string[]): void {
 function keepDescriptors(): void {
   for (const name of readdirSync("/proc/self/fd")) {
     const fd = Number(name);
-    if (fd > 2 && !isEvent(fd)) syscall("fcntl", fd, 2 /* F_SETFD */, 0);
+    if (fd >= FIRST_FD && !isEvent(fd)) setCloseOnExec(fd, false);
   }
 }
 

@@ -8,7 +8,7 @@ import { type Message, receiveMessage, sendMessage } from "../sys/socket.ts";
 
 /** What the init tells the parent. */
 export type InitMessage =
-  /** The id maps may be written, the cgroup joined, and the resource limits set. `pid`: the process to do it for, when it is not the forked one. */
+  /** From the helper that joins namespaces: the process that it forked there, by the pid that the parent sees. */
   | { type: "forked"; pid: number }
   /** The namespaces exist; the parent's hooks may run. The parent answers `go`. */
   | { type: "hooks" }
@@ -16,17 +16,14 @@ export type InitMessage =
   | { type: "source"; name: string }
   /** One descriptor: the master of the process's terminal. */
   | { type: "terminal" }
-  /** One descriptor: the seccomp notification fd. */
-  | { type: "seccomp" }
   | { type: "warning" | "debug"; message: string }
   /** All is set up; only `start` is waited for. */
   | { type: "ready" }
-  | { type: "error"; message: string; step?: string; pointer?: string; code?: string };
+  | { type: "error"; message: string };
 
 /** What the parent tells the init. */
 export type ParentMessage =
   | { type: "go" }
-  | { type: "abort" }
   /** One descriptor: a detached tree of mounts. */
   | { type: "source" };
 

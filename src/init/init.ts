@@ -1,7 +1,6 @@
 /** The forked child: carries a plan out, step by step, and reports where it fails. */
 import { writeSync } from "node:fs";
 import { describeStep, type InitStep } from "../plan/plan.ts";
-import { SyscallError } from "../sys/error.ts";
 import { syscall } from "../sys/ffi.ts";
 import { exit } from "../sys/process.ts";
 import { encodeMessage, type InitMessage } from "./channel.ts";
@@ -82,12 +81,7 @@ type Failure = Extract<InitMessage, { type: "error" }>;
 
 function failure(error: unknown, step: InitStep | undefined): Failure {
   const { message } = error as Error;
-  return {
-    type: "error",
-    message: step === undefined ? message : withStep(message, step),
-    ...(step?.pointer === undefined ? {} : { pointer: step.pointer }),
-    ...(error instanceof SyscallError ? { code: error.code } : {}),
-  };
+  return { type: "error", message: step === undefined ? message : withStep(message, step) };
 }
 
 /** Kinds whose errors are whole sentences that engines know by their words: nothing is put before them. */

@@ -4,7 +4,6 @@ import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
 import { pidfdReceiver } from "../config/annotations.ts";
 import { type HookOutput, runHooks } from "../init/hooks.ts";
 import { runInit } from "../init/init.ts";
-import { describeStep } from "../plan/plan.ts";
 import type { SourceStep } from "../plan/rootfs.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { codeMappings } from "../sys/memory.ts";
@@ -18,6 +17,7 @@ import { openHookOutput } from "./hook-output.ts";
 import { writeIdMaps } from "./id-maps.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
 import { openSource, provideSource } from "./mount-sources.ts";
+import { namingStep } from "./naming-step.ts";
 import { moveNetDevices } from "./net-devices.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
 import type { Context, CreateOptions } from "./options.ts";
@@ -219,12 +219,10 @@ class Launch {
   #provideSource(name: string, { pid, channel }: Forked): void {
     const step = this.#prepared.plan.sources.find((source) => source.name === name);
     if (step?.kind !== "open-source") throw new Error(`the init asked for an unknown source ${name}`);
-    try {
+    namingStep(step, () => {
       using source = provideSource(step, pid);
       channel.send({ type: "source" }, [source.number]);
-    } catch (error) {
-      throw new Error(`${describeStep(step)}: ${(error as Error).message}`);
-    }
+    });
   }
 
   #runHooks(pid: number, output: HookOutput | null): void {
@@ -253,12 +251,8 @@ function once(act: () => void): () => void {
 function openSources(steps: readonly SourceStep[]): Map<string, Fd> {
   const opened = new Map<string, Fd>();
   for (const step of steps) {
-    try {
-      const fd = openSource(step);
-      if (fd !== null) opened.set(step.name, fd);
-    } catch (error) {
-      throw new Error(`${describeStep(step)}: ${(error as Error).message}`);
-    }
+    const fd = namingStep(step, () => openSource(step));
+    if (fd !== null) opened.set(step.name, fd);
   }
   return opened;
 }

@@ -1,10 +1,11 @@
 /** Carries out what the parent does to the forked process from outside. */
 import { writeFileSync } from "node:fs";
-import { describeHostProcess, type HostProcessStep } from "../plan/host-process.ts";
+import type { HostProcessStep } from "../plan/host-process.ts";
 import type { Actors } from "../plan/step.ts";
 import { SyscallError } from "../sys/error.ts";
 import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
 import { resetAffinity, setAffinity } from "../sys/scheduler.ts";
+import { namingStep } from "./naming-step.ts";
 import type { Logger } from "./options.ts";
 
 /** What the parent's actors need: whose process it is, and where to say what is not worth failing for. */
@@ -30,12 +31,7 @@ export const hostProcessActors: Actors<HostProcessStep, HostProcessContext> = {
 export function actOnProcess(steps: readonly HostProcessStep[], context: HostProcessContext): void {
   const actors = hostProcessActors as Record<string, (step: HostProcessStep, context: HostProcessContext) => void>;
   for (const step of steps) {
-    try {
-      actors[step.kind]?.(step, context);
-    } catch (error) {
-      const words = (describeHostProcess as Record<string, (step: never) => string>)[step.kind]?.(step as never);
-      throw new Error(`${words}: ${(error as Error).message}`);
-    }
+    namingStep(step, () => actors[step.kind]?.(step, context));
   }
 }
 

@@ -7,6 +7,7 @@
 import { check, SyscallError } from "./error.ts";
 import { closeOnExecFrom, Fd, FIRST_FD, O } from "./fd.ts";
 import { loadKoffi, syscall } from "./ffi.ts";
+import { setNonBlocking } from "./io.ts";
 import { POLL, poll } from "./poll.ts";
 import { type ExitStatus, pidfdOpen, pidfdSendSignal, StringArray, waitPid } from "./process.ts";
 
@@ -68,7 +69,7 @@ function converse(pid: number, program: Program, input: Fd, out: Fd, err: Fd): O
   const collected = [new Output(out), new Output(err)] as const;
   let pending = Buffer.from(program.input ?? "");
   let timedOut = false;
-  syscall("fcntl", input.number, 4 /* F_SETFL */, O.NONBLOCK);
+  setNonBlocking(input.number);
   if (pending.length === 0) input.close();
   for (;;) {
     const entries = [
@@ -105,7 +106,7 @@ class Output {
   #length = 0;
 
   constructor(readonly fd: Fd) {
-    syscall("fcntl", fd.number, 4 /* F_SETFL */, O.NONBLOCK);
+    setNonBlocking(fd.number);
   }
 
   /** Reads what is there. @returns whether anything was */
