@@ -1,27 +1,16 @@
 /**
- * The two stages of the commands that start container processes.
+ * The second of the two stages in which the program starts.
  *
  * Fork is sound in a process of one thread only, and the engine starts several unless its environment says otherwise
- * before it begins. So stage one seals the executable and executes it again with that environment; stage two does the
- * work. Stage one pays a whole engine start and must stay tiny.
+ * before it begins; and what forks must run from a file that no container can write to. The launcher (`src/launcher/`),
+ * stage one, sees to both. Here the engine finds out what it did, and does what it could not.
  */
 import { readdirSync, readlinkSync } from "node:fs";
 import { SyscallError } from "./sys/error.ts";
-import { EXECUTABLE_VARIABLE, executablePath, isCompiled } from "./sys/executable.ts";
-import { closeOnExecFrom, type Fd, FIRST_FD, O, open, setCloseOnExec } from "./sys/fd.ts";
+import { enginePath, isCompiled, SINGLE_THREAD, VARIABLES } from "./sys/executable.ts";
+import { closeOnExecFrom, FIRST_FD, setCloseOnExec } from "./sys/fd.ts";
 import { execveFd } from "./sys/process.ts";
-import { sealExecutable, sealInUserNamespace } from "./sys/seal.ts";
-
-/** What keeps the engine at one thread. They are read when it starts, and leave its environment in stage two. */
-const SINGLE_THREAD = {
-  BUN_JSC_useJIT: "0",
-  BUN_JSC_useWarmUpMarkedBlocks: "0",
-  BUN_JSC_numberOfGCMarkers: "1",
-  BUN_JSC_useConcurrentGC: "0",
-} as const;
-
-/** Set between the stages: `unsealed` asks the next one to seal, having the one thread that it takes. */
-const STAGE_VARIABLE = "_TSRUNC_STAGE";
+import { sealExecutable } from "./sys/seal.ts";
 
 /** The commands that fork. */
 const FORKING_COMMANDS = new Set(["create", "run", "exec", "mounts"]);
@@ -40,26 +29,20 @@ export function commandOf(args: readonly string[]): string | undefined {
 }
 
 /**
- * Executes this program again in the next stage where the command needs it; returns in the last one, with the
- * environment as the caller gave it.
+ * Makes this process one that may fork, where the command needs that, and the environment the caller's again. Executes the
+ * program once more when the launcher could not seal it.
  * @throws {SyscallError} when the executable cannot be sealed or executed
+ * @throws {Error} when the launcher did not start it
  */
 export function enterStage(args: readonly string[]): void {
-  const stage = process.env[STAGE_VARIABLE];
-  if (stage === undefined) {
-    if (!isCompiled || !FORKING_COMMANDS.has(commandOf(args) ?? "")) return;
-    keepDescriptors();
-    const sealed = sealExecutable();
-    if (sealed.kind === "sealed") executeAgain(sealed.fd, args, "sealed");
-    executeAgain(open("/proc/self/exe", O.RDONLY), args, "unsealed");
+  const stage = process.env[VARIABLES.stage];
+  if (isCompiled && FORKING_COMMANDS.has(commandOf(args) ?? "")) {
+    if (stage === undefined) throw new Error("this is the engine: execute tsrunc, which is beside it");
+    if (stage !== "sealed") executeSealed(args);
+    // Which of the caller's descriptors the container gets is decided later.
+    closeOnExecFrom(FIRST_FD);
   }
-  if (stage === "unsealed") {
-    keepDescriptors();
-    executeAgain(sealInUserNamespace(), args, "sealed");
-  }
-  // The one before has let them through; which of them the container gets is decided later.
-  closeOnExecFrom(FIRST_FD);
-  for (const name of [STAGE_VARIABLE, ...Object.keys(SINGLE_THREAD)]) delete process.env[name];
+  for (const name of [VARIABLES.stage, ...Object.keys(SINGLE_THREAD)]) delete process.env[name];
 }
 
 /**
@@ -82,9 +65,11 @@ function isEvent(fd: number): boolean {
   }
 }
 
-function executeAgain(file: Fd, args: readonly string[], stage: "sealed" | "unsealed"): never {
-  const path = executablePath();
-  const environment = { ...process.env, ...SINGLE_THREAD, [EXECUTABLE_VARIABLE]: path, [STAGE_VARIABLE]: stage };
+function executeSealed(args: readonly string[]): never {
+  keepDescriptors();
+  const path = enginePath();
+  const file = sealExecutable();
+  const environment = { ...process.env, [VARIABLES.stage]: "sealed" };
   const strings = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  throw new SyscallError(`execute ${path}`, execveFd(file.number, [path, ...args], strings));
+  throw new SyscallError(`execute ${path}`, execveFd(file.number, [process.argv0, ...args], strings));
 }

@@ -6,6 +6,7 @@ import { parseSubCgroups } from "../cgroup/sub-cgroups.ts";
 import type { Process, Spec } from "../config/types.ts";
 import { runInit } from "../init/init.ts";
 import { type FurtherPlan, planFurtherProcess } from "../plan/plan.ts";
+import { callerNofileLimit } from "../sys/executable.ts";
 import type { Fd } from "../sys/fd.ts";
 import { exitCode, killChild, pidfdOpen, prctl } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
@@ -20,7 +21,7 @@ import { namespacesToJoin } from "./joined-namespaces.ts";
 import type { Context, ExecOptions } from "./options.ts";
 import { writePidFile } from "./pid-file.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
-import { actOnProcess, callerNofileLimit } from "./process-limits.ts";
+import { actOnProcess } from "./process-limits.ts";
 import { containerStatus } from "./status.ts";
 import { type Container, loadContainer, loadSavedConfig, type ProcessIdentity } from "./store.ts";
 

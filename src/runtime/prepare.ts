@@ -9,11 +9,11 @@ import { validateOnHost } from "../config/validate/host.ts";
 import type { HostFacts } from "../plan/host.ts";
 import { type Plan, planContainer } from "../plan/plan.ts";
 import { hasErrno } from "../sys/error.ts";
+import { callerNofileLimit } from "../sys/executable.ts";
 import { hostFacts } from "./host.ts";
 import { addNotifySocket } from "./notify-socket.ts";
 import type { Context, CreateOptions } from "./options.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
-import { callerNofileLimit } from "./process-limits.ts";
 import { stateDocument } from "./status.ts";
 import { type Container, checkId, containerDirectory } from "./store.ts";
 

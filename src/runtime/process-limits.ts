@@ -43,21 +43,3 @@ function allowLimit(pid: number, type: string, soft: bigint, hard: bigint): void
   const now = getLimit(pid, type);
   if (hard > now.hard) setLimit(pid, type, { soft: now.soft, hard });
 }
-
-/**
- * The soft limit of open files that the caller gave this program, and that its processes shall inherit.
- *
- * The engine raises its own soft limit to the hard one when it starts, before any code of ours runs. The caller's is
- * most likely that of the parent process.
- * @returns `null` when it cannot be told
- */
-export function callerNofileLimit(): number | null {
-  const type = "RLIMIT_NOFILE";
-  try {
-    const own = getLimit(0, type);
-    const parent = getLimit(process.ppid, type);
-    return own.hard === parent.hard && own.soft === own.hard && parent.soft < own.soft ? Number(parent.soft) : null;
-  } catch {
-    return null; // gone, or another user's
-  }
-}

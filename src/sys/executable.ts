@@ -1,4 +1,4 @@
-/** Where the running executable is. */
+/** What the launcher (`src/launcher/`) and the engine that it starts have to know of each other. */
 import { readlinkSync } from "node:fs";
 
 declare const TSRUNC_COMPILED: boolean | undefined;
@@ -6,10 +6,38 @@ declare const TSRUNC_COMPILED: boolean | undefined;
 /** Whether this is the compiled executable (`make build` defines it), and not the source run by Bun. */
 export const isCompiled: boolean = typeof TSRUNC_COMPILED !== "undefined" && TSRUNC_COMPILED;
 
-/** Carries the executable's path from stage one to stage two, where `/proc/self/exe` is a detached mount. */
-export const EXECUTABLE_VARIABLE = "_TSRUNC_EXECUTABLE";
+/** The engine's file is beside the launcher's, its name with this at the end: seven characters, a register with the NUL. */
+export const ENGINE_SUFFIX = "-engine";
 
-/** Absolute path of the executable on disk, symlinks resolved. */
-export function executablePath(): string {
-  return process.env[EXECUTABLE_VARIABLE] ?? readlinkSync("/proc/self/exe");
+/** What the launcher tells the engine, by variables of these names. */
+export const VARIABLES = {
+  /** The engine's path: its own `/proc/self/exe` is a detached mount. */
+  engine: "_TSRUNC_ENGINE",
+  /** How it was executed: `sealed`, or `unsealed` where the kernel or the caller's rights did not allow that. */
+  stage: "_TSRUNC_STAGE",
+  /** The soft limit of open files that the caller gave, in hexadecimal. */
+  softNofile: "_TSRUNC_NOFILE",
+} as const;
+
+/** What keeps the engine at one thread. It reads them when it starts. */
+export const SINGLE_THREAD = {
+  BUN_JSC_useJIT: "0",
+  BUN_JSC_useWarmUpMarkedBlocks: "0",
+  BUN_JSC_numberOfGCMarkers: "1",
+  BUN_JSC_useConcurrentGC: "0",
+} as const;
+
+/** Absolute path of the running engine on disk, symlinks resolved. */
+export function enginePath(): string {
+  return process.env[VARIABLES.engine] ?? readlinkSync("/proc/self/exe");
+}
+
+/**
+ * The soft limit of open files that the caller gave this program, and that its processes shall inherit: the engine raises its
+ * own to the hard limit when it starts.
+ * @returns `null` when the launcher did not tell
+ */
+export function callerNofileLimit(): number | null {
+  const limit = Number(process.env[VARIABLES.softNofile] ?? Number.NaN);
+  return Number.isSafeInteger(limit) ? limit : null;
 }

@@ -8,7 +8,7 @@ import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type * as Koffi from "koffi";
-import { executablePath, isCompiled } from "./executable.ts";
+import { enginePath, isCompiled } from "./executable.ts";
 import { type SyscallName, syscallNumbers } from "./syscall-numbers.ts";
 
 /** What a system call takes: an integer, an address, memory to read or write, a NUL-free string, or NULL. */
@@ -70,10 +70,10 @@ function addonPath(): string {
     const directory = dirname(createRequire(import.meta.url).resolve(`@koromix/koffi-linux-${arch}/package.json`));
     return join(directory, `linux_${arch}`, "koffi.node");
   }
-  const executable = executablePath();
-  const path = join(dirname(executable), "koffi.node");
-  // Code is loaded from here: whoever can write it is us. The executable's own owner could change us anyway.
-  const trusted = new Set([0, process.geteuid?.() ?? 0, statSync(executable).uid]);
+  const engine = enginePath();
+  const path = join(dirname(engine), "koffi.node");
+  // Code is loaded from here: whoever can write it is us. The engine's own owner could change us anyway.
+  const trusted = new Set([0, process.geteuid?.() ?? 0, statSync(engine).uid]);
   for (const checked of [path, dirname(path)]) {
     const { uid, mode } = statSync(checked);
     const sticky = (mode & 0o1000) !== 0;

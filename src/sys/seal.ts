@@ -3,12 +3,11 @@
  *
  * The init's `/proc/<pid>/exe` leads to the file that it was started from, so a container could overwrite the host's
  * runtime through it (CVE-2019-5736). The commands that start processes therefore run from a read-only mount of the
- * executable that belongs to no mount namespace.
+ * executable that belongs to no mount namespace. The launcher makes it where it may; here are the other ways.
  */
 import { fstatSync, statSync } from "node:fs";
-import { constants } from "node:os";
 import { check } from "./error.ts";
-import { executablePath } from "./executable.ts";
+import { enginePath } from "./executable.ts";
 import { AT, AT_FDCWD, Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { NAMESPACE_FLAGS } from "./namespace.ts";
@@ -17,42 +16,17 @@ import { receiveMessage, sendMessage, socketpair } from "./socket.ts";
 
 const OPEN_TREE_CLONE = 1;
 const MOUNT_ATTR_RDONLY = 1n;
-const { EPERM, ENOSYS } = constants.errno;
 
 /** Where the running executable can be opened. */
 const SELF = "/proc/self/exe";
 
-/** What {@link sealExecutable} found. */
-export type Sealed =
-  | { kind: "sealed"; fd: Fd }
-  /** This process may not make mounts; {@link sealInUserNamespace} can, once there is one thread. */
-  | { kind: "not-permitted" };
-
 /**
- * Opens the running executable on a read-only mount of its own.
- * @param path where it can be opened; through `/proc/self/exe` only in the mount namespace that it was started in
- * @throws {SyscallError} `open_tree`, `mount_setattr`
- * @see open_tree(2), mount_setattr(2); Linux 5.12
- */
-export function sealExecutable(path: string = SELF): Sealed {
-  const tree = syscall("open_tree", AT_FDCWD, path, OPEN_TREE_CLONE | O.CLOEXEC);
-  if (tree === -EPERM) return { kind: "not-permitted" };
-  if (tree === -ENOSYS) return { kind: "sealed", fd: copyToMemory() };
-  const fd = new Fd(check(tree, `open_tree ${path}`));
-  const attributes = new BigUint64Array([MOUNT_ATTR_RDONLY, 0n, 0n, 0n]);
-  check(
-    syscall("mount_setattr", fd.number, "", AT.EMPTY_PATH, attributes, attributes.byteLength),
-    `mount_setattr ${path} [ro]`,
-  );
-  return { kind: "sealed", fd };
-}
-
-/**
- * Does the same for an ordinary user: a child in a user and mount namespace of its own makes the mount and hands it over.
- * Where user namespaces are not allowed, the executable is copied to memory instead, which takes longer.
+ * Opens the running executable so that nothing can write to it, as one who may not make mounts: a child in a user and mount
+ * namespace of its own makes the mount and hands it over. Where that does not work either, the executable is copied to
+ * memory, which takes longer.
  * @throws {Error} when this process has more than one thread
  */
-export function sealInUserNamespace(): Fd {
+export function sealExecutable(): Fd {
   const [ours, theirs] = socketpair();
   const flags = BigInt(NAMESPACE_FLAGS.user | NAMESPACE_FLAGS.mount);
   let child: number;
@@ -63,10 +37,8 @@ export function sealInUserNamespace(): Fd {
   }
   if (child === 0) {
     try {
-      // /proc/self/exe leads into the mount namespace left behind, whose mounts cannot be cloned (EINVAL).
-      const sealed = sealExecutable(executablePath());
-      if (sealed.kind === "sealed" && isRunning(sealed.fd))
-        sendMessage(theirs.number, Buffer.from("sealed"), [sealed.fd.number]);
+      const sealed = mountReadonly(enginePath());
+      if (isRunning(sealed)) sendMessage(theirs.number, Buffer.from("sealed"), [sealed.number]);
     } finally {
       exit(0);
     }
@@ -76,6 +48,23 @@ export function sealInUserNamespace(): Fd {
   ours.close();
   waitPid(child);
   return answer?.fds[0] ?? copyToMemory();
+}
+
+/**
+ * Opens a file on a read-only mount of its own.
+ * @param path not through `/proc/self/exe`, which leads into the mount namespace left behind: no cloning of its mounts (EINVAL)
+ * @throws {SyscallError} `open_tree`, `mount_setattr`
+ * @see open_tree(2), mount_setattr(2); Linux 5.12
+ */
+function mountReadonly(path: string): Fd {
+  const tree = syscall("open_tree", AT_FDCWD, path, OPEN_TREE_CLONE | O.CLOEXEC);
+  const fd = new Fd(check(tree, `open_tree ${path}`));
+  const attributes = new BigUint64Array([MOUNT_ATTR_RDONLY, 0n, 0n, 0n]);
+  check(
+    syscall("mount_setattr", fd.number, "", AT.EMPTY_PATH, attributes, attributes.byteLength),
+    `mount_setattr ${path} [ro]`,
+  );
+  return fd;
 }
 
 /** Whether a file is the running executable: at its path there may be another by now. */

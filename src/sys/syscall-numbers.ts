@@ -280,5 +280,11 @@ const aarch64 = {
 /** A system call that tsrunc can make. */
 export type SyscallName = keyof typeof x86_64;
 
+/** Both tables. */
+export const SYSCALL_NUMBERS: Readonly<Record<"x86_64" | "aarch64", Readonly<Record<SyscallName, number>>>> = {
+  x86_64,
+  aarch64,
+};
+
 /** The table of the machine that runs us. */
-export const syscallNumbers: Readonly<Record<SyscallName, number>> = process.arch === "arm64" ? aarch64 : x86_64;
+export const syscallNumbers = process.arch === "arm64" ? aarch64 : x86_64;

@@ -30,6 +30,8 @@ const forbidden: [file: string, imported: string][] = [
   ["src/runtime/b.ts", "koffi"],
   ["src/image/a.ts", "../cli/run.ts"],
   ["src/image/b.ts", "koffi"],
+  ["src/launcher/a.ts", "../plan/plan.ts"],
+  ["src/launcher/b.ts", "koffi"],
   ["src/cli/a.ts", "koffi"],
   ["src/main.ts", "koffi"],
 ];
@@ -43,6 +45,8 @@ const allowed: [file: string, imported: string][] = [
   ["src/init/z.ts", "../sys/mount.ts"],
   ["src/init/y.ts", "node:fs"],
   ["src/cgroup/z.ts", "../sys/fd.ts"],
+  ["src/launcher/z.ts", "../sys/syscall-numbers.ts"],
+  ["src/launcher/y.ts", "./elf.ts"],
   ["src/sys/z.ts", "koffi"],
 ];
 

@@ -1,0 +1,198 @@
+/**
+ * The launcher: what `tsrunc` is before it is the engine.
+ *
+ * The engine must start with an environment that keeps it at one thread, and from a file that nothing in a container can
+ * write to (see `stage.ts`). Starting the engine a first time only to arrange that took a third of a container's start, so
+ * this program does it instead: a page of machine code, from here, in a fraction of a millisecond. It
+ *
+ * 1. finds the engine, by its own path;
+ * 2. opens it on a read-only mount of its own, which belongs to no mount namespace: "sealed";
+ * 3. executes it, with the caller's arguments and environment, and with what is for the engine added to this.
+ *
+ * Where the kernel or the caller's rights do not allow 2, the engine is executed as it is, and `stage.ts` sees to it.
+ *
+ * @see open_tree(2), mount_setattr(2), execveat(2)
+ */
+import { ENGINE_SUFFIX, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
+import type { Assembler, Register } from "./assembler.ts";
+import type { Data } from "./elf.ts";
+
+const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const OPEN_TREE_CLONE = 1;
+const O_CLOEXEC = 0o2000000;
+const RLIMIT_NOFILE = 7;
+const STDERR = 2;
+const PATH_MAX = 4096;
+/** Bytes of a pointer. */
+const POINTER = 8;
+const HEX_DIGITS = 16;
+
+const SETTINGS = Object.entries(SINGLE_THREAD).map(([name, value]) => `${name}=${value}`);
+/** How names begin that are not the caller's to give: the engine would obey some, and `stage.ts` believe the others. */
+const RESERVED = ["BUN_", "_TSR"];
+
+const PATH_VARIABLE = `${VARIABLES.engine}=`;
+const LIMIT_VARIABLE = `${VARIABLES.softNofile}=0x`;
+const MESSAGES = {
+  noSelf: "tsrunc: cannot read /proc/self/exe: is /proc mounted?\n",
+  noEngine: "tsrunc: cannot execute the engine, which belongs beside tsrunc: ",
+  newline: "\n",
+};
+
+/** What the program reads and writes. */
+export const data: Data = {
+  path: concat(PATH_VARIABLE, PATH_MAX),
+  pathLength: POINTER,
+  limit: concat(LIMIT_VARIABLE, HEX_DIGITS + 1),
+  sealed: `${VARIABLES.stage}=sealed`,
+  unsealed: `${VARIABLES.stage}=unsealed`,
+  ...Object.fromEntries(SETTINGS.map((setting) => [setting, setting])),
+  ...MESSAGES,
+  suffix: ENGINE_SUFFIX,
+  self: "/proc/self/exe",
+  digits: "0123456789abcdef",
+  rlimit: 16, // struct rlimit: soft, hard
+  // struct mount_attr: attr_set (MOUNT_ATTR_RDONLY), attr_clr, propagation, userns_fd
+  readonly: new Uint8Array(BigUint64Array.of(1n, 0n, 0n, 0n).buffer),
+  empty: "",
+};
+
+const at = (name: string) => ({ address: name });
+
+/** Writes the program. */
+export function program(machine: Assembler): void {
+  tellLimit(machine);
+  findEngine(machine);
+  openEngine(machine);
+  buildEnvironment(machine);
+  machine.syscall("execveat", "c", at("empty"), "a", "f", AT_EMPTY_PATH);
+  failures(machine);
+}
+
+/** The engine raises its own soft limit of open files as it starts: afterwards nobody knows the caller's. */
+function tellLimit(machine: Assembler): void {
+  machine.syscall("prlimit64", 0, RLIMIT_NOFILE, 0, at("rlimit"));
+  machine.set("a", at("rlimit"));
+  machine.load("a", "a", 0, 8);
+  machine.set("b", at("limit"));
+  machine.add("b", LIMIT_VARIABLE.length);
+  machine.copy("c", "b");
+  machine.add("c", HEX_DIGITS);
+  machine.set("d", HEX_DIGITS - 1);
+  machine.label("digit");
+  machine.copy("e", "a");
+  machine.and("e", "d");
+  machine.set("f", at("digits"));
+  machine.add("f", "e");
+  machine.load("f", "f", 0, 1);
+  machine.add("c", -1);
+  machine.store("f", "c", 0, 1);
+  machine.shiftRight("a", 4);
+  machine.jumpIfEqual("b", "c", "all digits");
+  machine.jump("digit");
+  machine.label("all digits");
+}
+
+/** Afterwards: `d` is the engine's path, in the variable that tells the engine. */
+function findEngine(machine: Assembler): void {
+  machine.set("d", at("path"));
+  machine.add("d", PATH_VARIABLE.length);
+  machine.syscall("readlinkat", AT_FDCWD, at("self"), "d", PATH_MAX - ENGINE_SUFFIX.length - 1);
+  machine.jumpIf("negative", "result", "no self");
+  machine.copy("f", "result");
+  machine.copy("b", "d");
+  machine.add("b", "f");
+  machine.add("f", ENGINE_SUFFIX.length);
+  machine.set("result", at("pathLength"));
+  machine.store("f", "result", 0, 8);
+  // Its bytes and the NUL after them fill a register.
+  machine.set("result", at("suffix"));
+  machine.load("result", "result", 0, 8);
+  machine.store("result", "b", 0, 8);
+}
+
+/** Afterwards: `c` is open on the engine, `e` is the variable that says how. */
+function openEngine(machine: Assembler): void {
+  machine.syscall("open_tree", AT_FDCWD, "d", OPEN_TREE_CLONE | O_CLOEXEC);
+  machine.copy("c", "result");
+  machine.jumpIf("negative", "c", "unsealed");
+  machine.syscall("mount_setattr", "c", at("empty"), AT_EMPTY_PATH, at("readonly"), 32);
+  machine.set("e", at("sealed"));
+  machine.jumpIf("zero", "result", "opened");
+  machine.label("unsealed");
+  machine.syscall("openat", AT_FDCWD, "d", O_CLOEXEC);
+  machine.copy("c", "result");
+  machine.jumpIf("negative", "c", "no engine");
+  machine.set("e", at("unsealed"));
+  machine.label("opened");
+}
+
+/** Afterwards: `a` are the arguments, `f` is the environment: the caller's, and what is for the engine. */
+function buildEnvironment(machine: Assembler): void {
+  // At the entry the stack is argc, the arguments, NULL, the environment, NULL. The new one grows downwards from there.
+  machine.getStack("a");
+  machine.copy("f", "a");
+  const push = (value: Register) => {
+    machine.add("f", -POINTER);
+    machine.store(value, "f", 0, 8);
+  };
+  machine.set("result", 0);
+  push("result");
+  push("e");
+  for (const name of ["path", "limit", ...SETTINGS]) {
+    machine.set("result", at(name));
+    push("result");
+  }
+  machine.load("b", "a", 0, 8);
+  for (let times = 1; times < POINTER; times *= 2) machine.add("b", "b");
+  machine.add("a", POINTER);
+  machine.add("b", "a");
+  machine.add("b", POINTER);
+  // From the last to the first, which keeps their order.
+  machine.copy("d", "b");
+  machine.label("count");
+  machine.load("result", "d", 0, 8);
+  machine.add("d", POINTER);
+  machine.jumpIf("not zero", "result", "count");
+  machine.add("d", -POINTER);
+  machine.label("next");
+  machine.jumpIfEqual("d", "b", "complete");
+  machine.add("d", -POINTER);
+  machine.load("e", "d", 0, 8);
+  machine.load("result", "e", 0, 4);
+  let subtracted = 0;
+  for (const beginning of RESERVED) {
+    const word = Buffer.from(beginning).readInt32LE();
+    machine.add("result", subtracted - word);
+    machine.jumpIf("zero", "result", "next");
+    subtracted = word;
+  }
+  push("e");
+  machine.jump("next");
+  machine.label("complete");
+}
+
+function failures(machine: Assembler): void {
+  machine.label("no engine");
+  say(machine, "noEngine");
+  machine.set("d", at("path"));
+  machine.add("d", PATH_VARIABLE.length);
+  machine.set("f", at("pathLength"));
+  machine.load("f", "f", 0, 8);
+  machine.syscall("write", STDERR, "d", "f");
+  say(machine, "newline");
+  machine.syscall("exit_group", 1);
+  machine.label("no self");
+  say(machine, "noSelf");
+  machine.syscall("exit_group", 1);
+}
+
+function say(machine: Assembler, message: keyof typeof MESSAGES): void {
+  machine.syscall("write", STDERR, at(message), MESSAGES[message].length);
+}
+
+/** A string and as many zero bytes after it. */
+function concat(text: string, room: number): Uint8Array {
+  return Buffer.concat([Buffer.from(text), new Uint8Array(room)]);
+}

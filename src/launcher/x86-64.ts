@@ -1,0 +1,139 @@
+/** Machine code of x86_64. @see Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2 */
+import type { SyscallName } from "../sys/syscall-numbers.ts";
+import {
+  type Argument,
+  type Assembler,
+  Code,
+  type Condition,
+  type Constant,
+  type Register,
+  type Width,
+} from "./assembler.ts";
+
+/** Numbers of the registers: rax; rbx, rbp, r12 to r15. */
+const NUMBERS: Record<Register, number> = { result: 0, a: 3, b: 5, c: 12, d: 13, e: 14, f: 15 };
+const RSP = 4;
+/** What a system call takes its arguments from: rdi, rsi, rdx, r10, r8, r9. */
+const ARGUMENTS = [7, 6, 2, 10, 8, 9] as const;
+
+const JUMPS: Record<Condition, number> = { zero: 0x84, "not zero": 0x85, negative: 0x88 };
+
+/** Assembles for x86_64. */
+export class X86Assembler implements Assembler {
+  readonly #code = new Code();
+
+  constructor(private readonly syscalls: Readonly<Record<SyscallName, number>>) {}
+
+  label(name: string): void {
+    this.#code.label(name);
+  }
+
+  set(to: Register, value: Constant): void {
+    this.#set(NUMBERS[to], value);
+  }
+
+  copy(to: Register, from: Register): void {
+    this.#copy(NUMBERS[to], NUMBERS[from]);
+  }
+
+  add(to: Register, value: Register | number): void {
+    if (typeof value === "string") return this.#between(0x01, NUMBERS[to], NUMBERS[value]);
+    this.#between(0x81, NUMBERS[to], 0);
+    this.#code.word(value);
+  }
+
+  and(to: Register, value: Register): void {
+    this.#between(0x21, NUMBERS[to], NUMBERS[value]);
+  }
+
+  shiftRight(register: Register, bits: number): void {
+    this.#between(0xc1, NUMBERS[register], 5);
+    this.#code.bytes(bits);
+  }
+
+  load(to: Register, address: Register, offset: number, width: Width): void {
+    const opcode = width === 1 ? [0x0f, 0xb6] : [0x8b];
+    this.#memory(opcode, NUMBERS[to], NUMBERS[address], offset, width === 8);
+  }
+
+  store(from: Register, address: Register, offset: number, width: Width): void {
+    this.#memory([width === 1 ? 0x88 : 0x89], NUMBERS[from], NUMBERS[address], offset, width === 8);
+  }
+
+  jump(label: string): void {
+    this.#code.bytes(0xe9);
+    this.#relative(label);
+  }
+
+  jumpIf(condition: Condition, register: Register, label: string): void {
+    this.#between(0x85, NUMBERS[register], NUMBERS[register]);
+    this.#code.bytes(0x0f, JUMPS[condition]);
+    this.#relative(label);
+  }
+
+  jumpIfEqual(one: Register, other: Register, label: string): void {
+    this.#between(0x39, NUMBERS[one], NUMBERS[other]);
+    this.#code.bytes(0x0f, JUMPS.zero);
+    this.#relative(label);
+  }
+
+  syscall(name: SyscallName, ...args: readonly Argument[]): void {
+    args.forEach((argument, index) => {
+      const to = ARGUMENTS[index] as number;
+      if (typeof argument === "string") this.#copy(to, NUMBERS[argument]);
+      else this.#set(to, argument);
+    });
+    this.#set(NUMBERS.result, this.syscalls[name]);
+    this.#code.bytes(0x0f, 0x05);
+  }
+
+  getStack(to: Register): void {
+    this.#copy(NUMBERS[to], RSP);
+  }
+
+  assemble(addresses: ReadonlyMap<string, number>): Uint8Array {
+    return this.#code.assemble(addresses);
+  }
+
+  /** mov r64, imm32 (sign-extended); all addresses are below 2 GiB. */
+  #set(to: number, value: Constant): void {
+    this.#between(0xc7, to, 0);
+    if (typeof value === "number") return this.#code.word(value);
+    this.#code.fix({
+      at: this.#code.length,
+      target: value,
+      write: (code, at, address) => code.setUint32(at, address, true),
+    });
+    this.#code.word(0);
+  }
+
+  #copy(to: number, from: number): void {
+    this.#between(0x89, to, from);
+  }
+
+  /** An instruction on two registers of 64 bits; `other` may be part of the operation instead. */
+  #between(opcode: number, to: number, other: number): void {
+    this.#code.bytes(rex(true, other, to), opcode, 0xc0 | ((other & 7) << 3) | (to & 7));
+  }
+
+  /** An instruction on a register and memory at another one plus 32 bits. */
+  #memory(opcode: readonly number[], register: number, base: number, offset: number, wide: boolean): void {
+    this.#code.bytes(rex(wide, register, base), ...opcode, 0x80 | ((register & 7) << 3) | (base & 7));
+    // The number of rsp, which r12 shares, means that a second byte names the base.
+    if ((base & 7) === RSP) this.#code.bytes(0x24);
+    this.#code.word(offset);
+  }
+
+  #relative(label: string): void {
+    this.#code.fix({
+      at: this.#code.length,
+      target: { label },
+      write: (code, at, address) => code.setInt32(at, address - (at + 4), true),
+    });
+    this.#code.word(0);
+  }
+}
+
+function rex(wide: boolean, register: number, base: number): number {
+  return 0x40 | (wide ? 8 : 0) | (register > 7 ? 4 : 0) | (base > 7 ? 1 : 0);
+}

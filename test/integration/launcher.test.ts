@@ -1,0 +1,65 @@
+/** What the launcher makes of the caller's arguments, environment and limits: seen by a busybox in the engine's place. */
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runtime } from "./harness.ts";
+
+const busybox = resolve("build/busybox");
+const reason =
+  process.env.TSRUNC !== undefined ? "for tsrunc only" : existsSync(busybox) ? null : "needs build/busybox";
+
+describe.skipIf(reason !== null)(`the launcher (${reason ?? ""})`, () => {
+  let directory: string;
+  let launcher: string;
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), "tsrunc-launcher-"));
+    launcher = join(directory, "tsrunc");
+    copyFileSync(runtime, launcher);
+    copyFileSync(busybox, `${launcher}-engine`);
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  /** Launches the busybox; `argv0` is the applet. */
+  const launch = (argv0: string, args: readonly string[], env: Record<string, string> = {}) =>
+    spawnSync(launcher, args, { argv0, env, encoding: "utf8" });
+
+  test("passes the arguments on as they are", () => {
+    expect(launch("printf", ["<%s>", "a", "b c", "", "--x"]).stdout).toBe("<a><b c><><--x>");
+  });
+
+  test("passes the environment on in its order, and tells the engine what it needs", () => {
+    const lines = launch("env", [], { B: "2", A: "1", BUN: "3" }).stdout.trim().split("\n");
+    expect(lines.slice(0, 3)).toEqual(["B=2", "A=1", "BUN=3"]);
+    expect(lines).toContain(`_TSRUNC_ENGINE=${launcher}-engine`);
+    expect(lines).toContain("BUN_JSC_useJIT=0");
+  });
+
+  test("takes from the caller nothing that the engine would obey", () => {
+    const { stdout } = launch("env", [], { BUN_OPTIONS: "--smol", BUN_JSC_useJIT: "1", _TSRUNC_STAGE: "forged" });
+    expect(stdout).not.toMatch(/BUN_OPTIONS|useJIT=1|forged/);
+  });
+
+  test("tells the soft limit of open files", () => {
+    const script = `ulimit -Sn 321; exec -a env "$0"`;
+    const { stdout } = spawnSync("bash", ["-c", script, launcher], { encoding: "utf8" });
+    expect(stdout).toMatch(/^_TSRUNC_NOFILE=0x0000000000000141$/m);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "runs the engine from a mount that has no path and cannot be written to",
+    () => {
+      const script = 'exec 2>&1; echo "$_TSRUNC_STAGE"; readlink /proc/$$/exe; : > /proc/$$/exe';
+      expect(launch("sh", ["-c", script]).stdout).toMatch(/^sealed\n\/\n.*Read-only file system/);
+    },
+  );
+
+  test("says which file is missing", () => {
+    rmSync(`${launcher}-engine`);
+    const { status, stderr } = launch("true", []);
+    expect(status).toBe(1);
+    expect(stderr).toBe(`tsrunc: cannot execute the engine, which belongs beside tsrunc: ${launcher}-engine\n`);
+  });
+});
