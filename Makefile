@@ -4,10 +4,8 @@ SHELL := /bin/bash
 MACHINE := $(shell uname -m)
 # The engine without the instructions of the newest processors: it runs on all, and starts 0.5 ms faster.
 BUN_ARCH := $(if $(filter aarch64 arm64,$(MACHINE)),aarch64,x64-baseline)
-KOFFI_ARCH := $(if $(filter aarch64 arm64,$(MACHINE)),arm64,x64)
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 BUN := node_modules/@oven/bun-linux-$(BUN_ARCH)/bin/bun
-ADDON := node_modules/@koromix/koffi-linux-$(KOFFI_ARCH)/linux_$(KOFFI_ARCH)/koffi.node
 # npm writes it last: newer than the lock file means that all is installed
 PACKAGES := node_modules/.package-lock.json
 VITEST := $(BUN) --bun node_modules/vitest/vitest.mjs run
@@ -37,7 +35,7 @@ BUSYBOX ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: dist/tsrunc dist/tsrunc-engine dist/koffi.node ## compile dist/tsrunc, and what belongs beside it
+build: dist/tsrunc dist/tsrunc-engine ## compile dist/tsrunc, and what belongs beside it
 
 demo: build build/busybox ## run a container from a new bundle in build/demo, and show what it sees
 	@demo/run.sh dist/tsrunc build/busybox build/demo
@@ -60,11 +58,11 @@ types: $(PACKAGES) $(VALIDATORS) ## check types
 	@echo "types: tsc --noEmit"
 	@node_modules/.bin/tsc --noEmit -p .
 
-unit: $(PACKAGES) $(VALIDATORS) ## unit tests: no root needed
+unit: $(PACKAGES) $(VALIDATORS) build/syscall.node ## unit tests: no root needed
 	@echo "unit: vitest, test/ without test/integration/"
 	@$(VITEST) --project unit
 
-integration: build build/busybox ## tests of dist/tsrunc with real containers: as root
+integration: build build/busybox build/syscall.node ## tests of dist/tsrunc with real containers: as root
 	@echo "integration: vitest, test/integration/ on $${TSRUNC:-dist/tsrunc}"
 	@$(VITEST) --project integration --no-file-parallelism
 
@@ -75,10 +73,9 @@ soak: build build/busybox ## create, start and delete COUNT containers, JOBS at 
 	@$(BUN) bench/soak.ts --count $(COUNT) --jobs $(JOBS)
 
 install: build ## install below PREFIX (/usr/local), in DESTDIR if set
-	@echo "install: $(LIBDIR)/{tsrunc,tsrunc-engine,koffi.node}, $(BINDIR)/tsrunc"
+	@echo "install: $(LIBDIR)/{tsrunc,tsrunc-engine}, $(BINDIR)/tsrunc"
 	@install -d $(LIBDIR) $(BINDIR)
 	@install -m 0755 dist/tsrunc dist/tsrunc-engine $(LIBDIR)
-	@install -m 0644 dist/koffi.node $(LIBDIR)/koffi.node
 	@ln -sfn ../lib/tsrunc/tsrunc $(BINDIR)/tsrunc
 	@install_completion() { \
 		if script=$$(dist/tsrunc completion $$1 2>/dev/null); then \
@@ -109,7 +106,7 @@ $(VALIDATORS): $(PACKAGES) $(shell find schema -type f)
 dist/tsrunc: $(PACKAGES) $(SOURCES)
 	@echo "build: $@ (the launcher)"
 	@mkdir -p dist
-	@$(BUN) src/launcher/build.ts $@
+	@$(BUN) src/machine/build.ts launcher $@
 
 dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES)
 	@echo "build: $@ (bun build --compile)"
@@ -119,10 +116,11 @@ dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES)
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
 		--outfile $@
 
-dist/koffi.node: $(PACKAGES)
-	@echo "build: $@ (koffi's addon)"
-	@mkdir -p dist
-	@cp $(ADDON) $@
+# The launcher brings its own along; this one is for the source, run by the tests.
+build/syscall.node: $(PACKAGES) $(SOURCES)
+	@echo "build: $@ (the addon)"
+	@mkdir -p build
+	@$(BUN) src/machine/build.ts addon $@
 
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@

@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    // Worker threads and koffi do not go together, and a test that forks needs a process of its own.
+    // A test that forks needs a process of its own.
     pool: "forks",
     reporters: ["default", "./test/support/reporter.ts"],
     projects: [

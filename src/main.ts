@@ -1,6 +1,6 @@
 /** The entry: the stage first, then the command line. */
 import { enterStage } from "./stage.ts";
-import { isKoffiLoaded } from "./sys/ffi.ts";
+import { isLoaded } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
 const args = process.argv.slice(2);
@@ -16,7 +16,7 @@ void import("./cli/cli.ts").then(async ({ runCli }) => leave(await runCli(args))
 
 /** Exits without handlers: all output is written synchronously, and nothing else is left to do. */
 function leave(code: number): never {
-  // Without the engine's own clearing up, where that costs no loading of koffi.
-  if (isKoffiLoaded()) exit(code);
+  // Without the engine's own clearing up, where that costs no loading of the addon.
+  if (isLoaded()) exit(code);
   return (process as unknown as { reallyExit(code: number): never }).reallyExit(code);
 }

@@ -2,13 +2,15 @@
  * The second of the two stages in which the program starts.
  *
  * Fork is sound in a process of one thread only, and the engine starts several unless its environment says otherwise
- * before it begins; and what forks must run from a file that no container can write to. The launcher (`src/launcher/`),
+ * before it begins; and what forks must run from a file that no container can write to. The launcher (`src/machine/launcher.ts`),
  * stage one, sees to both. Here the engine finds out what it did, and does what it could not.
  */
-import { readdirSync, readlinkSync } from "node:fs";
+
 import { SyscallError } from "./sys/error.ts";
 import { enginePath, isCompiled, SINGLE_THREAD, VARIABLES } from "./sys/executable.ts";
 import { closeOnExecFrom, FIRST_FD, setCloseOnExec } from "./sys/fd.ts";
+import { closeAddon } from "./sys/ffi.ts";
+import { readDirectory, readLink, stat } from "./sys/file.ts";
 import { execveFd } from "./sys/process.ts";
 import { sealExecutable } from "./sys/seal.ts";
 
@@ -39,10 +41,27 @@ export function enterStage(args: readonly string[]): void {
   if (isCompiled && FORKING_COMMANDS.has(commandOf(args) ?? "")) {
     if (stage === undefined) throw new Error("this is the engine: execute tsrunc, which is beside it");
     if (stage !== "sealed") executeSealed(args);
+    closeAddon();
+    refuseWritable(enginePath());
     // Which of the caller's descriptors the container gets is decided later.
     closeOnExecFrom(FIRST_FD);
   }
   for (const name of [VARIABLES.stage, ...Object.keys(SINGLE_THREAD)]) delete process.env[name];
+}
+
+/**
+ * Refuses to run from where others can write: they could have put anything in the engine's place. The executable's own owner
+ * may, having owned it from the beginning.
+ */
+function refuseWritable(engine: string): void {
+  const { uid: owner } = stat(engine);
+  for (const path of [engine, engine.slice(0, engine.lastIndexOf("/")) || "/"]) {
+    const { uid, mode } = stat(path);
+    const sticky = (mode & 0o1000) !== 0;
+    if (![0, process.geteuid?.(), owner].includes(uid) || ((mode & 0o022) !== 0 && !sticky)) {
+      throw new Error(`${path} can be written by other users: refusing to run from it (see docs/install.md)`);
+    }
+  }
 }
 
 /**
@@ -51,7 +70,7 @@ export function enterStage(args: readonly string[]): void {
  * events, stay so.
  */
 function keepDescriptors(): void {
-  for (const name of readdirSync("/proc/self/fd")) {
+  for (const { name } of readDirectory("/proc/self/fd")) {
     const fd = Number(name);
     if (fd >= FIRST_FD && !isEvent(fd)) setCloseOnExec(fd, false);
   }
@@ -59,7 +78,7 @@ function keepDescriptors(): void {
 
 function isEvent(fd: number): boolean {
   try {
-    return readlinkSync(`/proc/self/fd/${fd}`).startsWith("anon_inode:");
+    return readLink(`/proc/self/fd/${fd}`).startsWith("anon_inode:");
   } catch {
     return true; // the descriptor of the listing itself
   }

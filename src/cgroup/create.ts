@@ -1,8 +1,9 @@
 /** Making cgroups, with what each version wants done before a process can join. */
-import { constants } from "node:os";
+
 import { dirname } from "node:path/posix";
 import type { Resources } from "../config/types.ts";
 import { makeCgroup, readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
+import { ERRNO } from "../sys/errno.ts";
 import { SyscallError } from "../sys/error.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 import { writeResource } from "./resources.ts";
@@ -59,7 +60,7 @@ export function makePath(hierarchy: CgroupHierarchy, directory: string, made: st
     makePath(hierarchy, dirname(directory), made);
     outcome = makeCgroup(directory);
   }
-  if (outcome === "no parent") throw new SyscallError(`mkdir ${directory}`, constants.errno.ENOENT);
+  if (outcome === "no parent") throw new SyscallError(`mkdir ${directory}`, ERRNO.ENOENT);
   if (outcome === "made") made.push(directory);
 }
 

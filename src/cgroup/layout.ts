@@ -1,5 +1,5 @@
 /** Which cgroup hierarchies this machine has mounted, and where. */
-import { readFileSync, statSync } from "node:fs";
+import { findStat, isDirectory, readText } from "../sys/file.ts";
 
 /** One cgroup hierarchy. */
 export interface CgroupMount {
@@ -17,7 +17,7 @@ export interface CgroupMount {
  * @param mountinfo text of `/proc/self/mountinfo`, read when not given
  * @see proc_pid_mountinfo(5)
  */
-export function detectCgroupMounts(mountinfo: string = readFileSync("/proc/self/mountinfo", "utf8")): CgroupMount[] {
+export function detectCgroupMounts(mountinfo: string = readText("/proc/self/mountinfo")): CgroupMount[] {
   const mounts: CgroupMount[] = [];
   for (const line of mountinfo.split("\n")) {
     const separator = line.indexOf(" - cgroup");
@@ -37,7 +37,7 @@ export function detectCgroupMounts(mountinfo: string = readFileSync("/proc/self/
 
 /** The cgroups of a process, see {@link ownCgroups}. @throws {Error} ENOENT when there is no such process */
 export function readOwnCgroups(pid: number | "self" = "self"): Map<string, string> {
-  return ownCgroups(readFileSync(`/proc/${pid}/cgroup`, "utf8"));
+  return ownCgroups(readText(`/proc/${pid}/cgroup`));
 }
 
 /**
@@ -60,7 +60,8 @@ export function ownCgroups(text: string): Map<string, string> {
 
 /** Whether systemd is this machine's init. @see sd_booted(3) */
 export function isSystemdRunning(): boolean {
-  return statSync("/run/systemd/system", { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const found = findStat("/run/systemd/system");
+  return found !== null && isDirectory(found);
 }
 
 /** The options of a v1 mount that name no controller. @see linux/kernel/cgroup/cgroup-v1.c, cgroup1_show_options */

@@ -1,11 +1,12 @@
 /** A container's cgroup, in all hierarchies at once, whichever version they have. */
-import { existsSync } from "node:fs";
-import { constants } from "node:os";
+
 import type { Device, Resources } from "../config/types.ts";
 import { removeCgroup, writeCgroupFile } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
+import { exists } from "../sys/file.ts";
 import { sendSignal } from "../sys/process.ts";
+import { SIGNALS } from "../sys/signal.ts";
 import { applyStep } from "./apply.ts";
 import { createV1, createV2, makePath } from "./create.ts";
 import type { Entrance } from "./entrance.ts";
@@ -16,7 +17,7 @@ import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
 import { needsControllers, planResources } from "./resources.ts";
 import { processesIn, removeTrees, sleep } from "./tree.ts";
 
-const { SIGKILL } = constants.signals;
+const { SIGKILL } = SIGNALS;
 const newContainer: ExecTarget = { sub: new Map(), initPid: null };
 
 /** Opens the cgroup that a location names; whether it exists is another matter. */
@@ -46,7 +47,7 @@ export class Cgroup {
   }
 
   exists(): boolean {
-    return this.#main !== undefined && existsSync(this.#main.directory);
+    return this.#main !== undefined && exists(this.#main.directory);
   }
 
   /**
@@ -59,7 +60,7 @@ export class Cgroup {
       if (length > 0) throw new Error(`container's cgroup is not empty: ${length} process(es) found`);
     }
     const freezer = this.#with("freezer") ?? this.#v2;
-    if (freezer !== undefined && existsSync(freezer.directory) && isFrozen(freezer)) {
+    if (freezer !== undefined && exists(freezer.directory) && isFrozen(freezer)) {
       throw new Error("container's cgroup unexpectedly frozen");
     }
   }

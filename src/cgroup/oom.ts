@@ -1,7 +1,8 @@
 /** How often the kernel killed in a cgroup for want of memory. */
-import { readFileSync } from "node:fs";
+
 import { join } from "node:path/posix";
 import { hasErrno } from "../sys/error.ts";
+import { readText } from "../sys/file.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 
 /**
@@ -17,7 +18,7 @@ export function oomKills(hierarchies: readonly CgroupHierarchy[]): number {
 
 function readCount(path: string): number {
   try {
-    return Number(/^oom_kill (\d+)$/m.exec(readFileSync(path, "utf8"))?.[1] ?? 0);
+    return Number(/^oom_kill (\d+)$/m.exec(readText(path))?.[1] ?? 0);
   } catch (error) {
     if (hasErrno(error, "ENOENT")) return 0;
     throw error;

@@ -3,7 +3,7 @@
  * @see linux/Documentation/admin-guide/cgroup-v1/
  */
 import type { Resources } from "../config/types.ts";
-import type { Errno } from "../sys/error.ts";
+import type { Errno } from "../sys/errno.ts";
 import { integer, pidsMax } from "./resource-values.ts";
 import type { ResourceStep } from "./resources.ts";
 

@@ -3,7 +3,7 @@
  * @see linux/Documentation/admin-guide/cgroup-v2.rst
  */
 import type { Resources } from "../config/types.ts";
-import type { Errno } from "../sys/error.ts";
+import type { Errno } from "../sys/errno.ts";
 import { blockIoToWeight, integer, limitOrMax, sharesToWeight, swapAlone } from "./resource-values.ts";
 import type { ResourceStep } from "./resources.ts";
 import { cpusetWrites, hugepageWrites, pidsWrites, rdmaWrites } from "./resources-v1.ts";

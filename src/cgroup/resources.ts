@@ -1,6 +1,7 @@
 /** Resource limits: from `linux.resources` to a list of writes, and the writing. */
 import type { Device, Resources } from "../config/types.ts";
-import { type Errno, hasErrno } from "../sys/error.ts";
+import type { Errno } from "../sys/errno.ts";
+import { hasErrno } from "../sys/error.ts";
 import type { DeviceFilter } from "./devices.ts";
 import { planDevices } from "./devices.ts";
 import { planV1Writes } from "./resources-v1.ts";

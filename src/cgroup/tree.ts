@@ -1,6 +1,7 @@
 /** A cgroup and the cgroups below it: their processes, and their removal. */
-import { constants } from "node:os";
+
 import { childCgroups, readCgroupFile, removeCgroup } from "../sys/cgroupfs.ts";
+import { ERRNO } from "../sys/errno.ts";
 import { hasErrno, SyscallError } from "../sys/error.ts";
 import { poll } from "../sys/poll.ts";
 
@@ -28,7 +29,7 @@ export function removeTrees(directories: readonly string[]): SyscallError[] {
       return result === 0 ? [] : [{ directory, errno: -result }];
     });
     // A killed process stays in its cgroup until its parent reaps it, so some may go a little later.
-    const waiting = failures.some(({ errno }) => errno === constants.errno.EBUSY);
+    const waiting = failures.some(({ errno }) => errno === ERRNO.EBUSY);
     if (!waiting || delay > 512) {
       return failures.map(({ directory, errno }) => new SyscallError(`rmdir ${directory}`, errno));
     }

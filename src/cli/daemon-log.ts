@@ -1,5 +1,5 @@
 /** Log records for the machine's own log: `--log journald:IDENTIFIER` and `--log syslog:IDENTIFIER`, as crun has them. */
-import { existsSync } from "node:fs";
+import { exists } from "../sys/file.ts";
 import { sendDatagram } from "../sys/socket.ts";
 import type { Level } from "./log.ts";
 
@@ -38,7 +38,7 @@ export interface DaemonLog {
 export function daemonLog(daemon: keyof typeof DAEMONS, identifier: string, socket?: string): DaemonLog {
   const { socket: usual, format } = DAEMONS[daemon];
   const path = socket ?? usual;
-  if (!existsSync(path)) throw new Error(`--log ${daemon}:${identifier}: there is no ${daemon} here (no ${path})`);
+  if (!exists(path)) throw new Error(`--log ${daemon}:${identifier}: there is no ${daemon} here (no ${path})`);
   return {
     write: (level, message) => sendDatagram(path, format(level, identifier, message.trim().replace(/\s*\n\s*/g, "; "))),
   };

@@ -1,8 +1,9 @@
 /** The options before the command, and the context that they make. */
-import { chmodSync, mkdirSync } from "node:fs";
+
 import { resolve } from "node:path";
 import { inUserNamespace } from "../runtime/host.ts";
 import type { Context, Logger } from "../runtime/options.ts";
+import { chmod, mkdirAll } from "../sys/file.ts";
 import { choice, type OptionValues, type Parsed, readBoolean, text, toggle } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -73,9 +74,9 @@ function defaultRoot(): string {
   if (!runtimeDirectory || !honoursRuntimeDirectory()) return DEFAULT_ROOT;
   const root = `${runtimeDirectory}/tsrunc`;
   try {
-    mkdirSync(root, { recursive: true, mode: 0o700 });
+    mkdirAll(root, 0o700);
     // The XDG base directory specification has files without the sticky bit removed after six hours.
-    chmodSync(root, 0o1700);
+    chmod(root, 0o1700);
   } catch (error) {
     throw new Error(`cannot make ${root} (from $XDG_RUNTIME_DIR): ${(error as Error).message}`);
   }

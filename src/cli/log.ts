@@ -1,7 +1,11 @@
 /** Log records: in the form in which runc writes them, since engines read the reason of a failure from them. */
-import { constants, fstatSync, openSync } from "node:fs";
+
 import type { Logger as PinoLogger } from "pino";
 import type { Logger } from "../runtime/options.ts";
+import { errnoText, type SyscallError } from "../sys/error.ts";
+import { O, open } from "../sys/fd.ts";
+import { fstat, isSameFile } from "../sys/file.ts";
+import { isTerminal } from "../sys/tty.ts";
 import type { DaemonLog } from "./daemon-log.ts";
 import { writeAll } from "./output.ts";
 
@@ -139,12 +143,13 @@ function openLog(file: string): number {
   try {
     const inherited = inheritedDescriptor(path);
     if (inherited !== null) {
-      fstatSync(inherited);
+      fstat(inherited);
       return inherited;
     }
-    return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_SYNC, 0o644);
+    return open(path, O.WRONLY | O.CREAT | O.APPEND | O.SYNC, 0o644).release();
   } catch (error) {
-    throw new Error(`open the log ${path}: ${reason(error)}`);
+    const { errno, code, message } = error as SyscallError;
+    throw new Error(`open the log ${path}: ${errno === undefined ? message : `${code}: ${errnoText(errno)}`}`);
   }
 }
 
@@ -156,25 +161,15 @@ function inheritedDescriptor(path: string): number | null {
   return number === undefined ? null : Number(number);
 }
 
-/** Node's message without the call and path that it ends in: `ENOENT: no such file or directory`. */
-function reason(error: unknown): string {
-  const { message } = error as Error;
-  return message.replace(/, \w+( '.*')?$/, "");
-}
-
 /** Whether a descriptor leads where stderr does, so that a line written there need not be said again. */
 function isStderr(fd: number): boolean {
   if (fd === STDERR) return true;
   try {
-    const [log, stderr] = [fstatSync(fd), fstatSync(STDERR)];
-    return log.dev === stderr.dev && log.ino === stderr.ino && log.rdev === stderr.rdev;
+    const [log, stderr] = [fstat(fd), fstat(STDERR)];
+    return isSameFile(log, stderr);
   } catch {
     return false;
   }
-}
-
-function isTerminal(fd: number): boolean {
-  return (require("node:tty") as typeof import("node:tty")).isatty(fd);
 }
 
 /** A log that cannot be written must not hide what was to be logged, nor stop a container. */

@@ -1,22 +1,18 @@
 /** Printing. `process.stdout` is not used: the first touch of it loads Node's streams, which takes longer than most commands. */
-import { writeSync } from "node:fs";
-import { hasErrno } from "../sys/error.ts";
 
-const RETRY_MILLISECONDS = 1;
+import { writeSome } from "../sys/io.ts";
+import { POLL, poll } from "../sys/poll.ts";
 
 /**
  * Writes all of a text to a descriptor, waiting where it is a pipe that is full and not blocking.
  * @throws the write's error, such as `EPIPE`
  */
 export function writeAll(fd: number, text: string): void {
-  let rest = Buffer.from(text);
+  let rest = new TextEncoder().encode(text);
   while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(fd, rest));
-    } catch (error) {
-      if (!hasErrno(error, "EAGAIN")) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MILLISECONDS);
-    }
+    const written = writeSome(fd, rest);
+    if (written === null) poll([{ fd, events: POLL.OUT }], null);
+    else rest = rest.subarray(written);
   }
 }
 

@@ -1,6 +1,7 @@
 /** The configuration that `spec` writes: a shell in a read-only root, to start from. */
-import { existsSync } from "node:fs";
+
 import { normalize } from "node:path";
+import { exists } from "../sys/file.ts";
 import type { Mount, Spec } from "./types.ts";
 
 /** The version of the runtime-spec that this program implements. */
@@ -13,7 +14,7 @@ export interface DefaultOptions {
 }
 
 /** The configuration of `spec`. */
-export function defaultSpec({ cgroupV2 = existsSync("/sys/fs/cgroup/cgroup.controllers") }: DefaultOptions = {}): Spec {
+export function defaultSpec({ cgroupV2 = exists("/sys/fs/cgroup/cgroup.controllers") }: DefaultOptions = {}): Spec {
   const capabilities = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
   const namespaces = (["pid", "network", "ipc", "uts", "mount"] as const).map((type) => ({ type }));
   return {

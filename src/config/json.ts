@@ -1,6 +1,7 @@
 /** Reads JSON files, with errors that say where. */
-import { readFileSync } from "node:fs";
+
 import { basename, dirname } from "node:path";
+import { readText } from "../sys/file.ts";
 import { ConfigError } from "./error.ts";
 import { findJsonError } from "./json-error.ts";
 
@@ -12,7 +13,7 @@ import { findJsonError } from "./json-error.ts";
  */
 export function readJson(path: string): { document: unknown; text: string } {
   const file = basename(path);
-  const text = readText(path);
+  const text = readDocument(path);
   if (text.trim() === "") throw new ConfigError("", undefined, `the file ${path} is empty`, file);
   try {
     return { document: parse(text, file), text };
@@ -35,10 +36,10 @@ function parse(text: string, file: string): unknown {
   return document;
 }
 
-function readText(path: string): string {
+function readDocument(path: string): string {
   const file = basename(path);
   try {
-    return readFileSync(path, "utf8");
+    return readText(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     switch (code) {

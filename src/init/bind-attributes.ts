@@ -1,5 +1,5 @@
 /** The attributes of bind mounts, and the locks of user namespaces on them. */
-import { constants } from "node:os";
+import { ERRNO } from "../sys/errno.ts";
 import { check } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { type MountAttribute, mountSetAttributesResult } from "../sys/mount.ts";
@@ -40,7 +40,7 @@ export function setBindAttributes(mount: Fd, { set, clear }: BindAttributes): vo
   const others = NOT_INHERITED.filter((name) => !set.includes(name));
   const result = mountSetAttributesResult(mount, { set: wanted, clear: [...others, ...times.clear] });
   if (result === 0) return;
-  if (result !== -constants.errno.EPERM) check(result, () => `mount_setattr ${words({ set, clear })}`);
+  if (result !== -ERRNO.EPERM) check(result, () => `mount_setattr ${words({ set, clear })}`);
   const { flags } = fstatfs(mount.number);
   const isLocked = (name: MountAttribute) => (flags & (LOCKABLE[name] ?? 0)) !== 0;
   const locked = clear.filter(isLocked);

@@ -1,10 +1,11 @@
 /** The mount option `copy-symlink`: a source that is a symlink is made again, not bound. */
-import { readlinkSync } from "node:fs";
-import { constants } from "node:os";
+
 import { basename, dirname } from "node:path";
+import { ERRNO } from "../sys/errno.ts";
 import { check, hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
+import { readLink } from "../sys/file.ts";
 import { mkdirAllInRoot, readlinkAt } from "../sys/path.ts";
 
 /**
@@ -18,7 +19,7 @@ export function copySymlink(rootfs: Fd, source: string, target: string): boolean
   using directory = mkdirAllInRoot(rootfs, dirname(target));
   const name = basename(target);
   const result = syscall("symlinkat", to, directory.number, name);
-  if (result !== -constants.errno.EEXIST) {
+  if (result !== -ERRNO.EEXIST) {
     check(result, () => `symlink rootfs${target}`);
   } else if (readlinkAt(directory, name, () => `symlink rootfs${target}`) !== to) {
     throw new Error(`rootfs${target} is a symlink to something other than ${to}`);
@@ -28,7 +29,7 @@ export function copySymlink(rootfs: Fd, source: string, target: string): boolean
 
 function linkTarget(path: string): string | null {
   try {
-    return readlinkSync(path);
+    return readLink(path);
   } catch (error) {
     // None, or out of reach: what binds it says the latter.
     if (hasErrno(error, "EINVAL", "ENOENT", "EACCES", "ENOTDIR")) return null;

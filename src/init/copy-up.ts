@@ -1,19 +1,9 @@
 /** Fills a new tmpfs with what it covers (`tmpcopyup`). */
-import {
-  chmodSync,
-  constants,
-  copyFileSync,
-  fstatSync,
-  lchownSync,
-  lutimesSync,
-  mkdirSync,
-  readdirSync,
-  type Stats,
-  symlinkSync,
-} from "node:fs";
+
 import { check, hasErrno } from "../sys/error.ts";
-import { AT_FDCWD, type Fd, O, open } from "../sys/fd.ts";
+import { AT, AT_FDCWD, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
+import { chmod, fstat, isDirectory, isType, mkdir, readDirectory, readOpenLink, type Stat } from "../sys/file.ts";
 
 /**
  * Copies the contents of a directory with their owners, modes, times, links and nodes; hard links become copies.
@@ -29,7 +19,7 @@ export function copyContents(from: Fd, to: Fd): void {
 }
 
 function copyEntries(from: Fd, to: string): void {
-  for (const name of readdirSync(from.procPath)) {
+  for (const { name } of readDirectory(from.procPath)) {
     try {
       using entry = open(name, O.PATH | O.NOFOLLOW, 0, from.number);
       copyEntry(entry, `${to}/${name}`);
@@ -41,26 +31,34 @@ function copyEntries(from: Fd, to: string): void {
 }
 
 function copyEntry(entry: Fd, to: string): void {
-  const stat = fstatSync(entry.number);
-  if (stat.isSymbolicLink()) symlinkSync(readlinkOf(entry), to);
-  else if (stat.isDirectory()) {
-    mkdirSync(to);
+  const stat = fstat(entry.number);
+  if (isType(stat, "symlink")) {
+    check(syscall("symlinkat", readOpenLink(entry.number), AT_FDCWD, to), () => `symlink ${to}`);
+  } else if (isDirectory(stat)) {
+    mkdir(to);
     copyEntries(entry, to);
-  } else if (stat.isFile()) copyFileSync(entry.procPath, to, constants.COPYFILE_EXCL);
+  } else if (isType(stat, "regular")) copyFile(entry, to);
   else check(syscall("mknodat", AT_FDCWD, to, stat.mode, stat.rdev), () => `mknod ${to}`);
   copyMetadata(stat, to);
 }
 
-/** The target of an open link. @see readlinkat(2): an empty path means the descriptor's own */
-function readlinkOf(link: Fd): string {
-  const memory = Buffer.alloc(4096);
-  const length = check(syscall("readlinkat", link.number, "", memory, memory.byteLength), "readlink");
-  return memory.toString("utf8", 0, length);
+function copyFile(entry: Fd, to: string): void {
+  const LARGEST = 0x7ffff000;
+  using source = open(entry.procPath, O.RDONLY);
+  using target = open(to, O.WRONLY | O.CREAT | O.EXCL, 0o600);
+  let copied: number;
+  do copied = check(syscall("sendfile", target.number, source.number, 0, LARGEST), () => `copy to ${to}`);
+  while (copied > 0);
 }
 
-function copyMetadata(stat: Stats, to: string): void {
-  lchownSync(to, stat.uid, stat.gid);
+function copyMetadata(stat: Stat, to: string): void {
+  check(syscall("fchownat", AT_FDCWD, to, stat.uid, stat.gid, AT.SYMLINK_NOFOLLOW), () => `chown ${to}`);
   // A change of owner takes away the set-id bits, so the mode comes after it.
-  if (!stat.isSymbolicLink()) chmodSync(to, stat.mode & 0o7777);
-  lutimesSync(to, stat.atimeMs / 1000, stat.mtimeMs / 1000);
+  if (!isType(stat, "symlink")) chmod(to, stat.mode & 0o7777);
+  const NANOSECONDS = 1_000_000_000n;
+  // struct timespec [2]: the last access, the last change
+  const times = BigInt64Array.from(
+    [stat.atime, stat.mtime].flatMap((time) => [time / NANOSECONDS, time % NANOSECONDS]),
+  );
+  check(syscall("utimensat", AT_FDCWD, to, times, AT.SYMLINK_NOFOLLOW), () => `set the times of ${to}`);
 }

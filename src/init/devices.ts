@@ -1,17 +1,18 @@
 /** Carries out the steps of the container's `/dev`. */
-import { existsSync } from "node:fs";
-import { constants } from "node:os";
+
 import type { DeviceNode, DeviceStep } from "../plan/devices.ts";
 import type { Actors } from "../plan/step.ts";
+import { ERRNO } from "../sys/errno.ts";
 import { check } from "../sys/error.ts";
 import { Fd, O } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
+import { exists } from "../sys/file.ts";
 import { moveMount, openTree } from "../sys/mount.ts";
 import { mkdirAllInRoot } from "../sys/path.ts";
 import type { InitContext } from "./context.ts";
 import { rootOf } from "./root.ts";
 
-const { EEXIST, ENOENT, EPERM } = constants.errno;
+const { EEXIST, ENOENT, EPERM } = ERRNO;
 const FILE_TYPES = { c: 0o020000, b: 0o060000, p: 0o010000 } as const;
 
 export const deviceActors: Actors<DeviceStep, InitContext> = {
@@ -26,7 +27,7 @@ export const deviceActors: Actors<DeviceStep, InitContext> = {
   symlinks: ({ directory, links }, context) => {
     using parent = mkdirAllInRoot(rootOf(context), directory);
     for (const { name, to, onlyIf } of links) {
-      if (onlyIf !== undefined && !existsSync(onlyIf)) continue;
+      if (onlyIf !== undefined && !exists(onlyIf)) continue;
       const result = syscall("symlinkat", to, parent.number, name);
       if (result !== -EEXIST) check(result, () => `symlink ${directory}/${name}`);
     }

@@ -1,7 +1,9 @@
 /** Finding the executable, and becoming it. */
-import { type Stats, statSync } from "node:fs";
+
 import type { Limit } from "../plan/process.ts";
-import { errnoName, errnoText } from "../sys/error.ts";
+import { errnoName } from "../sys/errno.ts";
+import { errnoText, type SyscallError } from "../sys/error.ts";
+import { isDirectory, type Stat, stat } from "../sys/file.ts";
 import { execve } from "../sys/process.ts";
 import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
 import { executable } from "../sys/user.ts";
@@ -57,15 +59,15 @@ function notExecutable(name: string, { text, code }: Reason): ExecError {
 }
 
 function whyNotExecutable(path: string): Reason | null {
-  let stats: Stats;
+  let stats: Stat;
   try {
-    stats = statSync(path);
+    stats = stat(path);
   } catch (error) {
-    const errno = -((error as NodeJS.ErrnoException).errno ?? -ENOENT);
+    const { errno = ENOENT } = error as SyscallError;
     return { text: `stat ${path}: ${errnoText(errno)}`, code: errnoName(errno) };
   }
   // What execve(2) says of it. For runc's "is a directory" alone, Podman's exec exits with 255 instead of 126.
-  if (stats.isDirectory()) return { text: "permission denied (a directory)", code: "EACCES" };
+  if (isDirectory(stats)) return { text: "permission denied (a directory)", code: "EACCES" };
   const errno = executable(path);
   if (errno === 0) return null;
   // A seccomp filter that does not know faccessat2 answers so: go by the mode then.

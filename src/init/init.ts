@@ -1,7 +1,8 @@
 /** The forked child: carries a plan out, step by step, and reports where it fails. */
-import { writeSync } from "node:fs";
+
 import { describeStep, type InitStep } from "../plan/plan.ts";
 import { syscall } from "../sys/ffi.ts";
+import { writeSome } from "../sys/io.ts";
 import { exit } from "../sys/process.ts";
 import { encodeMessage, type InitMessage } from "./channel.ts";
 import type { InitContext } from "./context.ts";
@@ -63,11 +64,8 @@ export function runInit(steps: readonly InitStep[], given: InitInput): never {
 /** The program is found and may be executed, but the kernel refuses it: the user's terminal is the place to say so. */
 function failedExecve({ message }: Error): never {
   const STDERR = 2;
-  try {
-    writeSync(STDERR, `${message}\n`);
-  } catch {
-    // It is closed.
-  }
+  // Where it is closed, nobody is to be told.
+  syscall("write", STDERR, `${message}\n`, Buffer.byteLength(message) + 1);
   return exit(255);
 }
 
@@ -97,7 +95,7 @@ function withStep(message: string, step: InitStep): string {
 function report(failed: Failure, context: InitContext): void {
   try {
     if (!context.started) context.channel.send(failed);
-    else if (context.startFifo !== null) writeSync(context.startFifo.number, encodeMessage(failed));
+    else if (context.startFifo !== null) writeSome(context.startFifo.number, encodeMessage(failed));
   } catch {
     // The parent is gone: nobody is left to tell.
   }

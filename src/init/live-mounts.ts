@@ -2,12 +2,13 @@
  * Carries out mounts and unmounts in a running container, without the help of its `/proc`: the container may have put
  * anything there. Everything goes by descriptor, and filesystems are made detached.
  */
-import { fstatSync } from "node:fs";
+
 import { basename, dirname } from "node:path";
 import type { MountStep } from "../plan/mount-steps.ts";
 import type { OfKind } from "../plan/step.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
+import { fstat, isDirectory, isSameFile } from "../sys/file.ts";
 import {
   changeDirectory,
   fsconfigCreate,
@@ -51,8 +52,7 @@ function checkPlace(rootfs: Fd, target: Fd): void {
 }
 
 function isSame(one: Fd, other: Fd): boolean {
-  const [a, b] = [fstatSync(one.number), fstatSync(other.number)];
-  return a.dev === b.dev && a.ino === b.ino;
+  return isSameFile(fstat(one.number), fstat(other.number));
 }
 
 function isIn(fd: Fd, filesystem: number): boolean {
@@ -64,7 +64,7 @@ function makeFilesystem({ fstype, source, flags, data, inherit }: OfKind<MountSt
   if (context === null) throw new Error(`the kernel does not know the filesystem ${fstype}, or does not permit it`);
   fsconfigSet(context, "source", source);
   if (inherit === "mode") {
-    fsconfigSet(context, "mode", (fstatSync(target.number).mode & 0o7777).toString(8).padStart(4, "0"));
+    fsconfigSet(context, "mode", (fstat(target.number).mode & 0o7777).toString(8).padStart(4, "0"));
   }
   const attributes = flags.filter((flag) => flag in MOUNT_ATTRIBUTES) as MountAttribute[];
   const ofFilesystem = flags.filter((flag) => !(flag in MOUNT_ATTRIBUTES));
@@ -96,15 +96,15 @@ export function splitData(data: string): Option[] {
 export function removeMount(rootfs: Fd, path: string): void {
   using target = openInRoot(rootfs, path, O.PATH);
   if (isSame(rootfs, target)) throw new Error("the place is the root of the container");
-  const isDirectory = fstatSync(target.number).isDirectory();
-  using parent = isDirectory
+  const onDirectory = isDirectory(fstat(target.number));
+  using parent = onDirectory
     ? open("..", O.PATH | O.DIRECTORY, 0, target.number)
     : openInRoot(rootfs, dirname(path), O.PATH | O.DIRECTORY);
   if (isIn(parent, FILESYSTEM.proc) || isIn(parent, FILESYSTEM.sysfs)) throw new Error("the place is in /proc or /sys");
   // By the directory's descriptor, or by a name in it that is no symlink: the container cannot point elsewhere meanwhile.
-  changeDirectory(isDirectory ? target : parent);
+  changeDirectory(onDirectory ? target : parent);
   try {
-    unmountHere(isDirectory ? "." : basename(path));
+    unmountHere(onDirectory ? "." : basename(path));
   } catch (error) {
     if (hasErrno(error, "EINVAL")) throw new Error("nothing is mounted there");
     throw error;

@@ -1,6 +1,7 @@
 /** The likely causes of failed mounts, in words that are added to the error. */
-import { existsSync } from "node:fs";
+
 import { SyscallError } from "../sys/error.ts";
+import { exists } from "../sys/file.ts";
 import { fsconfigSet, fscontextMessages, fsopen } from "../sys/mount.ts";
 
 /** What was being done. */
@@ -32,7 +33,7 @@ function bindHint(code: string, source: string): string | null {
     case "EACCES":
       return "the container's root may not go through all directories on the way to the source";
     case "EINVAL":
-      return existsSync(source) ? "the source is on a mount that is unbindable, or has locked mounts below it" : null;
+      return exists(source) ? "the source is on a mount that is unbindable, or has locked mounts below it" : null;
     default:
       return null;
   }

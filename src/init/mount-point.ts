@@ -1,7 +1,8 @@
 /** The places in the rootfs on which things are mounted: found or made inside it, and checked. */
-import { fstatSync, readlinkSync } from "node:fs";
+
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O } from "../sys/fd.ts";
+import { fstat, isDirectory, readLink } from "../sys/file.ts";
 import { createFileInRoot, findInRoot, mkdirAllInRoot } from "../sys/path.ts";
 import { FILESYSTEM, fstatfs } from "../sys/statfs.ts";
 
@@ -36,8 +37,8 @@ export function openBindMountPoint(rootfs: Fd, path: string, source: Fd, nofollo
 
 /** The real path of a descriptor, as seen from the rootfs. */
 export function pathInRoot(rootfs: Fd, fd: Fd): string {
-  const root = readlinkSync(rootfs.procPath);
-  const path = readlinkSync(fd.procPath);
+  const root = readLink(rootfs.procPath);
+  const path = readLink(fd.procPath);
   if (root === "/") return path;
   if (path === root) return "/";
   if (!path.startsWith(`${root}/`)) throw new Error(`${path} is outside of the rootfs ${root}`);
@@ -46,7 +47,7 @@ export function pathInRoot(rootfs: Fd, fd: Fd): string {
 
 /** Makes a mount point, a directory or a file as its source is one. */
 export function makeLike(rootfs: Fd, path: string, source: Fd): Fd {
-  return fstatSync(source.number).isDirectory() ? mkdirAllInRoot(rootfs, path) : createFileInRoot(rootfs, path);
+  return isDirectory(fstat(source.number)) ? mkdirAllInRoot(rootfs, path) : createFileInRoot(rootfs, path);
 }
 
 /**

@@ -1,10 +1,11 @@
 /** Carries out the mounts. */
-import { fstatSync } from "node:fs";
-import { constants } from "node:os";
+
 import type { MountStep } from "../plan/mount-steps.ts";
 import type { Actors, OfKind } from "../plan/step.ts";
+import { ERRNO } from "../sys/errno.ts";
 import { hasErrno, SyscallError } from "../sys/error.ts";
 import { type Fd, O } from "../sys/fd.ts";
+import { fstat, isDirectory } from "../sys/file.ts";
 import { mapOwners, mount, mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
 import { openInRoot } from "../sys/path.ts";
 import { setBindAttributes } from "./bind-attributes.ts";
@@ -50,7 +51,7 @@ function mountFilesystem({ source, fstype, flags, data, inherit }: Mount, target
 }
 
 function octalMode(fd: Fd): string {
-  return (fstatSync(fd.number).mode & 0o7777).toString(8).padStart(4, "0");
+  return (fstat(fd.number).mode & 0o7777).toString(8).padStart(4, "0");
 }
 
 /**
@@ -125,13 +126,13 @@ export function attach(step: Pick<Bind, "attributes" | "propagation" | "recursiv
 
 /** move_mount(2) says EINVAL of many things; this is the common one, and mount(2) says ENOTDIR of it. */
 function ofDifferentTypes(source: Fd, target: Fd): SyscallError | null {
-  const sourceIsDirectory = fstatSync(source.number).isDirectory();
-  if (sourceIsDirectory === fstatSync(target.number).isDirectory()) return null;
+  const sourceIsDirectory = isDirectory(fstat(source.number));
+  if (sourceIsDirectory === isDirectory(fstat(target.number))) return null;
   // Not "is a directory": Docker takes these words for a command that is one, and exits with 126 instead of 125.
   const hint = sourceIsDirectory
     ? "the source: a directory, the target: a file"
     : "the source: a file, the target: a directory";
-  const error = new SyscallError("move_mount", constants.errno.ENOTDIR);
+  const error = new SyscallError("move_mount", ERRNO.ENOTDIR);
   error.message += ` (${hint})`;
   return error;
 }

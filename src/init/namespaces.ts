@@ -1,10 +1,11 @@
 /** Carries out the namespace steps. */
-import { writeFileSync } from "node:fs";
+
 import type { NamespaceStep } from "../plan/namespaces.ts";
 import type { Actors, OfKind } from "../plan/step.ts";
 import { check } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
+import { writeFile } from "../sys/file.ts";
 import { setns, unshare } from "../sys/namespace.ts";
 import { prctl } from "../sys/process.ts";
 import type { InitContext } from "./context.ts";
@@ -16,7 +17,7 @@ export const namespaceActors: Actors<NamespaceStep, InitContext> = {
     unshare(["time"]);
     const lines = offsets.map(({ clock, seconds, nanoseconds }) => `${clock} ${seconds} ${nanoseconds}\n`);
     // One write with all clocks: the kernel takes the offsets only before the first process enters. time_namespaces(7)
-    if (lines.length > 0) writeFileSync("/proc/self/timens_offsets", lines.join(""));
+    if (lines.length > 0) writeFile("/proc/self/timens_offsets", lines.join(""));
     using entered = open("/proc/self/ns/time_for_children", O.RDONLY);
     setns(entered.number, ["time"]);
   },

@@ -1,5 +1,6 @@
 /** What is set by writing to files of procfs: kernel parameters, and labels of security modules. */
-import { check, type Errno, hasErrno } from "../sys/error.ts";
+import type { Errno } from "../sys/errno.ts";
+import { check, hasErrno } from "../sys/error.ts";
 import { type Fd, O } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { openProcfs } from "../sys/path.ts";

@@ -1,8 +1,9 @@
 /** Carries out the read-only and masked paths, after the change of root, without the help of any `/proc`. */
-import { fstatSync } from "node:fs";
+
 import type { ProtectStep } from "../plan/protected-paths.ts";
 import type { Actors } from "../plan/step.ts";
 import { type Fd, O } from "../sys/fd.ts";
+import { fstat, isDirectory } from "../sys/file.ts";
 import { fsconfigCreate, fsconfigSet, fsmount, fsopen, mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
 import { findInRoot, openInRoot } from "../sys/path.ts";
 import type { InitContext } from "./context.ts";
@@ -32,7 +33,7 @@ function maskPaths(rootfs: Fd, paths: readonly string[], label: string): void {
     for (const path of paths) {
       using target = findInRoot(rootfs, path, O.PATH);
       if (target === null) continue;
-      if (!fstatSync(target.number).isDirectory()) {
+      if (!isDirectory(fstat(target.number))) {
         using mask = openTree(nothing, { clone: true, recursive: false });
         moveMount(mask, target);
       } else if (empty === null) {

@@ -1,11 +1,12 @@
 /** Carries out the steps of the root directory itself. */
-import { fstatSync, readFileSync } from "node:fs";
+
 import { dirname } from "node:path";
 import type { RootStep } from "../plan/root.ts";
 import type { Actors } from "../plan/step.ts";
 import { hasErrno } from "../sys/error.ts";
 import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
+import { fstat, isType, readText } from "../sys/file.ts";
 import {
   changeDirectory,
   chrootHere,
@@ -94,7 +95,7 @@ function moveRoot(path: string, rootfs: Fd): void {
  */
 function hostPseudoFilesystems(rootfs: string): string[] {
   const found: string[] = [];
-  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
+  for (const line of readText("/proc/self/mountinfo").split("\n")) {
     const [mount = "", filesystem = ""] = line.split(" - ");
     const [, , , root, escaped = ""] = mount.split(" ");
     const fstype = filesystem.split(" ")[0];
@@ -133,6 +134,6 @@ function reopenNull(rootfs: Fd): void {
 
 /** Whether a descriptor is open on the null device, 1:3. */
 export function isNull(fd: number): boolean {
-  const stat = fstatSync(fd);
-  return stat.isCharacterDevice() && stat.rdev === 0x103;
+  const stat = fstat(fd);
+  return isType(stat, "characterDevice") && stat.rdev === 0x103;
 }

@@ -1,9 +1,10 @@
 /** Carries out the steps of the terminal. */
-import { fstatSync, lstatSync } from "node:fs";
+
 import type { Actors } from "../plan/step.ts";
 import type { TerminalStep } from "../plan/terminal.ts";
 import { bindDescriptor } from "../sys/bind.ts";
 import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
+import { findLinkStat, fstat, isType } from "../sys/file.ts";
 import { openPty, setControllingTerminal, setWindowSize } from "../sys/tty.ts";
 import type { InitContext } from "./context.ts";
 
@@ -27,7 +28,7 @@ function openTerminal({ consoleSize, bindConsole }: TerminalStep, { channel }: I
 function bindOnConsole(slave: Fd): void {
   const path = "/dev/console";
   using target = openMountPoint(path);
-  if (fstatSync(target.number).isSymbolicLink()) {
+  if (isType(fstat(target.number), "symlink")) {
     throw new Error(`${path} is a symbolic link: refusing to mount the terminal where it leads`);
   }
   bindDescriptor(slave, target, `the terminal on ${path}`);
@@ -35,7 +36,7 @@ function bindOnConsole(slave: Fd): void {
 
 /** Opens what is at a path without opening the device or following the link that it may be, and makes a file if there is nothing. */
 function openMountPoint(path: string): Fd {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
+  if (findLinkStat(path) === null) {
     open(path, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o666).close();
   }
   return open(path, O.PATH | O.NOFOLLOW);

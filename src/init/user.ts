@@ -1,6 +1,10 @@
 /** The change of user, and what depends on whose process this is: directory, home, standard streams. */
-import { closeSync, constants, fchownSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
-import { hasErrno, SyscallError } from "../sys/error.ts";
+import { ERRNO } from "../sys/errno.ts";
+import { check, hasErrno, SyscallError } from "../sys/error.ts";
+import { O, open } from "../sys/fd.ts";
+import { syscall } from "../sys/ffi.ts";
+import { fstat, isType, readText } from "../sys/file.ts";
+import { readSome } from "../sys/io.ts";
 import * as user from "../sys/user.ts";
 import type { InitContext } from "./context.ts";
 
@@ -46,7 +50,7 @@ export function setSupplementaryGroups(gids: readonly number[]): void {
 /** `allow` or `deny`; `null` when there is no procfs to say it. @see user_namespaces(7) */
 function setgroupsPolicy(): string | null {
   try {
-    return readFileSync("/proc/self/setgroups", "utf8").trim();
+    return readText("/proc/self/setgroups").trim();
   } catch {
     return null;
   }
@@ -59,13 +63,10 @@ function setgroupsPolicy(): string | null {
  */
 export function ownStdio(uid: number): void {
   for (const fd of [0, 1, 2]) {
-    const { uid: owner, rdev } = fstatSync(fd);
+    const { uid: owner, rdev } = fstat(fd);
     if (owner === uid || rdev === DEV_NULL) continue;
-    try {
-      fchownSync(fd, uid, -1);
-    } catch (error) {
-      if (!hasErrno(error, "EPERM", "EROFS", "EINVAL")) throw error;
-    }
+    const result = syscall("fchown", fd, uid, -1);
+    if (![-ERRNO.EPERM, -ERRNO.EROFS, -ERRNO.EINVAL].includes(result)) check(result, () => `chown descriptor ${fd}`);
   }
 }
 
@@ -87,15 +88,11 @@ export function homeOf(uid: number): string {
 
 function readPasswd(): string {
   try {
-    const fd = openSync("/etc/passwd", constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    try {
-      const stats = fstatSync(fd);
-      if (!stats.isFile()) return "";
-      const memory = Buffer.alloc(Math.min(stats.size, PASSWD_BYTES));
-      return memory.toString("utf8", 0, readSync(fd, memory));
-    } finally {
-      closeSync(fd);
-    }
+    using file = open("/etc/passwd", O.RDONLY | O.NONBLOCK | O.NOCTTY);
+    const stats = fstat(file.number);
+    if (!isType(stats, "regular")) return "";
+    const memory = Buffer.alloc(Math.min(stats.size, PASSWD_BYTES));
+    return memory.toString("utf8", 0, readSome(file.number, memory) ?? 0);
   } catch {
     return "";
   }

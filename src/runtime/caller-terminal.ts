@@ -1,7 +1,8 @@
 /** The terminal that the caller sits at: made raw while a container's terminal is shown on it. */
-import { readFileSync } from "node:fs";
+
 import { SyscallError } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
+import { readText } from "../sys/file.ts";
 import {
   getModes,
   isTerminal,
@@ -70,7 +71,7 @@ function openControllingTerminal(): Fd | null {
 
 /** Whether a shell has put this process in the background of its terminal. @see proc_pid_stat(5), pgrp and tpgid */
 function inBackground(): boolean {
-  const text = readFileSync("/proc/self/stat", "utf8");
+  const text = readText("/proc/self/stat");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const group = Number(fields[2]);
   const foreground = Number(fields[5]);

@@ -1,8 +1,9 @@
 /** Clears away what is left of a container whose init is gone. */
-import { existsSync, rmdirSync } from "node:fs";
+
 import { openCgroup } from "../cgroup/manager.ts";
 import type { Spec } from "../config/types.ts";
 import { runHook } from "../init/hooks.ts";
+import { exists, rmdir } from "../sys/file.ts";
 import { type OpenHookOutput, openHookOutput } from "./hook-output.ts";
 import type { Context } from "./options.ts";
 import { stateDocument } from "./status.ts";
@@ -21,7 +22,7 @@ export function clearContainer(context: Context, container: Container, spec: Spe
   // Without a pid namespace of its own, nothing but the cgroup tells which processes are the container's.
   if (!hasOwnPidNamespace(spec)) cgroup.killAll(9);
   cgroup.remove();
-  if (container.resctrl !== undefined && existsSync(container.resctrl)) rmdirSync(container.resctrl);
+  if (container.resctrl !== undefined && exists(container.resctrl)) rmdir(container.resctrl);
   removeDirectory(context.root, container.id);
   const state = stateDocument(container, "stopped");
   const hooks = spec.hooks?.poststop ?? [];

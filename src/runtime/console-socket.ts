@@ -1,7 +1,8 @@
 /** The sockets over which the caller gets the terminal's master and the process's pidfd. */
-import { statSync } from "node:fs";
+
 import { hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
+import { findStat, isType } from "../sys/file.ts";
 import { connect, sendMessage } from "../sys/socket.ts";
 
 /** What decides whether a process can have the terminal that it asks for. */
@@ -33,9 +34,9 @@ export function checkTerminal({ terminal, detach, consoleSocket }: TerminalReque
  * @throws {Error} that says what is wrong with the path
  */
 export function connectTo(option: "--console-socket" | "--pidfd-socket" | "run.oci.pidfd_receiver", path: string): Fd {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) throw new Error(`${option} ${path}: there is no such socket`);
-  if (!stat.isSocket()) throw new Error(`${option} ${path}: this is not a socket`);
+  const stat = findStat(path);
+  if (stat === null) throw new Error(`${option} ${path}: there is no such socket`);
+  if (!isType(stat, "socket")) throw new Error(`${option} ${path}: this is not a socket`);
   try {
     return connect(path);
   } catch (error) {

@@ -1,16 +1,16 @@
 /** Stands in for a process in the foreground: passes signals and the terminal on, and waits for its end. */
-import { constants } from "node:os";
+
 import { SyscallError } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { type ExitStatus, pidfdSendSignal, reapAny, waitPid } from "../sys/process.ts";
-import { allSignals, blockSignals, defaultSignal, readSignal, signalfd, signalName } from "../sys/signal.ts";
+import { allSignals, blockSignals, defaultSignal, readSignal, SIGNALS, signalfd, signalName } from "../sys/signal.ts";
 import { getModes, setModes, setWindowSize, withoutNewlineTranslation } from "../sys/tty.ts";
 import { CallerTerminal } from "./caller-terminal.ts";
 import type { Logger } from "./options.ts";
 import { TerminalRelay } from "./terminal-relay.ts";
 
-const { SIGCHLD, SIGCONT, SIGPIPE, SIGURG, SIGWINCH } = constants.signals;
+const { SIGCHLD, SIGCONT, SIGPIPE, SIGURG, SIGWINCH } = SIGNALS;
 
 /** The signals of this process, held back for {@link superviseForeground}. */
 export interface ForegroundSignals {

@@ -1,7 +1,8 @@
 /** Gathers what a plan needs to know of this machine. */
-import { readFileSync } from "node:fs";
+
 import { detectCgroupMounts } from "../cgroup/layout.ts";
 import type { HostFacts } from "../plan/host.ts";
+import { readText } from "../sys/file.ts";
 
 /** Reads the facts from `/proc`. */
 export function hostFacts(): HostFacts {
@@ -10,12 +11,12 @@ export function hostFacts(): HostFacts {
     egid: process.getegid?.() ?? 0,
     inUserNamespace: inUserNamespace(),
     cgroupMounts: detectCgroupMounts(),
-    lastCapability: Number(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8")),
+    lastCapability: Number(readText("/proc/sys/kernel/cap_last_cap")),
   };
 }
 
 /** Whether this process is in a user namespace other than the initial one. @see user_namespaces(7) */
 export function inUserNamespace(): boolean {
   const wholeRange = /^\s*0\s+0\s+4294967295\s*$/;
-  return !wholeRange.test(readFileSync("/proc/self/uid_map", "utf8"));
+  return !wholeRange.test(readText("/proc/self/uid_map"));
 }

@@ -1,7 +1,8 @@
 /** The id maps of a new user namespace. */
-import { accessSync, constants, writeFileSync } from "node:fs";
+
 import { join } from "node:path";
 import type { IdMapping } from "../config/types.ts";
+import { isExecutable, writeFile } from "../sys/file.ts";
 import { exitCode } from "../sys/process.ts";
 import { runProgram } from "../sys/spawn.ts";
 
@@ -28,7 +29,7 @@ export function writeIdMaps(pid: number, maps: IdMaps, euid: number): void {
   else runHelper("newuidmap", pid, maps.uid);
   if (onlyOwnId(maps.gid)) {
     // An unprivileged gid map takes that the process can no more drop groups: they may be there to deny it something.
-    writeFileSync(`/proc/${pid}/setgroups`, "deny");
+    writeFile(`/proc/${pid}/setgroups`, "deny");
     writeMap(`/proc/${pid}/gid_map`, maps.gid);
   } else runHelper("newgidmap", pid, maps.gid);
 }
@@ -40,7 +41,7 @@ function onlyOwnId(maps: readonly IdMapping[]): boolean {
 function writeMap(path: string, maps: readonly IdMapping[]): void {
   const text = maps.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
   try {
-    writeFileSync(path, text);
+    writeFile(path, text);
   } catch (error) {
     throw new Error(`write the id map ${text.trim().replaceAll("\n", ", ")} to ${path}: ${(error as Error).message}`);
   }
@@ -59,12 +60,7 @@ function runHelper(name: string, pid: number, maps: readonly IdMapping[]): void 
 function findInPath(name: string): string {
   for (const directory of (process.env["PATH"] ?? "/usr/bin:/bin").split(":")) {
     const path = join(directory, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not in this one.
-    }
+    if (isExecutable(path)) return path;
   }
   throw new Error(`${name} is not in $PATH: an ordinary user needs it to map more ids than its own (package uidmap)`);
 }

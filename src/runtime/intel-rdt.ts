@@ -1,8 +1,9 @@
 /** Puts the container's processes in their class of service. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+
 import { join } from "node:path";
 import type { IntelRdtPlan } from "../plan/intel-rdt.ts";
 import { hasErrno } from "../sys/error.ts";
+import { exists, mkdir, readText, writeFile } from "../sys/file.ts";
 
 const DEFAULT_MOUNT_POINT = "/sys/fs/resctrl";
 
@@ -14,8 +15,8 @@ const DEFAULT_MOUNT_POINT = "/sys/fs/resctrl";
  */
 export function findResctrl(mountinfo?: string): string | null {
   // The kernel makes this directory wherever the hardware has any of it.
-  if (mountinfo === undefined && !existsSync(DEFAULT_MOUNT_POINT)) return null;
-  for (const line of (mountinfo ?? readFileSync("/proc/self/mountinfo", "utf8")).split("\n")) {
+  if (mountinfo === undefined && !exists(DEFAULT_MOUNT_POINT)) return null;
+  for (const line of (mountinfo ?? readText("/proc/self/mountinfo")).split("\n")) {
     const [before = "", after = ""] = line.split(" - ");
     if (after.startsWith("resctrl ")) return before.split(" ")[4] ?? null;
   }
@@ -33,10 +34,10 @@ export class ResctrlGroup {
    */
   constructor(plan: IntelRdtPlan, root: string | null = findResctrl()) {
     if (root === null) throw new Error("intelRdt is specified in config, but Intel RDT is not enabled");
-    if (plan.needs.l3Cache && !existsSync(join(root, "info/L3"))) {
+    if (plan.needs.l3Cache && !exists(join(root, "info/L3"))) {
       throw new Error("intelRdt.l3CacheSchema is specified in config, but Intel RDT/CAT is not enabled");
     }
-    if (plan.needs.memoryBandwidth && !existsSync(join(root, "info/MB"))) {
+    if (plan.needs.memoryBandwidth && !exists(join(root, "info/MB"))) {
       throw new Error("intelRdt.memBwSchema is specified in config, but Intel RDT/MBA is not enabled");
     }
     this.#plan = plan;
@@ -49,7 +50,7 @@ export class ResctrlGroup {
     const path = own ? group : monitoring;
     if (path === null) return null;
     const directory = join(this.#root, path);
-    return existsSync(directory) ? null : directory;
+    return exists(directory) ? null : directory;
   }
 
   /**
@@ -58,7 +59,7 @@ export class ResctrlGroup {
    */
   create(pid: number): void {
     const directory = join(this.#root, this.#plan.group);
-    if (this.#plan.mustExist && !existsSync(directory)) {
+    if (this.#plan.mustExist && !exists(directory)) {
       throw new Error(
         `clos dir not accessible (must be pre-created when schemata, l3CacheSchema and memBwSchema are empty): ${directory}`,
       );
@@ -73,14 +74,14 @@ export class ResctrlGroup {
       }
       // In one write: resctrl takes all lines or none.
       const schemata = this.#plan.schemata.map((line) => `${line}\n`).join("");
-      if (schemata !== "") writeFileSync(join(directory, "schemata"), schemata);
+      if (schemata !== "") writeFile(join(directory, "schemata"), schemata);
     });
   }
 
   /** Puts a further process in the group. A group that has been removed meanwhile is none of its business. */
   join(pid: number): void {
     const directory = join(this.#root, this.#plan.group);
-    if (existsSync(directory)) addTask(directory, pid);
+    if (exists(directory)) addTask(directory, pid);
   }
 
   #diagnosed(action: () => void): void {
@@ -93,7 +94,7 @@ export class ResctrlGroup {
 
   #lastStatus(): string {
     try {
-      return `, last_cmd_status: ${readFileSync(join(this.#root, "info/last_cmd_status"), "utf8").trim()}`;
+      return `, last_cmd_status: ${readText(join(this.#root, "info/last_cmd_status")).trim()}`;
     } catch {
       return "";
     }
@@ -102,7 +103,7 @@ export class ResctrlGroup {
 
 function mkdirIfMissing(directory: string): void {
   try {
-    mkdirSync(directory, { mode: 0o755 });
+    mkdir(directory, 0o755);
   } catch (error) {
     if (!hasErrno(error, "EEXIST")) throw error;
   }
@@ -110,7 +111,7 @@ function mkdirIfMissing(directory: string): void {
 
 function addTask(directory: string, pid: number): void {
   try {
-    writeFileSync(join(directory, "tasks"), String(pid));
+    writeFile(join(directory, "tasks"), String(pid));
   } catch (error) {
     throw new Error(`intelrdt: unable to add pid ${pid}: ${(error as Error).message}`);
   }

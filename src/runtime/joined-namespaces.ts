@@ -1,6 +1,7 @@
 /** Which namespaces a further process in a container joins. */
-import { statSync } from "node:fs";
+
 import type { NamespaceType, Spec } from "../config/types.ts";
+import { stat } from "../sys/file.ts";
 import { NAMESPACE_FILES } from "../sys/namespace.ts";
 
 /** The container's namespaces, but for those that are our own: a user namespace cannot be joined from within itself. */
@@ -9,6 +10,6 @@ export function namespacesToJoin(pid: number, spec: Spec): NamespaceType[] {
   return types.filter((type) => type !== "user" || namespaceId(pid, "user") !== namespaceId("self", "user"));
 }
 
-function namespaceId(pid: number | "self", type: NamespaceType): number {
-  return statSync(`/proc/${pid}/ns/${NAMESPACE_FILES[type]}`).ino;
+function namespaceId(pid: number | "self", type: NamespaceType): bigint {
+  return stat(`/proc/${pid}/ns/${NAMESPACE_FILES[type]}`).ino;
 }

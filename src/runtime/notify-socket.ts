@@ -6,10 +6,11 @@
  *
  * @see sd_notify(3)
  */
-import { chmodSync, mkdirSync } from "node:fs";
+
 import { join } from "node:path";
 import type { Spec } from "../config/types.ts";
 import type { Fd } from "../sys/fd.ts";
+import { chmod, mkdir } from "../sys/file.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { bindDatagramSocket, receiveMessage, sendDatagram } from "../sys/socket.ts";
 import { pipe } from "../sys/spawn.ts";
@@ -38,7 +39,7 @@ export function addNotifySocket(spec: Spec, stateDirectory: string): void {
 
 /** Makes the directory that is shown to the container. */
 export function makeNotifyDirectory(stateDirectory: string): void {
-  if (hostNotifySocket() !== undefined) mkdirSync(notifyDirectory(stateDirectory), { mode: 0o755 });
+  if (hostNotifySocket() !== undefined) mkdir(notifyDirectory(stateDirectory), 0o755);
 }
 
 /** Makes the socket; done by the command that will wait on it. */
@@ -46,7 +47,7 @@ export function openNotifySocket(stateDirectory: string): Fd | null {
   if (hostNotifySocket() === undefined) return null;
   const path = join(notifyDirectory(stateDirectory), "notify.sock");
   const socket = bindDatagramSocket(path);
-  chmodSync(path, 0o777);
+  chmod(path, 0o777);
   return socket;
 }
 

@@ -1,6 +1,7 @@
 /** The file with the container process's pid. */
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+
 import { basename, dirname, join } from "node:path";
+import { removeAll, rename, writeFile } from "../sys/file.ts";
 
 /**
  * Writes a pid file: to a temporary name, then renamed, so that whoever waits for it never reads half of it.
@@ -9,10 +10,10 @@ import { basename, dirname, join } from "node:path";
 export function writePidFile(path: string, pid: number): void {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`);
   try {
-    writeFileSync(temporary, String(pid), { flag: "wx", mode: 0o644 });
-    renameSync(temporary, path);
+    writeFile(temporary, String(pid), { exclusive: true, mode: 0o644 });
+    rename(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    removeAll(temporary);
     throw new Error(`write the pid file ${path}: ${(error as Error).message}`);
   }
 }

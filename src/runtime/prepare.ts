@@ -1,5 +1,5 @@
 /** From a bundle to a plan: everything about a container that is known before anything is made. */
-import { realpathSync, statSync } from "node:fs";
+
 import { isAbsolute, join, resolve } from "node:path";
 import { isSystemdRunning, readOwnCgroups } from "../cgroup/layout.ts";
 import { type CgroupLocation, planCgroup } from "../cgroup/plan.ts";
@@ -10,6 +10,7 @@ import type { HostFacts } from "../plan/host.ts";
 import { type Plan, planContainer } from "../plan/plan.ts";
 import { hasErrno } from "../sys/error.ts";
 import { callerNofileLimit } from "../sys/executable.ts";
+import { isDirectory, realPath, stat } from "../sys/file.ts";
 import { hostFacts } from "./host.ts";
 import { addNotifySocket } from "./notify-socket.ts";
 import type { Context, CreateOptions } from "./options.ts";
@@ -96,11 +97,11 @@ function cgroupLocation(context: Context, id: string, spec: Spec, host: HostFact
 function directory(path: string, what: string): string {
   let real: string;
   try {
-    real = realpathSync(path);
+    real = realPath(path);
   } catch (error) {
     if (hasErrno(error, "ENOENT")) throw new Error(`${what}: ${path}: no such file or directory`);
     throw error;
   }
-  if (!statSync(real).isDirectory()) throw new Error(`${what}: ${path}: not a directory`);
+  if (!isDirectory(stat(real))) throw new Error(`${what}: ${path}: not a directory`);
   return real;
 }

@@ -1,5 +1,5 @@
 /** The descriptors that a container's process inherits besides its stdio. */
-import { readlinkSync } from "node:fs";
+import { readLink } from "../sys/file.ts";
 
 /** How many descriptors from 3 on are inherited: all of them, and those that came by socket activation (the first). */
 export interface PreservedFds {
@@ -28,7 +28,7 @@ export function preservedDescriptors(requested: number): PreservedFds {
 /** Whether the caller passed a descriptor; the engine's own event descriptors, which take free numbers, do not count. */
 function isOpen(fd: number): boolean {
   try {
-    return !/^anon_inode:\[(eventpoll|eventfd|timerfd)\]$/.test(readlinkSync(`/proc/self/fd/${fd}`));
+    return !/^anon_inode:\[(eventpoll|eventfd|timerfd)\]$/.test(readLink(`/proc/self/fd/${fd}`));
   } catch {
     return false;
   }

@@ -1,8 +1,9 @@
 /** Carries out what the parent does to the forked process from outside. */
-import { writeFileSync } from "node:fs";
+
 import type { HostProcessStep } from "../plan/host-process.ts";
 import type { Actors } from "../plan/step.ts";
 import { SyscallError } from "../sys/error.ts";
+import { writeFile } from "../sys/file.ts";
 import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
 import { resetAffinity, setAffinity } from "../sys/scheduler.ts";
 import { namingStep } from "./naming-step.ts";
@@ -15,7 +16,7 @@ export interface HostProcessContext {
 }
 
 export const hostProcessActors: Actors<HostProcessStep, HostProcessContext> = {
-  "oom-score-adj": ({ value }, { pid }) => writeFileSync(`/proc/${pid}/oom_score_adj`, String(value)),
+  "oom-score-adj": ({ value }, { pid }) => writeFile(`/proc/${pid}/oom_score_adj`, String(value)),
   "allow-limit": ({ type, soft, hard }, { pid }) => allowLimit(pid, type, limitValue(soft), limitValue(hard)),
   "set-affinity": ({ cpus }, { pid }) => setAffinity(pid, cpus),
   "reset-affinity": (_, { pid, log }) => {

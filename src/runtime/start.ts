@@ -1,5 +1,5 @@
 /** `start`: lets a created container's init go on to the user's program. */
-import { rmSync } from "node:fs";
+
 import { join } from "node:path";
 import type { Spec } from "../config/types.ts";
 import type { InitMessage } from "../init/channel.ts";
@@ -7,6 +7,7 @@ import { runHooks } from "../init/hooks.ts";
 import { hasErrno, mustSyscall } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
+import { unlink } from "../sys/file.ts";
 import { poll } from "../sys/poll.ts";
 import { pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
 import { openHookOutput } from "./hook-output.ts";
@@ -57,7 +58,7 @@ export function releaseInit(context: Context, container: Container, spec: Spec, 
   const fifo = join(containerDirectory(context.root, container.id), START_FIFO);
   using writer = openWriter(fifo);
   mustSyscall("write", writer.number, Buffer.from(WAKE_UP), 1);
-  rmSync(fifo);
+  unlink(fifo);
   // Both of the init's ends go with its execve, or with its life: then nobody is left to read.
   while (poll([{ fd: writer.number, events: 0 }])[0] === 0);
   throwStartError(writer);

@@ -1,7 +1,8 @@
 /** `state`: the container's state document, with what runc adds to it. */
-import { readFileSync } from "node:fs";
+
 import type { State } from "../config/types.ts";
 import { hasErrno } from "../sys/error.ts";
+import { readText } from "../sys/file.ts";
 import type { Context } from "./options.ts";
 import { containerStatus, stateDocument } from "./status.ts";
 import { type Container, containerIds, findContainer, loadContainer } from "./store.ts";
@@ -47,7 +48,7 @@ function describe(context: Context, container: Container): ContainerState {
 /** The name of a user on this machine, or the uid where it has none. */
 function ownerName(uid: number): string {
   if (uid === 0) return "root";
-  const line = readFileSync("/etc/passwd", "utf8")
+  const line = readText("/etc/passwd")
     .split("\n")
     .find((entry) => entry.split(":")[2] === String(uid));
   return line?.split(":")[0] ?? `#${uid}`;

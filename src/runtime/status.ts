@@ -1,8 +1,9 @@
 /** What a container is doing, derived from its process each time it is asked for. */
-import { existsSync } from "node:fs";
+
 import { join } from "node:path";
 import { openCgroup } from "../cgroup/manager.ts";
 import type { State, Status } from "../config/types.ts";
+import { exists } from "../sys/file.ts";
 import { processStat } from "../sys/process.ts";
 import { type Container, containerDirectory, isLocked, type ProcessIdentity, START_FIFO } from "./store.ts";
 
@@ -21,7 +22,7 @@ export function containerStatus(root: string, container: Container): Status {
   }
   if (!container.complete) return "creating";
   if (openCgroup(container.cgroup).isFrozen()) return "paused";
-  return existsSync(join(containerDirectory(root, container.id), START_FIFO)) ? "created" : "running";
+  return exists(join(containerDirectory(root, container.id), START_FIFO)) ? "created" : "running";
 }
 
 /** The state document of the spec: what hooks read on their stdin. */

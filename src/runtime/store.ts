@@ -4,14 +4,27 @@
  * `state.json` is replaced whole, by rename. `config.json` is the configuration as it was at `create`, for a later change
  * of the bundle must not reach the container. `exec.fifo` is there while `start` is waited for.
  */
-import { constants, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { constants as osConstants } from "node:os";
+
 import { join } from "node:path";
 import type { CgroupLocation } from "../cgroup/plan.ts";
 import type { Spec } from "../config/types.ts";
+import { ERRNO } from "../sys/errno.ts";
 import { check, hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
+import {
+  FILE_TYPE,
+  findStat,
+  fstat,
+  isSameFile,
+  mkdir,
+  mkdirAll,
+  readDirectory,
+  readText,
+  removeAll,
+  rename,
+  writeFile,
+} from "../sys/file.ts";
 import { poll } from "../sys/poll.ts";
 
 /** What is known of a container: the contents of `state.json`. */
@@ -76,9 +89,9 @@ export function containerDirectory(root: string, id: string): string {
  */
 export function claimDirectory(root: string, id: string): Fd {
   const directory = containerDirectory(root, id);
-  mkdirSync(root, { recursive: true, mode: 0o711 });
+  mkdirAll(root, 0o711);
   try {
-    mkdirSync(directory, { mode: 0o711 });
+    mkdir(directory, 0o711);
   } catch (error) {
     if (hasErrno(error, "EEXIST")) throw new Error(`container with given ID already exists: ${id}`);
     throw error;
@@ -109,16 +122,16 @@ export function lockDirectory(root: string, id: string, whenBusy: () => void = (
   }
   waitForLock(lock, id, whenBusy);
   // Whoever held the lock may have deleted the directory, and another container may have its name now.
-  const locked = statSync(lock.procPath);
-  const named = statSync(directory, { throwIfNoEntry: false });
-  if (named?.ino === locked.ino && named.dev === locked.dev) return lock;
+  const locked = fstat(lock.number);
+  const named = findStat(directory);
+  if (named !== null && isSameFile(named, locked)) return lock;
   lock.close();
-  return named === undefined ? null : lockDirectory(root, id);
+  return named === null ? null : lockDirectory(root, id);
 }
 
 function waitForLock(lock: Fd, id: string, whenBusy: () => void): void {
   const LOCK_EX_NB = 2 | 4;
-  const { EAGAIN, EINTR } = osConstants.errno;
+  const { EAGAIN, EINTR } = ERRNO;
   const deadline = performance.now() + PATIENCE;
   for (let delay = 0; ; delay = Math.min(delay * 2, 50)) {
     const result = syscall("flock", lock.number, LOCK_EX_NB);
@@ -147,18 +160,18 @@ export function isLocked(root: string, id: string): boolean {
 /** Writes `state.json`: to a temporary name, then renamed. */
 export function saveContainer(root: string, container: Container): void {
   const path = join(containerDirectory(root, container.id), STATE);
-  writeFileSync(`${path}.new`, JSON.stringify(container), { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  writeFile(`${path}.new`, JSON.stringify(container), { mode: 0o600 });
+  rename(`${path}.new`, path);
 }
 
 /** Keeps the configuration that the container is made from. */
 export function saveConfig(root: string, id: string, spec: Spec): void {
-  writeFileSync(join(containerDirectory(root, id), CONFIG), JSON.stringify(spec), { mode: 0o600 });
+  writeFile(join(containerDirectory(root, id), CONFIG), JSON.stringify(spec), { mode: 0o600 });
 }
 
 /** The configuration that the container was made from. */
 export function loadSavedConfig(root: string, id: string): Spec {
-  return JSON.parse(readFileSync(join(containerDirectory(root, id), CONFIG), "utf8")) as Spec;
+  return JSON.parse(readText(join(containerDirectory(root, id), CONFIG))) as Spec;
 }
 
 /**
@@ -174,7 +187,7 @@ export function loadContainer(root: string, id: string): Container {
 /** Reads a container's state; `null` when there is none, or its creator died before it wrote any. */
 export function findContainer(root: string, id: string): Container | null {
   try {
-    return JSON.parse(readFileSync(join(containerDirectory(root, id), STATE), "utf8")) as Container;
+    return JSON.parse(readText(join(containerDirectory(root, id), STATE))) as Container;
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
     throw error;
@@ -184,8 +197,8 @@ export function findContainer(root: string, id: string): Container | null {
 /** The ids of all containers below the root. */
 export function containerIds(root: string): string[] {
   try {
-    return readdirSync(root, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
+    return readDirectory(root)
+      .filter((entry) => entry.isDirectory)
       .map(({ name }) => name)
       .sort();
   } catch (error) {
@@ -196,11 +209,11 @@ export function containerIds(root: string): string[] {
 
 /** Removes a container's directory, and all that it holds. */
 export function removeDirectory(root: string, id: string): void {
-  rmSync(containerDirectory(root, id), { recursive: true, force: true });
+  removeAll(containerDirectory(root, id));
 }
 
 /** Makes the fifo on which the init waits for `start`. @see mkfifo(3) */
 export function makeStartFifo(root: string, id: string): void {
   const path = join(containerDirectory(root, id), START_FIFO);
-  check(syscall("mknodat", -100, path, constants.S_IFIFO | 0o600, 0), () => `mkfifo ${path}`);
+  check(syscall("mknodat", -100, path, FILE_TYPE.fifo | 0o600, 0), () => `mkfifo ${path}`);
 }

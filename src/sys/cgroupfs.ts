@@ -1,11 +1,12 @@
 /** Directories and files of the cgroup filesystem: short texts, each read or written by one call. */
-import { readdirSync, readFileSync } from "node:fs";
-import { constants } from "node:os";
+
+import { ERRNO } from "./errno.ts";
 import { check, hasErrno, SyscallError } from "./error.ts";
 import { AT, AT_FDCWD, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
+import { readDirectory, readText } from "./file.ts";
 
-const { EEXIST, EINTR, ENOENT } = constants.errno;
+const { EEXIST, EINTR, ENOENT } = ERRNO;
 
 /**
  * Makes a cgroup.
@@ -34,8 +35,8 @@ export function removeCgroup(directory: string): number {
 /** Names of the child cgroups; `null` when the cgroup itself is gone. */
 export function childCgroups(directory: string): string[] | null {
   try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
+    return readDirectory(directory)
+      .filter((entry) => entry.isDirectory)
       .map((entry) => entry.name);
   } catch (error) {
     if (hasErrno(error, "ENOENT")) return null;
@@ -71,10 +72,7 @@ export function writeText(fd: number, value: string): number {
   return result;
 }
 
-/**
- * The contents of a cgroup file. By Node's own call: with it, the commands that only look need not load koffi.
- * @throws {Error} Node's, with the file's path
- */
+/** The contents of a cgroup file. @throws {SyscallError} with the file's path */
 export function readCgroupFile(directory: string, file: string): string {
-  return readFileSync(`${directory}/${file}`, "latin1");
+  return readText(`${directory}/${file}`);
 }

@@ -1,10 +1,7 @@
 /** Errors of system calls, with the errno by name. */
-import { constants } from "node:os";
-import { loadKoffi, type SyscallArgument, syscall } from "./ffi.ts";
+import { ERRNO, type Errno, errnoName } from "./errno.ts";
+import { type Argument, libc, syscall } from "./ffi.ts";
 import type { SyscallName } from "./syscall-numbers.ts";
-
-/** The name of an errno, such as `ENOENT`. */
-export type Errno = keyof typeof constants.errno;
 
 /** A failed system call. */
 export class SyscallError extends Error {
@@ -26,19 +23,12 @@ export class SyscallError extends Error {
   }
 }
 
-/** The name of an errno: `errnoName(2)` is `"ENOENT"`. */
-export function errnoName(errno: number): string {
-  for (const [name, value] of Object.entries(constants.errno)) if (value === errno) return name;
-  return `errno ${errno}`;
-}
-
-let strerror: ((errno: number) => string) | undefined;
-
 /** The text of an errno in libc's words, in lower case: `errnoText(2)` is `"no such file or directory"`. */
 export function errnoText(errno: number): string {
-  strerror ??= loadKoffi().load(null).func("const char *strerror(int)") as unknown as (errno: number) => string;
-  const text = strerror(errno);
-  return text.charAt(0).toLowerCase() + text.slice(1);
+  const text = new Uint8Array(256);
+  libc("__xpg_strerror_r", errno, text, text.length);
+  const message = new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
+  return message.charAt(0).toLowerCase() + message.slice(1);
 }
 
 /** Whether an error is a failed call with one of these errnos; true for {@link SyscallError} and for Node's errors. */
@@ -60,9 +50,9 @@ export function check(result: number, what: string | (() => string)): number {
  * Makes a system call that must succeed, and makes it again when a signal interrupts it.
  * @throws {SyscallError} under the call's own name
  */
-export function mustSyscall(name: SyscallName, ...args: SyscallArgument[]): number {
+export function mustSyscall(name: SyscallName, ...args: Argument[]): number {
   for (;;) {
     const result = syscall(name, ...args);
-    if (result !== -constants.errno.EINTR) return check(result, name);
+    if (result !== -ERRNO.EINTR) return check(result, name);
   }
 }

@@ -1,5 +1,5 @@
-/** What the launcher (`src/launcher/`) and the engine that it starts have to know of each other. */
-import { readlinkSync } from "node:fs";
+/** What the launcher (`src/machine/launcher.ts`) and the engine that it starts have to know of each other. */
+import { readLink } from "./file.ts";
 
 declare const TSRUNC_COMPILED: boolean | undefined;
 
@@ -13,6 +13,8 @@ export const ENGINE_SUFFIX = "-engine";
 export const VARIABLES = {
   /** The engine's path: its own `/proc/self/exe` is a detached mount. */
   engine: "_TSRUNC_ENGINE",
+  /** The descriptor of the addon (`src/machine/addon.ts`), in hexadecimal. */
+  addon: "_TSRUNC_ADDON",
   /** How it was executed: `sealed`, or `unsealed` where the kernel or the caller's rights did not allow that. */
   stage: "_TSRUNC_STAGE",
   /** The soft limit of open files that the caller gave, in hexadecimal. */
@@ -29,7 +31,7 @@ export const SINGLE_THREAD = {
 
 /** Absolute path of the running engine on disk, symlinks resolved. */
 export function enginePath(): string {
-  return process.env[VARIABLES.engine] ?? readlinkSync("/proc/self/exe");
+  return process.env[VARIABLES.engine] ?? readLink("/proc/self/exe");
 }
 
 /**

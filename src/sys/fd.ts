@@ -1,22 +1,24 @@
 /** File descriptors that close themselves. */
-import { constants } from "node:fs";
 import { check } from "./error.ts";
 import { syscall } from "./ffi.ts";
 
-/** `open(2)` flags that Node does not name, and those that it does, for one place to look. */
+const isArm = process.arch === "arm64";
+
+/** `open(2)` flags. @see linux/include/uapi/asm-generic/fcntl.h, arch/arm64/include/uapi/asm/fcntl.h */
 export const O = {
-  RDONLY: constants.O_RDONLY,
-  WRONLY: constants.O_WRONLY,
-  RDWR: constants.O_RDWR,
-  CREAT: constants.O_CREAT,
-  EXCL: constants.O_EXCL,
-  TRUNC: constants.O_TRUNC,
-  APPEND: constants.O_APPEND,
-  NOCTTY: constants.O_NOCTTY,
-  NONBLOCK: constants.O_NONBLOCK,
-  DIRECTORY: constants.O_DIRECTORY,
-  NOFOLLOW: constants.O_NOFOLLOW,
+  RDONLY: 0,
+  WRONLY: 1,
+  RDWR: 2,
+  CREAT: 0o100,
+  EXCL: 0o200,
+  NOCTTY: 0o400,
+  TRUNC: 0o1000,
+  APPEND: 0o2000,
+  NONBLOCK: 0o4000,
+  DIRECTORY: isArm ? 0o40000 : 0o200000,
+  NOFOLLOW: isArm ? 0o100000 : 0o400000,
   CLOEXEC: 0o2000000,
+  SYNC: 0o4010000,
   PATH: 0o10000000,
 } as const;
 

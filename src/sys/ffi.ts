@@ -1,85 +1,146 @@
 /**
- * The one door to libc: loads koffi's addon and makes raw system calls through it.
+ * The one door to the kernel and to libc: system calls, and functions of libc by name.
  *
- * Every system call goes through one prototype, `long syscall(long, void *, …)`: koffi parses a prototype when it is
- * declared, which costs more than the calls do, and `void *` takes numbers, typed arrays and strings alike.
+ * Behind it is the addon of `src/machine/addon.ts`, which shares seven words of 64 bits with us: a call is made by writing
+ * its number or address and its arguments there.
  */
-import { statSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import type * as Koffi from "koffi";
-import { enginePath, isCompiled } from "./executable.ts";
+import { isCompiled, VARIABLES } from "./executable.ts";
 import { type SyscallName, syscallNumbers } from "./syscall-numbers.ts";
 
-/** What a system call takes: an integer, an address, memory to read or write, a NUL-free string, or NULL. */
-export type SyscallArgument = number | bigint | NodeJS.ArrayBufferView | string | null;
+/** What a call takes: an integer, an address, memory to read or write, a string without NUL, or NULL. */
+export type Argument = number | bigint | NodeJS.ArrayBufferView | string | null;
 
-type Word = SyscallArgument;
-type RawSyscall = (nr: number, a: Word, b: Word, c: Word, d: Word, e: Word, f: Word) => number;
-
-let koffi: typeof Koffi | undefined;
-let raw: RawSyscall | undefined;
-
-/** The koffi module, loaded at first use from beside the executable (or from node_modules when run from source). */
-export function loadKoffi(): typeof Koffi {
-  if (koffi === undefined) {
-    const module = { exports: {} as typeof Koffi };
-    process.dlopen(module, addonPath());
-    koffi = module.exports;
-  }
-  return koffi;
+interface Addon {
+  /** The shared words. */
+  words: ArrayBuffer;
+  /** Makes the system call that the words hold; the first becomes its result. */
+  syscall(): void;
+  /** The same for a function. */
+  call(): void;
+  /** Has the first word become the address of the memory. */
+  address(memory: NodeJS.ArrayBufferView): void;
 }
 
-/** Whether this process has made a system call yet: the first loads koffi, which takes 2 ms. */
-export function isKoffiLoaded(): boolean {
-  return koffi !== undefined;
+let addon: Addon | undefined;
+/** The shared words, as whole ones and as their halves. */
+let words: BigInt64Array;
+let halves: Int32Array;
+const functions = new Map<string, bigint>();
+const encoder = new TextEncoder();
+
+/** Whether this process has loaded the addon yet, at its first call. */
+export function isLoaded(): boolean {
+  return addon !== undefined;
+}
+
+/** Loads the addon at first use. */
+function load(): Addon {
+  if (addon !== undefined) return addon;
+  const module = { exports: {} as Addon };
+  process.dlopen(module, addonPath());
+  addon = module.exports;
+  words = new BigInt64Array(addon.words);
+  halves = new Int32Array(addon.words);
+  functions.set("dlsym", words[0] as bigint);
+  return addon;
+}
+
+/** Closes the addon's descriptor, which the next program would inherit; the addon stays loaded. */
+export function closeAddon(): void {
+  load();
+  const fd = Number(process.env[VARIABLES.addon]);
+  if (!Number.isNaN(fd)) syscall("close_range", fd, fd, 0);
+  delete process.env[VARIABLES.addon];
 }
 
 /**
  * Makes a system call.
  * @returns the call's result, or `-errno`, as the kernel itself returns it
+ * @throws {TypeError} for a string with a NUL in it
  */
 export function syscall(
   name: SyscallName,
-  a: SyscallArgument = 0,
-  b: SyscallArgument = 0,
-  c: SyscallArgument = 0,
-  d: SyscallArgument = 0,
-  e: SyscallArgument = 0,
-  f: SyscallArgument = 0,
+  a: Argument = 0,
+  b: Argument = 0,
+  c: Argument = 0,
+  d: Argument = 0,
+  e: Argument = 0,
+  f: Argument = 0,
 ): number {
-  raw ??= declareSyscall();
-  const result = raw(syscallNumbers[name], a, b, c, d, e, f);
-  return result === -1 ? -loadKoffi().errno() : result;
+  const { syscall } = load();
+  // What strings are copied to must live until the call is over.
+  const copies = passAll(a, b, c, d, e, f);
+  putNumber(0, syscallNumbers[name]);
+  syscall();
+  copies.length = 0;
+  // Two halves, of which the upper one has the sign.
+  return (halves[1] as number) * 2 ** 32 + ((halves[0] as number) >>> 0);
+}
+
+/**
+ * Calls a function of libc with up to six arguments.
+ * @returns the result register; a function that returns an `int` leaves its upper half undefined
+ * @throws {Error} when libc has no such function
+ */
+export function libc(name: string, ...args: readonly Argument[]): bigint {
+  const { call } = load();
+  const address = functions.get(name) ?? find(name);
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args;
+  const copies = passAll(a, b, c, d, e, f);
+  words[0] = address;
+  call();
+  copies.length = 0;
+  return words[0] as bigint;
+}
+
+function find(name: string): bigint {
+  const RTLD_DEFAULT = 0;
+  const address = libc("dlsym", RTLD_DEFAULT, name);
+  if (address === 0n) throw new Error(`libc has no function ${name}`);
+  functions.set(name, address);
+  return address;
 }
 
 /** The address of a buffer's memory, to be stored in a struct. Keep a reference to the buffer until after the call. */
 export function addressOf(memory: NodeJS.ArrayBufferView): bigint {
-  return memory.byteLength === 0 ? 0n : BigInt(loadKoffi().address(memory));
+  if (memory.byteLength === 0) return 0n;
+  load().address(memory);
+  return words[0] as bigint;
 }
 
-function declareSyscall(): RawSyscall {
-  const word = "void *";
-  const libc = loadKoffi().load(null);
-  return libc.func("syscall", "long", ["long", word, word, word, word, word, word]) as unknown as RawSyscall;
+/** @returns the copies of strings that were made */
+function passAll(a: Argument, b: Argument, c: Argument, d: Argument, e: Argument, f: Argument): Uint8Array[] {
+  const copies: Uint8Array[] = [];
+  pass(1, a, copies);
+  pass(2, b, copies);
+  pass(3, c, copies);
+  pass(4, d, copies);
+  pass(5, e, copies);
+  pass(6, f, copies);
+  return copies;
 }
 
+function pass(index: number, value: Argument, copies: Uint8Array[]): void {
+  if (typeof value === "number") return putNumber(index, value);
+  if (typeof value === "bigint") words[index] = value;
+  else if (value === null) words[index] = 0n;
+  else if (typeof value !== "string") words[index] = addressOf(value);
+  else {
+    if (value.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(value)}`);
+    const copy = encoder.encode(`${value}\0`);
+    copies.push(copy);
+    words[index] = addressOf(copy);
+  }
+}
+
+/** Without making a bigint of it. */
+function putNumber(index: number, value: number): void {
+  halves[2 * index] = value;
+  halves[2 * index + 1] = Math.floor(value / 2 ** 32);
+}
+
+/** The launcher hands it over as an open file in memory; when the source is run, in the repository, the build's is taken. */
 function addonPath(): string {
-  if (!isCompiled) {
-    const arch = process.arch === "arm64" ? "arm64" : "x64";
-    const directory = dirname(createRequire(import.meta.url).resolve(`@koromix/koffi-linux-${arch}/package.json`));
-    return join(directory, `linux_${arch}`, "koffi.node");
-  }
-  const engine = enginePath();
-  const path = join(dirname(engine), "koffi.node");
-  // Code is loaded from here: whoever can write it is us. The engine's own owner could change us anyway.
-  const trusted = new Set([0, process.geteuid?.() ?? 0, statSync(engine).uid]);
-  for (const checked of [path, dirname(path)]) {
-    const { uid, mode } = statSync(checked);
-    const sticky = (mode & 0o1000) !== 0;
-    if (!trusted.has(uid) || ((mode & 0o022) !== 0 && !sticky)) {
-      throw new Error(`${checked} can be written by other users: refusing to load code from it (see docs/install.md)`);
-    }
-  }
-  return path;
+  if (!isCompiled) return `${process.cwd()}/build/syscall.node`;
+  return `/proc/self/fd/${Number(process.env[VARIABLES.addon])}`;
 }

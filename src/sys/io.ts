@@ -1,9 +1,9 @@
 /** Reading and writing as much as there is room for. */
-import { constants } from "node:os";
+import { ERRNO } from "./errno.ts";
 import { check } from "./error.ts";
 import { syscall } from "./ffi.ts";
 
-const { EAGAIN, EINTR } = constants.errno;
+const { EAGAIN, EINTR } = ERRNO;
 
 /**
  * Reads what is there.

@@ -1,6 +1,7 @@
 /** Giving back memory that is not needed for a while. */
-import { readFileSync } from "node:fs";
+
 import { syscall } from "./ffi.ts";
+import { readText } from "./file.ts";
 
 /** A part of this process's memory: from `start` to before `end`, addresses in bytes. */
 export interface MemoryRange {
@@ -14,7 +15,7 @@ export interface MemoryRange {
  * @param maps the text of `/proc/self/maps`
  * @see proc_pid_maps(5)
  */
-export function codeMappings(maps: string = readFileSync("/proc/self/maps", "utf8")): MemoryRange[] {
+export function codeMappings(maps: string = readText("/proc/self/maps")): MemoryRange[] {
   const ranges: MemoryRange[] = [];
   // start-end, permissions, offset, device, inode; the inode is 0 where there is no file
   const mappings = maps.matchAll(/^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ ([1-9]\d*)/gm);

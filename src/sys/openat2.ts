@@ -1,9 +1,9 @@
 /** Opening a path under rules of how it may be resolved. */
-import { constants } from "node:os";
+import { ERRNO } from "./errno.ts";
 import { O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 
-const { EAGAIN, EINTR } = constants.errno;
+const { EAGAIN, EINTR } = ERRNO;
 
 /** How `openat2(2)` resolves. */
 export const RESOLVE = {

@@ -4,7 +4,7 @@
  *
  * What is made on the way is made a component at a time, below a descriptor.
  */
-import { constants } from "node:os";
+import { ERRNO } from "./errno.ts";
 import { check, SyscallError } from "./error.ts";
 import { AT_FDCWD, Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
@@ -12,7 +12,7 @@ import { openat2, RESOLVE } from "./openat2.ts";
 
 export { openProcfs } from "./procfs.ts";
 
-const { EEXIST, EINVAL, ELOOP, ENOENT } = constants.errno;
+const { EEXIST, EINVAL, ELOOP, ENOENT } = ERRNO;
 
 /** The kernel's own limit of symlinks in one lookup. @see path_resolution(7) */
 const MAX_SYMLINKS = 40;

@@ -1,12 +1,12 @@
 /** Processes: making, waiting for, replacing and naming them. */
 
-import { readFileSync } from "node:fs";
-import { constants } from "node:os";
-import { check, SyscallError } from "./error.ts";
+import { ERRNO } from "./errno.ts";
+import { check, hasErrno, SyscallError } from "./error.ts";
 import { AT, Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
+import { readText } from "./file.ts";
 
-const { EINTR, ESRCH, ENOENT } = constants.errno;
+const { EINTR, ESRCH } = ERRNO;
 const SIGCHLD = 17;
 
 /** `clone(2)` flags that are no namespace (those are in `namespace.ts`). */
@@ -55,7 +55,7 @@ export function fork({ flags = 0n, cgroup, threadsCounted = false }: ForkOptions
 
 /** @throws {Error} unless this process has exactly one thread */
 export function assertSingleThread(): void {
-  const threads = /^Threads:\s*(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  const threads = /^Threads:\s*(\d+)/m.exec(readText("/proc/self/status"))?.[1];
   if (threads !== "1")
     throw new Error(`cannot fork: this process has ${threads} threads, and fork is sound with one only`);
 }
@@ -202,10 +202,9 @@ export interface ProcessStat {
 export function processStat(pid: number): ProcessStat | null {
   let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    text = readText(`/proc/${pid}/stat`);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).errno;
-    if (code === -ENOENT || code === -ESRCH) return null;
+    if (hasErrno(error, "ENOENT", "ESRCH")) return null;
     throw error;
   }
   // The command, field 2, is in parentheses and may hold spaces and parentheses itself.

@@ -3,18 +3,18 @@
  * else under their names (CVE-2019-16884, CVE-2025-52881).
  */
 
-import { fstatSync } from "node:fs";
-import { constants } from "node:os";
+import { ERRNO } from "./errno.ts";
 import { check } from "./error.ts";
 import { Fd, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
+import { fstat } from "./file.ts";
 import { fsconfigCreate, fsmount, fsopen, openTree } from "./mount.ts";
 import { openat2, RESOLVE } from "./openat2.ts";
 import { FILESYSTEM, fstatfs } from "./statfs.ts";
 
-const { ENOENT } = constants.errno;
+const { ENOENT } = ERRNO;
 /** The inode of procfs's root, and of nothing else in it. @see linux/proc_ns.h, PROC_ROOT_INO */
-const PROC_ROOT_INODE = 1;
+const PROC_ROOT_INODE = 1n;
 
 /**
  * Opens a file of procfs, close-on-exec.
@@ -33,7 +33,7 @@ export function openProcfs(path: string, flags: number): Fd {
     result = openat2(root.number, path, flags, RESOLVE.BENEATH | RESOLVE.NO_XDEV | RESOLVE.NO_MAGICLINKS);
     if (result >= 0) return new Fd(result);
     // EXDEV: something is mounted over it. Any other error another instance would give too.
-    if (result !== -constants.errno.EXDEV) break;
+    if (result !== -ERRNO.EXDEV) break;
   }
   return new Fd(check(result, () => `open /proc/${path}`));
 }
@@ -62,7 +62,7 @@ function clonedProcfs(): Fd | null {
 }
 
 function ifProcfsRoot(fd: Fd): Fd | null {
-  if (fstatfs(fd.number).type === FILESYSTEM.proc && fstatSync(fd.number).ino === PROC_ROOT_INODE) return fd;
+  if (fstatfs(fd.number).type === FILESYSTEM.proc && fstat(fd.number).ino === PROC_ROOT_INODE) return fd;
   fd.close();
   return null;
 }

@@ -5,11 +5,12 @@
  * runtime through it (CVE-2019-5736). The commands that start processes therefore run from a read-only mount of the
  * executable that belongs to no mount namespace. The launcher makes it where it may; here are the other ways.
  */
-import { fstatSync, statSync } from "node:fs";
+
 import { check } from "./error.ts";
 import { enginePath } from "./executable.ts";
 import { AT, AT_FDCWD, Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
+import { fstat, isSameFile, stat } from "./file.ts";
 import { NAMESPACE_FLAGS } from "./namespace.ts";
 import { exit, fork, waitPid } from "./process.ts";
 import { receiveMessage, sendMessage, socketpair } from "./socket.ts";
@@ -69,9 +70,7 @@ function mountReadonly(path: string): Fd {
 
 /** Whether a file is the running executable: at its path there may be another by now. */
 function isRunning({ number }: Fd): boolean {
-  const file = fstatSync(number, { bigint: true });
-  const running = statSync(SELF, { bigint: true });
-  return file.dev === running.dev && file.ino === running.ino;
+  return isSameFile(fstat(number), stat(SELF));
 }
 
 /** A sealed copy in memory: the way for kernels and places without the mount API. @see memfd_create(2) */

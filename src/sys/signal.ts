@@ -1,8 +1,44 @@
 /** Signals by name and number, and receiving them through a descriptor. */
-import { constants } from "node:os";
 import { check } from "./error.ts";
 import { Fd, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
+
+/** Numbers by name, the same on x86_64 and aarch64; of two names for one, the usual comes first. @see signal(7) */
+export const SIGNALS = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGILL: 4,
+  SIGTRAP: 5,
+  SIGABRT: 6,
+  SIGIOT: 6,
+  SIGBUS: 7,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGSEGV: 11,
+  SIGUSR2: 12,
+  SIGPIPE: 13,
+  SIGALRM: 14,
+  SIGTERM: 15,
+  SIGSTKFLT: 16,
+  SIGCHLD: 17,
+  SIGCONT: 18,
+  SIGSTOP: 19,
+  SIGTSTP: 20,
+  SIGTTIN: 21,
+  SIGTTOU: 22,
+  SIGURG: 23,
+  SIGXCPU: 24,
+  SIGXFSZ: 25,
+  SIGVTALRM: 26,
+  SIGPROF: 27,
+  SIGWINCH: 28,
+  SIGIO: 29,
+  SIGPOLL: 29,
+  SIGPWR: 30,
+  SIGSYS: 31,
+} as const;
 
 const SIGRTMIN = 34;
 const SIGRTMAX = 64;
@@ -22,12 +58,12 @@ export function parseSignal(text: string): number | null {
     const number = (realTime[1] === "MIN" ? SIGRTMIN : SIGRTMAX) + Number(realTime[2] ?? 0);
     return number >= SIGRTMIN && number <= SIGRTMAX ? number : null;
   }
-  return (constants.signals as Record<string, number>)[`SIG${name}`] ?? null;
+  return (SIGNALS as Readonly<Record<string, number>>)[`SIG${name}`] ?? null;
 }
 
 /** The name of a signal: `signalName(9)` is `"SIGKILL"`. */
 export function signalName(number: number): string {
-  for (const [name, value] of Object.entries(constants.signals)) if (value === number) return name;
+  for (const [name, value] of Object.entries(SIGNALS)) if (value === number) return name;
   return number >= SIGRTMIN ? `SIGRTMIN+${number - SIGRTMIN}` : `signal ${number}`;
 }
 
@@ -54,7 +90,7 @@ export function setSignalMask(mask: BigUint64Array = new BigUint64Array(1)): voi
 
 /** Every signal but those that cannot be caught. */
 export function allSignals(): number[] {
-  const uncatchable = [constants.signals.SIGKILL, constants.signals.SIGSTOP] as number[];
+  const uncatchable = [SIGNALS.SIGKILL, SIGNALS.SIGSTOP] as number[];
   return Array.from({ length: SIGRTMAX }, (_, index) => index + 1).filter((signal) => !uncatchable.includes(signal));
 }
 

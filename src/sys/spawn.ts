@@ -6,7 +6,7 @@
  */
 import { check, SyscallError } from "./error.ts";
 import { closeOnExecFrom, Fd, FIRST_FD, O } from "./fd.ts";
-import { loadKoffi, syscall } from "./ffi.ts";
+import { type Argument, libc, syscall } from "./ffi.ts";
 import { setNonBlocking } from "./io.ts";
 import { POLL, poll } from "./poll.ts";
 import { type ExitStatus, pidfdOpen, pidfdSendSignal, StringArray, waitPid } from "./process.ts";
@@ -139,15 +139,9 @@ export function pipe(): [Fd, Fd] {
 
 /** Starts the program with the given standard descriptors, all signals unblocked and at their defaults. */
 function posixSpawn(program: Program, stdio: readonly [number, number, number]): number {
-  const word = "void *";
-  const libc = loadKoffi().load(null);
-  const call = (name: string, ...args: unknown[]): void => {
-    const result: number = libc.func(
-      name,
-      "int",
-      args.map(() => word),
-    )(...args);
-    if (result !== 0) throw new SyscallError(`run ${program.path}`, result);
+  const call = (name: string, ...args: Argument[]): void => {
+    const errno = Number(BigInt.asIntN(32, libc(name, ...args)));
+    if (errno !== 0) throw new SyscallError(`run ${program.path}`, errno);
   };
   // The opaque structs take 80 and 336 bytes in glibc.
   const actions = Buffer.alloc(512);

@@ -1,8 +1,9 @@
 /** Terminals: their modes and size, and new pairs of them. */
-import { fstatSync } from "node:fs";
+
 import { check, SyscallError } from "./error.ts";
 import { Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
+import { fstat, isType } from "./file.ts";
 
 /** ioctl requests; asm-generic, so the same on x86_64 and aarch64. @see ioctl_tty(2) */
 const TCGETS = 0x5401;
@@ -155,7 +156,7 @@ export function ptyNumber(master: Fd): number {
 
 const DEVPTS_SUPER_MAGIC = 0x1cd1n;
 /** In every devpts the multiplexer has this inode number; fs/devpts/inode.c, `mknod_ptmx`. */
-const PTMX_INODE = 2;
+const PTMX_INODE = 2n;
 const PTMX_DEVICE = 0x502; // 5:2
 
 function assertDevpts(fd: Fd, path: string): void {
@@ -173,8 +174,8 @@ function openPtmx(directory: Fd, path: string): Fd {
   const master = new Fd(check(syscall("openat2", directory.number, "ptmx", how, how.byteLength), () => `open ${path}`));
   try {
     assertDevpts(master, path);
-    const stat = fstatSync(master.number);
-    if (!stat.isCharacterDevice() || stat.rdev !== PTMX_DEVICE || stat.ino !== PTMX_INODE) {
+    const stat = fstat(master.number);
+    if (!isType(stat, "characterDevice") || stat.rdev !== PTMX_DEVICE || stat.ino !== PTMX_INODE) {
       throw new Error(`${path} is not the terminal multiplexer (character device 5:2)`);
     }
     return master;

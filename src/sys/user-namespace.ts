@@ -1,6 +1,7 @@
 /** User namespaces that exist for their id maps only. */
-import { writeFileSync } from "node:fs";
+
 import { type Fd, O, open } from "./fd.ts";
+import { writeFile } from "./file.ts";
 import { NAMESPACE_FLAGS } from "./namespace.ts";
 import { exit, fork, sendSignal, waitPid } from "./process.ts";
 import { receiveMessage, socketpair } from "./socket.ts";
@@ -34,8 +35,8 @@ export function userNamespaceWithMaps(uid: readonly IdRange[], gid: readonly IdR
   }
   theirs.close();
   try {
-    writeFileSync(`/proc/${pid}/uid_map`, mapText(uid));
-    writeFileSync(`/proc/${pid}/gid_map`, mapText(gid));
+    writeFile(`/proc/${pid}/uid_map`, mapText(uid));
+    writeFile(`/proc/${pid}/gid_map`, mapText(gid));
     return open(`/proc/${pid}/ns/user`, O.RDONLY);
   } finally {
     sendSignal(pid, SIGKILL);

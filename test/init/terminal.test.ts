@@ -22,7 +22,7 @@ function onTerminal(how: "pty" | "console", prepare: string, script: string, env
     mount --bind /dev/null null; mount --bind /dev/tty tty
     mount -t devpts -o newinstance,ptmxmode=0666 none pts
     ${prepare}
-    mount --rbind /mnt /dev
+    mount --rbind /mnt /dev; cd "$OLDPWD"
     exec "$@"`;
   const args = [
     "-m",

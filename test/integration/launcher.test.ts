@@ -1,10 +1,10 @@
 /** What the launcher makes of the caller's arguments, environment and limits: seen by a busybox in the engine's place. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runtime } from "./harness.ts";
+import { hasProgram, runtime } from "./harness.ts";
 
 const busybox = resolve("build/busybox");
 const reason =
@@ -17,6 +17,7 @@ describe.skipIf(reason !== null)(`the launcher (${reason ?? ""})`, () => {
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), "tsrunc-launcher-"));
     launcher = join(directory, "tsrunc");
+    chmodSync(directory, 0o755);
     copyFileSync(runtime, launcher);
     copyFileSync(busybox, `${launcher}-engine`);
   });
@@ -55,6 +56,12 @@ describe.skipIf(reason !== null)(`the launcher (${reason ?? ""})`, () => {
       expect(launch("sh", ["-c", script]).stdout).toMatch(/^sealed\n\/\n.*Read-only file system/);
     },
   );
+
+  test.skipIf(process.getuid?.() !== 0 || !hasProgram("setpriv"))("tells when it could not seal the engine", () => {
+    const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    const args = [...user, "bash", "-c", `exec -a env "$0"`, launcher];
+    expect(spawnSync("setpriv", args, { encoding: "utf8" }).stdout).toMatch(/^_TSRUNC_STAGE=unsealed$/m);
+  });
 
   test("says which file is missing", () => {
     rmSync(`${launcher}-engine`);

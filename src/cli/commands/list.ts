@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import type { ContainerState } from "../../runtime/state.ts";
+import { stat } from "../../sys/file.ts";
 import { defineCommand } from "../command.ts";
 import { choice, toggle } from "../option.ts";
 import { print } from "../output.ts";
@@ -17,7 +17,7 @@ export const command = defineCommand({
   arity: { min: 0, max: 0 },
   async run({ context, options, globals }) {
     // The default root is made with the first container; another one that is not there is a mistake.
-    if (globals.has("root")) statSync(context.root);
+    if (globals.has("root")) stat(context.root);
     const { listContainers } = await import("../../runtime/state.ts");
     const containers = listContainers(context);
     if (options.quiet) {

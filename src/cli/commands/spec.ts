@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hasErrno } from "../../sys/error.ts";
+import { writeFile } from "../../sys/file.ts";
 import { defineCommand } from "../command.ts";
 import { text, toggle } from "../option.ts";
 
@@ -21,7 +21,7 @@ export const command = defineCommand({
     const json = `${JSON.stringify(rootless ? rootlessSpec() : defaultSpec(), null, "\t")}\n`;
     const path = join(bundle || ".", file || "config.json");
     try {
-      writeFileSync(path, json, { flag: file ? "w" : "wx", mode: 0o666 });
+      writeFile(path, json, { exclusive: !file });
     } catch (error) {
       if (hasErrno(error, "EEXIST")) throw new Error(`File ${path} exists. Remove it first`);
       throw error;

@@ -1,8 +1,10 @@
 /** What a configuration asks of this machine: the rules that have to look at it. */
 
-import { existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { hasErrno } from "../../sys/error.ts";
+import { O, open } from "../../sys/fd.ts";
+import { exists, findStat, isDirectory, isSameFile, readText, stat } from "../../sys/file.ts";
+import { fstatfs } from "../../sys/statfs.ts";
 import { ConfigError, segment } from "../error.ts";
 import type { IdMapping, NamespaceType, Spec } from "../types.ts";
 import { sysctlName } from "./sysctl.ts";
@@ -31,7 +33,7 @@ export function findOnHost(spec: Spec, bundle: string): ConfigError[] {
     const rule = "invalid configuration: cannot use unified on cgroup v1";
     refuse("/linux/resources/unified", undefined, rule);
   }
-  if (spec.linux?.intelRdt !== undefined && !existsSync("/sys/fs/resctrl/schemata")) {
+  if (spec.linux?.intelRdt !== undefined && !exists("/sys/fs/resctrl/schemata")) {
     refuse(
       "/linux/intelRdt",
       undefined,
@@ -39,7 +41,7 @@ export function findOnHost(spec: Spec, bundle: string): ConfigError[] {
     );
   }
   const label = spec.process?.selinuxLabel;
-  if (label && !existsSync("/sys/fs/selinux/enforce")) {
+  if (label && !exists("/sys/fs/selinux/enforce")) {
     refuse(
       "/process/selinuxLabel",
       label,
@@ -54,9 +56,9 @@ type Refuse = (pointer: string, value: unknown, rule: string) => void;
 function checkRootfs({ root }: Spec, bundle: string, refuse: Refuse): void {
   if (root === undefined) return;
   const path = isAbsolute(root.path) ? root.path : join(bundle, root.path);
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) refuse("/root/path", root.path, `invalid rootfs: ${path}: no such file or directory`);
-  else if (!stats.isDirectory()) refuse("/root/path", root.path, `invalid rootfs: ${path}: not a directory`);
+  const stats = findStat(path);
+  if (stats === null) refuse("/root/path", root.path, `invalid rootfs: ${path}: no such file or directory`);
+  else if (!isDirectory(stats)) refuse("/root/path", root.path, `invalid rootfs: ${path}: not a directory`);
 }
 
 /** Names in /proc/<pid>/ns, where they differ from the spec's. */
@@ -65,7 +67,7 @@ const FILES: Partial<Record<NamespaceType, string>> = { mount: "mnt", network: "
 function checkNamespaces({ linux }: Spec, refuse: Refuse): void {
   linux?.namespaces?.forEach(({ type, path }, index) => {
     const at = `/linux/namespaces/${index}`;
-    if (!existsSync(`/proc/self/ns/${FILES[type] ?? type}`)) {
+    if (!exists(`/proc/self/ns/${FILES[type] ?? type}`)) {
       refuse(`${at}/type`, type, `${type} namespaces aren't enabled in the kernel`);
     } else if (path) {
       const problem = whyNotThere(path);
@@ -77,7 +79,7 @@ function checkNamespaces({ linux }: Spec, refuse: Refuse): void {
 /** Why a namespace's file cannot be used; `null` when it is there. */
 function whyNotThere(path: string): string | null {
   try {
-    statSync(path);
+    stat(path);
     return null;
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return "no such file or directory";
@@ -90,9 +92,9 @@ function checkNetworkSysctls({ linux }: Spec, refuse: Refuse): void {
   const path = linux?.namespaces?.find(({ type }) => type === "network")?.path;
   const names = Object.keys(linux?.sysctl ?? {});
   if (!path || !names.some((name) => sysctlName(name).startsWith("net."))) return;
-  const joined = statSync(path, { throwIfNoEntry: false });
-  const own = statSync("/proc/self/ns/net");
-  if (joined?.dev !== own.dev || joined.ino !== own.ino) return;
+  const joined = findStat(path);
+  const own = stat("/proc/self/ns/net");
+  if (joined === null || !isSameFile(joined, own)) return;
   for (const name of names) {
     if (!sysctlName(name).startsWith("net.")) continue;
     const rule = `sysctl "${name}" not allowed in host network namespace, which ${path} is`;
@@ -109,7 +111,7 @@ function checkMappings({ linux }: Spec, refuse: Refuse): void {
     const given = linux?.[`${name}Mappings`];
     if (given === undefined || given.length === 0) continue;
     const map = `/proc/${process}/${name}_map`;
-    if (!existsSync(map) || sameMappings(given, readFileSync(map, "utf8"))) continue;
+    if (!exists(map) || sameMappings(given, readText(map))) continue;
     const rule = `user namespaces enabled, but both namespace path and non-matching mapping specified: ${path} has others`;
     refuse(`/linux/${name}Mappings`, given, rule);
   }
@@ -128,5 +130,6 @@ function sameMappings(given: readonly IdMapping[], map: string): boolean {
 /** Whether cgroup v2 is the only hierarchy. @see statfs(2), CGROUP2_SUPER_MAGIC */
 function isUnified(): boolean {
   const CGROUP2_SUPER_MAGIC = 0x63677270;
-  return statfsSync("/sys/fs/cgroup").type === CGROUP2_SUPER_MAGIC;
+  using directory = open("/sys/fs/cgroup", O.PATH);
+  return fstatfs(directory.number).type === CGROUP2_SUPER_MAGIC;
 }

@@ -1,12 +1,13 @@
 /** The encodings: those of the manuals, which GNU as, capstone and their like read back as what is named here. */
 import { describe, expect, it } from "vitest";
-import { Arm64Assembler } from "../../src/launcher/aarch64.ts";
-import type { Assembler } from "../../src/launcher/assembler.ts";
-import { launcher } from "../../src/launcher/build.ts";
-import { X86Assembler } from "../../src/launcher/x86-64.ts";
+import { Arm64Assembler } from "../../src/machine/aarch64.ts";
+import type { Assembler } from "../../src/machine/assembler.ts";
+import { buildAddon, buildLauncher } from "../../src/machine/build.ts";
+import { X86Assembler } from "../../src/machine/x86-64.ts";
 import { SYSCALL_NUMBERS } from "../../src/sys/syscall-numbers.ts";
 
-const data = new Map([["data", 0x401010]]);
+/** Distance of the data from the first instruction. */
+const data = new Map([["data", 0x1010]]);
 
 type Write = (machine: Assembler) => void;
 
@@ -28,7 +29,7 @@ function arm(write: Write): string[] {
 describe.each<[string, Write, string, string[]]>([
   ["set a number", (m) => m.set("a", 7), "48c7c307000000", ["d28000f3", "f2a00013"]],
   ["set a negative number", (m) => m.set("c", -100), "49c7c49cffffff", ["92800c75", "f2bffff5"]],
-  ["set an address", (m) => m.set("b", { address: "data" }), "48c7c510104000", ["d2820214", "f2a00814"]],
+  ["set an address", (m) => m.set("b", { address: "data" }), "488d2d09100000", ["10008094"]],
   ["copy", (m) => m.copy("a", "f"), "4c89fb", ["aa1803f3"]],
   ["copy to itself", (m) => m.copy("a", "a"), "4889db", []],
   ["add a register", (m) => m.add("d", "a"), "4901dd", ["8b1302d6"]],
@@ -44,8 +45,36 @@ describe.each<[string, Write, string, string[]]>([
   [
     "make a system call",
     (m) => m.syscall("write", 2, "a", { address: "data" }),
-    "48c7c702000000" + "4889de" + "48c7c210104000" + "48c7c001000000" + "0f05",
-    ["d2800040", "f2a00000", "aa1303e1", "d2820202", "f2a00802", "d2800808", "f2a00008", "d4000001"],
+    "48c7c702000000" + "4889de" + "488d15ff0f0000" + "48c7c001000000" + "0f05",
+    ["d2800040", "f2a00000", "aa1303e1", "10008022", "d2800808", "f2a00008", "d4000001"],
+  ],
+  [
+    "call a function by the place of its address",
+    (m) => m.call("data", "a", 7),
+    "4889df" + "48c7c607000000" + "ff1500100000",
+    ["aa1303e0", "d28000e1", "f2a00001", "10008029", "f9400129", "d63f0120"],
+  ],
+  [
+    "make a system call of words",
+    (m) => m.syscallWith("a"),
+    "488b8300000000" +
+      "488bbb08000000" +
+      "488bb310000000" +
+      "488b9318000000" +
+      "4c8b9320000000" +
+      "4c8b8328000000" +
+      "4c8b8b30000000" +
+      "0f05",
+    ["f9400268", "f9400660", "f9400a61", "f9400e62", "f9401263", "f9401664", "f9401a65", "d4000001"],
+  ],
+  [
+    "be a function",
+    (m) => {
+      m.enter("a", "b");
+      m.leave();
+    },
+    "53" + "55" + "4154" + "4889fb" + "4889f5" + "415c" + "5d" + "5b" + "c3",
+    ["a9be53f3", "a9017bf5", "aa0003f3", "aa0103f4", "a9417bf5", "a8c253f3", "d65f03c0"],
   ],
 ])("%s", (_, write, bytes, words) => {
   it("on x86_64", () => expect(x86(write)).toBe(bytes));
@@ -80,10 +109,19 @@ describe("jumps", () => {
     expect(() => x86((m) => m.jump("nowhere"))).toThrow("nowhere is not defined");
     expect(() => arm((m) => m.set("a", { address: "nothing" }))).toThrow("nothing is not defined");
   });
+
+  it("cannot be told from data of the same name", () => {
+    const write: Write = (m) => {
+      m.label("data");
+      m.set("a", { address: "data" });
+    };
+    expect(() => x86(write)).toThrow("data is a label and data");
+  });
 });
 
-describe("the launcher", () => {
-  it.each(["x86_64", "aarch64"] as const)("is two pages and a path on %s", (machine) => {
-    expect(launcher(machine).length).toBeLessThan(10_000);
+describe.each(["x86_64", "aarch64"] as const)("on %s", (machine) => {
+  it("the launcher brings the addon along", () => {
+    const launcher = Buffer.from(buildLauncher(machine));
+    expect(launcher.includes(Buffer.from(buildAddon(machine)))).toBe(true);
   });
 });

@@ -1,8 +1,8 @@
 /**
- * What the launcher is written in: a handful of machine instructions that both architectures have.
+ * What the launcher and the addon are written in: a handful of machine instructions that both architectures have.
  *
- * An {@link Assembler} collects the instructions of one architecture. Addresses are those of the finished executable, which
- * is not relocated (see `elf.ts`).
+ * An {@link Assembler} collects the instructions of one architecture. They reach data by its distance from them, so the code
+ * may be loaded anywhere.
  */
 import type { SyscallName } from "../sys/syscall-numbers.ts";
 
@@ -12,7 +12,7 @@ import type { SyscallName } from "../sys/syscall-numbers.ts";
  */
 export type Register = "result" | "a" | "b" | "c" | "d" | "e" | "f";
 
-/** A value known when the program is assembled: a number, or the address of a piece of data by its name. */
+/** A value known when the program is assembled: a number, or the address of a label or a piece of data. */
 export type Constant = number | { address: string };
 
 /** What a system call takes. Not `result`, which is where the first argument goes on aarch64. */
@@ -42,20 +42,41 @@ export interface Assembler {
   jumpIfEqual(one: Register, other: Register, label: string): void;
   /** Makes a system call; `result` is what the kernel returns: a value, or a negative errno. */
   syscall(name: SyscallName, ...args: readonly Argument[]): void;
+  /**
+   * Makes the system call whose number and six arguments are seven words of 64 bits at an address.
+   * @param address stays as it is
+   */
+  syscallWith(address: Register): void;
+  /** Calls a function of the C ABI, by the place that holds its address; `result` is what it returns. */
+  call(place: string, ...args: readonly Argument[]): void;
+  /**
+   * Calls the function of the C ABI whose address and six arguments are seven words of 64 bits at an address.
+   * @param address stays as it is
+   */
+  callWith(address: Register): void;
+  /** The beginning of a function that others call: keeps their registers, and takes up to two arguments. */
+  enter(...args: readonly Register[]): void;
+  /** The end of such a function, which returns `result`. */
+  leave(): void;
   /** The stack pointer, which at the entry points to argc; see the architecture's ABI supplement, "Process Initialization". */
   getStack(to: Register): void;
   /**
    * The finished machine code.
-   * @param addresses of the data by name
-   * @throws {Error} for a label or data that is not there
+   * @param addresses of the data by name, from the first instruction
+   * @throws {Error} for a label or data that is not there, or a name that is both
    */
   assemble(addresses: ReadonlyMap<string, number>): Uint8Array;
+  /** Where the labels are, in bytes from the first instruction. */
+  readonly labels: ReadonlyMap<string, number>;
 }
 
-/** Where an instruction needs an address that is not known yet; `write` puts it there. */
+/** Where an instruction needs an address that is not known yet. */
 interface Fixup {
+  /** Where the instruction, or the part of it that is written, begins. */
   at: number;
-  target: { label: string } | { address: string };
+  /** A label, or the name of data. */
+  name: string;
+  /** Puts the address there; both are distances from the first instruction. */
   write(code: DataView, at: number, address: number): void;
 }
 
@@ -84,7 +105,7 @@ export class Code {
     this.#labels.set(name, this.length);
   }
 
-  /** Has an address written at `at`, once it is known: of a label relative to the beginning of the code, of data absolute. */
+  /** Has an address written, once it is known. */
   fix(fixup: Fixup): void {
     this.#fixups.push(fixup);
   }
@@ -93,12 +114,17 @@ export class Code {
   assemble(addresses: ReadonlyMap<string, number>): Uint8Array {
     const code = Uint8Array.from(this.#bytes);
     const view = new DataView(code.buffer);
-    for (const { at, target, write } of this.#fixups) {
-      const name = "label" in target ? target.label : target.address;
-      const address = "label" in target ? this.#labels.get(name) : addresses.get(name);
+    for (const { at, name, write } of this.#fixups) {
+      if (this.#labels.has(name) && addresses.has(name)) throw new Error(`${name} is a label and data`);
+      const address = this.#labels.get(name) ?? addresses.get(name);
       if (address === undefined) throw new Error(`${name} is not defined`);
       write(view, at, address);
     }
     return code;
+  }
+
+  /** Where the labels are, in bytes from the first instruction. */
+  get labels(): ReadonlyMap<string, number> {
+    return this.#labels;
   }
 }

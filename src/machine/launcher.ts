@@ -5,13 +5,14 @@
  * write to (see `stage.ts`). Starting the engine a first time only to arrange that took a third of a container's start, so
  * this program does it instead: a page of machine code, from here, in a fraction of a millisecond. It
  *
- * 1. finds the engine, by its own path;
- * 2. opens it on a read-only mount of its own, which belongs to no mount namespace: "sealed";
- * 3. executes it, with the caller's arguments and environment, and with what is for the engine added to this.
+ * 1. writes the addon that it brings along (`addon.ts`) to a file in memory, where nobody else can put another one;
+ * 2. finds the engine, by its own path;
+ * 3. opens it on a read-only mount of its own, which belongs to no mount namespace: "sealed";
+ * 4. executes it, with the caller's arguments and environment, and with what is for the engine added to this.
  *
- * Where the kernel or the caller's rights do not allow 2, the engine is executed as it is, and `stage.ts` sees to it.
+ * Where the kernel or the caller's rights do not allow 3, the engine is executed as it is, and `stage.ts` sees to it.
  *
- * @see open_tree(2), mount_setattr(2), execveat(2)
+ * @see memfd_create(2), open_tree(2), mount_setattr(2), execveat(2)
  */
 import { ENGINE_SUFFIX, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
 import type { Assembler, Register } from "./assembler.ts";
@@ -33,18 +34,21 @@ const SETTINGS = Object.entries(SINGLE_THREAD).map(([name, value]) => `${name}=$
 const RESERVED = ["BUN_", "_TSR"];
 
 const PATH_VARIABLE = `${VARIABLES.engine}=`;
-const LIMIT_VARIABLE = `${VARIABLES.softNofile}=0x`;
+const NUMBER_VARIABLES = { limit: `${VARIABLES.softNofile}=0x`, addonFd: `${VARIABLES.addon}=0x` };
 const MESSAGES = {
   noSelf: "tsrunc: cannot read /proc/self/exe: is /proc mounted?\n",
+  noAddon: "tsrunc: cannot make a file in memory (memfd_create)\n",
   noEngine: "tsrunc: cannot execute the engine, which belongs beside tsrunc: ",
   newline: "\n",
 };
 
-/** What the program reads and writes. */
-export const data: Data = {
+/** What the program reads and writes, the addon apart. */
+const ownData = {
   path: concat(PATH_VARIABLE, PATH_MAX),
   pathLength: POINTER,
-  limit: concat(LIMIT_VARIABLE, HEX_DIGITS + 1),
+  limit: concat(NUMBER_VARIABLES.limit, HEX_DIGITS + 1),
+  addonFd: concat(NUMBER_VARIABLES.addonFd, HEX_DIGITS + 1),
+  addonName: "syscall.node",
   sealed: `${VARIABLES.stage}=sealed`,
   unsealed: `${VARIABLES.stage}=unsealed`,
   ...Object.fromEntries(SETTINGS.map((setting) => [setting, setting])),
@@ -56,13 +60,22 @@ export const data: Data = {
   // struct mount_attr: attr_set (MOUNT_ATTR_RDONLY), attr_clr, propagation, userns_fd
   readonly: new Uint8Array(BigUint64Array.of(1n, 0n, 0n, 0n).buffer),
   empty: "",
-};
+} satisfies Data;
 
 const at = (name: string) => ({ address: name });
 
-/** Writes the program. */
-export function program(machine: Assembler): void {
-  tellLimit(machine);
+/** What the program reads and writes. */
+export function data(addon: Uint8Array): Data {
+  return { ...ownData, addon };
+}
+
+/**
+ * Writes the program.
+ * @param addonSize the bytes of the addon
+ */
+export function program(machine: Assembler, addonSize: number): void {
+  writeAddon(machine, addonSize);
+  readLimit(machine);
   findEngine(machine);
   openEngine(machine);
   buildEnvironment(machine);
@@ -70,17 +83,32 @@ export function program(machine: Assembler): void {
   failures(machine);
 }
 
+/** Not closed on exec, for the engine is to find it; that closes it once it is loaded. */
+function writeAddon(machine: Assembler, size: number): void {
+  machine.syscall("memfd_create", at("addonName"), 0);
+  machine.copy("a", "result");
+  machine.jumpIf("negative", "a", "no addon");
+  machine.syscall("write", "a", at("addon"), size);
+  machine.jumpIf("negative", "result", "no addon");
+  writeNumber(machine, "addonFd");
+}
+
 /** The engine raises its own soft limit of open files as it starts: afterwards nobody knows the caller's. */
-function tellLimit(machine: Assembler): void {
+function readLimit(machine: Assembler): void {
   machine.syscall("prlimit64", 0, RLIMIT_NOFILE, 0, at("rlimit"));
   machine.set("a", at("rlimit"));
   machine.load("a", "a", 0, 8);
-  machine.set("b", at("limit"));
-  machine.add("b", LIMIT_VARIABLE.length);
+  writeNumber(machine, "limit");
+}
+
+/** Writes `a` to a variable, in hexadecimal. */
+function writeNumber(machine: Assembler, variable: keyof typeof NUMBER_VARIABLES): void {
+  machine.set("b", at(variable));
+  machine.add("b", NUMBER_VARIABLES[variable].length);
   machine.copy("c", "b");
   machine.add("c", HEX_DIGITS);
   machine.set("d", HEX_DIGITS - 1);
-  machine.label("digit");
+  machine.label(`digit of ${variable}`);
   machine.copy("e", "a");
   machine.and("e", "d");
   machine.set("f", at("digits"));
@@ -89,9 +117,9 @@ function tellLimit(machine: Assembler): void {
   machine.add("c", -1);
   machine.store("f", "c", 0, 1);
   machine.shiftRight("a", 4);
-  machine.jumpIfEqual("b", "c", "all digits");
-  machine.jump("digit");
-  machine.label("all digits");
+  machine.jumpIfEqual("b", "c", `all digits of ${variable}`);
+  machine.jump(`digit of ${variable}`);
+  machine.label(`all digits of ${variable}`);
 }
 
 /** Afterwards: `d` is the engine's path, in the variable that tells the engine. */
@@ -116,11 +144,11 @@ function findEngine(machine: Assembler): void {
 function openEngine(machine: Assembler): void {
   machine.syscall("open_tree", AT_FDCWD, "d", OPEN_TREE_CLONE | O_CLOEXEC);
   machine.copy("c", "result");
-  machine.jumpIf("negative", "c", "unsealed");
+  machine.jumpIf("negative", "c", "not sealed");
   machine.syscall("mount_setattr", "c", at("empty"), AT_EMPTY_PATH, at("readonly"), 32);
   machine.set("e", at("sealed"));
   machine.jumpIf("zero", "result", "opened");
-  machine.label("unsealed");
+  machine.label("not sealed");
   machine.syscall("openat", AT_FDCWD, "d", O_CLOEXEC);
   machine.copy("c", "result");
   machine.jumpIf("negative", "c", "no engine");
@@ -140,7 +168,7 @@ function buildEnvironment(machine: Assembler): void {
   machine.set("result", 0);
   push("result");
   push("e");
-  for (const name of ["path", "limit", ...SETTINGS]) {
+  for (const name of ["path", "limit", "addonFd", ...SETTINGS]) {
     machine.set("result", at(name));
     push("result");
   }
@@ -183,9 +211,14 @@ function failures(machine: Assembler): void {
   machine.syscall("write", STDERR, "d", "f");
   say(machine, "newline");
   machine.syscall("exit_group", 1);
-  machine.label("no self");
-  say(machine, "noSelf");
-  machine.syscall("exit_group", 1);
+  for (const [label, message] of [
+    ["no self", "noSelf"],
+    ["no addon", "noAddon"],
+  ] as const) {
+    machine.label(label);
+    say(machine, message);
+    machine.syscall("exit_group", 1);
+  }
 }
 
 function say(machine: Assembler, message: keyof typeof MESSAGES): void {

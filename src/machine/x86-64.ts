@@ -14,7 +14,11 @@ import {
 const NUMBERS: Record<Register, number> = { result: 0, a: 3, b: 5, c: 12, d: 13, e: 14, f: 15 };
 const RSP = 4;
 /** What a system call takes its arguments from: rdi, rsi, rdx, r10, r8, r9. */
-const ARGUMENTS = [7, 6, 2, 10, 8, 9] as const;
+const SYSCALL_ARGUMENTS = [7, 6, 2, 10, 8, 9];
+/** What a function takes them from: the same, but rcx for r10. */
+const ARGUMENTS = [7, 6, 2, 1, 8, 9];
+/** What a function keeps for its caller, of the registers that ours use: rbx, rbp, r12. */
+const KEPT = [3, 5, 12];
 
 const JUMPS: Record<Condition, number> = { zero: 0x84, "not zero": 0x85, negative: 0x88 };
 
@@ -78,13 +82,36 @@ export class X86Assembler implements Assembler {
   }
 
   syscall(name: SyscallName, ...args: readonly Argument[]): void {
-    args.forEach((argument, index) => {
-      const to = ARGUMENTS[index] as number;
-      if (typeof argument === "string") this.#copy(to, NUMBERS[argument]);
-      else this.#set(to, argument);
-    });
+    this.#pass(SYSCALL_ARGUMENTS, args);
     this.#set(NUMBERS.result, this.syscalls[name]);
     this.#code.bytes(0x0f, 0x05);
+  }
+
+  syscallWith(address: Register): void {
+    this.#passWords([NUMBERS.result, ...SYSCALL_ARGUMENTS], address);
+    this.#code.bytes(0x0f, 0x05);
+  }
+
+  call(place: string, ...args: readonly Argument[]): void {
+    this.#pass(ARGUMENTS, args);
+    this.#code.bytes(0xff, 0x15); // call [rip + distance]
+    this.#relative(place);
+  }
+
+  callWith(address: Register): void {
+    this.#passWords([NUMBERS.result, ...ARGUMENTS], address);
+    this.#code.bytes(0xff, 0xd0); // call rax
+  }
+
+  /** Three registers and the return address leave the stack aligned to 16 bytes, as the ABI wants it at a call. */
+  enter(...args: readonly Register[]): void {
+    for (const register of KEPT) this.#code.bytes(...(register > 7 ? [0x41] : []), 0x50 | (register & 7));
+    args.forEach((argument, index) => this.#copy(NUMBERS[argument], ARGUMENTS[index] as number));
+  }
+
+  leave(): void {
+    for (const register of KEPT.toReversed()) this.#code.bytes(...(register > 7 ? [0x41] : []), 0x58 | (register & 7));
+    this.#code.bytes(0xc3);
   }
 
   getStack(to: Register): void {
@@ -95,16 +122,30 @@ export class X86Assembler implements Assembler {
     return this.#code.assemble(addresses);
   }
 
-  /** mov r64, imm32 (sign-extended); all addresses are below 2 GiB. */
+  get labels(): ReadonlyMap<string, number> {
+    return this.#code.labels;
+  }
+
+  /** mov r64, imm32 (sign-extended); lea r64, [rip + distance]. */
   #set(to: number, value: Constant): void {
-    this.#between(0xc7, to, 0);
-    if (typeof value === "number") return this.#code.word(value);
-    this.#code.fix({
-      at: this.#code.length,
-      target: value,
-      write: (code, at, address) => code.setUint32(at, address, true),
+    if (typeof value === "number") {
+      this.#between(0xc7, to, 0);
+      return this.#code.word(value);
+    }
+    this.#code.bytes(rex(true, to, 0), 0x8d, 0x05 | ((to & 7) << 3));
+    this.#relative(value.address);
+  }
+
+  #pass(registers: readonly number[], args: readonly Argument[]): void {
+    args.forEach((argument, index) => {
+      const to = registers[index] as number;
+      if (typeof argument === "string") this.#copy(to, NUMBERS[argument]);
+      else this.#set(to, argument);
     });
-    this.#code.word(0);
+  }
+
+  #passWords(registers: readonly number[], address: Register): void {
+    registers.forEach((register, index) => this.#memory([0x8b], register, NUMBERS[address], 8 * index, true));
   }
 
   #copy(to: number, from: number): void {
@@ -124,10 +165,11 @@ export class X86Assembler implements Assembler {
     this.#code.word(offset);
   }
 
-  #relative(label: string): void {
+  /** The distance from the end of the instruction, which it is the last part of. */
+  #relative(name: string): void {
     this.#code.fix({
       at: this.#code.length,
-      target: { label },
+      name,
       write: (code, at, address) => code.setInt32(at, address - (at + 4), true),
     });
     this.#code.word(0);

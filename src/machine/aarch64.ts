@@ -16,6 +16,7 @@ const NUMBERS: Record<Register, number> = { result: 0, a: 19, b: 20, c: 21, d: 2
 const X8 = 8;
 /** For values on their way. */
 const SCRATCH = 9;
+const ARGUMENTS = [0, 1, 2, 3, 4, 5];
 const SP = 31;
 
 const LOADS: Record<Width, number> = { 1: 0x39400000, 4: 0xb9400000, 8: 0xf9400000 };
@@ -87,12 +88,38 @@ export class Arm64Assembler implements Assembler {
   }
 
   syscall(name: SyscallName, ...args: readonly Argument[]): void {
-    args.forEach((argument, index) => {
-      if (typeof argument === "string") this.#copy(index, NUMBERS[argument]);
-      else this.#set(index, argument);
-    });
+    this.#pass(args);
     this.#set(X8, this.syscalls[name]);
+    this.#code.word(0xd4000001); // svc #0
+  }
+
+  syscallWith(address: Register): void {
+    this.#passWords([X8, ...ARGUMENTS], address);
     this.#code.word(0xd4000001);
+  }
+
+  call(place: string, ...args: readonly Argument[]): void {
+    this.#pass(args);
+    this.#set(SCRATCH, { address: place });
+    this.#code.word(LOADS[8] | (SCRATCH << 5) | SCRATCH);
+    this.#code.word(0xd63f0000 | (SCRATCH << 5)); // blr
+  }
+
+  callWith(address: Register): void {
+    this.#passWords([SCRATCH, ...ARGUMENTS], address);
+    this.#code.word(0xd63f0000 | (SCRATCH << 5));
+  }
+
+  enter(...args: readonly Register[]): void {
+    this.#code.word(0xa9be53f3); // stp x19, x20, [sp, #-32]!
+    this.#code.word(0xa9017bf5); // stp x21, x30, [sp, #16]
+    args.forEach((argument, index) => this.#copy(NUMBERS[argument], index));
+  }
+
+  leave(): void {
+    this.#code.word(0xa9417bf5); // ldp x21, x30, [sp, #16]
+    this.#code.word(0xa8c253f3); // ldp x19, x20, [sp], #32
+    this.#code.word(0xd65f03c0); // ret
   }
 
   getStack(to: Register): void {
@@ -104,14 +131,35 @@ export class Arm64Assembler implements Assembler {
     return this.#code.assemble(addresses);
   }
 
+  get labels(): ReadonlyMap<string, number> {
+    return this.#code.labels;
+  }
+
+  /** A number by two moves, an address by adr. */
   #set(to: number, value: Constant): void {
-    if (typeof value !== "number") {
-      const write = (code: DataView, at: number, address: number) => {
-        moves(to, address).forEach((instruction, index) => code.setUint32(at + 4 * index, instruction, true));
-      };
-      this.#code.fix({ at: this.#code.length, target: value, write });
+    if (typeof value === "number") {
+      for (const instruction of moves(to, value)) this.#code.word(instruction);
+      return;
     }
-    for (const instruction of moves(to, typeof value === "number" ? value : 0)) this.#code.word(instruction);
+    this.#code.fix({
+      at: this.#code.length,
+      name: value.address,
+      write: (code, at, address) => code.setUint32(at, adr(to, address - at), true),
+    });
+    this.#code.word(0);
+  }
+
+  #pass(args: readonly Argument[]): void {
+    args.forEach((argument, index) => {
+      if (typeof argument === "string") this.#copy(index, NUMBERS[argument]);
+      else this.#set(index, argument);
+    });
+  }
+
+  #passWords(registers: readonly number[], address: Register): void {
+    registers.forEach((register, index) => {
+      this.#code.word(LOADS[8] | (index << 10) | (NUMBERS[address] << 5) | register);
+    });
   }
 
   #operand(value: Register | number): number {
@@ -132,7 +180,7 @@ export class Arm64Assembler implements Assembler {
   #relative(opcode: number, { shift, bits }: JumpField, label: string): void {
     this.#code.fix({
       at: this.#code.length,
-      target: { label },
+      name: label,
       write: (code, at, address) => {
         const field = (((address - at) / 4) & (2 ** bits - 1)) << shift;
         code.setUint32(at, (opcode | field) >>> 0, true);
@@ -148,4 +196,9 @@ function moves(to: number, value: number): number[] {
   // A negative number starts from all ones, so its low half is given inverted.
   const first = value < 0 ? 0x92800000 | ((~low & 0xffff) << 5) : 0xd2800000 | (low << 5);
   return [(first | to) >>> 0, (0xf2a00000 | (high << 5) | to) >>> 0];
+}
+
+/** The instruction that sets a register to the address of what is so many bytes away, within 1 MiB. */
+function adr(to: number, distance: number): number {
+  return (0x10000000 | ((distance & 3) << 29) | (((distance >> 2) & 0x7ffff) << 5) | to) >>> 0;
 }

@@ -1,0 +1,43 @@
+/** Writes the launcher or the addon: `build.ts launcher|addon <file> [x86_64|aarch64]`, for this machine if none is named. */
+import { chmodSync, writeFileSync } from "node:fs";
+import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
+import { Arm64Assembler } from "./aarch64.ts";
+import * as addon from "./addon.ts";
+import type { Assembler } from "./assembler.ts";
+import { executable, layOut, type Machine, sharedObject } from "./elf.ts";
+import * as launcher from "./launcher.ts";
+import { X86Assembler } from "./x86-64.ts";
+
+const assemblers: Record<Machine, () => Assembler> = {
+  x86_64: () => new X86Assembler(SYSCALL_NUMBERS.x86_64),
+  aarch64: () => new Arm64Assembler(SYSCALL_NUMBERS.aarch64),
+};
+
+const files = { launcher: buildLauncher, addon: buildAddon };
+
+/** The file `tsrunc` for an architecture. */
+export function buildLauncher(machine: Machine): Uint8Array {
+  const assembler = assemblers[machine]();
+  const brought = buildAddon(machine);
+  launcher.program(assembler, brought.length);
+  const data = layOut(launcher.data(brought));
+  return executable(machine, assembler.assemble(data.addresses), data);
+}
+
+/** The file `syscall.node` for an architecture. */
+export function buildAddon(machine: Machine): Uint8Array {
+  const assembler = assemblers[machine]();
+  addon.program(assembler);
+  const data = layOut(addon.data);
+  return sharedObject(machine, assembler.assemble(data.addresses), data, addon.symbols(assembler));
+}
+
+if (import.meta.main) {
+  const [what = "", file, machine = process.arch === "arm64" ? "aarch64" : "x86_64"] = process.argv.slice(2);
+  if (!Object.hasOwn(files, what) || file === undefined || !Object.hasOwn(assemblers, machine)) {
+    process.stderr.write("usage: build.ts launcher|addon <file> [x86_64|aarch64]\n");
+    process.exit(2);
+  }
+  writeFileSync(file, files[what as keyof typeof files](machine as Machine));
+  if (what === "launcher") chmodSync(file, 0o755);
+}
