@@ -1,10 +1,10 @@
 /** Making cgroups, with what each version wants done before a process can join. */
 
-import { dirname } from "node:path/posix";
 import type { Resources } from "../config/types.ts";
 import { makeCgroup, readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { SyscallError } from "../sys/error.ts";
+import { dirname } from "../sys/path-names.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 import { writeResource } from "./resources.ts";
 import { cpusetWrites, realtimeWrites } from "./resources-v1.ts";

@@ -1,8 +1,9 @@
 /** Bringing a process into a container's cgroups: one about to be forked, or one that runs. */
-import { join } from "node:path/posix";
+
 import { writeCgroupFile } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
+import { join } from "../sys/path-names.ts";
 import { type Door, Entrance, type StartingPlace } from "./entrance.ts";
 import { readOwnCgroups } from "./layout.ts";
 import type { CgroupHierarchy } from "./plan.ts";

@@ -1,8 +1,8 @@
 /** How often the kernel killed in a cgroup for want of memory. */
 
-import { join } from "node:path/posix";
 import { hasErrno } from "../sys/error.ts";
 import { readText } from "../sys/file.ts";
+import { join } from "../sys/path-names.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 
 /**

@@ -1,5 +1,5 @@
 /** Where a container's cgroup is, in each hierarchy: decided once, at create, and kept in the container's state. */
-import { join, normalize, relative } from "node:path/posix";
+import { join, normalize, relative } from "../sys/path-names.ts";
 import type { CgroupMount } from "./layout.ts";
 
 /** A container's cgroup in one hierarchy. */

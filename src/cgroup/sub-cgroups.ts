@@ -1,5 +1,5 @@
 /** `exec --cgroup`: where below the container's cgroups a process goes. */
-import { join } from "node:path/posix";
+import { join } from "../sys/path-names.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 
 /** A path for each controller named, or under `""` one for all. */

@@ -1,9 +1,9 @@
 /** The options before the command, and the context that they make. */
 
-import { resolve } from "node:path";
 import { inUserNamespace } from "../runtime/host.ts";
 import type { Context, Logger } from "../runtime/options.ts";
 import { chmod, mkdirAll } from "../sys/file.ts";
+import { resolve } from "../sys/path-names.ts";
 import { choice, type OptionValues, type Parsed, readBoolean, text, toggle } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
 

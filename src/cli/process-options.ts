@@ -1,6 +1,7 @@
 /** The options that `create`, `run` and `exec` share, and what they become. */
-import { resolve } from "node:path";
+
 import type { CreateOptions, ProcessOptions } from "../runtime/options.ts";
+import { resolve } from "../sys/path-names.ts";
 import { count, type OptionValues, text, toggle } from "./option.ts";
 
 /** How a process is connected to the caller. */

@@ -2,7 +2,7 @@
  * The annotations by which crun's callers ask for what config.json has no word for.
  * @see crun(1), "Extensions to OCI"
  */
-import { resolve } from "node:path";
+import { resolve } from "../sys/path-names.ts";
 import type { Spec } from "./types.ts";
 
 type Annotated = Pick<Spec, "annotations">;

@@ -1,7 +1,7 @@
 /** The configuration that `spec` writes: a shell in a read-only root, to start from. */
 
-import { normalize } from "node:path";
 import { exists } from "../sys/file.ts";
+import { normalize } from "../sys/path-names.ts";
 import type { Mount, Spec } from "./types.ts";
 
 /** The version of the runtime-spec that this program implements. */

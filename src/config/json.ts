@@ -1,7 +1,7 @@
 /** Reads JSON files, with errors that say where. */
 
-import { basename, dirname } from "node:path";
 import { readText } from "../sys/file.ts";
+import { basename, dirname } from "../sys/path-names.ts";
 import { ConfigError } from "./error.ts";
 import { findJsonError } from "./json-error.ts";
 

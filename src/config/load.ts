@@ -1,5 +1,5 @@
 /** Reads and validates what the runtime is given: config.json, process.json. */
-import { basename, join } from "node:path";
+import { basename, join } from "../sys/path-names.ts";
 import { ConfigError } from "./error.ts";
 import { checkExactArguments } from "./exact.ts";
 import { isSpec } from "./generated/config.js";

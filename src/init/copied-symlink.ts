@@ -1,12 +1,12 @@
 /** The mount option `copy-symlink`: a source that is a symlink is made again, not bound. */
 
-import { basename, dirname } from "node:path";
 import { ERRNO } from "../sys/errno.ts";
 import { check, hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { readLink } from "../sys/file.ts";
 import { mkdirAllInRoot, readlinkAt } from "../sys/path.ts";
+import { basename, dirname } from "../sys/path-names.ts";
 
 /**
  * Makes a symlink in the rootfs that says what the source says.

@@ -3,7 +3,6 @@
  * anything there. Everything goes by descriptor, and filesystems are made detached.
  */
 
-import { basename, dirname } from "node:path";
 import type { MountStep } from "../plan/mount-steps.ts";
 import type { OfKind } from "../plan/step.ts";
 import { hasErrno } from "../sys/error.ts";
@@ -21,6 +20,7 @@ import {
   unmountHere,
 } from "../sys/mount.ts";
 import { findInRoot, mkdirAllInRoot, openInRoot } from "../sys/path.ts";
+import { basename, dirname } from "../sys/path-names.ts";
 import { FILESYSTEM, fstatfs } from "../sys/statfs.ts";
 import { makeLike } from "./mount-point.ts";
 import { attach } from "./mounts.ts";

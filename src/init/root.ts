@@ -1,6 +1,5 @@
 /** Carries out the steps of the root directory itself. */
 
-import { dirname } from "node:path";
 import type { RootStep } from "../plan/root.ts";
 import type { Actors } from "../plan/step.ts";
 import { hasErrno } from "../sys/error.ts";
@@ -19,6 +18,7 @@ import {
   unmountDetach,
 } from "../sys/mount.ts";
 import { openInRoot, openRoot } from "../sys/path.ts";
+import { dirname } from "../sys/path-names.ts";
 import type { InitContext } from "./context.ts";
 import { withHint } from "./mount-hints.ts";
 

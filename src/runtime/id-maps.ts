@@ -1,8 +1,8 @@
 /** The id maps of a new user namespace. */
 
-import { join } from "node:path";
 import type { IdMapping } from "../config/types.ts";
 import { isExecutable, writeFile } from "../sys/file.ts";
+import { join } from "../sys/path-names.ts";
 import { exitCode } from "../sys/process.ts";
 import { runProgram } from "../sys/spawn.ts";
 

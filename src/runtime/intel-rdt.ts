@@ -1,9 +1,9 @@
 /** Puts the container's processes in their class of service. */
 
-import { join } from "node:path";
 import type { IntelRdtPlan } from "../plan/intel-rdt.ts";
 import { hasErrno } from "../sys/error.ts";
 import { exists, mkdir, readText, writeFile } from "../sys/file.ts";
+import { join } from "../sys/path-names.ts";
 
 const DEFAULT_MOUNT_POINT = "/sys/fs/resctrl";
 

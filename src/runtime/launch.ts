@@ -1,5 +1,5 @@
 /** Makes a container: everything up to the moment at which its init waits for `start`. */
-import { join } from "node:path";
+
 import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
 import { pidfdReceiver } from "../config/annotations.ts";
 import { type HookOutput, runHooks } from "../init/hooks.ts";
@@ -7,6 +7,7 @@ import { runInit } from "../init/init.ts";
 import type { SourceStep } from "../plan/rootfs.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { codeMappings } from "../sys/memory.ts";
+import { join } from "../sys/path-names.ts";
 import { killChild, pidfdOpen, prctl, processStat } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
 import { clearContainer } from "./clear.ts";
@@ -193,6 +194,10 @@ class Launch {
   ): Launched {
     const conversation = new Conversation(forked, console, this.#context.log);
     const limit = once(() => this.#limit());
+    // Beside the init's own work: what cannot hinder it, and what nobody may read before the hooks.
+    this.#restrictDevices();
+    const pidfd = pidfdOpen(forked.pid);
+    if (!this.#hasHooks) this.#saveComplete();
     conversation.untilReady((request) => {
       if (request.type === "source") return this.#provideSource(request.name, forked);
       limit();
@@ -201,19 +206,33 @@ class Launch {
       forked.channel.send({ type: "go" });
     });
     limit();
-    const pidfd = pidfdOpen(forked.pid);
     for (const socket of pidfdSockets) if (socket !== null) sendPidfd(socket, pidfd, "init");
     if (this.#options.pidFile) writePidFile(this.#options.pidFile, forked.pid);
-    this.#container.complete = true;
-    this.#save();
+    if (this.#hasHooks) this.#saveComplete();
     conversation.close();
     return { container: this.#container, pid: forked.pid, pidfd, master: conversation.master, lock: this.#lock };
   }
 
+  /** Every set of rules lets the init make devices, and open those that it needs itself. */
+  #restrictDevices(): void {
+    if (this.#prepared.host.inUserNamespace) return;
+    const { resources, devices = [] } = this.#prepared.spec.linux ?? {};
+    this.#cgroup.setResources({ ...(resources?.devices && { devices: resources.devices }) }, { devices });
+  }
+
   /** After most of the init's own work, so that a tight limit does not fail the runtime instead of the container. */
   #limit(): void {
-    const { resources = {}, devices = [] } = this.#prepared.spec.linux ?? {};
-    this.#cgroup.setResources(resources, { devices, skipDevices: this.#prepared.host.inUserNamespace });
+    this.#cgroup.setResources(this.#prepared.spec.linux?.resources ?? {}, { skipDevices: true });
+  }
+
+  get #hasHooks(): boolean {
+    const { prestart = [], createRuntime = [] } = this.#prepared.spec.hooks ?? {};
+    return prestart.length + createRuntime.length > 0;
+  }
+
+  #saveComplete(): void {
+    this.#container.complete = true;
+    this.#save();
   }
 
   #provideSource(name: string, { pid, channel }: Forked): void {

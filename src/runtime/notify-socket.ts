@@ -7,10 +7,10 @@
  * @see sd_notify(3)
  */
 
-import { join } from "node:path";
 import type { Spec } from "../config/types.ts";
 import type { Fd } from "../sys/fd.ts";
 import { chmod, mkdir } from "../sys/file.ts";
+import { join } from "../sys/path-names.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { bindDatagramSocket, receiveMessage, sendDatagram } from "../sys/socket.ts";
 import { pipe } from "../sys/spawn.ts";

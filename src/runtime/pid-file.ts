@@ -1,7 +1,7 @@
 /** The file with the container process's pid. */
 
-import { basename, dirname, join } from "node:path";
 import { removeAll, rename, writeFile } from "../sys/file.ts";
+import { basename, dirname, join } from "../sys/path-names.ts";
 
 /**
  * Writes a pid file: to a temporary name, then renamed, so that whoever waits for it never reads half of it.

@@ -1,6 +1,5 @@
 /** From a bundle to a plan: everything about a container that is known before anything is made. */
 
-import { isAbsolute, join, resolve } from "node:path";
 import { isSystemdRunning, readOwnCgroups } from "../cgroup/layout.ts";
 import { type CgroupLocation, planCgroup } from "../cgroup/plan.ts";
 import { loadConfig } from "../config/load.ts";
@@ -11,6 +10,7 @@ import { type Plan, planContainer } from "../plan/plan.ts";
 import { hasErrno } from "../sys/error.ts";
 import { callerNofileLimit } from "../sys/executable.ts";
 import { isDirectory, realPath, stat } from "../sys/file.ts";
+import { isAbsolute, join, resolve } from "../sys/path-names.ts";
 import { hostFacts } from "./host.ts";
 import { addNotifySocket } from "./notify-socket.ts";
 import type { Context, CreateOptions } from "./options.ts";

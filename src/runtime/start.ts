@@ -1,6 +1,5 @@
 /** `start`: lets a created container's init go on to the user's program. */
 
-import { join } from "node:path";
 import type { Spec } from "../config/types.ts";
 import type { InitMessage } from "../init/channel.ts";
 import { runHooks } from "../init/hooks.ts";
@@ -8,6 +7,7 @@ import { hasErrno, mustSyscall } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { unlink } from "../sys/file.ts";
+import { join } from "../sys/path-names.ts";
 import { poll } from "../sys/poll.ts";
 import { pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
 import { openHookOutput } from "./hook-output.ts";

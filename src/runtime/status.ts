@@ -1,9 +1,9 @@
 /** What a container is doing, derived from its process each time it is asked for. */
 
-import { join } from "node:path";
 import { openCgroup } from "../cgroup/manager.ts";
 import type { State, Status } from "../config/types.ts";
 import { exists } from "../sys/file.ts";
+import { join } from "../sys/path-names.ts";
 import { processStat } from "../sys/process.ts";
 import { type Container, containerDirectory, isLocked, type ProcessIdentity, START_FIFO } from "./store.ts";
 

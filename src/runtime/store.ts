@@ -5,7 +5,6 @@
  * of the bundle must not reach the container. `exec.fifo` is there while `start` is waited for.
  */
 
-import { join } from "node:path";
 import type { CgroupLocation } from "../cgroup/plan.ts";
 import type { Spec } from "../config/types.ts";
 import { ERRNO } from "../sys/errno.ts";
@@ -25,6 +24,7 @@ import {
   rename,
   writeFile,
 } from "../sys/file.ts";
+import { join } from "../sys/path-names.ts";
 import { poll } from "../sys/poll.ts";
 
 /** What is known of a container: the contents of `state.json`. */

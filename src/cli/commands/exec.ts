@@ -1,5 +1,5 @@
-import { resolve } from "node:path";
 import type { ExecProcess } from "../../runtime/options.ts";
+import { resolve } from "../../sys/path-names.ts";
 import { defineCommand } from "../command.ts";
 import { counts, list, type OptionValues, optionalToggle, text, toggle } from "../option.ts";
 import { connection, processOptions } from "../process-options.ts";

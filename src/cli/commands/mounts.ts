@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { resolve } from "../../sys/path-names.ts";
 import { defineCommand } from "../command.ts";
 import { UsageError } from "../usage-error.ts";
 

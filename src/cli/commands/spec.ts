@@ -1,6 +1,6 @@
-import { join } from "node:path";
 import { hasErrno } from "../../sys/error.ts";
 import { writeFile } from "../../sys/file.ts";
+import { join } from "../../sys/path-names.ts";
 import { defineCommand } from "../command.ts";
 import { text, toggle } from "../option.ts";
 

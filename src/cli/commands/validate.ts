@@ -1,5 +1,5 @@
-import { resolve } from "node:path";
 import { inUserNamespace } from "../../runtime/host.ts";
+import { resolve } from "../../sys/path-names.ts";
 import { defineCommand } from "../command.ts";
 import { text } from "../option.ts";
 import { print } from "../output.ts";

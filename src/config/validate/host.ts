@@ -1,9 +1,9 @@
 /** What a configuration asks of this machine: the rules that have to look at it. */
 
-import { isAbsolute, join } from "node:path";
 import { hasErrno } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
 import { exists, findStat, isDirectory, isSameFile, readText, stat } from "../../sys/file.ts";
+import { isAbsolute, join } from "../../sys/path-names.ts";
 import { fstatfs } from "../../sys/statfs.ts";
 import { ConfigError, segment } from "../error.ts";
 import type { IdMapping, NamespaceType, Spec } from "../types.ts";
