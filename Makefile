@@ -112,7 +112,7 @@ dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES)
 	@echo "build: $@ (bun build --compile)"
 	@mkdir -p dist
 	@$(BUN) build src/main.ts --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
-		--define TSRUNC_COMPILED=true --define TSRUNC_COMMIT='"$(COMMIT)"' \
+		--define TSRUNC_COMPILED=true --define process.arch='"$(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
 		--outfile $@
 

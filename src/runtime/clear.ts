@@ -24,9 +24,9 @@ export function clearContainer(context: Context, container: Container, spec: Spe
   cgroup.remove();
   if (container.resctrl !== undefined && exists(container.resctrl)) rmdir(container.resctrl);
   removeDirectory(context.root, container.id);
-  const state = stateDocument(container, "stopped");
   const hooks = spec.hooks?.poststop ?? [];
   if (hooks.length === 0) return;
+  const state = stateDocument(container, "stopped");
   using output = openOutput(context, container, spec);
   for (const hook of hooks) {
     const failure = runHook(hook, state, { cwd: container.bundle, ...(output && { output }) });

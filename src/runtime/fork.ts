@@ -28,7 +28,18 @@ type ChildMain = (channel: Channel<InitMessage, ParentMessage>) => never;
 export function forkInit(plan: NamespacePlan, entrance: Entrance, main: ChildMain): Forked {
   const flags = BigInt(namespaceFlags(plan.clone));
   if (plan.join.length === 0) return forkDirectly(flags, entrance, main);
-  return forkThroughHelper(() => joinByPath(plan.join), flags, entrance, main);
+  // With the change of user namespace go the rights over the namespaces to join, or come those over them.
+  const changesUser = plan.clone.includes("user") || plan.join.some(({ type }) => type === "user");
+  if (changesUser) return forkThroughHelper(() => joinByPath(plan.join), flags, entrance, main);
+  const opened = plan.join.map((join) => ({ ...join, fd: openNamespace(join) }));
+  const joinPid = opened.filter(({ type }) => type === "pid");
+  const joinRest = opened.filter(({ type }) => type !== "pid");
+  try {
+    const fork = () => forkDirectly(flags, entrance, main, () => joinRest.forEach(joinOne));
+    return joinPid.length === 0 ? fork() : inPidNamespace(() => joinPid.forEach(joinOne), fork);
+  } finally {
+    for (const { fd } of opened) fd.close();
+  }
 }
 
 /**
@@ -38,16 +49,34 @@ export function forkInit(plan: NamespacePlan, entrance: Entrance, main: ChildMai
  */
 export function forkInto(pidfd: Fd, types: readonly NamespaceType[], entrance: Entrance, main: ChildMain): Forked {
   if (types.length === 0) return forkDirectly(0n, entrance, main);
-  return forkThroughHelper(() => setns(pidfd.number, types), 0n, entrance, main);
+  if (types.includes("user")) return forkThroughHelper(() => setns(pidfd.number, types), 0n, entrance, main);
+  const rest = types.filter((type) => type !== "pid");
+  const join = () => {
+    if (rest.length > 0) setns(pidfd.number, rest);
+  };
+  const fork = () => forkDirectly(0n, entrance, main, join);
+  return types.includes("pid") ? inPidNamespace(() => setns(pidfd.number, ["pid"]), fork) : fork();
 }
 
-function forkDirectly(flags: bigint, entrance: Entrance, main: ChildMain): Forked {
+/** Forks into a joined pid namespace, which is where our children are from then on, and comes back for those to come. */
+function inPidNamespace(join: () => void, fork: () => Forked): Forked {
+  using own = open("/proc/self/ns/pid_for_children", O.RDONLY);
+  join();
+  try {
+    return fork();
+  } finally {
+    setns(own.number, ["pid"]);
+  }
+}
+
+function forkDirectly(flags: bigint, entrance: Entrance, main: ChildMain, join: () => void = () => {}): Forked {
   const [ours, theirs] = socketpair();
   const pid = entrance.fork({ flags });
   if (pid === 0) {
     ours.close();
     childOnly(new Channel(theirs), (channel) => {
       entrance.enter();
+      join();
       main(channel);
     });
   }
@@ -73,8 +102,9 @@ function childOnly(channel: Channel<InitMessage, ParentMessage>, work: ChildWork
 }
 
 /**
- * A pid namespace is entered by fork only, so a helper joins the namespaces and forks again. The second child is made
- * our own by CLONE_PARENT: we, and after us our subreaper, must be able to wait for it.
+ * A user namespace is joined before the others, and a pid namespace is entered by fork only: so a helper joins the namespaces
+ * and forks again. The second child is made our own by CLONE_PARENT: we, and after us our subreaper, must be able to wait
+ * for it.
  */
 function forkThroughHelper(join: () => void, flags: bigint, entrance: Entrance, main: ChildMain): Forked {
   const [ours, theirs] = socketpair();

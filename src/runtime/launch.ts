@@ -182,6 +182,7 @@ class Launch {
     if (namespaces.idMaps !== null) writeIdMaps(pid, namespaces.idMaps, this.#prepared.host.euid);
     actOnProcess([...host.beforeCgroup, ...host.afterCgroup], target);
     moveNetDevices(netDevices, pid);
+    this.#restrictDevices();
     channel.send({ type: "go" });
   }
 
@@ -194,8 +195,7 @@ class Launch {
   ): Launched {
     const conversation = new Conversation(forked, console, this.#context.log);
     const limit = once(() => this.#limit());
-    // Beside the init's own work: what cannot hinder it, and what nobody may read before the hooks.
-    this.#restrictDevices();
+    // Beside the init's own work, unless hooks are to find the state `creating`.
     const pidfd = pidfdOpen(forked.pid);
     if (!this.#hasHooks) this.#saveComplete();
     conversation.untilReady((request) => {
@@ -213,7 +213,10 @@ class Launch {
     return { container: this.#container, pid: forked.pid, pidfd, master: conversation.master, lock: this.#lock };
   }
 
-  /** Every set of rules lets the init make devices, and open those that it needs itself. */
+  /**
+   * Every set of rules lets the init make devices, and open those that it needs itself; but on cgroup v1 there is a moment,
+   * between the first rule and the last, in which nothing is allowed. So it must not have begun.
+   */
   #restrictDevices(): void {
     if (this.#prepared.host.inUserNamespace) return;
     const { resources, devices = [] } = this.#prepared.spec.linux ?? {};

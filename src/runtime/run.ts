@@ -1,13 +1,14 @@
 /** `run`: create, start, and, in the foreground, wait for the end and delete. */
 import type { Spec } from "../config/types.ts";
+import type { Fd } from "../sys/fd.ts";
 import { exitCode, killChild, prctl } from "../sys/process.ts";
 import { clearContainer } from "./clear.ts";
 import { prepareForeground, superviseForeground } from "./foreground.ts";
 import { type Launched, launch } from "./launch.ts";
-import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
+import { forwardReadiness, hostNotifySocket, openNotifySocket } from "./notify-socket.ts";
 import type { Context, RunOptions } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
-import { releaseInit } from "./start.ts";
+import { releaseInit, throwStartError, wakeInit } from "./start.ts";
 import { type Container, containerDirectory, findContainer, lockDirectory } from "./store.ts";
 
 /**
@@ -25,10 +26,12 @@ export function runContainer(context: Context, options: RunOptions): number {
   }
   const signals = prepareForeground();
   const launched = launch(context, prepared, { ...options, waits: false, signalMask: signals.maskBefore });
-  start(context, prepared, launched);
-  const { pid, pidfd, master } = launched;
+  const { container, pid, pidfd, master } = launched;
+  const line = isStartAwaited(prepared, launched) ? null : startUnawaited(context, launched, prepared.spec);
+  if (line === null) start(context, prepared, launched);
   const status = superviseForeground({ pid, pidfd, signals, master, log: context.log });
-  if (!options.keep) clear(context, launched.container, prepared.spec);
+  if (line !== null) orClear(context, container, prepared.spec, () => throwStartError(line));
+  if (!options.keep) clear(context, container, prepared.spec);
   return exitCode(status);
 }
 
@@ -42,14 +45,42 @@ function clear(context: Context, container: Container, spec: Spec): void {
   }
 }
 
+/** Starts the process, and waits until it runs. */
 function start(context: Context, { spec }: Prepared, { container, pid, pidfd, lock }: Launched): void {
-  try {
+  const act = () => {
     using socket = openNotifySocket(containerDirectory(context.root, container.id));
     releaseInit(context, container, spec, lock);
     if (socket !== null) forwardReadiness(socket, pidfd, pid, context.log);
-  } catch (error) {
+  };
+  const stop = () => {
     killChild(pid);
     lock.close();
+  };
+  orClear(context, container, spec, act, stop);
+}
+
+/** Whether something is to be done at the moment at which the process runs. */
+function isStartAwaited({ spec }: Prepared, { master }: Launched): boolean {
+  return master !== null || (spec.hooks?.poststart ?? []).length > 0 || hostNotifySocket() !== undefined;
+}
+
+/** Starts the process. Whether it ran is found out when it has ended: waiting for it twice takes longer. */
+function startUnawaited(context: Context, { container, pid, lock }: Launched, spec: Spec): Fd {
+  const stop = () => {
+    killChild(pid);
+    lock.close();
+  };
+  const line = orClear(context, container, spec, () => wakeInit(context, container), stop);
+  lock.close();
+  return line;
+}
+
+/** Does something without which there is no container: if it fails, all of it is cleared away. */
+function orClear<T>(context: Context, container: Container, spec: Spec, act: () => T, stop: () => void = () => {}): T {
+  try {
+    return act();
+  } catch (error) {
+    stop();
     clear(context, container, spec);
     throw error;
   }

@@ -50,15 +50,25 @@ export function startContainer(context: Context, id: string): void {
 }
 
 /**
+ * Wakes the waiting init.
+ * @returns the line to it: {@link throwStartError} says what it leaves there
+ * @throws {Error} when there is no init any more
+ */
+export function wakeInit(context: Context, container: Container): Fd {
+  const fifo = join(containerDirectory(context.root, container.id), START_FIFO);
+  const writer = openWriter(fifo);
+  mustSyscall("write", writer.number, WAKE_UP, 1);
+  unlink(fifo);
+  return writer;
+}
+
+/**
  * Wakes the waiting init, waits until it is the user's program, and runs the poststart hooks.
  * @param lock the caller's on the container: closed before the hooks, which may want to work on the container themselves
  * @throws {Error} when the init fails on the way, or a hook does: then the container is stopped
  */
 export function releaseInit(context: Context, container: Container, spec: Spec, lock: Fd): void {
-  const fifo = join(containerDirectory(context.root, container.id), START_FIFO);
-  using writer = openWriter(fifo);
-  mustSyscall("write", writer.number, Buffer.from(WAKE_UP), 1);
-  unlink(fifo);
+  using writer = wakeInit(context, container);
   // Both of the init's ends go with its execve, or with its life: then nobody is left to read.
   while (poll([{ fd: writer.number, events: 0 }])[0] === 0);
   throwStartError(writer);
@@ -89,9 +99,9 @@ function openWriter(fifo: string): Fd {
  * The init has nobody to tell why it failed but us: it leaves its reason in the fifo.
  * @throws {Error} with the reason, if it failed
  */
-function throwStartError(fifo: Fd): void {
+export function throwStartError(fifo: Fd): void {
   using reader = open(fifo.procPath, O.RDONLY | O.NONBLOCK);
-  const memory = Buffer.alloc(65536);
+  const memory = Buffer.allocUnsafe(65536);
   const length = syscall("read", reader.number, memory, memory.length);
   if (length <= 0) return;
   const text = memory.toString("utf8", 0, length);

@@ -25,6 +25,8 @@ let addon: Addon | undefined;
 /** The shared words, as whole ones and as their halves. */
 let words: BigInt64Array;
 let halves: Int32Array;
+/** What strings are copied to, which must live until the call is over. */
+let copies: Uint8Array[] = [];
 const functions = new Map<string, bigint>();
 const encoder = new TextEncoder();
 
@@ -67,12 +69,11 @@ export function syscall(
   e: Argument = 0,
   f: Argument = 0,
 ): number {
-  const { syscall } = load();
-  // What strings are copied to must live until the call is over.
-  const copies = passAll(a, b, c, d, e, f);
-  putNumber(0, syscallNumbers[name]);
+  const { syscall } = addon ?? load();
+  passAll(a, b, c, d, e, f);
+  halves[0] = syscallNumbers[name];
+  halves[1] = 0;
   syscall();
-  copies.length = 0;
   // Two halves, of which the upper one has the sign.
   return (halves[1] as number) * 2 ** 32 + ((halves[0] as number) >>> 0);
 }
@@ -86,10 +87,9 @@ export function libc(name: string, ...args: readonly Argument[]): bigint {
   const { call } = load();
   const address = functions.get(name) ?? find(name);
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args;
-  const copies = passAll(a, b, c, d, e, f);
+  passAll(a, b, c, d, e, f);
   words[0] = address;
   call();
-  copies.length = 0;
   return words[0] as bigint;
 }
 
@@ -108,21 +108,38 @@ export function addressOf(memory: NodeJS.ArrayBufferView): bigint {
   return words[0] as bigint;
 }
 
-/** @returns the copies of strings that were made */
-function passAll(a: Argument, b: Argument, c: Argument, d: Argument, e: Argument, f: Argument): Uint8Array[] {
-  const copies: Uint8Array[] = [];
-  pass(1, a, copies);
-  pass(2, b, copies);
-  pass(3, c, copies);
-  pass(4, d, copies);
-  pass(5, e, copies);
-  pass(6, f, copies);
-  return copies;
+/** Written out for small integers, which most arguments are: hundreds of calls are made for a container, in the interpreter. */
+function passAll(a: Argument, b: Argument, c: Argument, d: Argument, e: Argument, f: Argument): void {
+  if (copies.length > 0) copies = [];
+  if (typeof a === "number" && (a | 0) === a) {
+    halves[2] = a;
+    halves[3] = a >> 31;
+  } else pass(1, a);
+  if (typeof b === "number" && (b | 0) === b) {
+    halves[4] = b;
+    halves[5] = b >> 31;
+  } else pass(2, b);
+  if (typeof c === "number" && (c | 0) === c) {
+    halves[6] = c;
+    halves[7] = c >> 31;
+  } else pass(3, c);
+  if (typeof d === "number" && (d | 0) === d) {
+    halves[8] = d;
+    halves[9] = d >> 31;
+  } else pass(4, d);
+  if (typeof e === "number" && (e | 0) === e) {
+    halves[10] = e;
+    halves[11] = e >> 31;
+  } else pass(5, e);
+  if (typeof f === "number" && (f | 0) === f) {
+    halves[12] = f;
+    halves[13] = f >> 31;
+  } else pass(6, f);
 }
 
-function pass(index: number, value: Argument, copies: Uint8Array[]): void {
-  if (typeof value === "number") return putNumber(index, value);
-  if (typeof value === "bigint") words[index] = value;
+function pass(index: number, value: Argument): void {
+  if (typeof value === "number") words[index] = BigInt(value);
+  else if (typeof value === "bigint") words[index] = value;
   else if (value === null) words[index] = 0n;
   else if (typeof value !== "string") words[index] = addressOf(value);
   else {
@@ -131,12 +148,6 @@ function pass(index: number, value: Argument, copies: Uint8Array[]): void {
     copies.push(copy);
     words[index] = addressOf(copy);
   }
-}
-
-/** Without making a bigint of it. */
-function putNumber(index: number, value: number): void {
-  halves[2 * index] = value;
-  halves[2 * index + 1] = Math.floor(value / 2 ** 32);
 }
 
 /** The launcher hands it over as an open file in memory; when the source is run, in the repository, the build's is taken. */

@@ -113,8 +113,8 @@ function makeDevice(major: number, minor: number): number {
   );
 }
 
-/** Grows to the largest file read; what is read is copied out of it. */
-let scratch = new Uint8Array(65536);
+/** Grows to the largest file read; what is read is copied out of it. Not cleared, which would touch all of it. */
+let scratch: Uint8Array = Buffer.allocUnsafeSlow(65536);
 
 /**
  * The contents of a file, as UTF-8.
@@ -133,7 +133,7 @@ function readAll(fd: number, path: string): Uint8Array {
     if (count === 0) return scratch.subarray(0, length);
     length += count;
     if (length === scratch.length) {
-      const larger = new Uint8Array(2 * length);
+      const larger = Buffer.allocUnsafeSlow(2 * length);
       larger.set(scratch);
       scratch = larger;
     }
@@ -248,7 +248,7 @@ export interface DirectoryEntry {
 export function readDirectory(path: string): DirectoryEntry[] {
   using directory = open(path, O.RDONLY | O.DIRECTORY);
   const entries: DirectoryEntry[] = [];
-  const memory = new Uint8Array(32768);
+  const memory = Buffer.allocUnsafeSlow(32768);
   const view = new DataView(memory.buffer);
   for (;;) {
     const length = check(syscall("getdents64", directory.number, memory, memory.length), () => `read ${path}`);

@@ -124,7 +124,7 @@ export class RouteSocket implements Disposable {
 
   #collect(sequence: number, flags: number, what: string): Buffer[] {
     const answers: Buffer[] = [];
-    const memory = Buffer.alloc(65536);
+    const memory = Buffer.allocUnsafe(65536);
     for (;;) {
       const length = mustSyscall("recvfrom", this.#socket.number, memory, memory.length, 0, 0, 0);
       for (const { type, sequence: of, body } of messages(memory.subarray(0, length))) {

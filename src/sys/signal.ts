@@ -70,33 +70,30 @@ export function signalName(number: number): string {
 const SIG_BLOCK = 0;
 const SIG_SETMASK = 2;
 
-function maskOf(signals: Iterable<number>): BigUint64Array {
-  let mask = 0n;
-  for (const signal of signals) mask |= 1n << BigInt(signal - 1);
-  return new BigUint64Array([mask]);
+/** A set of signals: a word of 64 bits, of which the lowest stands for signal 1. */
+export type SignalMask = BigUint64Array;
+
+/** Every signal that can be caught, but one. */
+export function allSignals({ but }: { but: number }): SignalMask {
+  const out = [SIGNALS.SIGKILL, SIGNALS.SIGSTOP, but];
+  return BigUint64Array.of(out.reduce((mask, signal) => mask & ~(1n << BigInt(signal - 1)), 2n ** 64n - 1n));
 }
 
 /** Blocks signals, so that {@link signalfd} can read them. @returns the mask before, for {@link setSignalMask} */
-export function blockSignals(signals: Iterable<number>): BigUint64Array {
+export function blockSignals(signals: SignalMask): SignalMask {
   const before = new BigUint64Array(1);
-  check(syscall("rt_sigprocmask", SIG_BLOCK, maskOf(signals), before, 8), "rt_sigprocmask");
+  check(syscall("rt_sigprocmask", SIG_BLOCK, signals, before, 8), "rt_sigprocmask");
   return before;
 }
 
 /** Sets the whole signal mask: one from {@link blockSignals}, or an empty one. */
-export function setSignalMask(mask: BigUint64Array = new BigUint64Array(1)): void {
+export function setSignalMask(mask: SignalMask = new BigUint64Array(1)): void {
   check(syscall("rt_sigprocmask", SIG_SETMASK, mask, 0, 8), "rt_sigprocmask");
 }
 
-/** Every signal but those that cannot be caught. */
-export function allSignals(): number[] {
-  const uncatchable = [SIGNALS.SIGKILL, SIGNALS.SIGSTOP] as number[];
-  return Array.from({ length: SIGRTMAX }, (_, index) => index + 1).filter((signal) => !uncatchable.includes(signal));
-}
-
 /** A descriptor, non-blocking, from which blocked signals are read. @see signalfd(2) */
-export function signalfd(signals: Iterable<number>): Fd {
-  return new Fd(check(syscall("signalfd4", -1, maskOf(signals), 8, O.CLOEXEC | O.NONBLOCK), "signalfd"));
+export function signalfd(signals: SignalMask): Fd {
+  return new Fd(check(syscall("signalfd4", -1, signals, 8, O.CLOEXEC | O.NONBLOCK), "signalfd"));
 }
 
 /** The next pending signal's number, or `null` when none is pending. */
@@ -118,5 +115,6 @@ export function defaultSignal(signal: number): void {
  */
 export function resetSignalHandlers(): void {
   const SIG_DFL = new BigUint64Array(4); // struct kernel_sigaction: handler, flags, restorer, mask
-  for (const signal of allSignals()) syscall("rt_sigaction", signal, SIG_DFL, 0, 8);
+  // Of the two that cannot be caught the kernel says EINVAL.
+  for (let signal = 1; signal <= SIGRTMAX; signal++) syscall("rt_sigaction", signal, SIG_DFL, 0, 8);
 }

@@ -96,7 +96,7 @@ export interface Message {
  * @throws {SyscallError} `recvmsg`
  */
 export function receiveMessage(socket: number, maxBytes = 65536): Message | null {
-  const payload = Buffer.alloc(maxBytes);
+  const payload = Buffer.allocUnsafeSlow(maxBytes); // only what is received is handed on
   const iov = new BigUint64Array([addressOf(payload), BigInt(maxBytes)]);
   const control = Buffer.alloc(CMSG_HEADER + 4 * MAX_FDS);
   const header = messageHeader(iov, control);
