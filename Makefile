@@ -29,6 +29,10 @@ FORMAT ?= table
 # demo, test, bench: the busybox that becomes the containers' root filesystem
 BUSYBOX ?=
 
+# $(call write_whole,FROM,TO): copies an executable by one large write. The kernel then keeps it in large folios, from which the
+# engine starts 1 ms faster (Linux 6.16 on ext4; XFS and others before).
+write_whole = dd if=$(1) of=$(2) bs=256M iflag=fullblock status=none && chmod 0755 $(2)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -75,7 +79,8 @@ soak: build build/busybox ## create, start and delete COUNT containers, JOBS at 
 install: build ## install below PREFIX (/usr/local), in DESTDIR if set
 	@echo "install: $(LIBDIR)/{tsrunc,tsrunc-engine}, $(BINDIR)/tsrunc"
 	@install -d $(LIBDIR) $(BINDIR)
-	@install -m 0755 dist/tsrunc dist/tsrunc-engine $(LIBDIR)
+	@install -m 0755 dist/tsrunc $(LIBDIR)
+	@$(call write_whole,dist/tsrunc-engine,$(LIBDIR)/tsrunc-engine)
 	@ln -sfn ../lib/tsrunc/tsrunc $(BINDIR)/tsrunc
 	@install_completion() { \
 		if script=$$(dist/tsrunc completion $$1 2>/dev/null); then \
@@ -114,7 +119,9 @@ dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES)
 	@$(BUN) build src/main.ts --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
 		--define TSRUNC_COMPILED=true --define process.arch='"$(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
-		--outfile $@
+		--outfile $@.part
+	@$(call write_whole,$@.part,$@)
+	@rm $@.part
 
 # The launcher brings its own along; this one is for the source, run by the tests.
 build/syscall.node: $(PACKAGES) $(SOURCES)
