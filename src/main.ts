@@ -1,4 +1,5 @@
 /** The entry: the stage first, then the command line. */
+import { runCli } from "./cli/cli.ts";
 import { enterStage } from "./stage.ts";
 import { isLoaded } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
@@ -12,7 +13,7 @@ try {
   process.exit(1);
 }
 
-void import("./cli/cli.ts").then(async ({ runCli }) => leave(await runCli(args)));
+void runCli(args).then(leave);
 
 /** Exits without handlers: all output is written synchronously, and nothing else is left to do. */
 function leave(code: number): never {

@@ -27,7 +27,7 @@ export interface Command<T extends OptionTable = OptionTable> {
   /** What the errors of `run` get: their beginning, and the exit code (1 where there is nothing to say). */
   failure?: { prefix: string; exitCode: number };
   /**
-   * Does it: one call into `runtime/` (or `config/`), imported when it is needed.
+   * Does it: one call into `runtime/` (or `config/`).
    * @returns the exit code
    */
   run(invocation: Invocation<T>): Promise<number>;

@@ -1,5 +1,7 @@
 /** `--regex` of `delete` and `kill`: one command for all containers whose id matches. */
+
 import type { Context } from "../runtime/options.ts";
+import { containerIds } from "../runtime/store.ts";
 import { toggle } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -14,7 +16,6 @@ export const regexOption = toggle("the id is a regular expression: do it to ever
  */
 export async function eachMatching(context: Context, pattern: string, act: (id: string) => void): Promise<void> {
   const expression = compile(pattern);
-  const { containerIds } = await import("../runtime/store.ts");
   for (const id of containerIds(context.root).filter((id) => expression.test(id))) {
     try {
       act(id);

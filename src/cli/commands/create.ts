@@ -1,3 +1,4 @@
+import { createContainer } from "../../runtime/create.ts";
 import { defineCommand } from "../command.ts";
 import { print } from "../output.ts";
 import { bundleOptions, creation } from "../process-options.ts";
@@ -18,7 +19,6 @@ export const command = defineCommand({
       print(explainCreate(context, create).join("\n"));
       return 0;
     }
-    const { createContainer } = await import("../../runtime/create.ts");
     createContainer(context, create);
     return 0;
   },

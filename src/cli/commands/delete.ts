@@ -1,3 +1,4 @@
+import { deleteContainer } from "../../runtime/delete.ts";
 import { defineCommand } from "../command.ts";
 import { eachMatching, regexOption } from "../matching.ts";
 import { toggle } from "../option.ts";
@@ -14,7 +15,6 @@ export const command = defineCommand({
   },
   arity: { min: 1, max: 1 },
   async run({ context, options: { force, regex }, args: [id = ""] }) {
-    const { deleteContainer } = await import("../../runtime/delete.ts");
     if (regex) await eachMatching(context, id, (match) => deleteContainer(context, match, { force }));
     else deleteContainer(context, id, { force });
     return 0;

@@ -1,3 +1,4 @@
+import { execInContainer } from "../../runtime/exec.ts";
 import type { ExecProcess } from "../../runtime/options.ts";
 import { resolve } from "../../sys/path-names.ts";
 import { defineCommand } from "../command.ts";
@@ -40,7 +41,6 @@ export const command = defineCommand({
   failure: { prefix: "exec failed", exitCode: 255 },
   async run({ context, options: values, args: [id = "", ...args] }) {
     const process = processOf(values, args);
-    const { execInContainer } = await import("../../runtime/exec.ts");
     return execInContainer(context, {
       id,
       process,

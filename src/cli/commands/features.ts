@@ -1,3 +1,4 @@
+import { features } from "../../config/features.ts";
 import { defineCommand } from "../command.ts";
 import { print } from "../output.ts";
 import { version } from "../version.ts";
@@ -9,7 +10,6 @@ export const command = defineCommand({
   options: {},
   arity: { min: 0, max: 0 },
   async run() {
-    const { features } = await import("../../config/features.ts");
     print(JSON.stringify(features(version), null, 4));
     return 0;
   },

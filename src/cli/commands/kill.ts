@@ -1,3 +1,4 @@
+import { killContainer } from "../../runtime/kill.ts";
 import { parseSignal } from "../../sys/signal.ts";
 import { defineCommand } from "../command.ts";
 import { eachMatching, regexOption } from "../matching.ts";
@@ -18,7 +19,6 @@ export const command = defineCommand({
   async run({ context, options: { all, regex }, args: [id = "", name = "TERM"] }) {
     const signal = parseSignal(name === "" ? "TERM" : name);
     if (signal === null) throw new UsageError(`unknown signal "${name}"`);
-    const { killContainer } = await import("../../runtime/kill.ts");
     if (regex) await eachMatching(context, id, (match) => killContainer(context, match, signal, { all }));
     else killContainer(context, id, signal, { all });
     return 0;

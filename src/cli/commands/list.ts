@@ -1,4 +1,5 @@
 import type { ContainerState } from "../../runtime/state.ts";
+import { listContainers } from "../../runtime/state.ts";
 import { stat } from "../../sys/file.ts";
 import { defineCommand } from "../command.ts";
 import { choice, toggle } from "../option.ts";
@@ -18,7 +19,6 @@ export const command = defineCommand({
   async run({ context, options, globals }) {
     // The default root is made with the first container; another one that is not there is a mistake.
     if (globals.has("root")) stat(context.root);
-    const { listContainers } = await import("../../runtime/state.ts");
     const containers = listContainers(context);
     if (options.quiet) {
       if (containers.length > 0) print(containers.map(({ id }) => id).join("\n"));

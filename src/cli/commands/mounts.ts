@@ -1,3 +1,4 @@
+import { addMounts, removeMounts } from "../../runtime/mounts.ts";
 import { resolve } from "../../sys/path-names.ts";
 import { defineCommand } from "../command.ts";
 import { UsageError } from "../usage-error.ts";
@@ -13,7 +14,6 @@ export const command = defineCommand({
   arity: { min: 3, max: 3 },
   async run({ context, args: [verb = "", id = "", file = ""] }) {
     if (verb !== "add" && verb !== "remove") throw new UsageError(`mounts ${verb}: add or remove is expected`);
-    const { addMounts, removeMounts } = await import("../../runtime/mounts.ts");
     (verb === "add" ? addMounts : removeMounts)(context, id, resolve(file));
     return 0;
   },

@@ -1,3 +1,4 @@
+import { pauseContainer } from "../../runtime/pause.ts";
 import { defineCommand } from "../command.ts";
 
 export const command = defineCommand({
@@ -7,7 +8,6 @@ export const command = defineCommand({
   options: {},
   arity: { min: 1, max: 1 },
   async run({ context, args: [id = ""] }) {
-    const { pauseContainer } = await import("../../runtime/pause.ts");
     pauseContainer(context, id);
     return 0;
   },

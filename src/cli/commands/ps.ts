@@ -1,3 +1,4 @@
+import { containerProcesses } from "../../runtime/ps.ts";
 import { defineCommand } from "../command.ts";
 import { choice } from "../option.ts";
 import { print } from "../output.ts";
@@ -12,7 +13,6 @@ export const command = defineCommand({
   arity: { min: 1, max: Number.POSITIVE_INFINITY },
   stopAtFirst: true,
   async run({ context, options, args: [id = "", ...psArgs] }) {
-    const { containerProcesses } = await import("../../runtime/ps.ts");
     const pids = containerProcesses(context, id);
     if (options.format === "json") {
       print(JSON.stringify(pids));

@@ -1,3 +1,4 @@
+import { resumeContainer } from "../../runtime/pause.ts";
 import { defineCommand } from "../command.ts";
 
 export const command = defineCommand({
@@ -7,7 +8,6 @@ export const command = defineCommand({
   options: {},
   arity: { min: 1, max: 1 },
   async run({ context, args: [id = ""] }) {
-    const { resumeContainer } = await import("../../runtime/pause.ts");
     resumeContainer(context, id);
     return 0;
   },

@@ -1,3 +1,4 @@
+import { runContainer } from "../../runtime/run.ts";
 import { defineCommand } from "../command.ts";
 import { toggle } from "../option.ts";
 import { print } from "../output.ts";
@@ -23,7 +24,6 @@ export const command = defineCommand({
       print(explainCreate(context, create).join("\n"));
       return 0;
     }
-    const { runContainer } = await import("../../runtime/run.ts");
     const { detach, keep, "no-subreaper": noSubreaper } = options;
     return runContainer(context, { ...create, detach, keep, noSubreaper });
   },

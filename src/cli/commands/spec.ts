@@ -1,3 +1,4 @@
+import { defaultSpec, rootlessSpec } from "../../config/default.ts";
 import { hasErrno } from "../../sys/error.ts";
 import { writeFile } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
@@ -17,7 +18,6 @@ export const command = defineCommand({
   },
   arity: { min: 0, max: 0 },
   async run({ options: { bundle, file, rootless } }) {
-    const { defaultSpec, rootlessSpec } = await import("../../config/default.ts");
     const json = `${JSON.stringify(rootless ? rootlessSpec() : defaultSpec(), null, "\t")}\n`;
     const path = join(bundle || ".", file || "config.json");
     try {

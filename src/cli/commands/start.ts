@@ -1,3 +1,4 @@
+import { startContainer } from "../../runtime/start.ts";
 import { defineCommand } from "../command.ts";
 
 export const command = defineCommand({
@@ -7,7 +8,6 @@ export const command = defineCommand({
   options: {},
   arity: { min: 1, max: 1 },
   async run({ context, args: [id = ""] }) {
-    const { startContainer } = await import("../../runtime/start.ts");
     startContainer(context, id);
     return 0;
   },

@@ -1,3 +1,4 @@
+import { containerState } from "../../runtime/state.ts";
 import { defineCommand } from "../command.ts";
 import { print } from "../output.ts";
 import { stateDocument } from "../state-document.ts";
@@ -9,7 +10,6 @@ export const command = defineCommand({
   options: {},
   arity: { min: 1, max: 1 },
   async run({ context, args: [id = ""] }) {
-    const { containerState } = await import("../../runtime/state.ts");
     print(JSON.stringify(stateDocument(containerState(context, id)), null, 2));
     return 0;
   },

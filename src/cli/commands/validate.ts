@@ -1,3 +1,4 @@
+import { validateBundle } from "../../config/load.ts";
 import { inUserNamespace } from "../../runtime/host.ts";
 import { resolve } from "../../sys/path-names.ts";
 import { defineCommand } from "../command.ts";
@@ -13,7 +14,6 @@ export const command = defineCommand({
   options: { bundle: text("DIR", "the bundle directory (default: the current directory)", { short: "b" }) },
   arity: { min: 0, max: 0 },
   async run({ context, options: { bundle } }) {
-    const { validateBundle } = await import("../../config/load.ts");
     const directory = resolve(bundle || ".");
     const { warnings } = validateBundle(directory, { inUserNamespace: inUserNamespace() });
     for (const warning of warnings) context.log.warn(warning);
