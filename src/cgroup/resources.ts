@@ -38,9 +38,15 @@ export interface ResourceOptions {
  * @throws {Error} for values that contradict each other or that this version of cgroups cannot express
  */
 export function planResources(resources: Resources, options: ResourceOptions): ResourceStep[] {
-  const writes = options.version === 1 ? planV1Writes(resources) : planV2Writes(resources);
+  const writes = !limits(resources) ? [] : options.version === 1 ? planV1Writes(resources) : planV2Writes(resources);
   if (options.skipDevices === true) return writes;
   return [{ kind: "devices", filter: planDevices(resources.devices, options.devices) }, ...writes];
+}
+
+/** Whether there is more than rules for devices. */
+function limits({ devices: _, ...others }: Resources): boolean {
+  for (const name in others) if (others[name as keyof typeof others] !== undefined) return true;
+  return false;
 }
 
 /** Whether anything is asked for that needs a controller, besides the devices. */

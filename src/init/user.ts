@@ -3,7 +3,7 @@ import { ERRNO } from "../sys/errno.ts";
 import { check, hasErrno, SyscallError } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
-import { fstat, isType, readText } from "../sys/file.ts";
+import { exists, fstat, isType, readText } from "../sys/file.ts";
 import { readSome } from "../sys/io.ts";
 import * as user from "../sys/user.ts";
 import type { InitContext } from "./context.ts";
@@ -87,6 +87,8 @@ export function homeOf(uid: number): string {
 }
 
 function readPasswd(): string {
+  // Images without one are common.
+  if (!exists("/etc/passwd")) return "";
   try {
     using file = open("/etc/passwd", O.RDONLY | O.NONBLOCK | O.NOCTTY);
     const stats = fstat(file.number);

@@ -134,9 +134,9 @@ class Launch {
     using hookOutput = openHookOutput(this.#prepared.spec, this.#container.bundle);
     const forked = this.#fork(hookOutput);
     try {
-      this.#container.init = { pid: forked.pid, startTime: processStat(forked.pid)?.startTime ?? 0 };
       resctrl?.create(forked.pid);
       this.#admit(forked);
+      this.#container.init = { pid: forked.pid, startTime: processStat(forked.pid)?.startTime ?? 0 };
       return this.#finish(forked, console, pidfdSockets, hookOutput);
     } catch (error) {
       killChild(forked.pid);

@@ -54,6 +54,7 @@ const NAMES =
 
 /** The name of an errno: `errnoName(2)` is `"ENOENT"`. */
 export function errnoName(errno: number): string {
+  for (const [name, value] of Object.entries(ERRNO)) if (value === errno) return name;
   const name = NAMES.split(" ")[errno];
   return name === undefined || name === "-" ? `errno ${errno}` : name;
 }

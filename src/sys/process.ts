@@ -6,7 +6,7 @@ import { AT, Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
 import { readText } from "./file.ts";
 
-const { EINTR, ESRCH } = ERRNO;
+const { ECHILD, EINTR, ESRCH } = ERRNO;
 const SIGCHLD = 17;
 
 /** `clone(2)` flags that are no namespace (those are in `namespace.ts`). */
@@ -126,20 +126,18 @@ export function waitPid(pid: number, { wait }: { wait: boolean } = { wait: true 
  * @returns `null` when none has ended, or there is none
  */
 export function reapAny(): { pid: number; status: ExitStatus } | null {
-  try {
-    return waitAny(-1, false);
-  } catch (error) {
-    if (error instanceof SyscallError && error.code === "ECHILD") return null;
-    throw error;
-  }
+  const ANY = -1;
+  return waitAny(ANY, false, true);
 }
 
-function waitAny(pid: number, wait: boolean): { pid: number; status: ExitStatus } | null {
+/** @param childless whether to have no child at all is fine, too */
+function waitAny(pid: number, wait: boolean, childless = false): { pid: number; status: ExitStatus } | null {
   const WNOHANG = 1;
   const word = new Int32Array(1);
   let result: number;
   do result = syscall("wait4", pid, word, wait ? 0 : WNOHANG, 0);
   while (result === -EINTR);
+  if (childless && result === -ECHILD) return null;
   if (check(result, () => `wait for process ${pid}`) === 0) return null;
   const status = word[0] as number;
   const signal = status & 0x7f;
