@@ -43,7 +43,7 @@ export function forkInit(plan: NamespacePlan, entrance: Entrance, main: ChildMai
 }
 
 /**
- * Forks a process into the namespaces of a running one.
+ * Forks a process into the namespaces of a running one: the last one that this process forks.
  * @param pidfd of the running process
  * @param types the namespaces to join
  */
@@ -54,8 +54,9 @@ export function forkInto(pidfd: Fd, types: readonly NamespaceType[], entrance: E
   const join = () => {
     if (rest.length > 0) setns(pidfd.number, rest);
   };
-  const fork = () => forkDirectly(0n, entrance, main, join);
-  return types.includes("pid") ? inPidNamespace(() => setns(pidfd.number, ["pid"]), fork) : fork();
+  // It is where our children are from then on; there will be no other, so we need not come back.
+  if (types.includes("pid")) setns(pidfd.number, ["pid"]);
+  return forkDirectly(0n, entrance, main, join);
 }
 
 /** Forks into a joined pid namespace, which is where our children are from then on, and comes back for those to come. */
