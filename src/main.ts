@@ -1,19 +1,17 @@
-/** The entry: the stage first, then the command line. */
+/** The entry: the command line, which enters the stage that the command needs. */
 import { runCli } from "./cli/cli.ts";
 import { enterStage } from "./stage.ts";
+import { isCompiled, VARIABLES } from "./sys/executable.ts";
 import { isLoaded } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
 const args = process.argv.slice(2);
 
-try {
-  enterStage(args);
-} catch (error) {
-  process.stderr.write(`tsrunc: ${error instanceof Error ? error.message : error}\n`);
+if (isCompiled && process.env[VARIABLES.stage] === undefined) {
+  process.stderr.write("tsrunc: this is the engine: execute tsrunc, which is beside it\n");
   process.exit(1);
 }
-
-void runCli(args).then(leave);
+void runCli(args, () => enterStage(args)).then(leave);
 
 /** Exits without handlers: all output is written synchronously, and nothing else is left to do. */
 function leave(code: number): never {

@@ -34,12 +34,11 @@ export function commandOf(args: readonly string[]): string | undefined {
  * Makes this process one that may fork, where the command needs that, and the environment the caller's again. Executes the
  * program once more when the launcher could not seal it.
  * @throws {SyscallError} when the executable cannot be sealed or executed
- * @throws {Error} when the launcher did not start it
+ * @throws {Error} when others can write to the executable
  */
 export function enterStage(args: readonly string[]): void {
   const stage = process.env[VARIABLES.stage];
   if (isCompiled && FORKING_COMMANDS.has(commandOf(args) ?? "")) {
-    if (stage === undefined) throw new Error("this is the engine: execute tsrunc, which is beside it");
     if (stage !== "sealed") executeSealed(args);
     closeAddon();
     refuseWritable(enginePath());

@@ -9,21 +9,22 @@ import { UsageError } from "./usage-error.ts";
 
 /**
  * Carries out a command line.
- * @param argv the arguments, without the program's name
+ * @param argv    the arguments, without the program's name
+ * @param prepare makes this process fit for the command; an error of it is reported as the command's own
  * @returns the exit code: of the container's process for `run` and `exec`; otherwise 0, 1 for an error, 255 when `exec`
  *          cannot start its process, 3 for a command that does not exist
  */
-export async function runCli(argv: readonly string[]): Promise<number> {
+export async function runCli(argv: readonly string[], prepare: () => void = () => {}): Promise<number> {
   const log = new Log();
   try {
-    return await dispatch(argv, log);
+    return await dispatch(argv, log, prepare);
   } catch (error) {
     log.reportError(error);
     return error instanceof UsageError ? error.exitCode : 1;
   }
 }
 
-async function dispatch(argv: readonly string[], log: Log): Promise<number> {
+async function dispatch(argv: readonly string[], log: Log, prepare: () => void): Promise<number> {
   const globals = parseWithHint(globalOptions, argv, { stopAtFirst: true });
   const [name, ...rest] = globals.args;
   if (globals.options.version || globals.options.V) {
@@ -31,7 +32,12 @@ async function dispatch(argv: readonly string[], log: Log): Promise<number> {
     print(versionText());
     return 0;
   }
-  configureLog(log, globals.options);
+  try {
+    // Before the log is opened, which is nothing to hand on to a program executed here.
+    prepare();
+  } finally {
+    configureLog(log, globals.options);
+  }
   if (name === undefined || globals.options.help) return await printHelp(undefined);
   if (name === "help" || name === "h") return await printHelp(rest[0]);
   const command = await loadCommand(name);

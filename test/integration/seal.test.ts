@@ -1,5 +1,5 @@
 /** Where the init of a container runs from: never from a file that the container could write to. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -7,6 +7,36 @@ import { expect, test } from "vitest";
 import { cannotRun, hasProgram, runtime } from "./harness.ts";
 
 const NOBODY = 65534;
+test.skipIf(cannotRun() !== null)("nothing is started from where other users can write", () => {
+  const home = mkdtempSync(join(tmpdir(), "tsrunc-seal-"));
+  try {
+    cpSync(dirname(runtime), join(home, "dist"), { recursive: true });
+    const run = () => spawnSync(join(home, "dist/tsrunc"), ["run", "--bundle", home, "c1"], { encoding: "utf8" });
+    const refusal = (path: string) =>
+      `msg="${path} can be written by other users: refusing to run from it (see docs/install.md)"\n`;
+    chmodSync(join(home, "dist"), 0o777);
+    expect(run()).toMatchObject({ status: 1, stderr: expect.stringContaining(refusal(join(home, "dist"))) });
+    chmodSync(join(home, "dist"), 0o755);
+    chmodSync(join(home, "dist/tsrunc-engine"), 0o775);
+    expect(run()).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(refusal(join(home, "dist/tsrunc-engine"))),
+    });
+    chmodSync(join(home, "dist/tsrunc-engine"), 0o755);
+    expect(run().stderr).toContain("config.json");
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+});
+
+test.skipIf(cannotRun() !== null)("the engine does not run by itself", () => {
+  const { status, stderr } = spawnSync(`${runtime}-engine`, ["list"], { encoding: "utf8" });
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: "tsrunc: this is the engine: execute tsrunc, which is beside it\n",
+  });
+});
+
 const reason = cannotRun() ?? (hasProgram("setpriv") ? null : "needs setpriv");
 
 test.skipIf(reason !== null)(

@@ -1,0 +1,117 @@
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as file from "../../src/sys/file.ts";
+
+let directory: string;
+const at = (name: string) => join(directory, name);
+
+beforeAll(() => {
+  directory = fs.mkdtempSync(join(tmpdir(), "tsrunc-file-"));
+});
+afterAll(() => fs.rmSync(directory, { recursive: true }));
+
+describe("stat", () => {
+  it.each(["/etc/passwd", "/dev/null", "/dev", "/proc/self/exe", "/proc/self/ns/net"])(
+    "of %s is what Node says",
+    (path) => {
+      const expected = fs.statSync(path, { bigint: true });
+      const { mode, uid, gid, size, ino, dev, rdev, mtime } = file.stat(path);
+      const numbers = { mode, uid, gid, dev, rdev };
+      const { mode: m, uid: u, gid: g, dev: d, rdev: r } = expected;
+      expect(numbers).toEqual({ mode: Number(m), uid: Number(u), gid: Number(g), dev: Number(d), rdev: Number(r) });
+      expect({ ino, size: BigInt(size), mtime }).toEqual({
+        ino: expected.ino,
+        size: expected.size,
+        mtime: expected.mtimeNs,
+      });
+    },
+  );
+
+  it("tells the types of files apart", () => {
+    fs.symlinkSync("nowhere", at("link"));
+    expect(file.isDirectory(file.stat(directory))).toBe(true);
+    expect(file.isType(file.stat("/dev/null"), "characterDevice")).toBe(true);
+    expect(file.isType(file.findLinkStat(at("link")) as file.Stat, "symlink")).toBe(true);
+  });
+
+  it("finds nothing behind a dangling link, in a file, and where nothing is", () => {
+    expect(file.findStat(at("link"))).toBeNull();
+    expect(file.findStat("/etc/passwd/x")).toBeNull();
+    expect(file.findLinkStat(at("nothing"))).toBeNull();
+    expect(file.exists(at("link"))).toBe(false);
+    expect(file.exists(directory)).toBe(true);
+  });
+
+  it("names the path and the errno when it fails", () => {
+    expect(() => file.stat(at("nothing"))).toThrow(`stat ${at("nothing")}: ENOENT: no such file or directory`);
+  });
+});
+
+describe("reading and writing", () => {
+  it("keeps every character, also beyond what is read at once", () => {
+    const text = `\ufeffä€😀\n${"0123456789".repeat(20_000)}end`;
+    file.writeFile(at("text"), text);
+    expect(file.readText(at("text"))).toBe(text);
+    expect(fs.readFileSync(at("text"), "utf8")).toBe(text);
+  });
+
+  it("replaces what was there, unless it must be new", () => {
+    file.writeFile(at("short"), "a long text");
+    file.writeFile(at("short"), "", { mode: 0o600 });
+    expect(file.readText(at("short"))).toBe("");
+    expect(() => file.writeFile(at("short"), "x", { exclusive: true })).toThrow("EEXIST");
+  });
+
+  it("reads files of /proc, which have no size", () => {
+    expect(file.readText("/proc/self/status")).toMatch(/^Name:/);
+  });
+
+  it("says what it could not open", () => {
+    expect(() => file.readText(at("nothing"))).toThrow(`open ${at("nothing")}: ENOENT: no such file or directory`);
+    expect(() => file.readText(directory)).toThrow(`read ${directory}: EISDIR: is a directory`);
+  });
+});
+
+describe("links", () => {
+  it("are read, and resolved to the real path", () => {
+    fs.mkdirSync(at("real"));
+    fs.symlinkSync("real", at("alias"));
+    expect(file.readLink(at("alias"))).toBe("real");
+    expect(file.realPath(at("alias/../alias"))).toBe(fs.realpathSync(at("real")));
+  });
+});
+
+describe("directories", () => {
+  it("are made with their parents, once", () => {
+    file.mkdirAll(at("a/b/c"), 0o700);
+    file.mkdirAll(at("a/b/c"));
+    expect(fs.statSync(at("a/b/c")).mode & 0o777).toBe(0o700);
+    fs.writeFileSync(at("plain"), "");
+    expect(() => file.mkdirAll(at("plain"))).toThrow("EEXIST");
+    expect(() => file.mkdirAll(at("plain/x"))).toThrow("ENOTDIR");
+  });
+
+  it("list their entries, however many", () => {
+    fs.mkdirSync(at("many/sub"), { recursive: true });
+    const names = Array.from({ length: 1500 }, (_, index) => `a-name-of-some-length-${index}`);
+    for (const name of names) fs.writeFileSync(join(at("many"), name), "");
+    const entries = file.readDirectory(at("many"));
+    expect(entries.map(({ name }) => name).sort()).toEqual([...names, "sub"].sort());
+    expect(entries.filter(({ isDirectory }) => isDirectory).map(({ name }) => name)).toEqual(["sub"]);
+  });
+
+  it("go with all that is in them, but not with what links in them lead to", () => {
+    fs.writeFileSync(at("kept"), "");
+    fs.symlinkSync(at("kept"), join(at("many"), "sub/link"));
+    fs.symlinkSync(at("real"), join(at("many"), "sub/directory-link"));
+    file.removeAll(at("many"));
+    expect([fs.existsSync(at("many")), fs.existsSync(at("kept")), fs.existsSync(at("real"))]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    file.removeAll(at("many"));
+  });
+});
