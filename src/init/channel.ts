@@ -10,6 +10,8 @@ import { type Message, receiveMessage, sendMessage } from "../sys/socket.ts";
 export type InitMessage =
   /** From the helper that joins namespaces: the process that it forked there, by the pid that the parent sees. */
   | { type: "forked"; pid: number }
+  /** The process is in the namespaces that it joins, and the parent may act on them by it. */
+  | { type: "joined" }
   /** The namespaces exist; the parent's hooks may run. The parent answers `go`. */
   | { type: "hooks" }
   /** The parent opens the source of a mount by its name in the plan, and answers `source`. */

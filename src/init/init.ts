@@ -1,27 +1,19 @@
 /** The forked child: carries a plan out, step by step, and reports where it fails. */
 
-import { describeStep, type InitStep } from "../plan/plan.ts";
+import type { InitStep } from "../plan/plan.ts";
+import type { Actors, StepBase } from "../plan/step.ts";
 import { syscall } from "../sys/ffi.ts";
 import { writeSome } from "../sys/io.ts";
 import { exit } from "../sys/process.ts";
 import { encodeMessage, type InitMessage } from "./channel.ts";
 import type { InitContext } from "./context.ts";
 import { closeDescriptors } from "./descriptors.ts";
-import { lifecycleActors } from "./lifecycle.ts";
-import { namespaceActors } from "./namespaces.ts";
-import { networkActors } from "./network.ts";
-import { processActors } from "./process.ts";
-import { rootfsActors } from "./rootfs.ts";
-import { terminalActors } from "./terminal.ts";
 
-const actors = {
-  ...lifecycleActors,
-  ...namespaceActors,
-  ...networkActors,
-  ...rootfsActors,
-  ...processActors,
-  ...terminalActors,
-} as Record<InitStep["kind"], (step: InitStep, context: InitContext) => void>;
+/** What a forked process can do: each kind of step of its plan. */
+export interface Repertoire<S extends StepBase> {
+  actors: Actors<S, InitContext>;
+  describe(step: S): string;
+}
 
 /** What the init brings along from before the fork. */
 export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> &
@@ -30,7 +22,10 @@ export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> &
 /**
  * Carries the steps out. Never returns: the last step is an execve, and a failure ends this process once it is reported.
  */
-export function runInit(steps: readonly InitStep[], given: InitInput): never {
+export function runInit<S extends InitStep>(steps: readonly S[], repertoire: Repertoire<S>, given: InitInput): never {
+  // The table has each kind's own actor; the compiler cannot pair them up.
+  const actors = repertoire.actors as unknown as Record<string, (step: S, context: InitContext) => void>;
+  const { describe } = repertoire;
   closeDescriptors(passedDescriptors(steps), [
     ...[given.channel.fd, given.startFifo, given.hookOutput?.stdout, given.hookOutput?.stderr],
     ...given.inherited.values(),
@@ -46,17 +41,17 @@ export function runInit(steps: readonly InitStep[], given: InitInput): never {
     started: false,
     pid: syscall("getpid"),
   };
-  let current: InitStep | undefined;
+  let current: S | undefined;
   try {
     for (const step of steps) {
       current = step;
-      if (context.trace && !context.ready) context.channel.send({ type: "debug", message: describeStep(step) });
+      if (context.trace && !context.ready) context.channel.send({ type: "debug", message: describe(step) });
       actors[step.kind]?.(step, context);
     }
     throw new Error("the plan ended without an execve");
   } catch (error) {
     if (current?.kind === "execute") return failedExecve(error as Error);
-    report(failure(error, current), context);
+    report(failure(error, current, describe), context);
   }
   return exit(1);
 }
@@ -77,19 +72,19 @@ function passedDescriptors(steps: readonly InitStep[]): number {
 
 type Failure = Extract<InitMessage, { type: "error" }>;
 
-function failure(error: unknown, step: InitStep | undefined): Failure {
+function failure<S extends InitStep>(error: unknown, step: S | undefined, describe: (step: S) => string): Failure {
   const { message } = error as Error;
-  return { type: "error", message: step === undefined ? message : withStep(message, step) };
+  return { type: "error", message: step === undefined ? message : withStep(message, step.kind, describe(step)) };
 }
 
 /** Kinds whose errors are whole sentences that engines know by their words: nothing is put before them. */
 const SELF_EXPLAINING = new Set<InitStep["kind"]>(["container-hooks", "find-executable"]);
 
-function withStep(message: string, step: InitStep): string {
-  if (SELF_EXPLAINING.has(step.kind)) return message;
+function withStep(message: string, kind: InitStep["kind"], words: string): string {
+  if (SELF_EXPLAINING.has(kind)) return message;
   // In the words with which runc begins, which its callers look for.
-  const what = step.kind === "mount" || step.kind === "bind" ? "error mounting: " : "";
-  return `error during container init: ${what}${describeStep(step)}: ${message}`;
+  const what = kind === "mount" || kind === "bind" ? "error mounting: " : "";
+  return `error during container init: ${what}${words}: ${message}`;
 }
 
 function report(failed: Failure, context: InitContext): void {

@@ -4,13 +4,7 @@ import type { Linux, NamespaceType, Spec, State } from "../config/types.ts";
 import { describeHostProcess, type HostProcessPlan, type HostProcessStep, planHostProcess } from "./host-process.ts";
 import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
-import {
-  describeNamespaces,
-  type NamespacePlan,
-  type NamespaceStep,
-  planNamespaces,
-  planUserNamespace,
-} from "./namespaces.ts";
+import { describeNamespaces, type NamespacePlan, type NamespaceStep, planNamespaces } from "./namespaces.ts";
 import { describeNetwork, type NetDeviceStep, type NetworkStep, planNetwork } from "./network.ts";
 import {
   type ProcessInput,
@@ -22,7 +16,7 @@ import {
 } from "./process.ts";
 import { describeProcess } from "./process-words.ts";
 import { describeRootfs, planRootfs, type RootfsStep, type SourceStep } from "./rootfs.ts";
-import type { StepBase } from "./step.ts";
+import { describeBy } from "./step.ts";
 import { describeTerminal, planTerminal, type TerminalStep } from "./terminal.ts";
 
 /** A step of the init, of whichever domain. */
@@ -103,30 +97,6 @@ export function planContainer(input: PlanInput): Plan {
   };
 }
 
-/** The plan of a further process in a running container. */
-export type FurtherPlan = Pick<Plan, "host" | "intelRdt" | "init">;
-
-/** Plans a further process in a running container: it is in the container's namespaces and sees its root. */
-export function planFurtherProcess(input: Omit<ProcessInput, "purpose">): FurtherPlan {
-  const exec: ProcessInput = { ...input, purpose: "exec" };
-  const { attributes, identity, last } = planProcess(exec);
-  return {
-    host: planHostProcess(exec),
-    intelRdt: planIntelRdt(input.spec.linux?.intelRdt, input.id),
-    init: [
-      { kind: "wait-for-parent" },
-      ...planUserNamespace(input.spec.linux ?? {}, input.process.user, false),
-      { kind: "die-with-parent" },
-      ...planSession(exec),
-      ...planTerminal(input.process, false),
-      ...attributes,
-      ...identity,
-      { kind: "report-ready" },
-      ...last,
-    ],
-  };
-}
-
 function hasNamespace(linux: Linux, type: NamespaceType): boolean {
   return (linux.namespaces ?? []).some((namespace) => namespace.type === type);
 }
@@ -143,9 +113,7 @@ function containerHooks(spec: Spec, hook: "createContainer" | "startContainer", 
 
 /** Says a step in words. */
 export function describeStep(step: InitStep | SourceStep | HostProcessStep | NetDeviceStep): string {
-  // Each table has exactly the kinds of its domain, so the one that is found fits; the compiler cannot pair them up.
-  const words = describers.find((table) => step.kind in table) as Record<string, (step: StepBase) => string>;
-  return words[step.kind]?.(step) ?? step.kind;
+  return describeBy(describers, step);
 }
 
 const describers: object[] = [

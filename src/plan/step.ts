@@ -19,5 +19,12 @@ export type OfKind<S extends StepBase, K extends S["kind"]> = Extract<S, { kind:
 /** Says each kind of step in words: one line, present tense, as it stands in `--explain` and in error messages. */
 export type Describers<S extends StepBase> = { [K in S["kind"]]: (step: OfKind<S, K>) => string };
 
+/** Says a step in words, by the {@link Describers} of several domains. */
+export function describeBy(tables: readonly object[], step: StepBase): string {
+  // Each table has exactly the kinds of its domain, so the one that is found fits; the compiler cannot pair them up.
+  const words = tables.find((table) => step.kind in table) as Record<string, (step: StepBase) => string>;
+  return words[step.kind]?.(step) ?? step.kind;
+}
+
 /** Carries out each kind of step, in the context `C`. Throws on failure; the caller adds the step's words to the error. */
 export type Actors<S extends StepBase, C> = { [K in S["kind"]]: (step: OfKind<S, K>, context: C) => void };

@@ -4,8 +4,9 @@ import { Entrance } from "../cgroup/entrance.ts";
 import { openCgroup } from "../cgroup/manager.ts";
 import { parseSubCgroups } from "../cgroup/sub-cgroups.ts";
 import type { Process, Spec } from "../config/types.ts";
+import { furtherRepertoire } from "../init/further.ts";
 import { runInit } from "../init/init.ts";
-import { type FurtherPlan, planFurtherProcess } from "../plan/plan.ts";
+import { type FurtherPlan, planFurtherProcess } from "../plan/further.ts";
 import { callerNofileLimit } from "../sys/executable.ts";
 import type { Fd } from "../sys/fd.ts";
 import { exitCode, killChild, pidfdOpen, prctl } from "../sys/process.ts";
@@ -114,7 +115,7 @@ class Exec {
     prctl("SET_DUMPABLE", 0);
     return forkInto(target, namespacesToJoin(this.#init.pid, this.#spec), entrance, (channel) => {
       if (signals !== null) setSignalMask(signals.maskBefore);
-      return runInit(steps, { channel, inherited: new Map(), trace: this.#context.log.tracing });
+      return runInit(steps, furtherRepertoire, { channel, inherited: new Map(), trace: this.#context.log.tracing });
     });
   }
 

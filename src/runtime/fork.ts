@@ -35,8 +35,16 @@ export function forkInit(plan: NamespacePlan, entrance: Entrance, main: ChildMai
   const joinPid = opened.filter(({ type }) => type === "pid");
   const joinRest = opened.filter(({ type }) => type !== "pid");
   try {
-    const fork = () => forkDirectly(flags, entrance, main, () => joinRest.forEach(joinOne));
-    return joinPid.length === 0 ? fork() : inPidNamespace(() => joinPid.forEach(joinOne), fork);
+    const join: ChildWork = (channel) => {
+      joinRest.forEach(joinOne);
+      channel.send({ type: "joined" });
+    };
+    const fork = () => forkDirectly(flags, entrance, main, join);
+    const forked = joinPid.length === 0 ? fork() : inPidNamespace(() => joinPid.forEach(joinOne), fork);
+    const answer = forked.channel.receive()?.message;
+    if (answer?.type === "joined") return forked;
+    waitPid(forked.pid);
+    throw notJoined(answer);
   } finally {
     for (const { fd } of opened) fd.close();
   }
@@ -70,14 +78,19 @@ function inPidNamespace(join: () => void, fork: () => Forked): Forked {
   }
 }
 
-function forkDirectly(flags: bigint, entrance: Entrance, main: ChildMain, join: () => void = () => {}): Forked {
+/** Why a process has not joined its namespaces, by the answer that came instead. */
+function notJoined(answer: InitMessage | undefined): Error {
+  return new Error(answer?.type === "error" ? answer.message : "the process that joins the namespaces was killed");
+}
+
+function forkDirectly(flags: bigint, entrance: Entrance, main: ChildMain, join: ChildWork = () => {}): Forked {
   const [ours, theirs] = socketpair();
   const pid = entrance.fork({ flags });
   if (pid === 0) {
     ours.close();
     childOnly(new Channel(theirs), (channel) => {
       entrance.enter();
-      join();
+      join(channel);
       main(channel);
     });
   }
@@ -127,7 +140,7 @@ function forkThroughHelper(join: () => void, flags: bigint, entrance: Entrance, 
   waitPid(helper);
   if (answer?.type === "forked") return { pid: answer.pid, channel };
   channel.close();
-  throw new Error(answer?.type === "error" ? answer.message : "the process that joins the namespaces was killed");
+  throw notJoined(answer);
 }
 
 /**

@@ -2,8 +2,10 @@
 
 import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
 import { pidfdReceiver } from "../config/annotations.ts";
+import { containerRepertoire } from "../init/container.ts";
 import { type HookOutput, runHooks } from "../init/hooks.ts";
 import { runInit } from "../init/init.ts";
+import { describeStep } from "../plan/plan.ts";
 import type { SourceStep } from "../plan/rootfs.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { codeMappings } from "../sys/memory.ts";
@@ -162,7 +164,7 @@ class Launch {
       this.#lock.close();
       if (this.#options.signalMask !== undefined) setSignalMask(this.#options.signalMask);
       const trace = this.#context.log.tracing;
-      return runInit(plan.init, {
+      return runInit(plan.init, containerRepertoire, {
         channel,
         inherited,
         startFifo,
@@ -241,10 +243,13 @@ class Launch {
   #provideSource(name: string, { pid, channel }: Forked): void {
     const step = this.#prepared.plan.sources.find((source) => source.name === name);
     if (step?.kind !== "open-source") throw new Error(`the init asked for an unknown source ${name}`);
-    namingStep(step, () => {
-      using source = provideSource(step, pid);
-      channel.send({ type: "source" }, [source.number]);
-    });
+    namingStep(
+      () => describeStep(step),
+      () => {
+        using source = provideSource(step, pid);
+        channel.send({ type: "source" }, [source.number]);
+      },
+    );
   }
 
   #runHooks(pid: number, output: HookOutput | null): void {
@@ -273,7 +278,10 @@ function once(act: () => void): () => void {
 function openSources(steps: readonly SourceStep[]): Map<string, Fd> {
   const opened = new Map<string, Fd>();
   for (const step of steps) {
-    const fd = namingStep(step, () => openSource(step));
+    const fd = namingStep(
+      () => describeStep(step),
+      () => openSource(step),
+    );
     if (fd !== null) opened.set(step.name, fd);
   }
   return opened;

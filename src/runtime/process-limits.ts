@@ -1,7 +1,7 @@
 /** Carries out what the parent does to the forked process from outside. */
 
-import type { HostProcessStep } from "../plan/host-process.ts";
-import type { Actors } from "../plan/step.ts";
+import { describeHostProcess, type HostProcessStep } from "../plan/host-process.ts";
+import { type Actors, describeBy } from "../plan/step.ts";
 import { SyscallError } from "../sys/error.ts";
 import { writeFile } from "../sys/file.ts";
 import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
@@ -32,7 +32,10 @@ export const hostProcessActors: Actors<HostProcessStep, HostProcessContext> = {
 export function actOnProcess(steps: readonly HostProcessStep[], context: HostProcessContext): void {
   const actors = hostProcessActors as Record<string, (step: HostProcessStep, context: HostProcessContext) => void>;
   for (const step of steps) {
-    namingStep(step, () => actors[step.kind]?.(step, context));
+    namingStep(
+      () => describeBy([describeHostProcess], step),
+      () => actors[step.kind]?.(step, context),
+    );
   }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, readlinkSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { NamespaceType } from "../../src/config/types.ts";
@@ -16,6 +17,10 @@ const files: Record<NamespaceType, string> = {
   cgroup: "cgroup",
   time: "time",
 };
+
+function hasVeth(): boolean {
+  return spawnSync("unshare", ["--net", "ip", "link", "add", "v0", "type", "veth"]).status === 0;
+}
 
 function setNamespace(config: TestSpec, type: NamespaceType, path?: string): void {
   config.linux.namespaces = config.linux.namespaces.filter((namespace) => namespace.type !== type);
@@ -60,6 +65,21 @@ describe("a namespace joined by path", () => {
     const { pid } = state(startDetached("sleep 4321"));
     const shown = output("ps", (config) => setNamespace(config, "pid", `/proc/${pid}/ns/pid`));
     expect(shown).toMatch(/sleep 4321/);
+  });
+
+  test.skipIf(!hasVeth())("of the network gets the devices that move to it, however soon (needs veth devices)", () => {
+    const { pid } = state(startDetached());
+    const name = `tsr${process.pid % 100_000}`;
+    execFileSync("ip", ["link", "add", name, "type", "veth", "peer", "name", `${name}p`]);
+    try {
+      const shown = output("cat /proc/net/dev", (config) => {
+        setNamespace(config, "network", `/proc/${pid}/ns/net`);
+        config.linux.netDevices = { [name]: {} };
+      });
+      expect(shown).toContain(`${name}:`);
+    } finally {
+      spawnSync("ip", ["link", "delete", `${name}p`]);
+    }
   });
 
   test("is refused when its file is missing", () => {

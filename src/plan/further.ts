@@ -1,0 +1,45 @@
+/** The plan of a further process in a running container: it is in the container's namespaces and sees its root. */
+import { type HostProcessPlan, planHostProcess } from "./host-process.ts";
+import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
+import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
+import { describeNamespaces, type NamespaceStep, planUserNamespace } from "./namespaces.ts";
+import { type ProcessInput, type ProcessStep, planProcess, planSession } from "./process.ts";
+import { describeProcess } from "./process-words.ts";
+import { describeBy } from "./step.ts";
+import { describeTerminal, planTerminal, type TerminalStep } from "./terminal.ts";
+
+/** A step of the forked process. */
+export type FurtherStep = NamespaceStep | LifecycleStep | ProcessStep | TerminalStep;
+
+/** What happens, and in whose hands: see `Plan`. */
+export interface FurtherPlan {
+  host: HostProcessPlan;
+  intelRdt: IntelRdtPlan | null;
+  init: FurtherStep[];
+}
+
+/** Plans a further process. Pure. */
+export function planFurtherProcess(input: Omit<ProcessInput, "purpose">): FurtherPlan {
+  const exec: ProcessInput = { ...input, purpose: "exec" };
+  const { attributes, identity, last } = planProcess(exec);
+  return {
+    host: planHostProcess(exec),
+    intelRdt: planIntelRdt(input.spec.linux?.intelRdt, input.id),
+    init: [
+      { kind: "wait-for-parent" },
+      ...planUserNamespace(input.spec.linux ?? {}, input.process.user, false),
+      { kind: "die-with-parent" },
+      ...planSession(exec),
+      ...planTerminal(input.process, false),
+      ...attributes,
+      ...identity,
+      { kind: "report-ready" },
+      ...last,
+    ],
+  };
+}
+
+/** Says a step in words. */
+export function describeFurtherStep(step: FurtherStep): string {
+  return describeBy([describeLifecycle, describeNamespaces, describeProcess, describeTerminal], step);
+}
