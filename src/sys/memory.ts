@@ -23,7 +23,7 @@ export function codeMappings(maps: string = readText("/proc/self/maps")): Memory
   for (const [, start, end, permissions, inode = ""] of mappings) {
     const range = { start: BigInt(`0x${start}`), end: BigInt(`0x${end}`) };
     if (permissions === "r-xp") {
-      if (before?.end === range.start && before.inode === inode) ranges.push({ start: before.start, end: before.end });
+      if (before?.inode === inode) ranges.push({ start: before.start, end: before.end });
       ranges.push(range);
     }
     before = permissions === "r--p" ? { ...range, inode } : null;
