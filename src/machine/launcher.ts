@@ -5,12 +5,13 @@
  * write to (see `stage.ts`). Starting the engine a first time only to arrange that took a third of a container's start, so
  * this program does it instead: a page of machine code, from here, in a fraction of a millisecond. It
  *
- * 1. writes the addon that it brings along (`addon.ts`) to a file in memory, where nobody else can put another one;
- * 2. finds the engine, by its own path;
- * 3. opens it on a read-only mount of its own, which belongs to no mount namespace: "sealed";
- * 4. executes it, with the caller's arguments and environment, and with what is for the engine added to this.
+ * 1. opens the standard streams that the caller has closed;
+ * 2. writes the addon that it brings along (`addon.ts`) to a file in memory, where nobody else can put another one;
+ * 3. finds the engine, by its own path;
+ * 4. opens it on a read-only mount of its own, which belongs to no mount namespace: "sealed";
+ * 5. executes it, with the caller's arguments and environment, and with what is for the engine added to this.
  *
- * Where the kernel or the caller's rights do not allow 3, the engine is executed as it is, and `stage.ts` sees to it.
+ * Where the kernel or the caller's rights do not allow 4, the engine is executed as it is, and `stage.ts` sees to it.
  *
  * @see memfd_create(2), open_tree(2), mount_setattr(2), execveat(2)
  */
@@ -21,6 +22,7 @@ import type { Data } from "./elf.ts";
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 const OPEN_TREE_CLONE = 1;
+const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000;
 const RLIMIT_NOFILE = 7;
 const STDERR = 2;
@@ -59,6 +61,7 @@ const ownData = {
   rlimit: 16, // struct rlimit: soft, hard
   // struct mount_attr: attr_set (MOUNT_ATTR_RDONLY), attr_clr, propagation, userns_fd
   readonly: new Uint8Array(BigUint64Array.of(1n, 0n, 0n, 0n).buffer),
+  null: "/dev/null",
   empty: "",
 } satisfies Data;
 
@@ -74,6 +77,7 @@ export function data(addon: Uint8Array): Data {
  * @param addonSize the bytes of the addon
  */
 export function program(machine: Assembler, addonSize: number): void {
+  openStandardStreams(machine);
   writeAddon(machine, addonSize);
   readLimit(machine);
   findEngine(machine);
@@ -81,6 +85,20 @@ export function program(machine: Assembler, addonSize: number): void {
   buildEnvironment(machine);
   machine.syscall("execveat", "c", at("empty"), "a", "f", AT_EMPTY_PATH);
   failures(machine);
+}
+
+/** Where the caller has closed one it becomes `/dev/null`: what is opened next must not take its place. */
+function openStandardStreams(machine: Assembler): void {
+  const first = STDERR + 1;
+  machine.label("next stream");
+  machine.syscall("openat", AT_FDCWD, at("null"), O_RDWR);
+  machine.copy("a", "result");
+  machine.jumpIf("negative", "a", "streams open");
+  machine.add("a", -first);
+  machine.jumpIf("negative", "a", "next stream");
+  machine.add("a", first);
+  machine.syscall("close_range", "a", "a", 0);
+  machine.label("streams open");
 }
 
 /** Not closed on exec, for the engine is to find it; that closes it once it is loaded. */

@@ -19,7 +19,7 @@ export function codeMappings(maps: string = readText("/proc/self/maps")): Memory
   const ranges: MemoryRange[] = [];
   // start-end, permissions, offset, device, inode; the inode is 0 where there is no file
   const mappings = maps.matchAll(/^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ ([1-9]\d*)/gm);
-  let before: (MemoryRange & { inode: string }) | null = null;
+  let before = null as (MemoryRange & { inode: string }) | null;
   for (const [, start, end, permissions, inode = ""] of mappings) {
     const range = { start: BigInt(`0x${start}`), end: BigInt(`0x${end}`) };
     if (permissions === "r-xp") {

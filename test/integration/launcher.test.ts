@@ -43,6 +43,11 @@ describe.skipIf(reason !== null)(`the launcher (${reason ?? ""})`, () => {
     expect(stdout).not.toMatch(/BUN_OPTIONS|useJIT=1|forged/);
   });
 
+  test("opens /dev/null where the caller has closed a standard stream", () => {
+    const script = `exec -a readlink "$0" /proc/self/fd/0 0<&- 2>&-`;
+    expect(spawnSync("bash", ["-c", script, launcher], { encoding: "utf8" }).stdout).toBe("/dev/null\n");
+  });
+
   test("tells the soft limit of open files", () => {
     const script = `ulimit -Sn 321; exec -a env "$0"`;
     const { stdout } = spawnSync("bash", ["-c", script, launcher], { encoding: "utf8" });
