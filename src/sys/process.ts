@@ -5,6 +5,7 @@ import { check, hasErrno, SyscallError } from "./error.ts";
 import { AT, Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
 import { readText } from "./file.ts";
+import { noteIgnoredSignals } from "./signal.ts";
 
 const { ECHILD, EINTR, ESRCH } = ERRNO;
 const SIGCHLD = 17;
@@ -55,9 +56,12 @@ export function fork({ flags = 0n, cgroup, threadsCounted = false }: ForkOptions
 
 /** @throws {Error} unless this process has exactly one thread */
 export function assertSingleThread(): void {
-  const threads = /^Threads:\s*(\d+)/m.exec(readText("/proc/self/status"))?.[1];
+  const status = readText("/proc/self/status");
+  const threads = /^Threads:\s*(\d+)/m.exec(status)?.[1];
   if (threads !== "1")
     throw new Error(`cannot fork: this process has ${threads} threads, and fork is sound with one only`);
+  // The child, which will execute a program, may have no such file.
+  noteIgnoredSignals(status);
 }
 
 /** Ends this process at once: no exit handlers, no event loop. */

@@ -109,12 +109,28 @@ export function defaultSignal(signal: number): void {
   check(syscall("rt_sigaction", signal, SIG_DFL, 0, 8), () => `sigaction ${signalName(signal)} to its default`);
 }
 
+/** The signals that this process ignores, as numbers; `null` until somebody has looked. */
+let ignored: readonly number[] | null = null;
+
+/** Notes which signals this process ignores. @param status the text of `/proc/self/status`: line `SigIgn` */
+export function noteIgnoredSignals(status: string): void {
+  const mask = BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "ffffffffffffffff"}`);
+  const signals: number[] = [];
+  for (let rest = mask, signal = 1; rest !== 0n; rest >>= 1n, signal++) if ((rest & 1n) === 1n) signals.push(signal);
+  ignored = signals;
+}
+
 /**
- * Gives every signal its default disposition. A disposition of "ignore" survives execve, and the engine ignores SIGPIPE.
- * @see sigaction(2)
+ * Gives every signal its default disposition for the program to be executed. An execve does so by itself, but for those that are
+ * ignored, as the engine ignores SIGPIPE.
+ * @see sigaction(2), execve(2)
  */
 export function resetSignalHandlers(): void {
   const SIG_DFL = new BigUint64Array(4); // struct kernel_sigaction: handler, flags, restorer, mask
+  if (ignored !== null) {
+    for (const signal of ignored) syscall("rt_sigaction", signal, SIG_DFL, 0, 8);
+    return;
+  }
   // Of the two that cannot be caught the kernel says EINVAL.
   for (let signal = 1; signal <= SIGRTMAX; signal++) syscall("rt_sigaction", signal, SIG_DFL, 0, 8);
 }
