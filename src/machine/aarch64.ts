@@ -35,13 +35,9 @@ const CONDITIONS: Record<Condition, JumpField & { opcode: number }> = {
 };
 
 /** Assembles for aarch64. */
-export class Arm64Assembler implements Assembler {
-  readonly #code = new Code();
-
-  constructor(private readonly syscalls: Readonly<Record<SyscallName, number>>) {}
-
-  label(name: string): void {
-    this.#code.label(name);
+export class Arm64Assembler extends Code implements Assembler {
+  constructor(private readonly syscalls: Readonly<Record<SyscallName, number>>) {
+    super();
   }
 
   set(to: Register, value: Constant): void {
@@ -62,15 +58,15 @@ export class Arm64Assembler implements Assembler {
 
   shiftRight(register: Register, bits: number): void {
     const number = NUMBERS[register];
-    this.#code.word(0xd340fc00 | (bits << 16) | (number << 5) | number);
+    this.word(0xd340fc00 | (bits << 16) | (number << 5) | number);
   }
 
   load(to: Register, address: Register, offset: number, width: Width): void {
-    this.#code.word(LOADS[width] | ((offset / width) << 10) | (NUMBERS[address] << 5) | NUMBERS[to]);
+    this.word(LOADS[width] | ((offset / width) << 10) | (NUMBERS[address] << 5) | NUMBERS[to]);
   }
 
   store(from: Register, address: Register, offset: number, width: Width): void {
-    this.#code.word(STORES[width] | ((offset / width) << 10) | (NUMBERS[address] << 5) | NUMBERS[from]);
+    this.word(STORES[width] | ((offset / width) << 10) | (NUMBERS[address] << 5) | NUMBERS[from]);
   }
 
   jump(label: string): void {
@@ -83,70 +79,62 @@ export class Arm64Assembler implements Assembler {
   }
 
   jumpIfEqual(one: Register, other: Register, label: string): void {
-    this.#code.word(0xeb00001f | (NUMBERS[other] << 16) | (NUMBERS[one] << 5)); // cmp
+    this.word(0xeb00001f | (NUMBERS[other] << 16) | (NUMBERS[one] << 5)); // cmp
     this.#relative(0x54000000, { shift: 5, bits: 19 }, label);
   }
 
   syscall(name: SyscallName, ...args: readonly Argument[]): void {
     this.#pass(args);
     this.#set(X8, this.syscalls[name]);
-    this.#code.word(0xd4000001); // svc #0
+    this.word(0xd4000001); // svc #0
   }
 
   syscallWith(address: Register): void {
     this.#passWords([X8, ...ARGUMENTS], address);
-    this.#code.word(0xd4000001);
+    this.word(0xd4000001);
   }
 
   call(place: string, ...args: readonly Argument[]): void {
     this.#pass(args);
     this.#set(SCRATCH, { address: place });
-    this.#code.word(LOADS[8] | (SCRATCH << 5) | SCRATCH);
-    this.#code.word(0xd63f0000 | (SCRATCH << 5)); // blr
+    this.word(LOADS[8] | (SCRATCH << 5) | SCRATCH);
+    this.word(0xd63f0000 | (SCRATCH << 5)); // blr
   }
 
   callWith(address: Register): void {
     this.#passWords([SCRATCH, ...ARGUMENTS], address);
-    this.#code.word(0xd63f0000 | (SCRATCH << 5));
+    this.word(0xd63f0000 | (SCRATCH << 5));
   }
 
   enter(...args: readonly Register[]): void {
-    this.#code.word(0xa9be53f3); // stp x19, x20, [sp, #-32]!
-    this.#code.word(0xa9017bf5); // stp x21, x30, [sp, #16]
+    this.word(0xa9be53f3); // stp x19, x20, [sp, #-32]!
+    this.word(0xa9017bf5); // stp x21, x30, [sp, #16]
     args.forEach((argument, index) => this.#copy(NUMBERS[argument], index));
   }
 
   leave(): void {
-    this.#code.word(0xa9417bf5); // ldp x21, x30, [sp, #16]
-    this.#code.word(0xa8c253f3); // ldp x19, x20, [sp], #32
-    this.#code.word(0xd65f03c0); // ret
+    this.word(0xa9417bf5); // ldp x21, x30, [sp, #16]
+    this.word(0xa8c253f3); // ldp x19, x20, [sp], #32
+    this.word(0xd65f03c0); // ret
   }
 
   getStack(to: Register): void {
     // The move that knows the stack pointer: add to, sp, #0
-    this.#code.word(0x91000000 | (SP << 5) | NUMBERS[to]);
-  }
-
-  assemble(addresses: ReadonlyMap<string, number>): Uint8Array {
-    return this.#code.assemble(addresses);
-  }
-
-  get labels(): ReadonlyMap<string, number> {
-    return this.#code.labels;
+    this.word(0x91000000 | (SP << 5) | NUMBERS[to]);
   }
 
   /** A number by two moves, an address by adr. */
   #set(to: number, value: Constant): void {
     if (typeof value === "number") {
-      for (const instruction of moves(to, value)) this.#code.word(instruction);
+      for (const instruction of moves(to, value)) this.word(instruction);
       return;
     }
-    this.#code.fix({
-      at: this.#code.length,
+    this.fix({
+      at: this.length,
       name: value.address,
       write: (code, at, address) => code.setUint32(at, adr(to, address - at), true),
     });
-    this.#code.word(0);
+    this.word(0);
   }
 
   #pass(args: readonly Argument[]): void {
@@ -158,7 +146,7 @@ export class Arm64Assembler implements Assembler {
 
   #passWords(registers: readonly number[], address: Register): void {
     registers.forEach((register, index) => {
-      this.#code.word(LOADS[8] | (index << 10) | (NUMBERS[address] << 5) | register);
+      this.word(LOADS[8] | (index << 10) | (NUMBERS[address] << 5) | register);
     });
   }
 
@@ -170,23 +158,23 @@ export class Arm64Assembler implements Assembler {
 
   /** orr to, xzr, from */
   #copy(to: number, from: number): void {
-    if (to !== from) this.#code.word(0xaa0003e0 | (from << 16) | to);
+    if (to !== from) this.word(0xaa0003e0 | (from << 16) | to);
   }
 
   #three(opcode: number, to: number, other: number): void {
-    this.#code.word(opcode | (other << 16) | (to << 5) | to);
+    this.word(opcode | (other << 16) | (to << 5) | to);
   }
 
   #relative(opcode: number, { shift, bits }: JumpField, label: string): void {
-    this.#code.fix({
-      at: this.#code.length,
+    this.fix({
+      at: this.length,
       name: label,
       write: (code, at, address) => {
         const field = (((address - at) / 4) & (2 ** bits - 1)) << shift;
         code.setUint32(at, (opcode | field) >>> 0, true);
       },
     });
-    this.#code.word(0);
+    this.word(0);
   }
 }
 

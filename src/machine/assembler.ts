@@ -80,8 +80,8 @@ interface Fixup {
   write(code: DataView, at: number, address: number): void;
 }
 
-/** The part that is the same for every architecture: bytes, labels, and addresses filled in at the end. */
-export class Code {
+/** What is the same for every architecture: bytes, labels, and addresses filled in at the end. */
+export abstract class Code {
   readonly #bytes: number[] = [];
   readonly #labels = new Map<string, number>();
   readonly #fixups: Fixup[] = [];

@@ -23,13 +23,9 @@ const KEPT = [3, 5, 12];
 const JUMPS: Record<Condition, number> = { zero: 0x84, "not zero": 0x85, negative: 0x88 };
 
 /** Assembles for x86_64. */
-export class X86Assembler implements Assembler {
-  readonly #code = new Code();
-
-  constructor(private readonly syscalls: Readonly<Record<SyscallName, number>>) {}
-
-  label(name: string): void {
-    this.#code.label(name);
+export class X86Assembler extends Code implements Assembler {
+  constructor(private readonly syscalls: Readonly<Record<SyscallName, number>>) {
+    super();
   }
 
   set(to: Register, value: Constant): void {
@@ -43,7 +39,7 @@ export class X86Assembler implements Assembler {
   add(to: Register, value: Register | number): void {
     if (typeof value === "string") return this.#between(0x01, NUMBERS[to], NUMBERS[value]);
     this.#between(0x81, NUMBERS[to], 0);
-    this.#code.word(value);
+    this.word(value);
   }
 
   and(to: Register, value: Register): void {
@@ -52,7 +48,7 @@ export class X86Assembler implements Assembler {
 
   shiftRight(register: Register, bits: number): void {
     this.#between(0xc1, NUMBERS[register], 5);
-    this.#code.bytes(bits);
+    this.bytes(bits);
   }
 
   load(to: Register, address: Register, offset: number, width: Width): void {
@@ -65,74 +61,66 @@ export class X86Assembler implements Assembler {
   }
 
   jump(label: string): void {
-    this.#code.bytes(0xe9);
+    this.bytes(0xe9);
     this.#relative(label);
   }
 
   jumpIf(condition: Condition, register: Register, label: string): void {
     this.#between(0x85, NUMBERS[register], NUMBERS[register]);
-    this.#code.bytes(0x0f, JUMPS[condition]);
+    this.bytes(0x0f, JUMPS[condition]);
     this.#relative(label);
   }
 
   jumpIfEqual(one: Register, other: Register, label: string): void {
     this.#between(0x39, NUMBERS[one], NUMBERS[other]);
-    this.#code.bytes(0x0f, JUMPS.zero);
+    this.bytes(0x0f, JUMPS.zero);
     this.#relative(label);
   }
 
   syscall(name: SyscallName, ...args: readonly Argument[]): void {
     this.#pass(SYSCALL_ARGUMENTS, args);
     this.#set(NUMBERS.result, this.syscalls[name]);
-    this.#code.bytes(0x0f, 0x05);
+    this.bytes(0x0f, 0x05);
   }
 
   syscallWith(address: Register): void {
     this.#passWords([NUMBERS.result, ...SYSCALL_ARGUMENTS], address);
-    this.#code.bytes(0x0f, 0x05);
+    this.bytes(0x0f, 0x05);
   }
 
   call(place: string, ...args: readonly Argument[]): void {
     this.#pass(ARGUMENTS, args);
-    this.#code.bytes(0xff, 0x15); // call [rip + distance]
+    this.bytes(0xff, 0x15); // call [rip + distance]
     this.#relative(place);
   }
 
   callWith(address: Register): void {
     this.#passWords([NUMBERS.result, ...ARGUMENTS], address);
-    this.#code.bytes(0xff, 0xd0); // call rax
+    this.bytes(0xff, 0xd0); // call rax
   }
 
   /** Three registers and the return address leave the stack aligned to 16 bytes, as the ABI wants it at a call. */
   enter(...args: readonly Register[]): void {
-    for (const register of KEPT) this.#code.bytes(...(register > 7 ? [0x41] : []), 0x50 | (register & 7));
+    for (const register of KEPT) this.bytes(...(register > 7 ? [0x41] : []), 0x50 | (register & 7));
     args.forEach((argument, index) => this.#copy(NUMBERS[argument], ARGUMENTS[index] as number));
   }
 
   leave(): void {
-    for (const register of KEPT.toReversed()) this.#code.bytes(...(register > 7 ? [0x41] : []), 0x58 | (register & 7));
-    this.#code.bytes(0xc3);
+    for (const register of KEPT.toReversed()) this.bytes(...(register > 7 ? [0x41] : []), 0x58 | (register & 7));
+    this.bytes(0xc3);
   }
 
   getStack(to: Register): void {
     this.#copy(NUMBERS[to], RSP);
   }
 
-  assemble(addresses: ReadonlyMap<string, number>): Uint8Array {
-    return this.#code.assemble(addresses);
-  }
-
-  get labels(): ReadonlyMap<string, number> {
-    return this.#code.labels;
-  }
-
   /** mov r64, imm32 (sign-extended); lea r64, [rip + distance]. */
   #set(to: number, value: Constant): void {
     if (typeof value === "number") {
       this.#between(0xc7, to, 0);
-      return this.#code.word(value);
+      return this.word(value);
     }
-    this.#code.bytes(rex(true, to, 0), 0x8d, 0x05 | ((to & 7) << 3));
+    this.bytes(rex(true, to, 0), 0x8d, 0x05 | ((to & 7) << 3));
     this.#relative(value.address);
   }
 
@@ -154,25 +142,25 @@ export class X86Assembler implements Assembler {
 
   /** An instruction on two registers of 64 bits; `other` may be part of the operation instead. */
   #between(opcode: number, to: number, other: number): void {
-    this.#code.bytes(rex(true, other, to), opcode, 0xc0 | ((other & 7) << 3) | (to & 7));
+    this.bytes(rex(true, other, to), opcode, 0xc0 | ((other & 7) << 3) | (to & 7));
   }
 
   /** An instruction on a register and memory at another one plus 32 bits. */
   #memory(opcode: readonly number[], register: number, base: number, offset: number, wide: boolean): void {
-    this.#code.bytes(rex(wide, register, base), ...opcode, 0x80 | ((register & 7) << 3) | (base & 7));
+    this.bytes(rex(wide, register, base), ...opcode, 0x80 | ((register & 7) << 3) | (base & 7));
     // The number of rsp, which r12 shares, means that a second byte names the base.
-    if ((base & 7) === RSP) this.#code.bytes(0x24);
-    this.#code.word(offset);
+    if ((base & 7) === RSP) this.bytes(0x24);
+    this.word(offset);
   }
 
   /** The distance from the end of the instruction, which it is the last part of. */
   #relative(name: string): void {
-    this.#code.fix({
-      at: this.#code.length,
+    this.fix({
+      at: this.length,
       name,
       write: (code, at, address) => code.setInt32(at, address - (at + 4), true),
     });
-    this.#code.word(0);
+    this.word(0);
   }
 }
 
