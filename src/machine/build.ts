@@ -20,7 +20,7 @@ export function buildLauncher(machine: Machine): Uint8Array {
   const assembler = assemblers[machine]();
   const brought = buildAddon(machine);
   launcher.program(assembler, brought.length);
-  const data = layOut(launcher.data(brought));
+  const data = layOut(machine, launcher.data(brought));
   return executable(machine, assembler.assemble(data.addresses), data);
 }
 
@@ -28,7 +28,7 @@ export function buildLauncher(machine: Machine): Uint8Array {
 export function buildAddon(machine: Machine): Uint8Array {
   const assembler = assemblers[machine]();
   addon.program(assembler);
-  const data = layOut(addon.data);
+  const data = layOut(machine, addon.data);
   return sharedObject(machine, assembler.assemble(data.addresses), data, addon.symbols(assembler));
 }
 

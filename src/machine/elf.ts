@@ -7,19 +7,19 @@
  * @see elf(5), System V ABI, "Object Files" and "Dynamic Linking"
  */
 
-const PAGE = 0x1000;
 const HEADER = 64;
 const PROGRAM_HEADER = 56;
 const SEGMENTS = 4;
 /** Where the first instruction is, in bytes from the beginning of the file. */
 const ENTRY = HEADER + SEGMENTS * PROGRAM_HEADER;
-/** Where the data is. */
-const DATA = PAGE;
 
-/** What differs between architectures: `e_machine`, and the relocation that fills in a symbol's address. */
+/**
+ * What differs between architectures: `e_machine`, the relocation that fills in a symbol's address, and the largest page, in bytes:
+ * the data begins with the second one.
+ */
 const MACHINES = {
-  x86_64: { number: 62, globDat: 6 },
-  aarch64: { number: 183, globDat: 1025 },
+  x86_64: { number: 62, globDat: 6, page: 0x1000 },
+  aarch64: { number: 183, globDat: 1025, page: 0x10000 },
 } as const;
 export type Machine = keyof typeof MACHINES;
 
@@ -34,11 +34,11 @@ export interface LaidOutData {
 }
 
 /** Gives each piece of data its place, aligned to eight bytes. A string gets a NUL at its end. */
-export function layOut(data: Data): LaidOutData {
+export function layOut(machine: Machine, data: Data): LaidOutData {
   const addresses = new Map<string, number>();
   const table = new Table();
   for (const [name, value] of Object.entries(data)) {
-    addresses.set(name, DATA - ENTRY + table.add(bytesOf(value)));
+    addresses.set(name, MACHINES[machine].page - ENTRY + table.add(bytesOf(value)));
   }
   return { bytes: table.bytes, addresses };
 }
@@ -70,6 +70,7 @@ export function sharedObject(
   { bytes, addresses }: LaidOutData,
   { imports, exports }: Symbols,
 ): Uint8Array {
+  const { globDat, page: dataAt } = MACHINES[machine];
   const table = new Table(bytes);
   const names = new Table(Uint8Array.of(0));
   const symbols = [symbol(0, 0, 0)];
@@ -78,7 +79,7 @@ export function sharedObject(
   const CODE_SECTION = 1; // any but 0, which would be "undefined"
   for (const [exported, at] of Object.entries(exports)) symbols.push(symbol(name(exported), CODE_SECTION, ENTRY + at));
   const relocations = imports.map((imported, index) =>
-    words(ENTRY + (addresses.get(imported) ?? 0), [MACHINES[machine].globDat, index + 1], 0),
+    words(ENTRY + (addresses.get(imported) ?? 0), [globDat, index + 1], 0),
   );
   // One bucket, in which each symbol leads to the next.
   const chain = symbols.map((_, index) => (index === 0 ? 0 : (index + 1) % symbols.length));
@@ -90,11 +91,11 @@ export function sharedObject(
     RELA: table.add(Buffer.concat(relocations)),
   };
   const dynamic = words(
-    ...[4, DATA + placed.HASH, 5, DATA + placed.STRTAB, 10, names.length, 6, DATA + placed.SYMTAB, 11, 24],
-    ...[7, DATA + placed.RELA, 8, 24 * relocations.length, 9, 24, 0, 0],
+    ...[4, dataAt + placed.HASH, 5, dataAt + placed.STRTAB, 10, names.length, 6, dataAt + placed.SYMTAB, 11, 24],
+    ...[7, dataAt + placed.RELA, 8, 24 * relocations.length, 9, 24, 0, 0],
   );
   const PT_DYNAMIC = 2;
-  const segment = { type: PT_DYNAMIC, flags: 6, offset: DATA + table.add(dynamic), size: dynamic.length };
+  const segment = { type: PT_DYNAMIC, flags: 6, offset: dataAt + table.add(dynamic), size: dynamic.length };
   const type = 3; // ET_DYN
   return file({ machine, type, base: 0, entry: 0, code, data: table.bytes, segments: [segment] });
 }
@@ -119,20 +120,21 @@ interface File {
 }
 
 function file({ machine, type, base, entry, code, data, segments }: File): Uint8Array {
-  if (ENTRY + code.length > DATA) throw new Error(`the code is longer than a page: ${code.length} bytes`);
+  const { page, number } = MACHINES[machine];
+  if (ENTRY + code.length > page) throw new Error(`the code is longer than a page: ${code.length} bytes`);
   const PT_LOAD = 1;
   const PT_GNU_STACK = 0x6474e551;
   const all: Segment[] = [
     { type: PT_LOAD, flags: 5, offset: 0, size: ENTRY + code.length },
-    { type: PT_LOAD, flags: 6, offset: DATA, size: data.length },
+    { type: PT_LOAD, flags: 6, offset: page, size: data.length },
     { type: PT_GNU_STACK, flags: 6, offset: 0, size: 0 },
     ...segments,
   ];
-  const result = new Uint8Array(DATA + data.length);
+  const result = new Uint8Array(page + data.length);
   const view = new DataView(result.buffer);
   result.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]); // ELF, 64 bits, little-endian, version 1
   view.setUint16(16, type, true);
-  view.setUint16(18, MACHINES[machine].number, true);
+  view.setUint16(18, number, true);
   view.setUint32(20, 1, true);
   view.setBigUint64(24, BigInt(entry), true);
   view.setBigUint64(32, BigInt(HEADER), true); // where the program headers are
@@ -141,10 +143,10 @@ function file({ machine, type, base, entry, code, data, segments }: File): Uint8
   view.setUint16(56, all.length, true);
   all.forEach(({ type, flags, offset, size }, index) => {
     const address = size === 0 ? 0 : base + offset;
-    result.set(words([type, flags], offset, address, address, size, size, PAGE), HEADER + index * PROGRAM_HEADER);
+    result.set(words([type, flags], offset, address, address, size, size, page), HEADER + index * PROGRAM_HEADER);
   });
   result.set(code, ENTRY);
-  result.set(data, DATA);
+  result.set(data, page);
   return result;
 }
 

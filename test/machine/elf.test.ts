@@ -17,16 +17,20 @@ function segments(file: Uint8Array) {
 
 describe("layOut", () => {
   it("gives each piece its distance from the code, which has the page before, aligned to eight bytes", () => {
-    const { addresses, bytes } = layOut({ text: "abc", room: 9, last: Uint8Array.of(7) });
+    const { addresses, bytes } = layOut("x86_64", { text: "abc", room: 9, last: Uint8Array.of(7) });
     const data = 4096 - ENTRY;
     expect(Object.fromEntries(addresses)).toEqual({ text: data, room: data + 8, last: data + 24 });
     expect([...bytes.slice(0, 8)]).toEqual([97, 98, 99, 0, 0, 0, 0, 0]);
     expect(bytes[24]).toBe(7);
   });
+
+  it("leaves the largest page that the architecture knows to the code", () => {
+    expect(layOut("aarch64", { one: "1" }).addresses.get("one")).toBe(0x10000 - ENTRY);
+  });
 });
 
 describe("executable", () => {
-  const data = layOut({ one: "1" });
+  const data = layOut("x86_64", { one: "1" });
   const file = executable("x86_64", Uint8Array.of(0xc3), data);
   const view = new DataView(file.buffer);
 
@@ -39,7 +43,9 @@ describe("executable", () => {
     ["x86_64", 62],
     ["aarch64", 183],
   ] as const)("is one of %s", (machine, number) => {
-    expect(new DataView(executable(machine, new Uint8Array(4), data).buffer).getUint16(18, true)).toBe(number);
+    expect(new DataView(executable(machine, new Uint8Array(4), layOut(machine, {})).buffer).getUint16(18, true)).toBe(
+      number,
+    );
   });
 
   it("has no memory that can be written and executed", () => {
@@ -58,7 +64,7 @@ describe("executable", () => {
 });
 
 describe("sharedObject", () => {
-  const data = layOut({ getpid: 8 });
+  const data = layOut("x86_64", { getpid: 8 });
   const file = sharedObject("x86_64", Uint8Array.of(0xc3), data, { imports: ["getpid"], exports: { here: 0 } });
 
   it("has the same segments, from address 0 on, and one for the dynamic linker", () => {
