@@ -11,6 +11,7 @@ import { enginePath, isCompiled, SINGLE_THREAD, VARIABLES } from "./sys/executab
 import { closeOnExecFrom, FIRST_FD, setCloseOnExec } from "./sys/fd.ts";
 import { closeAddon } from "./sys/ffi.ts";
 import { readDirectory, readLink, stat } from "./sys/file.ts";
+import { dirname } from "./sys/path-names.ts";
 import { execveFd } from "./sys/process.ts";
 import { sealExecutable } from "./sys/seal.ts";
 
@@ -53,11 +54,11 @@ export function enterStage(args: readonly string[]): void {
  * may, having owned it from the beginning.
  */
 function refuseWritable(engine: string): void {
-  const { uid: owner } = stat(engine);
-  for (const path of [engine, engine.slice(0, engine.lastIndexOf("/")) || "/"]) {
-    const { uid, mode } = stat(path);
+  const directory = dirname(engine);
+  const file = stat(engine);
+  for (const [path, { uid, mode }] of [[engine, file] as const, [directory, stat(directory)] as const]) {
     const sticky = (mode & 0o1000) !== 0;
-    if (![0, process.geteuid?.(), owner].includes(uid) || ((mode & 0o022) !== 0 && !sticky)) {
+    if (![0, process.geteuid?.(), file.uid].includes(uid) || ((mode & 0o022) !== 0 && !sticky)) {
       throw new Error(`${path} can be written by other users: refusing to run from it (see docs/install.md)`);
     }
   }

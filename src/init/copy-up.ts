@@ -4,6 +4,7 @@ import { check, hasErrno } from "../sys/error.ts";
 import { AT, AT_FDCWD, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { chmod, fstat, isDirectory, isType, mkdir, readDirectory, readOpenLink, type Stat } from "../sys/file.ts";
+import { copyAll } from "../sys/io.ts";
 
 /**
  * Copies the contents of a directory with their owners, modes, times, links and nodes; hard links become copies.
@@ -43,12 +44,9 @@ function copyEntry(entry: Fd, to: string): void {
 }
 
 function copyFile(entry: Fd, to: string): void {
-  const LARGEST = 0x7ffff000;
   using source = open(entry.procPath, O.RDONLY);
   using target = open(to, O.WRONLY | O.CREAT | O.EXCL, 0o600);
-  let copied: number;
-  do copied = check(syscall("sendfile", target.number, source.number, 0, LARGEST), () => `copy to ${to}`);
-  while (copied > 0);
+  copyAll(source.number, target.number, () => `copy to ${to}`);
 }
 
 function copyMetadata(stat: Stat, to: string): void {

@@ -1,4 +1,5 @@
 /** Paths in the container as config.json has them. */
+import { resolve } from "../sys/path-names.ts";
 
 /** A destination, made absolute and clean; one that goes through the rootfs's own path on the host means inside it. */
 export function targetPath(destination: string, rootfsPath: string): string {
@@ -10,10 +11,5 @@ export function targetPath(destination: string, rootfsPath: string): string {
 
 /** Absolute and lexically clean: `cleanPath("a/../b/")` is `"/b"`. */
 export function cleanPath(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
+  return resolve("/", path);
 }

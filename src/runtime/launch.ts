@@ -230,9 +230,9 @@ class Launch {
     this.#cgroup.setResources(this.#prepared.spec.linux?.resources ?? {}, { skipDevices: true });
   }
 
+  /** Whether the init will ask for the hooks of the runtime's namespaces. */
   get #hasHooks(): boolean {
-    const { prestart = [], createRuntime = [] } = this.#prepared.spec.hooks ?? {};
-    return prestart.length + createRuntime.length > 0;
+    return this.#prepared.plan.init.some(({ kind }) => kind === "parent-hooks");
   }
 
   #saveComplete(): void {

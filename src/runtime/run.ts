@@ -46,17 +46,13 @@ function clear(context: Context, container: Container, spec: Spec): void {
 }
 
 /** Starts the process, and waits until it runs. */
-function start(context: Context, { spec }: Prepared, { container, pid, pidfd, lock }: Launched): void {
-  const act = () => {
+function start(context: Context, { spec }: Prepared, launched: Launched): void {
+  const { container, pid, pidfd, lock } = launched;
+  orAbandon(context, launched, spec, () => {
     using socket = openNotifySocket(containerDirectory(context.root, container.id));
     releaseInit(context, container, spec, lock);
     if (socket !== null) forwardReadiness(socket, pidfd, pid, context.log);
-  };
-  const stop = () => {
-    killChild(pid);
-    lock.close();
-  };
-  orClear(context, container, spec, act, stop);
+  });
 }
 
 /** Whether something is to be done at the moment at which the process runs. */
@@ -65,22 +61,30 @@ function isStartAwaited({ spec }: Prepared, { master }: Launched): boolean {
 }
 
 /** Starts the process. Whether it ran is found out when it has ended: waiting for it twice takes longer. */
-function startUnawaited(context: Context, { container, pid, lock }: Launched, spec: Spec): Fd {
-  const stop = () => {
-    killChild(pid);
-    lock.close();
-  };
-  const line = orClear(context, container, spec, () => wakeInit(context, container), stop);
-  lock.close();
+function startUnawaited(context: Context, launched: Launched, spec: Spec): Fd {
+  const line = orAbandon(context, launched, spec, () => wakeInit(context, launched.container));
+  launched.lock.close();
   return line;
 }
 
+/** Does something to a waiting init; if it fails, the init is killed and the container cleared away. */
+function orAbandon<T>(context: Context, { container, pid, lock }: Launched, spec: Spec, act: () => T): T {
+  return orClear(context, container, spec, () => {
+    try {
+      return act();
+    } catch (error) {
+      killChild(pid);
+      lock.close();
+      throw error;
+    }
+  });
+}
+
 /** Does something without which there is no container: if it fails, all of it is cleared away. */
-function orClear<T>(context: Context, container: Container, spec: Spec, act: () => T, stop: () => void = () => {}): T {
+function orClear<T>(context: Context, container: Container, spec: Spec, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    stop();
     clear(context, container, spec);
     throw error;
   }

@@ -5,6 +5,7 @@ import { check, hasErrno, SyscallError } from "./error.ts";
 import { AT, AT_FDCWD, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { readDirectory, readText } from "./file.ts";
+import { uninterrupted } from "./io.ts";
 
 const { EEXIST, EINTR, ENOENT } = ERRNO;
 
@@ -65,11 +66,7 @@ export function writeCgroupLines(directory: string, file: string, values: readon
 
 /** Writes to an open cgroup file. @returns the negative errno when it fails */
 export function writeText(fd: number, value: string): number {
-  const bytes = Buffer.from(value);
-  let result: number;
-  do result = syscall("write", fd, bytes, bytes.byteLength);
-  while (result === -EINTR);
-  return result;
+  return uninterrupted("write", fd, Buffer.from(value));
 }
 
 /** The contents of a cgroup file. @throws {SyscallError} with the file's path */

@@ -7,10 +7,11 @@ import { ERRNO } from "./errno.ts";
 import { check, hasErrno } from "./error.ts";
 import { AT, AT_FDCWD, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
-import type { SyscallName } from "./syscall-numbers.ts";
+import { uninterrupted } from "./io.ts";
+
+const S_IFMT = 0o170000;
 
 /** Types of files, in the bits `S_IFMT` of a mode. @see inode(7) */
-const S_IFMT = 0o170000;
 export const FILE_TYPE = {
   fifo: 0o010000,
   characterDevice: 0o020000,
@@ -98,8 +99,13 @@ function statx(fd: number, path: string, flags: number, what: () => string): Sta
     ino: view.getBigUint64(32, true),
     dev: makeDevice(u32(136), u32(140)),
     rdev: makeDevice(u32(128), u32(132)),
-    atime: time(64),
-    mtime: time(112),
+    // Hardly anybody asks for them.
+    get atime() {
+      return time(64);
+    },
+    get mtime() {
+      return time(112);
+    },
   };
 }
 
@@ -129,7 +135,7 @@ export function readText(path: string): string {
 function readAll(fd: number, path: string): Uint8Array {
   let length = 0;
   for (;;) {
-    const count = check(retried("read", fd, scratch.subarray(length), scratch.length - length), () => `read ${path}`);
+    const count = check(uninterrupted("read", fd, scratch.subarray(length)), () => `read ${path}`);
     if (count === 0) return scratch.subarray(0, length);
     length += count;
     if (length === scratch.length) {
@@ -162,7 +168,7 @@ export function writeFile(path: string, text: string, { mode = 0o666, exclusive 
   using file = open(path, O.WRONLY | O.CREAT | (exclusive ? O.EXCL : O.TRUNC), mode);
   let rest = new TextEncoder().encode(text);
   do {
-    rest = rest.subarray(check(retried("write", file.number, rest, rest.length), () => `write ${path}`));
+    rest = rest.subarray(check(uninterrupted("write", file.number, rest), () => `write ${path}`));
   } while (rest.length > 0);
 }
 
@@ -268,14 +274,6 @@ function isDirectoryType(type: number, path: string): boolean {
   if (type !== DT_UNKNOWN) return type === DT_DIR;
   const found = findLinkStat(path);
   return found !== null && isDirectory(found);
-}
-
-/** Makes a system call again as long as signals interrupt it. */
-function retried(name: SyscallName, fd: number, memory: Uint8Array, length: number): number {
-  let result: number;
-  do result = syscall(name, fd, memory, length);
-  while (result === -ERRNO.EINTR);
-  return result;
 }
 
 function orNull<T>(find: () => T): T | null {

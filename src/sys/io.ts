@@ -24,10 +24,22 @@ export function writeSome(fd: number, memory: Uint8Array): number | null {
 }
 
 function transfer(name: "read" | "write", fd: number, memory: Uint8Array): number | null {
+  const result = uninterrupted(name, fd, memory);
+  return result === -EAGAIN ? null : check(result, () => `${name} descriptor ${fd}`);
+}
+
+/** Reads or writes, again as long as signals interrupt it. @returns the number of bytes, or the negative errno */
+export function uninterrupted(name: "read" | "write", fd: number, memory: Uint8Array): number {
   let result: number;
   do result = syscall(name, fd, memory, memory.byteLength);
   while (result === -EINTR);
-  return result === -EAGAIN ? null : check(result, () => `${name} descriptor ${fd}`);
+  return result;
+}
+
+/** Copies all that a file has, from its offset on, to another. @throws {SyscallError} `what` @see sendfile(2) */
+export function copyAll(from: number, to: number, what: () => string): void {
+  const LARGEST = 0x7ffff000;
+  while (check(syscall("sendfile", to, from, 0, LARGEST), what) > 0);
 }
 
 /** Makes an open file non-blocking: for every descriptor of it, in whatever process. @see fcntl(2), F_SETFL */

@@ -11,6 +11,7 @@ import { enginePath } from "./executable.ts";
 import { AT, AT_FDCWD, Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { fstat, isSameFile, stat } from "./file.ts";
+import { copyAll } from "./io.ts";
 import { NAMESPACE_FLAGS } from "./namespace.ts";
 import { exit, fork, waitPid } from "./process.ts";
 import { receiveMessage, sendMessage, socketpair } from "./socket.ts";
@@ -81,9 +82,7 @@ function copyToMemory(): Fd {
   const ALL_SEALS = 0xf; // seal, shrink, grow, write
   const memory = new Fd(check(syscall("memfd_create", "tsrunc", MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create"));
   using source = open(SELF, O.RDONLY);
-  let copied: number;
-  do copied = check(syscall("sendfile", memory.number, source.number, 0, 0x7ffff000), `copy ${SELF}`);
-  while (copied > 0);
+  copyAll(source.number, memory.number, () => `copy ${SELF}`);
   check(syscall("fcntl", memory.number, F_ADD_SEALS, ALL_SEALS), "seal the copy of the executable");
   return memory;
 }
