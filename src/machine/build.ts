@@ -1,8 +1,12 @@
-/** Writes the launcher or the addon: `build.ts launcher|addon <file> [x86_64|aarch64]`, for this machine if none is named. */
-import { chmodSync, writeFileSync } from "node:fs";
+/**
+ * Writes the launcher or the addon, `build.ts launcher|addon <file> [x86_64|aarch64]`, for this machine if none is named; or an
+ * engine whose segments are aligned to huge pages: `build.ts engine <file> <compiled file>`.
+ */
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
 import { Arm64Assembler } from "./aarch64.ts";
 import * as addon from "./addon.ts";
+import { alignToHugePages } from "./align.ts";
 import type { Assembler } from "./assembler.ts";
 import { executable, layOut, type Machine, sharedObject } from "./elf.ts";
 import * as launcher from "./launcher.ts";
@@ -32,12 +36,24 @@ export function buildAddon(machine: Machine): Uint8Array {
   return sharedObject(machine, assembler.assemble(data.addresses), data, addon.symbols(assembler));
 }
 
+function build(what: string, from: string | undefined): Uint8Array | null {
+  if (what === "engine") return from === undefined ? null : alignToHugePages(readFileSync(from));
+  const machine = from ?? (process.arch === "arm64" ? "aarch64" : "x86_64");
+  if (!Object.hasOwn(files, what) || !Object.hasOwn(assemblers, machine)) return null;
+  return files[what as keyof typeof files](machine as Machine);
+}
+
 if (import.meta.main) {
-  const [what = "", file, machine = process.arch === "arm64" ? "aarch64" : "x86_64"] = process.argv.slice(2);
-  if (!Object.hasOwn(files, what) || file === undefined || !Object.hasOwn(assemblers, machine)) {
-    process.stderr.write("usage: build.ts launcher|addon <file> [x86_64|aarch64]\n");
+  const [what = "", file, from] = process.argv.slice(2);
+  const built = file === undefined ? null : build(what, from);
+  if (file === undefined || built === null) {
+    process.stderr.write(
+      "usage: build.ts launcher|addon <file> [x86_64|aarch64], build.ts engine <file> <compiled file>\n",
+    );
     process.exit(2);
   }
-  writeFileSync(file, files[what as keyof typeof files](machine as Machine));
-  if (what === "launcher") chmodSync(file, 0o755);
+  // Anew and at once: what is written over, or in parts, is cached in smaller pages.
+  rmSync(file, { force: true });
+  writeFileSync(file, built);
+  if (what !== "addon") chmodSync(file, 0o755);
 }

@@ -1,6 +1,6 @@
 /** What the launcher makes of the caller's arguments, environment and limits: seen by a busybox in the engine's place. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -73,5 +73,22 @@ describe.skipIf(reason !== null)(`the launcher (${reason ?? ""})`, () => {
     const { status, stderr } = launch("true", []);
     expect(status).toBe(1);
     expect(stderr).toBe(`tsrunc: cannot execute the engine, which belongs beside tsrunc: ${launcher}-engine\n`);
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  test.skipIf(!isRoot || !hasProgram("fincore"))("has the whole engine read where it is not cached", ({ skip }) => {
+    const large = join(directory, "large");
+    copyFileSync(launcher, large);
+    // What the program itself touches is at its beginning.
+    writeFileSync(`${large}-engine`, Buffer.concat([readFileSync(busybox), Buffer.alloc(12 * 2 ** 20, "x")]), {
+      mode: 0o755,
+    });
+    const cached = () =>
+      Number(spawnSync("fincore", ["-b", "-n", "-o", "RES", `${large}-engine`], { encoding: "utf8" }).stdout);
+    const forget = ["dd", `of=${large}-engine`, "oflag=nocache", "conv=notrunc,fdatasync", "count=0"] as const;
+    spawnSync(forget[0], forget.slice(1));
+    if (cached() > 0) skip("the temporary directory is kept in memory");
+    expect(spawnSync(large, [], { argv0: "true" }).status).toBe(0);
+    expect(cached()).toBeGreaterThan(12 * 2 ** 20);
   });
 });
