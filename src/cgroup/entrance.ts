@@ -1,12 +1,12 @@
 /**
- * The way of a forked process into its cgroups that costs no waiting.
+ * The ways of a forked process into its cgroups that cost no waiting.
  *
  * A pid written to `cgroup.procs` moves a process that may be forking or exiting meanwhile, so the kernel first waits for
  * every CPU to pass a quiet state: 5 to 20 ms on an idle machine, more than the rest of a container's start. Two ways
  * need no such wait: `CLONE_INTO_CGROUP` starts the process in its v2 cgroup (Linux 5.7), and a thread that writes 0 to
  * `tasks` of a v1 cgroup moves itself alone, which is all there is of a process of one thread.
  *
- * The descriptors are opened before the fork, with the parent's rights: the kernel checks those, not the writer's.
+ * The descriptors are opened by the parent, with its rights: the kernel checks those, not the writer's.
  * @see linux/kernel/cgroup/cgroup.c, cgroup_procs_write_start
  */
 
@@ -15,10 +15,8 @@ import { check, hasErrno, SyscallError } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { type ForkOptions, fork } from "../sys/process.ts";
 
-/** A v1 cgroup to enter. */
+/** A v1 cgroup to enter, by its file `tasks`, which the parent has opened for writing. */
 export interface Door {
-  /** Open on the file `tasks`, for writing. */
-  tasks: Fd;
   path: string;
   /** Whether failing is none to speak of: a hierarchy without limits, or a runtime without privilege. */
   optional: boolean;
@@ -32,15 +30,36 @@ export interface StartingPlace {
   otherwise: () => Fd | null;
 }
 
-/** Opened by the parent, see `Cgroup.entrance`; the parent forks by it and the child enters. */
-export class Entrance implements Disposable {
+/** The v1 cgroups, opened for one process: a descriptor for each door. See `Cgroup.doors`. */
+export class Doors implements Disposable {
   constructor(
-    private readonly doors: readonly Door[],
-    private readonly place: StartingPlace | null,
+    readonly doors: readonly Door[],
+    readonly tasks: readonly Fd[],
   ) {}
 
   /**
-   * Forks, into the v2 cgroup if there is one. The child must {@link enter} next.
+   * This process enters, and closes the descriptors.
+   * @throws {SyscallError} with the cgroup's path
+   */
+  enter(): void {
+    this.doors.forEach(({ path, optional }, index) => {
+      const result = writeText((this.tasks[index] as Fd).number, "0");
+      if (!optional) check(result, () => `enter cgroup ${path}`);
+    });
+    this[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.tasks) fd.close();
+  }
+}
+
+/** What a process is forked by, see `Cgroup.entrance`. */
+export class Entrance implements Disposable {
+  constructor(private readonly place: StartingPlace | null) {}
+
+  /**
+   * Forks, into the v2 cgroup if there is one.
    * @returns as `fork` does
    * @throws {SyscallError} `clone3`: EBUSY when the cgroup has controllers enabled for cgroups below it, EACCES without the right
    */
@@ -58,25 +77,8 @@ export class Entrance implements Disposable {
     }
   }
 
-  /**
-   * The child enters the v1 cgroups.
-   * @throws {SyscallError} with the cgroup's path
-   */
-  enter(): void {
-    for (const { tasks, path, optional } of this.doors) {
-      const result = writeText(tasks.number, "0");
-      if (!optional) check(result, () => `enter cgroup ${path}`);
-    }
-    this.close();
-  }
-
-  /** Closes the descriptors; parent and child each have their own. */
-  close(): void {
-    for (const { tasks } of this.doors) tasks.close();
-    this.place?.directory.close();
-  }
-
+  /** Closes the descriptor; parent and child each have their own. */
   [Symbol.dispose](): void {
-    this.close();
+    this.place?.directory.close();
   }
 }

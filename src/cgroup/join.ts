@@ -4,7 +4,7 @@ import { writeCgroupFile } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { join } from "../sys/path-names.ts";
-import { type Door, Entrance, type StartingPlace } from "./entrance.ts";
+import { type Door, Doors, Entrance, type StartingPlace } from "./entrance.ts";
 import { readOwnCgroups } from "./layout.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 import { type SubCgroups, withSubCgroups } from "./sub-cgroups.ts";
@@ -24,23 +24,41 @@ export interface Joinable {
 }
 
 /** @throws {Error} "error adding pid" */
-export function openEntrance({ hierarchies, isOptional }: Joinable, exec: ExecTarget): Entrance {
-  const doors: Door[] = [];
+export function openEntrance(joinable: Joinable, exec: ExecTarget): Entrance {
   let place: StartingPlace | null = null;
+  openEach(joinable, exec, 2, (target, optional) => {
+    place = openPlace(target, exec, optional);
+  });
+  return new Entrance(place);
+}
+
+/** @throws {Error} "error adding pid" */
+export function openDoors(joinable: Joinable, exec: ExecTarget): Doors {
+  const doors: Door[] = [];
+  const tasks: Fd[] = [];
+  openEach(joinable, exec, 1, ({ directory: path }, optional) => {
+    tasks.push(open(`${path}/tasks`, O.WRONLY));
+    doors.push({ path, optional });
+  });
+  return new Doors(doors, tasks);
+}
+
+/** Opens what is needed of each hierarchy of a version. One that may be left out is, where that fails. */
+function openEach(
+  { hierarchies, isOptional }: Joinable,
+  exec: ExecTarget,
+  version: 1 | 2,
+  open: (target: CgroupHierarchy, optional: boolean) => void,
+): void {
   for (const target of withSubCgroups(hierarchies, exec.sub)) {
+    if (target.version !== version) continue;
     const optional = isOptional(target);
     try {
-      if (target.version === 1) {
-        const path = target.directory;
-        doors.push({ tasks: open(`${path}/tasks`, O.WRONLY), path, optional });
-      } else {
-        place = openPlace(target, exec, optional);
-      }
+      open(target, optional);
     } catch (error) {
       if (!optional || isNamed(target, exec)) throw joinError("0 (the new process)", error);
     }
   }
-  return new Entrance(doors, place);
 }
 
 /** Writes the pid to each `cgroup.procs`. @throws {Error} "error adding pid" */

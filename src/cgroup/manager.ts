@@ -9,9 +9,9 @@ import { sendSignal } from "../sys/process.ts";
 import { SIGNALS } from "../sys/signal.ts";
 import { applyStep } from "./apply.ts";
 import { createV1, createV2, makePath } from "./create.ts";
-import type { Entrance } from "./entrance.ts";
+import type { Doors, Entrance } from "./entrance.ts";
 import { freeze, isFrozen, thaw } from "./freezer.ts";
-import { type ExecTarget, joinAll, openEntrance } from "./join.ts";
+import { type ExecTarget, joinAll, openDoors, openEntrance } from "./join.ts";
 import { oomKills } from "./oom.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
 import { needsControllers, planResources } from "./resources.ts";
@@ -67,13 +67,16 @@ export class Cgroup {
 
   /**
    * Makes the cgroup, and sets what must be set before a process can join. What it made is gone again when it throws.
+   * @param only the version of the hierarchies to make it in; both, if not given
    * @throws {Error} "unable to apply cgroup configuration", with the failed call as the cause
    */
-  create(resources: Resources = {}): void {
+  create(resources: Resources = {}, only?: 1 | 2): void {
     if (this.#location.driver === "disabled") return;
     const made: string[] = [];
     try {
-      const hierarchies = this.#hierarchies.filter((hierarchy) => this.#createIn(hierarchy, resources, made));
+      const hierarchies = this.#hierarchies.filter(
+        (hierarchy) => (only ?? hierarchy.version) !== hierarchy.version || this.#createIn(hierarchy, resources, made),
+      );
       this.#location = { ...this.#location, hierarchies };
     } catch (error) {
       for (const directory of made.reverse()) removeCgroup(directory);
@@ -82,7 +85,7 @@ export class Cgroup {
   }
 
   /**
-   * Opens the way in for a process that is about to be forked.
+   * Opens the v2 cgroup for a process that is about to be forked.
    * @param exec for a further process of a running container
    * @throws {Error} "error adding pid"
    */
@@ -91,7 +94,16 @@ export class Cgroup {
   }
 
   /**
-   * Moves a running process into the cgroup. {@link entrance} costs less.
+   * Opens the v1 cgroups for a forked process, which is to enter by itself.
+   * @param exec as for {@link entrance}
+   * @throws {Error} "error adding pid"
+   */
+  doors(exec: ExecTarget = newContainer): Doors {
+    return openDoors(this.#joinable, exec);
+  }
+
+  /**
+   * Moves a running process into the cgroup. {@link entrance} and {@link doors} cost less.
    * @throws {Error} "error adding pid"
    */
   join(pid: number, exec: ExecTarget = newContainer): void {

@@ -3,6 +3,7 @@
  *
  * Both ends see the other's death as the end of the stream, so no wait lasts for ever.
  */
+import type { Door } from "../cgroup/entrance.ts";
 import type { Fd } from "../sys/fd.ts";
 import { type Message, receiveMessage, sendMessage } from "../sys/socket.ts";
 
@@ -25,12 +26,22 @@ export type InitMessage =
 
 /** What the parent tells the init. */
 export type ParentMessage =
+  /** All that only the parent can do for the process is done. A descriptor for each of the v1 cgroups that it is to enter. */
+  | { type: "admitted"; doors: readonly Door[] }
   | { type: "go" }
   /** One descriptor: a detached tree of mounts. */
   | { type: "source" };
 
+/** A message and the descriptors that came with it. */
+export interface Received<M> {
+  message: M;
+  fds: Fd[];
+}
+
 /** One end of the line; `Out` is what it sends, `In` what it receives. */
-export class Channel<Out, In> {
+export class Channel<Out extends { type: string }, In extends { type: string }> {
+  readonly #kept: Received<In>[] = [];
+
   constructor(readonly fd: Fd) {}
 
   /** @throws {SyscallError} EPIPE when the other end is gone */
@@ -39,10 +50,25 @@ export class Channel<Out, In> {
   }
 
   /** Waits for a message. @returns `null` when the other end is gone */
-  receive(): { message: In; fds: Fd[] } | null {
+  receive(): Received<In> | null {
     const received: Message | null = receiveMessage(this.fd.number);
     if (received === null) return null;
     return { message: JSON.parse(received.payload.toString()) as In, fds: received.fds };
+  }
+
+  /**
+   * Waits for a message of one type; others that come before it are kept for their own call.
+   * @returns `null` when the other end is gone
+   */
+  expect<T extends In["type"]>(type: T): Received<Extract<In, { type: T }>> | null {
+    const isWanted = ({ message }: Received<In>) => message.type === type;
+    const index = this.#kept.findIndex(isWanted);
+    let received = index === -1 ? this.receive() : (this.#kept.splice(index, 1)[0] ?? null);
+    while (received !== null && !isWanted(received)) {
+      this.#kept.push(received);
+      received = this.receive();
+    }
+    return received as Received<Extract<In, { type: T }>> | null;
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 /** Carries out the lifecycle steps. */
+import { Doors } from "../cgroup/entrance.ts";
 import type { LifecycleStep } from "../plan/lifecycle.ts";
 import type { Actors } from "../plan/step.ts";
 import { mustSyscall } from "../sys/error.ts";
@@ -11,7 +12,11 @@ import { runHooks } from "./hooks.ts";
 const SIGKILL = 9;
 
 export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
-  "wait-for-parent": (_, context) => waitForGo(context),
+  "wait-for-parent": (_, context) => {
+    const admitted = context.channel.expect("admitted");
+    if (admitted === null) return exit(1);
+    new Doors(admitted.message.doors, admitted.fds).enter();
+  },
   "die-with-parent": (_, { channel }) => {
     prctl("SET_PDEATHSIG", SIGKILL);
     // It may have died before: then its end of the channel is closed, and no signal comes.
@@ -45,5 +50,5 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
 
 /** Waits for the parent's word; without one this process has no reason to go on. */
 function waitForGo(context: InitContext): void {
-  if (context.channel.receive()?.message.type !== "go") exit(1);
+  if (context.channel.expect("go") === null) exit(1);
 }

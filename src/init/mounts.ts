@@ -105,7 +105,7 @@ function openSource({ source, origin, tree, otherwise, nofollow = [] }: Bind, co
 /** Has the parent open what this process may not. The parent ends the creation when it cannot either. */
 function askForSource({ channel }: InitContext, name: string): Fd {
   channel.send({ type: "source", name });
-  const [source] = channel.receive()?.fds ?? [];
+  const [source] = channel.expect("source")?.fds ?? [];
   if (source === undefined) throw new Error("the parent gave no source");
   return source;
 }

@@ -1,6 +1,7 @@
 /** The parent's side of the line to a forked process, until that is set up. */
 import type { InitMessage } from "../init/channel.ts";
 import type { Fd } from "../sys/fd.ts";
+import { POLL, poll } from "../sys/poll.ts";
 import { exitCode, waitPid } from "../sys/process.ts";
 import { sendMaster } from "./console-socket.ts";
 import { prepareTerminal } from "./foreground.ts";
@@ -35,13 +36,24 @@ export class Conversation {
       if (received === null) throw new Error(this.#died());
       const { message, fds } = received;
       if (message.type === "ready") return;
-      if (message.type === "error") throw new Error(`unable to start container process: ${message.message}`);
+      if (message.type === "error") throw failed(message.message);
       if (message.type === "warning") this.log.warn(message.message);
       else if (message.type === "debug") this.log.debug(`init: ${message.message}`);
       else if (message.type === "terminal") this.#takeTerminal(fds[0] as Fd);
       else if (message.type === "hooks" || message.type === "source") answer(message);
       else throw new Error(`unexpected message from the forked process: ${message.type}`);
     }
+  }
+
+  /** Why the process has failed, if it has said so and nobody has heard it yet. */
+  failure(): Error | null {
+    const { fd } = this.forked.channel;
+    while ((poll([{ fd: fd.number, events: POLL.IN }], 0)[0] ?? 0) & POLL.IN) {
+      const message = this.forked.channel.receive()?.message;
+      if (message === undefined) return null;
+      if (message.type === "error") return failed(message.message);
+    }
+    return null;
   }
 
   /** Lets the process go on, and ends the conversation. */
@@ -67,4 +79,8 @@ export class Conversation {
     const code = exitCode(waitPid(this.forked.pid));
     return `the process died while it was being set up (exit code ${code}${code > 128 ? `: killed by signal ${code - 128}` : ""})`;
   }
+}
+
+function failed(reason: string): Error {
+  return new Error(`unable to start container process: ${reason}`);
 }

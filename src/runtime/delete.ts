@@ -10,7 +10,7 @@ import { containerStatus, isAlive } from "./status.ts";
 import {
   type Container,
   findContainer,
-  loadSavedConfig,
+  loadKeptConfig,
   lockDirectory,
   NoSuchContainerError,
   removeDirectory,
@@ -47,7 +47,7 @@ export function deleteContainer(context: Context, id: string, { force }: DeleteO
   if (!force && status !== "stopped" && status !== "created" && status !== "creating") {
     throw new Error(`cannot delete container ${id} that is not stopped: ${status}`);
   }
-  const spec = loadSavedConfig(context.root, id);
+  const spec = loadKeptConfig(context.root, container);
   if ((force || status !== "stopped") && !allGone(container, spec)) end(container);
   clearContainer(context, container, spec);
 }

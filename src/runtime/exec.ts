@@ -1,6 +1,6 @@
 /** `exec`: a further process in a running container. */
 
-import { Entrance } from "../cgroup/entrance.ts";
+import { Doors, Entrance } from "../cgroup/entrance.ts";
 import { openCgroup } from "../cgroup/manager.ts";
 import { parseSubCgroups } from "../cgroup/sub-cgroups.ts";
 import type { Process, Spec } from "../config/types.ts";
@@ -15,7 +15,7 @@ import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
 import { Conversation } from "./conversation.ts";
 import { execProcess } from "./exec-process.ts";
 import { type ForegroundSignals, prepareForeground, superviseForeground } from "./foreground.ts";
-import { type Forked, forkInto } from "./fork.ts";
+import { admit, type Forked, forkInto } from "./fork.ts";
 import { hostFacts } from "./host.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
 import { namespacesToJoin } from "./joined-namespaces.ts";
@@ -78,14 +78,15 @@ class Exec {
     const place = { sub: parseSubCgroups(this.#options.cgroups), initPid: this.#init.pid };
     // An initial affinity is for the time before the cgroup: then the process is moved there while it runs.
     const affinityFirst = plan.host.beforeCgroup.some(({ kind }) => kind === "set-affinity");
-    const forked = this.#fork(plan.init, signals, affinityFirst ? new Entrance([], null) : cgroup.entrance(place));
+    const forked = this.#fork(plan.init, signals, affinityFirst ? new Entrance(null) : cgroup.entrance(place));
     try {
       const target = { pid: forked.pid, log: this.#context.log };
       actOnProcess(plan.host.beforeCgroup, target);
       if (affinityFirst) cgroup.join(forked.pid, place);
       actOnProcess(plan.host.afterCgroup, target);
       if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
-      forked.channel.send({ type: "go" });
+      using doors = affinityFirst ? new Doors([], []) : cgroup.doors(place);
+      admit(forked, doors);
       return this.#finish(forked, console, pidfdSocket);
     } catch (error) {
       killChild(forked.pid);

@@ -1,6 +1,6 @@
 /** Forks container processes into their namespaces. */
 
-import type { Entrance } from "../cgroup/entrance.ts";
+import type { Doors, Entrance } from "../cgroup/entrance.ts";
 import type { NamespaceType } from "../config/types.ts";
 import { Channel, type InitMessage, type ParentMessage } from "../init/channel.ts";
 import type { NamespaceJoin, NamespacePlan } from "../plan/namespaces.ts";
@@ -16,14 +16,21 @@ export interface Forked {
   channel: Channel<ParentMessage, InitMessage>;
 }
 
+/** Tells the process that all that only the parent can do for it is done, and has it enter its v1 cgroups. */
+export function admit({ channel }: Forked, { doors, tasks }: Doors): void {
+  channel.send(
+    { type: "admitted", doors },
+    tasks.map(({ number }) => number),
+  );
+}
+
 type ChildWork = (channel: Channel<InitMessage, ParentMessage>) => void;
 type ChildMain = (channel: Channel<InitMessage, ParentMessage>) => never;
 
 /**
- * Forks the init into its cgroups and namespaces.
- * @param entrance the way into its cgroups
- * @param main     what the init does; it never returns
- * @throws {Error} when a cgroup cannot be entered, or a namespace not be made or joined
+ * Forks the init into its v2 cgroup and its namespaces.
+ * @param main what the init does; it never returns
+ * @throws {Error} when the cgroup cannot be entered, or a namespace not be made or joined
  */
 export function forkInit(plan: NamespacePlan, entrance: Entrance, main: ChildMain): Forked {
   const flags = BigInt(namespaceFlags(plan.clone));
@@ -89,7 +96,6 @@ function forkDirectly(flags: bigint, entrance: Entrance, main: ChildMain, join: 
   if (pid === 0) {
     ours.close();
     childOnly(new Channel(theirs), (channel) => {
-      entrance.enter();
       join(channel);
       main(channel);
     });
@@ -126,7 +132,6 @@ function forkThroughHelper(join: () => void, flags: bigint, entrance: Entrance, 
   if (helper === 0) {
     ours.close();
     childOnly(new Channel(theirs), (channel) => {
-      entrance.enter();
       assertSingleThread();
       join();
       const pid = fork({ flags: flags | BigInt(CLONE.PARENT), threadsCounted: true });

@@ -5,7 +5,7 @@ import { pidfdOpen, pidfdSendSignal, processStat } from "../sys/process.ts";
 import { hasOwnPidNamespace } from "./clear.ts";
 import type { Context } from "./options.ts";
 import { isAlive } from "./status.ts";
-import { type Container, loadContainer, loadSavedConfig, type ProcessIdentity } from "./store.ts";
+import { type Container, loadContainer, loadKeptConfig, type ProcessIdentity } from "./store.ts";
 
 const SIGKILL = 9;
 
@@ -23,7 +23,7 @@ export function killContainer(context: Context, id: string, signal: number, { al
   const container = loadContainer(context.root, id);
   const cgroup = openCgroup(container.cgroup);
   // Where the pid namespace is shared, killing the init would leave the others behind.
-  const everyone = all || (signal === SIGKILL && !hasOwnPidNamespace(loadSavedConfig(context.root, id)));
+  const everyone = all || (signal === SIGKILL && !hasOwnPidNamespace(loadKeptConfig(context.root, container)));
   if (everyone && cgroup.exists()) {
     cgroup.killAll(signal);
     if (signal === SIGKILL || all) return;

@@ -15,7 +15,7 @@ import { setSignalMask } from "../sys/signal.ts";
 import { clearContainer } from "./clear.ts";
 import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
 import { Conversation } from "./conversation.ts";
-import { type Forked, forkInit } from "./fork.ts";
+import { admit, type Forked, forkInit } from "./fork.ts";
 import { openHookOutput } from "./hook-output.ts";
 import { writeIdMaps } from "./id-maps.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
@@ -127,22 +127,25 @@ class Launch {
     const resctrl = intelRdt === null ? null : new ResctrlGroup(intelRdt);
     if (resctrl?.removable) this.#container.resctrl = resctrl.removable;
     // What is about to be made is on disk before it is made: whatever kills us, `delete` finds what to clear.
-    saveConfig(this.#context.root, this.#container.id, this.#prepared.spec);
     this.#save();
     makeStartFifo(this.#context.root, this.#container.id);
     makeNotifyDirectory(this.#directory);
-    this.#cgroup.create(this.#prepared.spec.linux?.resources);
-    this.#container.cgroup = this.#cgroup.location;
+    this.#cgroup.create(this.#prepared.spec.linux?.resources, 2);
     using hookOutput = openHookOutput(this.#prepared.spec, this.#container.bundle);
     const forked = this.#fork(hookOutput);
+    const conversation = new Conversation(forked, console, this.#context.log);
     try {
-      resctrl?.create(forked.pid);
       this.#admit(forked);
+      this.#actOn(forked);
+      resctrl?.create(forked.pid);
+      saveConfig(this.#context.root, this.#container.id, this.#prepared.spec);
       this.#container.init = { pid: forked.pid, startTime: processStat(forked.pid)?.startTime ?? 0 };
-      return this.#finish(forked, console, pidfdSockets, hookOutput);
+      return this.#finish(forked, conversation, pidfdSockets, hookOutput);
     } catch (error) {
+      // What can be done for a process that has failed itself fails, too.
+      const cause = conversation.failure();
       killChild(forked.pid);
-      throw error;
+      throw cause ?? error;
     }
   }
 
@@ -177,25 +180,32 @@ class Launch {
     return forked;
   }
 
-  /** What only the parent can do for the init, before it does anything itself. */
-  #admit({ pid, channel }: Forked): void {
-    const { namespaces, host, netDevices } = this.#prepared.plan;
-    const target = { pid, log: this.#context.log };
-    if (namespaces.idMaps !== null) writeIdMaps(pid, namespaces.idMaps, this.#prepared.host.euid);
-    actOnProcess([...host.beforeCgroup, ...host.afterCgroup], target);
-    moveNetDevices(netDevices, pid);
+  /** What the init waits for. */
+  #admit(forked: Forked): void {
+    const { namespaces, host } = this.#prepared.plan;
+    if (namespaces.idMaps !== null) writeIdMaps(forked.pid, namespaces.idMaps, this.#prepared.host.euid);
+    this.#cgroup.create(this.#prepared.spec.linux?.resources, 1);
+    this.#container.cgroup = this.#cgroup.location;
+    actOnProcess(host.beforeCgroup, { pid: forked.pid, log: this.#context.log });
     this.#restrictDevices();
-    channel.send({ type: "go" });
+    using doors = this.#cgroup.doors();
+    admit(forked, doors);
+  }
+
+  /** What else only the parent can do for the init. It waits again, for hooks or when it is ready. */
+  #actOn({ pid }: Forked): void {
+    const { host, netDevices } = this.#prepared.plan;
+    actOnProcess(host.afterCgroup, { pid, log: this.#context.log });
+    moveNetDevices(netDevices, pid);
   }
 
   /** Answers the init until it waits for `start`. */
   #finish(
     forked: Forked,
-    console: Fd | null,
+    conversation: Conversation,
     pidfdSockets: readonly (Fd | null)[],
     hookOutput: HookOutput | null,
   ): Launched {
-    const conversation = new Conversation(forked, console, this.#context.log);
     const limit = once(() => this.#limit());
     // Beside the init's own work, unless hooks are to find the state `creating`.
     const pidfd = pidfdOpen(forked.pid);
@@ -217,7 +227,7 @@ class Launch {
 
   /**
    * Every set of rules lets the init make devices, and open those that it needs itself; but on cgroup v1 there is a moment,
-   * between the first rule and the last, in which nothing is allowed. So it must not have begun.
+   * between the first rule and the last, in which nothing is allowed. So it must not have entered.
    */
   #restrictDevices(): void {
     if (this.#prepared.host.inUserNamespace) return;

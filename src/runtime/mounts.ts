@@ -97,7 +97,7 @@ function inContainer(context: Context, { init }: Container, spec: Spec, act: (ro
   using target = pidfdOpen(init.pid);
   // As for `exec`: the container must not reach the host through the process that comes in (CVE-2016-9962).
   prctl("SET_DUMPABLE", 0);
-  const forked = forkInto(target, namespacesToJoin(init.pid, spec), new Entrance([], null), (channel) =>
+  const forked = forkInto(target, namespacesToJoin(init.pid, spec), new Entrance(null), (channel) =>
     work(channel, spec, act),
   );
   try {

@@ -18,6 +18,7 @@ import {
   isSameFile,
   mkdir,
   mkdirAll,
+  orNull,
   readDirectory,
   readText,
   removeAll,
@@ -169,9 +170,14 @@ export function saveConfig(root: string, id: string, spec: Spec): void {
   writeFile(join(containerDirectory(root, id), CONFIG), JSON.stringify(spec), { mode: 0o600 });
 }
 
-/** The configuration that the container was made from. */
+/** The configuration that the container was made from. @throws {SyscallError} */
 export function loadSavedConfig(root: string, id: string): Spec {
   return JSON.parse(readText(join(containerDirectory(root, id), CONFIG))) as Spec;
+}
+
+/** The same; an empty one when the container's creator died before it kept any: it had run no hooks, and started nothing. */
+export function loadKeptConfig(root: string, { id, ociVersion }: Container): Spec {
+  return orNull(() => loadSavedConfig(root, id)) ?? { ociVersion };
 }
 
 /**
@@ -186,12 +192,7 @@ export function loadContainer(root: string, id: string): Container {
 
 /** Reads a container's state; `null` when there is none, or its creator died before it wrote any. */
 export function findContainer(root: string, id: string): Container | null {
-  try {
-    return JSON.parse(readText(join(containerDirectory(root, id), STATE))) as Container;
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
-    throw error;
-  }
+  return orNull(() => JSON.parse(readText(join(containerDirectory(root, id), STATE))) as Container);
 }
 
 /** The ids of all containers below the root. */

@@ -276,7 +276,8 @@ function isDirectoryType(type: number, path: string): boolean {
   return found !== null && isDirectory(found);
 }
 
-function orNull<T>(find: () => T): T | null {
+/** What is found; `null` when there is nothing (ENOENT, ENOTDIR). @throws {SyscallError} for other reasons */
+export function orNull<T>(find: () => T): T | null {
   try {
     return find();
   } catch (error) {

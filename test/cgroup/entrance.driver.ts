@@ -11,22 +11,24 @@ import { socketpair } from "../../src/sys/socket.ts";
 
 const { location, sub, initPid } = JSON.parse(process.argv[2] as string);
 const [ours, theirs] = socketpair();
-const channel = new Channel<string, string>(ours);
-const entrance = openCgroup(location).entrance({ sub: parseSubCgroups(sub), initPid });
+const channel = new Channel<{ type: string }, { type: string }>(ours);
+const target = { sub: parseSubCgroups(sub), initPid };
+const entrance = openCgroup(location).entrance(target);
+const doors = openCgroup(location).doors(target);
 const pid = entrance.fork();
 if (pid === 0) {
-  const child = new Channel<string, string>(theirs);
+  const child = new Channel<{ type: string }, { type: string }>(theirs);
   try {
-    entrance.enter();
-    child.send("entered");
+    doors.enter();
+    child.send({ type: "entered" });
     child.receive();
   } catch (error) {
-    child.send((error as Error).message);
+    child.send({ type: (error as Error).message });
   }
   exit(0);
 }
 theirs.close();
-const answer = channel.receive()?.message;
+const answer = channel.receive()?.message.type;
 console.log(answer === "entered" ? readFileSync(`/proc/${pid}/cgroup`, "utf8") : answer);
 sendSignal(pid, 9);
 waitPid(pid);
