@@ -160,7 +160,8 @@ function numberOrAny(value: number | undefined): number | null {
 }
 
 function parseException(line: string): DeviceException | "all" {
-  const [type, major, minor, access] = line.split(/[ :]/);
+  const [type, numbers = "", access] = line.split(" ");
+  const [major, minor] = numbers.split(":");
   if (type === "a") return "all";
   if ((type !== "b" && type !== "c") || major === undefined || minor === undefined || access === undefined) {
     throw new Error(`malformed line in devices.list: ${JSON.stringify(line)}`);

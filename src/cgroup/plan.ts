@@ -1,5 +1,5 @@
 /** Where a container's cgroup is, in each hierarchy: decided once, at create, and kept in the container's state. */
-import { join, normalize, relative } from "../sys/path-names.ts";
+import { join, normalize, relative, resolve } from "../sys/path-names.ts";
 import type { CgroupMount } from "./layout.ts";
 
 /** A container's cgroup in one hierarchy. */
@@ -77,14 +77,13 @@ export function planCgroup(input: CgroupPlanInput): CgroupLocation {
 /** Makes a path clean, and a relative one unable to climb: `../../a/./b` becomes `a/b`, `/../a` becomes `/a`. */
 export function cleanPath(path: string): string {
   if (path === "") return "";
-  const absolute = normalize(`/${path}`).replace(/\/+$/, "");
-  return path.startsWith("/") ? absolute || "/" : absolute.slice(1);
+  const absolute = resolve(`/${path}`);
+  return path.startsWith("/") ? absolute : absolute.slice(1);
 }
 
 /** The v2 mount of a machine whose controllers are all in v2; `null` when there are v1 hierarchies to use. */
 function unifiedMount(mounts: readonly CgroupMount[]): CgroupMount | null {
-  // The last mount on a place is the one seen there.
-  const atDefault = mounts.findLast(({ mountPoint }) => mountPoint === "/sys/fs/cgroup");
+  const atDefault = lastOn(mounts, "/sys/fs/cgroup");
   if (atDefault?.version === 2) return atDefault;
   if (mounts.some(({ version, controllers }) => version === 1 && controllers.some((name) => joined.includes(name)))) {
     return null;
@@ -92,6 +91,11 @@ function unifiedMount(mounts: readonly CgroupMount[]): CgroupMount | null {
   const first = mounts.find(({ version }) => version === 2);
   if (first === undefined) throw new Error("no cgroup mount found in mountinfo");
   return first;
+}
+
+/** The last mount on a place is the one seen there. */
+function lastOn(mounts: readonly CgroupMount[], place: string): CgroupMount | undefined {
+  return mounts.filter(({ mountPoint }) => mountPoint === place).at(-1);
 }
 
 function v1Hierarchies(inner: string, { mounts, own }: CgroupPlanInput): CgroupHierarchy[] {
@@ -107,7 +111,7 @@ function v1Hierarchies(inner: string, { mounts, own }: CgroupPlanInput): CgroupH
       throw new Error("mountpoint for devices not found: a container's devices cannot be restricted without it");
     }
   }
-  const unified = mounts.findLast(({ mountPoint }) => mountPoint === "/sys/fs/cgroup/unified");
+  const unified = lastOn(mounts, "/sys/fs/cgroup/unified");
   // In the v2 hierarchy of a hybrid machine, the path starts from the root in any case: engines look for it there.
   if (unified?.version === 2) found.push(hierarchy(unified, "/", inner));
   return found;
@@ -133,7 +137,7 @@ function shown(mount: CgroupMount, path: string): string {
 
 function hierarchy(mount: CgroupMount, parent: string, inner: string): CgroupHierarchy {
   const { version, controllers, mountPoint } = mount;
-  return { version, controllers, mountPoint, directory: join(mountPoint, parent, inner).replace(/\/+$/, "") };
+  return { version, controllers, mountPoint, directory: resolve(`${mountPoint}/${parent}/${inner}`) };
 }
 
 function systemdError(running: boolean): Error {

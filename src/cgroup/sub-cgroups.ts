@@ -1,5 +1,5 @@
 /** `exec --cgroup`: where below the container's cgroups a process goes. */
-import { join } from "../sys/path-names.ts";
+import { resolve } from "../sys/path-names.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 
 /** A path for each controller named, or under `""` one for all. */
@@ -42,7 +42,7 @@ export function withSubCgroups(hierarchies: readonly CgroupHierarchy[], paths: S
   return hierarchies.map((hierarchy) => {
     const named = hierarchy.controllers.find((controller) => paths.has(controller)) ?? "";
     const path = paths.get(named) ?? "";
-    const directory = join(hierarchy.directory, path).replace(/\/+$/, "");
+    const directory = resolve(`${hierarchy.directory}/${path}`);
     if (directory !== hierarchy.directory && !directory.startsWith(`${hierarchy.directory}/`)) {
       throw new Error(`bad sub cgroup path: ${path}`);
     }

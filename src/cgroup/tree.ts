@@ -24,10 +24,8 @@ export function processesIn(directory: string, { recursive }: { recursive: boole
 export function removeTrees(directories: readonly string[]): SyscallError[] {
   let left = directories;
   for (let delay = 1; ; delay *= 2) {
-    const failures = left.flatMap((directory) => {
-      const result = removeTree(directory);
-      return result === 0 ? [] : [{ directory, errno: -result }];
-    });
+    const outcomes = left.map((directory) => ({ directory, errno: -removeTree(directory) }));
+    const failures = outcomes.filter(({ errno }) => errno !== 0);
     // A killed process stays in its cgroup until its parent reaps it, so some may go a little later.
     const waiting = failures.some(({ errno }) => errno === ERRNO.EBUSY);
     if (!waiting || delay > 512) {

@@ -39,9 +39,10 @@ export class Log implements Logger {
   configure({ file, format, level }: LogOptions): void {
     this.#level = level;
     this.#format = format;
-    const [, daemon, identifier = ""] = /^(journald|syslog):(.*)$/.exec(file ?? "") ?? [];
+    if (file === undefined || file === "") return;
+    const [, daemon, identifier = ""] = /^(journald|syslog):(.*)$/.exec(file) ?? [];
     if (daemon === "journald" || daemon === "syslog") this.#daemon = openDaemonLog(daemon, identifier);
-    else if (file !== undefined && file !== "") this.#fd = openLog(file);
+    else this.#fd = openLog(file);
   }
 
   get tracing(): boolean {

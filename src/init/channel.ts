@@ -3,9 +3,11 @@
  *
  * Both ends see the other's death as the end of the stream, so no wait lasts for ever.
  */
+
 import type { Door } from "../cgroup/entrance.ts";
 import type { Fd } from "../sys/fd.ts";
 import { type Message, receiveMessage, sendMessage } from "../sys/socket.ts";
+import { decode, encode } from "../sys/text.ts";
 
 /** What the init tells the parent. */
 export type InitMessage =
@@ -53,7 +55,7 @@ export class Channel<Out extends { type: string }, In extends { type: string }> 
   receive(): Received<In> | null {
     const received: Message | null = receiveMessage(this.fd.number);
     if (received === null) return null;
-    return { message: JSON.parse(received.payload.toString()) as In, fds: received.fds };
+    return { message: JSON.parse(decode(received.payload)) as In, fds: received.fds };
   }
 
   /**
@@ -83,8 +85,8 @@ const MESSAGE_BYTES = 65536;
  * A message as it is sent. One that is too long loses the end of its text, in which a hook may have put what it likes.
  * @throws {Error} when it is too long without any text
  */
-export function encodeMessage(message: unknown): Buffer {
-  const encoded = Buffer.from(JSON.stringify(message));
+export function encodeMessage(message: unknown): Uint8Array {
+  const encoded = encode(JSON.stringify(message));
   if (encoded.byteLength < MESSAGE_BYTES) return encoded;
   const { message: text = "" } = message as { message?: string };
   if (text === "") throw new Error(`a message of ${encoded.byteLength} bytes is too long`);

@@ -12,7 +12,8 @@ import { syscall } from "../sys/ffi.ts";
  */
 export function closeDescriptors(passed: number, kept: Iterable<Fd | null | undefined>): void {
   const first = FIRST_FD + passed;
-  const numbers = [...kept].flatMap((fd) => (fd && fd.number >= first ? [fd.number] : [])).sort((a, b) => a - b);
+  const numbers = [...kept].map((fd) => fd?.number ?? -1).filter((number) => number >= first);
+  numbers.sort((a, b) => a - b);
   let from = first;
   for (const fd of numbers) {
     if (fd > from) syscall("close_range", from, fd - 1, 0);

@@ -42,7 +42,7 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
   },
   "wait-for-start": (_, context) => {
     releasePages(context.releasable);
-    const byte = Buffer.alloc(1);
+    const byte = new Uint8Array(1);
     if (context.startFifo !== null) mustSyscall("read", context.startFifo.number, byte, 1);
     context.started = true;
   },

@@ -1,9 +1,11 @@
 /** What is set by writing to files of procfs: kernel parameters, and labels of security modules. */
+
 import type { Errno } from "../sys/errno.ts";
 import { check, hasErrno } from "../sys/error.ts";
 import { type Fd, O } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { openProcfs } from "../sys/path.ts";
+import { encode } from "../sys/text.ts";
 
 /** Writes a kernel parameter. @param path below the procfs */
 export function writeSysctl(path: string, value: string): void {
@@ -41,7 +43,7 @@ function tryWrite(path: string, value: string, ...tolerated: Errno[]): boolean {
 
 function writeProcfs(path: string, value: string): void {
   using file: Fd = openProcfs(path, O.WRONLY);
-  const bytes = Buffer.from(value);
+  const bytes = encode(value);
   const result = syscall("write", file.number, bytes, bytes.byteLength);
   check(result, () => `write ${JSON.stringify(value)} to /proc/${path}`);
 }

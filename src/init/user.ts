@@ -1,10 +1,12 @@
 /** The change of user, and what depends on whose process this is: directory, home, standard streams. */
+
 import { ERRNO } from "../sys/errno.ts";
 import { check, hasErrno, SyscallError } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { exists, fstat, isType, readText } from "../sys/file.ts";
 import { readSome } from "../sys/io.ts";
+import { decode } from "../sys/text.ts";
 import * as user from "../sys/user.ts";
 import type { InitContext } from "./context.ts";
 
@@ -93,8 +95,8 @@ function readPasswd(): string {
     using file = open("/etc/passwd", O.RDONLY | O.NONBLOCK | O.NOCTTY);
     const stats = fstat(file.number);
     if (!isType(stats, "regular")) return "";
-    const memory = Buffer.alloc(Math.min(stats.size, PASSWD_BYTES));
-    return memory.toString("utf8", 0, readSome(file.number, memory) ?? 0);
+    const memory = new Uint8Array(stats.size < PASSWD_BYTES ? stats.size : PASSWD_BYTES);
+    return decode(memory.subarray(0, readSome(file.number, memory) ?? 0));
   } catch {
     return "";
   }

@@ -93,9 +93,11 @@ function rootOr(id = 0, mappings: readonly IdMapping[] = []): number {
 }
 
 function joins(namespaces: readonly Namespace[]): NamespaceJoin[] {
-  return namespaces.flatMap(({ type, path }, index) =>
-    path ? [{ type, path, pointer: `/linux/namespaces/${index}` }] : [],
-  );
+  const found: NamespaceJoin[] = [];
+  namespaces.forEach(({ type, path }, index) => {
+    if (path) found.push({ type, path, pointer: `/linux/namespaces/${index}` });
+  });
+  return found;
 }
 
 function timeOffsets(linux: Linux): TimeOffset[] {

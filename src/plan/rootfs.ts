@@ -4,7 +4,7 @@ import { mountContextType, systemdHierarchyMount } from "../config/annotations.t
 import type { Spec } from "../config/types.ts";
 import { type DeviceStep, describeDevices, planDevices } from "./devices.ts";
 import type { HostFacts } from "./host.ts";
-import type { CgroupAt, IdMappingSource, MountStep, MountSurroundings, SourceStep } from "./mount-steps.ts";
+import type { CgroupAt, IdMappingSource, MountPlan, MountStep, MountSurroundings, SourceStep } from "./mount-steps.ts";
 import { describeMounts } from "./mount-words.ts";
 import { planMount } from "./mounts.ts";
 import { cleanPath } from "./paths.ts";
@@ -51,15 +51,21 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
   const mounts = spec.mounts ?? [];
   const own = (linux.namespaces ?? []).some(({ type }) => type === "mount");
   const around = mountSurroundings(input);
-  const plans = mounts.map((mount, entry) => planMount(entry, mount, around));
+  const planned: MountPlan = { sources: [], steps: [], readonlyLater: [] };
+  mounts.forEach((mount, entry) => {
+    const { sources, steps, readonlyLater } = planMount(entry, mount, around);
+    planned.sources.push(...sources);
+    planned.steps.push(...steps);
+    planned.readonlyLater.push(...readonlyLater);
+  });
   const bound = mounts.some(({ destination, options = [] }) => isBind(options) && cleanPath(destination) === "/dev");
   const ownDev = !bound;
   return {
-    sources: plans.flatMap(({ sources }) => sources),
+    sources: planned.sources,
     beforeHooks: [
       { kind: "set-umask", mask: 0 },
       ...(own ? planRootMount(spec, rootfsPath) : hostRootMount(rootfsPath)),
-      ...plans.flatMap(({ steps }) => steps),
+      ...planned.steps,
       ...(ownDev ? planDevices(linux.devices ?? [], input.userNamespace || host.inUserNamespace) : []),
       { kind: "set-umask", mask: 0o022 },
     ],
@@ -67,12 +73,7 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
       ...planRootChange(spec, rootfsPath, own ? (input.noPivot ? "move" : "pivot") : "chroot"),
       ...(ownDev ? [{ kind: "reopen-null" } as const] : []),
     ],
-    final: own
-      ? planReadonly(
-          spec,
-          plans.flatMap(({ readonlyLater }) => readonlyLater),
-        )
-      : [],
+    final: own ? planReadonly(spec, planned.readonlyLater) : [],
   };
 }
 

@@ -4,6 +4,7 @@ import { hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { findStat, isType } from "../sys/file.ts";
 import { connect, sendMessage } from "../sys/socket.ts";
+import { encode } from "../sys/text.ts";
 
 /** What decides whether a process can have the terminal that it asks for. */
 export interface TerminalRequest {
@@ -47,7 +48,7 @@ export function connectTo(option: "--console-socket" | "--pidfd-socket" | "run.o
 
 /** Hands the terminal over, with a name for it, as callers of runc expect. @throws {SyscallError} `sendmsg` */
 export function sendMaster(socket: Fd, master: Fd): void {
-  sendMessage(socket.number, Buffer.from("/dev/ptmx"), [master.number]);
+  sendMessage(socket.number, encode("/dev/ptmx"), [master.number]);
 }
 
 /**
@@ -56,5 +57,5 @@ export function sendMaster(socket: Fd, master: Fd): void {
  * @throws {SyscallError} `sendmsg`
  */
 export function sendPidfd(socket: Fd, pidfd: Fd, process: "init" | "exec"): void {
-  sendMessage(socket.number, Buffer.from(process === "init" ? "standard" : "setns"), [pidfd.number]);
+  sendMessage(socket.number, encode(process === "init" ? "standard" : "setns"), [pidfd.number]);
 }

@@ -1,4 +1,5 @@
 /** What the parent opens for the init's mounts: what the init may not open, or not do, itself. */
+
 import type { IdMappingSource, SourceStep } from "../plan/mount-steps.ts";
 import type { OfKind } from "../plan/step.ts";
 import { SyscallError } from "../sys/error.ts";
@@ -7,6 +8,7 @@ import { mapOwners, mountSetAttributes, openTree } from "../sys/mount.ts";
 import { setns } from "../sys/namespace.ts";
 import { exit, fork, waitPid } from "../sys/process.ts";
 import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
+import { decode, encode } from "../sys/text.ts";
 import { userNamespaceWithMaps } from "../sys/user-namespace.ts";
 
 /**
@@ -62,10 +64,10 @@ export function openLiveSource({ source, tree, idmap, nofollow = [] }: OfKind<So
 
 function answer(socket: Fd, work: () => Fd): void {
   try {
-    sendMessage(socket.number, Buffer.from("{}"), [work().number]);
+    sendMessage(socket.number, encode("{}"), [work().number]);
   } catch (error) {
     const { what, errno } = error instanceof SyscallError ? error : { what: String(error), errno: 0 };
-    sendMessage(socket.number, Buffer.from(JSON.stringify({ what, errno })));
+    sendMessage(socket.number, encode(JSON.stringify({ what, errno })));
   }
 }
 
@@ -88,6 +90,6 @@ function fromHelper(work: () => Fd): Fd {
   const [fd] = received?.fds ?? [];
   if (fd !== undefined) return fd;
   if (received === null) throw new Error("the helper process that opens it died");
-  const { what, errno } = JSON.parse(received.payload.toString()) as { what: string; errno: number };
+  const { what, errno } = JSON.parse(decode(received.payload)) as { what: string; errno: number };
   throw errno === 0 ? new Error(what) : new SyscallError(what, errno);
 }

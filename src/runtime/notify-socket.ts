@@ -14,6 +14,7 @@ import { join } from "../sys/path-names.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { bindDatagramSocket, receiveMessage, sendDatagram } from "../sys/socket.ts";
 import { pipe } from "../sys/spawn.ts";
+import { decode } from "../sys/text.ts";
 import type { Logger } from "./options.ts";
 
 const IN_CONTAINER = "/run/notify";
@@ -63,7 +64,8 @@ export function forwardReadiness(socket: Fd, pidfd: Fd, pid: number, log: Logger
       { fd: pidfd.number, events: POLL.IN },
     ]) as [number, number];
     if (readable !== 0) {
-      const message = receiveMessage(socket.number)?.payload.toString() ?? "";
+      const received = receiveMessage(socket.number);
+      const message = received === null ? "" : decode(received.payload);
       if (message.split("\n").some((line) => line.startsWith("READY="))) return notifyHost(host, message, pid, log);
     } else if (ended !== 0) return;
   }

@@ -10,6 +10,7 @@ import { unlink } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
 import { poll } from "../sys/poll.ts";
 import { pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
+import { decode } from "../sys/text.ts";
 import { openHookOutput } from "./hook-output.ts";
 import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
 import type { Context } from "./options.ts";
@@ -101,10 +102,10 @@ function openWriter(fifo: string): Fd {
  */
 export function throwStartError(fifo: Fd): void {
   using reader = open(fifo.procPath, O.RDONLY | O.NONBLOCK);
-  const memory = Buffer.allocUnsafe(65536);
+  const memory = new Uint8Array(65536);
   const length = syscall("read", reader.number, memory, memory.length);
   if (length <= 0) return;
-  const text = memory.toString("utf8", 0, length);
+  const text = decode(memory.subarray(0, length));
   if (text === WAKE_UP) throw new Error("cannot start a container that has stopped");
   const { message } = JSON.parse(text) as Extract<InitMessage, { type: "error" }>;
   throw new Error(message);

@@ -1,7 +1,7 @@
 /**
  * The containers on disk: a directory each below `--root`.
  *
- * `state.json` is replaced whole, by rename. `config.json` is the configuration as it was at `create`, for a later change
+ * `state.json` is replaced whole. `config.json` is the configuration as it was at `create`, for a later change
  * of the bundle must not reach the container. `exec.fifo` is there while `start` is waited for.
  */
 
@@ -22,7 +22,7 @@ import {
   readDirectory,
   readText,
   removeAll,
-  rename,
+  replace,
   writeFile,
 } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
@@ -66,16 +66,24 @@ export class NoSuchContainerError extends Error {
   }
 }
 
+const ID_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.";
+/** The id that was found to be one last: it is asked for again and again. */
+let goodId = "";
+
 /**
  * Refuses an id that is no plain name: it becomes a directory.
  * @throws {Error} `invalid container ID format`
  */
 export function checkId(id: string): void {
-  if (!/^[\w+\-.]{1,1024}$/.test(id) || id === "." || id === "..") {
+  if (id !== "" && id === goodId) return;
+  let isName = id.length > 0 && id.length <= 1024 && id !== "." && id !== "..";
+  for (let at = 0; isName && at < id.length; at++) isName = ID_CHARACTERS.includes(id[at] as string);
+  if (!isName) {
     throw new Error(
       `invalid container ID format: ${JSON.stringify(id)}: use letters, digits, and the characters _ + - .`,
     );
   }
+  goodId = id;
 }
 
 /** The directory of a container's state. */
@@ -158,11 +166,11 @@ export function isLocked(root: string, id: string): boolean {
   return syscall("flock", directory.number, LOCK_SH_NB) < 0;
 }
 
-/** Writes `state.json`: to a temporary name, then renamed. */
+/** Writes `state.json`: under a temporary name first. */
 export function saveContainer(root: string, container: Container): void {
   const path = join(containerDirectory(root, container.id), STATE);
   writeFile(`${path}.new`, JSON.stringify(container), { mode: 0o600 });
-  rename(`${path}.new`, path);
+  replace(path, `${path}.new`);
 }
 
 /** Keeps the configuration that the container is made from. */

@@ -6,6 +6,7 @@ import { AT, AT_FDCWD, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { readDirectory, readText } from "./file.ts";
 import { uninterrupted } from "./io.ts";
+import { encode } from "./text.ts";
 
 const { EEXIST, EINTR, ENOENT } = ERRNO;
 
@@ -66,7 +67,7 @@ export function writeCgroupLines(directory: string, file: string, values: readon
 
 /** Writes to an open cgroup file. @returns the negative errno when it fails */
 export function writeText(fd: number, value: string): number {
-  return uninterrupted("write", fd, Buffer.from(value));
+  return uninterrupted("write", fd, encode(value));
 }
 
 /** The contents of a cgroup file. @throws {SyscallError} with the file's path */

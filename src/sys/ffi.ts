@@ -4,8 +4,10 @@
  * Behind it is the addon of `src/machine/addon.ts`, which shares seven words of 64 bits with us: a call is made by writing
  * its number or address and its arguments there.
  */
+
 import { isCompiled, VARIABLES } from "./executable.ts";
 import { type SyscallName, syscallNumbers } from "./syscall-numbers.ts";
+import { encode } from "./text.ts";
 
 /** What a call takes: an integer, an address, memory to read or write, a string without NUL, or NULL. */
 export type Argument = number | bigint | NodeJS.ArrayBufferView | string | null;
@@ -28,7 +30,6 @@ let halves: Int32Array;
 /** What strings are copied to, which must live until the call is over. */
 let copies: Uint8Array[] = [];
 const functions = new Map<string, bigint>();
-const encoder = new TextEncoder();
 
 /** Whether this process has loaded the addon yet, at its first call. */
 export function isLoaded(): boolean {
@@ -144,7 +145,7 @@ function pass(index: number, value: Argument): void {
   else if (typeof value !== "string") words[index] = addressOf(value);
   else {
     if (value.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(value)}`);
-    const copy = encoder.encode(`${value}\0`);
+    const copy = encode(`${value}\0`);
     copies.push(copy);
     words[index] = addressOf(copy);
   }

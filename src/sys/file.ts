@@ -3,11 +3,13 @@
  *
  * Node's `node:fs` would do, but takes 0.7 ms to load: more than all that a command does with it.
  */
+
 import { ERRNO } from "./errno.ts";
 import { check, hasErrno } from "./error.ts";
 import { AT, AT_FDCWD, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { uninterrupted } from "./io.ts";
+import { decode, encode } from "./text.ts";
 
 const S_IFMT = 0o170000;
 
@@ -119,8 +121,8 @@ function makeDevice(major: number, minor: number): number {
   );
 }
 
-/** Grows to the largest file read; what is read is copied out of it. Not cleared, which would touch all of it. */
-let scratch: Uint8Array = Buffer.allocUnsafeSlow(65536);
+/** Grows to the largest file read; what is read is copied out of it. */
+let scratch = new Uint8Array(65536);
 
 /**
  * The contents of a file, as UTF-8.
@@ -139,17 +141,11 @@ function readAll(fd: number, path: string): Uint8Array {
     if (count === 0) return scratch.subarray(0, length);
     length += count;
     if (length === scratch.length) {
-      const larger = Buffer.allocUnsafeSlow(2 * length);
+      const larger = new Uint8Array(2 * length);
       larger.set(scratch);
       scratch = larger;
     }
   }
-}
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-function decode(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
 }
 
 /** How a file is written. */
@@ -166,7 +162,7 @@ export interface WriteOptions {
  */
 export function writeFile(path: string, text: string, { mode = 0o666, exclusive = false }: WriteOptions = {}): void {
   using file = open(path, O.WRONLY | O.CREAT | (exclusive ? O.EXCL : O.TRUNC), mode);
-  let rest = new TextEncoder().encode(text);
+  let rest = encode(text);
   do {
     rest = rest.subarray(check(uninterrupted("write", file.number, rest), () => `write ${path}`));
   } while (rest.length > 0);
@@ -239,6 +235,18 @@ export function rename(from: string, to: string): void {
   check(syscall("renameat2", AT_FDCWD, from, AT_FDCWD, to, 0), () => `rename ${from} to ${to}`);
 }
 
+/**
+ * Puts a file in the place of another, at once, and removes that. By an exchange of names where the filesystem has it:
+ * of a file renamed onto another, ext4 would begin to write the contents to disk, 0.4 ms until both are gone.
+ * @throws {SyscallError} `rename`, `unlink`
+ * @see renameat2(2), RENAME_EXCHANGE
+ */
+export function replace(path: string, by: string): void {
+  const RENAME_EXCHANGE = 2;
+  if (syscall("renameat2", AT_FDCWD, by, AT_FDCWD, path, RENAME_EXCHANGE) === 0) unlink(by);
+  else rename(by, path);
+}
+
 /** Sets permissions. @throws {SyscallError} `chmod` */
 export function chmod(path: string, mode: number): void {
   check(syscall("fchmodat", AT_FDCWD, path, mode), () => `chmod ${path}`);
@@ -254,7 +262,7 @@ export interface DirectoryEntry {
 export function readDirectory(path: string): DirectoryEntry[] {
   using directory = open(path, O.RDONLY | O.DIRECTORY);
   const entries: DirectoryEntry[] = [];
-  const memory = Buffer.allocUnsafeSlow(32768);
+  const memory = new Uint8Array(32768);
   const view = new DataView(memory.buffer);
   for (;;) {
     const length = check(syscall("getdents64", directory.number, memory, memory.length), () => `read ${path}`);

@@ -1,6 +1,8 @@
 /** Session keyrings. @see keyctl(2), session-keyring(7) */
+
 import { check } from "./error.ts";
 import { syscall } from "./ffi.ts";
+import { decode } from "./text.ts";
 
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const KEYCTL_SETPERM = 5;
@@ -22,9 +24,9 @@ export function joinSessionKeyring(name: string): number {
 /** Adds permissions to a key's own. @throws {SyscallError} `unable to mod keyring permissions` */
 export function addKeyPermissions(key: number, permissions: number): void {
   const what = "unable to mod keyring permissions";
-  const memory = Buffer.alloc(512);
+  const memory = new Uint8Array(512);
   check(syscall("keyctl", KEYCTL_DESCRIBE, key, memory, memory.byteLength), what);
   // "type;uid;gid;permissions in hexadecimal;description"
-  const old = Number.parseInt(memory.toString("latin1").split(";")[3] as string, 16);
+  const old = Number.parseInt(decode(memory).split(";")[3] as string, 16);
   check(syscall("keyctl", KEYCTL_SETPERM, key, (old | permissions) >>> 0), what);
 }

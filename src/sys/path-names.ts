@@ -33,9 +33,8 @@ export function isAbsolute(path: string): boolean {
 /** The absolute path that a path means in a directory; the working directory when left out. No slash at its end. */
 export function resolve(...parts: readonly string[]): string {
   let path = "";
-  for (const part of parts.toReversed()) {
-    if (part !== "") path = path === "" ? part : `${part}/${path}`;
-    if (isAbsolute(path)) break;
+  for (const part of parts) {
+    if (part !== "") path = isAbsolute(part) || path === "" ? part : `${path}/${part}`;
   }
   const absolute = normalize(isAbsolute(path) ? path : `${process.cwd()}/${path}`);
   return absolute.length > 1 && absolute.endsWith("/") ? absolute.slice(0, -1) : absolute;
@@ -60,7 +59,7 @@ export function relative(from: string, to: string): string {
   const [start, goal] = [from, to].map((path) => normalize(path).split("/").filter(Boolean)) as [string[], string[]];
   let common = 0;
   while (common < start.length && start[common] === goal[common]) common++;
-  return [...start.slice(common).fill(".."), ...goal.slice(common)].join("/");
+  return [...start.slice(common).map(() => ".."), ...goal.slice(common)].join("/");
 }
 
 function withoutEnd(path: string): string {

@@ -4,11 +4,13 @@
  *
  * What is made on the way is made a component at a time, below a descriptor.
  */
+
 import { ERRNO } from "./errno.ts";
 import { check, SyscallError } from "./error.ts";
 import { AT_FDCWD, Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { openat2, RESOLVE } from "./openat2.ts";
+import { decode } from "./text.ts";
 
 export { openProcfs } from "./procfs.ts";
 
@@ -129,10 +131,10 @@ function makeOne(directory: number, name: string, made: Made, mode: number): num
 
 /** The target of a symlink. @throws {SyscallError} EEXIST when the name is none: something else is in the way */
 export function readlinkAt(directory: Fd, name: string, what: () => string): string {
-  const memory = Buffer.alloc(4096);
+  const memory = new Uint8Array(4096);
   const length = syscall("readlinkat", directory.number, name, memory, memory.byteLength);
   if (length === -EINVAL) throw new SyscallError(what(), EEXIST);
-  return memory.toString("utf8", 0, check(length, what));
+  return decode(memory.subarray(0, check(length, what)));
 }
 
 /** Opens a host's directory as a root for the functions here. @throws {SyscallError} `open` */

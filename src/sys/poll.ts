@@ -18,20 +18,25 @@ export interface PollEntry {
  * @throws {SyscallError} `ppoll`
  */
 export function poll(entries: readonly PollEntry[], timeout: number | null = null): number[] {
-  const memory = Buffer.alloc(8 * entries.length);
+  // struct pollfd: fd, and in the upper word events and revents
+  const memory = new Int32Array(2 * entries.length);
   entries.forEach(({ fd, events }, index) => {
-    memory.writeInt32LE(fd, 8 * index);
-    memory.writeInt16LE(events, 8 * index + 4);
+    memory[2 * index] = fd;
+    memory[2 * index + 1] = events;
   });
-  const limit = timeout === null ? 0 : timespec(Math.max(0, timeout));
+  const limit = timeout === null ? 0 : timespec(timeout);
   const result = syscall("ppoll", memory, entries.length, limit, 0, 8);
   const EINTR = 4;
   if (result === -EINTR) return entries.map(() => 0);
   check(result, "ppoll");
-  return entries.map((_, index) => memory.readInt16LE(8 * index + 6));
+  return entries.map((_, index) => (memory[2 * index + 1] as number) >>> 16);
 }
 
 function timespec(milliseconds: number): BigInt64Array {
+  const result = new BigInt64Array(2); // seconds, nanoseconds
+  if (milliseconds <= 0) return result;
   const seconds = Math.floor(milliseconds / 1000);
-  return new BigInt64Array([BigInt(seconds), BigInt(Math.round((milliseconds - seconds * 1000) * 1e6))]);
+  result[0] = BigInt(seconds);
+  result[1] = BigInt(Math.round((milliseconds - seconds * 1000) * 1e6));
+  return result;
 }

@@ -6,6 +6,8 @@ import { AT, Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
 import { readText } from "./file.ts";
 import { noteIgnoredSignals } from "./signal.ts";
+import { statusField } from "./status-field.ts";
+import { encode } from "./text.ts";
 
 const { ECHILD, EINTR, ESRCH } = ERRNO;
 const SIGCHLD = 17;
@@ -57,7 +59,7 @@ export function fork({ flags = 0n, cgroup, threadsCounted = false }: ForkOptions
 /** @throws {Error} unless this process has exactly one thread */
 export function assertSingleThread(): void {
   const status = readText("/proc/self/status");
-  const threads = /^Threads:\s*(\d+)/m.exec(status)?.[1];
+  const threads = statusField(status, "Threads");
   if (threads !== "1")
     throw new Error(`cannot fork: this process has ${threads} threads, and fork is sound with one only`);
   // The child, which will execute a program, may have no such file.
@@ -92,15 +94,16 @@ export function execveFd(fd: number, args: readonly string[], environment: reado
 /** A NULL-terminated `char *[]`, with the memory that it points to. */
 export class StringArray {
   readonly pointers: BigUint64Array;
-  readonly #memory: Buffer;
+  readonly #memory: Uint8Array;
 
   constructor(strings: readonly string[]) {
-    this.#memory = Buffer.from(strings.map((text) => `${text}\0`).join(""));
+    this.#memory = encode(strings.map((text) => `${text}\0`).join(""));
     this.pointers = new BigUint64Array(strings.length + 1);
-    let address = strings.length === 0 ? 0n : addressOf(this.#memory);
-    strings.forEach((text, index) => {
-      this.pointers[index] = address;
-      address += BigInt(Buffer.byteLength(text) + 1);
+    const start = strings.length === 0 ? 0n : addressOf(this.#memory);
+    let at = 0;
+    strings.forEach((_, index) => {
+      this.pointers[index] = start + BigInt(at);
+      at = this.#memory.indexOf(0, at) + 1;
     });
   }
 }

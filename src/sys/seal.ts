@@ -15,6 +15,7 @@ import { copyAll } from "./io.ts";
 import { NAMESPACE_FLAGS } from "./namespace.ts";
 import { exit, fork, waitPid } from "./process.ts";
 import { receiveMessage, sendMessage, socketpair } from "./socket.ts";
+import { encode } from "./text.ts";
 
 const OPEN_TREE_CLONE = 1;
 const MOUNT_ATTR_RDONLY = 1n;
@@ -40,7 +41,7 @@ export function sealExecutable(): Fd {
   if (child === 0) {
     try {
       const sealed = mountReadonly(enginePath());
-      if (isRunning(sealed)) sendMessage(theirs.number, Buffer.from("sealed"), [sealed.number]);
+      if (isRunning(sealed)) sendMessage(theirs.number, encode("sealed"), [sealed.number]);
     } finally {
       exit(0);
     }

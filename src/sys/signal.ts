@@ -1,7 +1,9 @@
 /** Signals by name and number, and receiving them through a descriptor. */
+
 import { check } from "./error.ts";
 import { Fd, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
+import { statusField } from "./status-field.ts";
 
 /** Numbers by name, the same on x86_64 and aarch64; of two names for one, the usual comes first. @see signal(7) */
 export const SIGNALS = {
@@ -75,8 +77,9 @@ export type SignalMask = BigUint64Array;
 
 /** Every signal that can be caught, but one. */
 export function allSignals({ but }: { but: number }): SignalMask {
-  const out = [SIGNALS.SIGKILL, SIGNALS.SIGSTOP, but];
-  return BigUint64Array.of(out.reduce((mask, signal) => mask & ~(1n << BigInt(signal - 1)), 2n ** 64n - 1n));
+  let mask = 0xffff_ffff_ffff_ffffn;
+  for (const signal of [SIGNALS.SIGKILL, SIGNALS.SIGSTOP, but]) mask &= ~(1n << BigInt(signal - 1));
+  return BigUint64Array.of(mask);
 }
 
 /** Blocks signals, so that {@link signalfd} can read them. @returns the mask before, for {@link setSignalMask} */
@@ -98,9 +101,9 @@ export function signalfd(signals: SignalMask): Fd {
 
 /** The next pending signal's number, or `null` when none is pending. */
 export function readSignal(fd: number): number | null {
-  const info = Buffer.alloc(128); // struct signalfd_siginfo; ssi_signo comes first
+  const info = new Uint32Array(32); // struct signalfd_siginfo; ssi_signo comes first
   const length = syscall("read", fd, info, info.byteLength);
-  return length === info.byteLength ? info.readUInt32LE(0) : null;
+  return length === info.byteLength ? (info[0] as number) : null;
 }
 
 /** Gives one signal its default disposition. @see sigaction(2) */
@@ -114,7 +117,7 @@ let ignored: readonly number[] | null = null;
 
 /** Notes which signals this process ignores. @param status the text of `/proc/self/status`: line `SigIgn` */
 export function noteIgnoredSignals(status: string): void {
-  const mask = BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "ffffffffffffffff"}`);
+  const mask = BigInt(`0x${statusField(status, "SigIgn") ?? "ffffffffffffffff"}`);
   const signals: number[] = [];
   for (let rest = mask, signal = 1; rest !== 0n; rest >>= 1n, signal++) if ((rest & 1n) === 1n) signals.push(signal);
   ignored = signals;

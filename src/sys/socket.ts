@@ -1,7 +1,9 @@
 /** UNIX sockets: pairs of them, connecting by path, messages with file descriptors. */
+
 import { check } from "./error.ts";
 import { Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
+import { encode } from "./text.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -17,6 +19,7 @@ const EINTR = 4;
 /** The most descriptors that one message carries here; the kernel's limit is 253. */
 const MAX_FDS = 64;
 const CMSG_HEADER = 16;
+const CMSG_WORDS = CMSG_HEADER / 4;
 
 /** Makes a connected pair of `SOCK_SEQPACKET` sockets, close-on-exec. @see socketpair(2) */
 export function socketpair(): [Fd, Fd] {
@@ -46,7 +49,7 @@ export function bindDatagramSocket(path: string): Fd {
  */
 export function sendDatagram(path: string, text: string, fds: readonly number[] = []): void {
   using socket = withAddress("connect", SOCK_DGRAM, path);
-  sendMessage(socket.number, Buffer.from(text), fds);
+  sendMessage(socket.number, encode(text), fds);
 }
 
 function withAddress(call: "bind" | "connect", type: number, path: string): Fd {
@@ -69,13 +72,9 @@ function withAddress(call: "bind" | "connect", type: number, path: string): Fd {
  */
 export function sendMessage(socket: number, payload: Uint8Array, fds: readonly number[] = []): void {
   const iov = new BigUint64Array([addressOf(payload), BigInt(payload.byteLength)]);
-  const control = Buffer.alloc(fds.length === 0 ? 0 : Math.ceil((CMSG_HEADER + 4 * fds.length) / 8) * 8);
-  if (fds.length > 0) {
-    control.writeBigUInt64LE(BigInt(CMSG_HEADER + 4 * fds.length), 0);
-    control.writeInt32LE(SOL_SOCKET, 8);
-    control.writeInt32LE(SCM_RIGHTS, 12);
-    fds.forEach((fd, index) => void control.writeInt32LE(fd, CMSG_HEADER + 4 * index));
-  }
+  // struct cmsghdr, in words: the length with this header, of which the upper half is 0; level; type; then the descriptors
+  const control = new Int32Array(fds.length === 0 ? 0 : CMSG_WORDS + 2 * Math.ceil(fds.length / 2));
+  if (fds.length > 0) control.set([CMSG_HEADER + 4 * fds.length, 0, SOL_SOCKET, SCM_RIGHTS, ...fds]);
   const header = messageHeader(iov, control);
   let result: number;
   do result = syscall("sendmsg", socket, header, MSG_NOSIGNAL);
@@ -85,7 +84,7 @@ export function sendMessage(socket: number, payload: Uint8Array, fds: readonly n
 
 /** A message received: its bytes, and the descriptors that came along, already close-on-exec. */
 export interface Message {
-  payload: Buffer;
+  payload: Uint8Array;
   fds: Fd[];
 }
 
@@ -96,9 +95,9 @@ export interface Message {
  * @throws {SyscallError} `recvmsg`
  */
 export function receiveMessage(socket: number, maxBytes = 65536): Message | null {
-  const payload = Buffer.allocUnsafeSlow(maxBytes); // only what is received is handed on
+  const payload = new Uint8Array(maxBytes);
   const iov = new BigUint64Array([addressOf(payload), BigInt(maxBytes)]);
-  const control = Buffer.alloc(CMSG_HEADER + 4 * MAX_FDS);
+  const control = new Int32Array(CMSG_WORDS + MAX_FDS);
   const header = messageHeader(iov, control);
   let length: number;
   do length = syscall("recvmsg", socket, header, MSG_CMSG_CLOEXEC);
@@ -108,15 +107,15 @@ export function receiveMessage(socket: number, maxBytes = 65536): Message | null
   check(length, "recvmsg");
   const fds: Fd[] = [];
   const controlLength = Number(header[5]);
-  if (controlLength >= CMSG_HEADER && control.readInt32LE(12) === SCM_RIGHTS) {
-    const end = Number(control.readBigUInt64LE(0));
-    for (let at = CMSG_HEADER; at + 4 <= end; at += 4) fds.push(new Fd(control.readInt32LE(at)));
+  if (controlLength >= CMSG_HEADER && control[3] === SCM_RIGHTS) {
+    const end = (control[0] as number) >> 2;
+    for (const fd of control.subarray(CMSG_WORDS, end)) fds.push(new Fd(fd));
   }
   if (length === 0 && fds.length === 0) return null;
   return { payload: payload.subarray(0, length), fds };
 }
 
 /** struct msghdr on a 64-bit machine: name, namelen, iov, iovlen, control, controllen, flags. */
-function messageHeader(iov: BigUint64Array, control: Buffer): BigUint64Array {
+function messageHeader(iov: BigUint64Array, control: Int32Array): BigUint64Array {
   return new BigUint64Array([0n, 0n, addressOf(iov), 1n, addressOf(control), BigInt(control.byteLength), 0n]);
 }

@@ -1,6 +1,8 @@
 /** The user that a process runs as, and other attributes that it has of its own. */
+
 import { check, SyscallError } from "./error.ts";
 import { syscall } from "./ffi.ts";
+import { decode, encode } from "./text.ts";
 
 /** Makes this process the leader of a new session. @throws {SyscallError} `setsid` @see setsid(2) */
 export function setsid(): void {
@@ -50,19 +52,19 @@ export function changeDirectory(path: string): number {
  * @see getcwd(2)
  */
 export function currentDirectory(): string {
-  const memory = Buffer.alloc(4096);
+  const memory = new Uint8Array(4096);
   const length = check(syscall("getcwd", memory, memory.byteLength), "getcwd");
-  return memory.toString("utf8", 0, length - 1);
+  return decode(memory.subarray(0, length - 1));
 }
 
 /** Sets this UTS namespace's host name. @throws {SyscallError} @see sethostname(2) */
 export function setHostname(name: string): void {
-  check(syscall("sethostname", name, Buffer.byteLength(name)), `sethostname ${name}`);
+  check(syscall("sethostname", name, encode(name).length), `sethostname ${name}`);
 }
 
 /** Sets this UTS namespace's NIS domain name. @throws {SyscallError} @see setdomainname(2) */
 export function setDomainname(name: string): void {
-  check(syscall("setdomainname", name, Buffer.byteLength(name)), `setdomainname ${name}`);
+  check(syscall("setdomainname", name, encode(name).length), `setdomainname ${name}`);
 }
 
 /** Whether this process may execute a file, by its effective ids. @returns the positive errno, or 0 @see faccessat2(2), Linux 5.8 */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { daemonLog } from "../../src/cli/daemon-log.ts";
 import { bindDatagramSocket, receiveMessage } from "../../src/sys/socket.ts";
+import { decode } from "../../src/sys/text.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -17,7 +18,7 @@ function sent(daemon: "journald" | "syslog", level: "error" | "debug", message: 
   rmSync(path, { force: true });
   using socket = bindDatagramSocket(path);
   daemonLog(daemon, "web", path).write(level, message);
-  return receiveMessage(socket.number)?.payload.toString();
+  return decode(receiveMessage(socket.number)?.payload ?? new Uint8Array());
 }
 
 describe("a record", () => {

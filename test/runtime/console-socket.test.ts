@@ -7,6 +7,7 @@ import { mustSyscall } from "../../src/sys/error.ts";
 import { Fd, O, open } from "../../src/sys/fd.ts";
 import { pidfdOpen } from "../../src/sys/process.ts";
 import { receiveMessage } from "../../src/sys/socket.ts";
+import { decode } from "../../src/sys/text.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "tsrunc-test-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -77,7 +78,7 @@ describe("what goes over the sockets", () => {
     send(ours);
     using theirs = new Fd(mustSyscall("accept4", listening.number, 0, 0, O.CLOEXEC));
     const message = receiveMessage(theirs.number);
-    return { text: message?.payload.toString() ?? "", fds: message?.fds ?? [] };
+    return { text: message === null ? "" : decode(message.payload), fds: message?.fds ?? [] };
   }
 
   test("is the master, with a name for it", () => {

@@ -105,7 +105,8 @@ function checkNetworkSysctls({ linux }: Spec, refuse: Refuse): void {
 /** Some engines give the mappings of a user namespace to join besides its path: they must be right then. */
 function checkMappings({ linux }: Spec, refuse: Refuse): void {
   const path = linux?.namespaces?.find(({ type }) => type === "user")?.path;
-  const process = /^\/proc\/([0-9]+|self)\/ns\/user$/.exec(path ?? "")?.[1];
+  if (path === undefined) return;
+  const process = /^\/proc\/([0-9]+|self)\/ns\/user$/.exec(path)?.[1];
   if (process === undefined) return;
   for (const name of ["uid", "gid"] as const) {
     const given = linux?.[`${name}Mappings`];
