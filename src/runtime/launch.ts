@@ -33,6 +33,7 @@ import {
   claimDirectory,
   containerDirectory,
   makeStartFifo,
+  prepareState,
   removeDirectory,
   START_FIFO,
   saveConfig,
@@ -207,9 +208,9 @@ class Launch {
     hookOutput: HookOutput | null,
   ): Launched {
     const limit = once(() => this.#limit());
-    // Beside the init's own work, unless hooks are to find the state `creating`.
     const pidfd = pidfdOpen(forked.pid);
-    if (!this.#hasHooks) this.#saveComplete();
+    // Written beside the init's own work, and seen by others when that is done. Hooks change it, and are to find it `creating`.
+    const complete = this.#hasHooks ? null : this.#prepareComplete();
     conversation.untilReady((request) => {
       if (request.type === "source") return this.#provideSource(request.name, forked);
       limit();
@@ -220,7 +221,7 @@ class Launch {
     limit();
     for (const socket of pidfdSockets) if (socket !== null) sendPidfd(socket, pidfd, "init");
     if (this.#options.pidFile) writePidFile(this.#options.pidFile, forked.pid);
-    if (this.#hasHooks) this.#saveComplete();
+    (complete ?? this.#prepareComplete())();
     conversation.close();
     return { container: this.#container, pid: forked.pid, pidfd, master: conversation.master, lock: this.#lock };
   }
@@ -245,9 +246,10 @@ class Launch {
     return this.#prepared.plan.init.some(({ kind }) => kind === "parent-hooks");
   }
 
-  #saveComplete(): void {
+  /** @returns what makes it known that the container is complete */
+  #prepareComplete(): () => void {
     this.#container.complete = true;
-    this.#save();
+    return prepareState(this.#context.root, this.#container);
   }
 
   #provideSource(name: string, { pid, channel }: Forked): void {

@@ -166,11 +166,19 @@ export function isLocked(root: string, id: string): boolean {
   return syscall("flock", directory.number, LOCK_SH_NB) < 0;
 }
 
-/** Writes `state.json`: under a temporary name first. */
+/** Writes `state.json`. */
 export function saveContainer(root: string, container: Container): void {
+  prepareState(root, container)();
+}
+
+/**
+ * Writes `state.json` under a temporary name.
+ * @returns what puts it in its place, so that others see it
+ */
+export function prepareState(root: string, container: Container): () => void {
   const path = join(containerDirectory(root, container.id), STATE);
   writeFile(`${path}.new`, JSON.stringify(container), { mode: 0o600 });
-  replace(path, `${path}.new`);
+  return () => replace(path, `${path}.new`);
 }
 
 /** Keeps the configuration that the container is made from. */

@@ -1,8 +1,21 @@
-import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Hook, HookKind } from "../../src/config/types.ts";
-import { type Bundle, isTsrunc, makeBundle, newId, refused, state, succeed, tsrunc, useContainers } from "./harness.ts";
+import {
+  type Bundle,
+  ended,
+  isTsrunc,
+  makeBundle,
+  newId,
+  refused,
+  spawnTsrunc,
+  state,
+  succeed,
+  tsrunc,
+  until,
+  useContainers,
+} from "./harness.ts";
 
 useContainers();
 
@@ -99,6 +112,21 @@ test.runIf(isTsrunc)("each kind gets the container's state on stdin", () => {
     });
     if (kind === "prestart" || kind === "createRuntime" || kind === "poststart") expect(document.pid).toBe(pid);
   }
+});
+
+test("a container is creating, for whoever asks, until its init is set up", async () => {
+  const bundle = makeBundle("sleep 1000", (config, { path }) => {
+    // It runs in the init, before the change of root: nothing must join the container meanwhile.
+    config.hooks.createContainer = [hook(`echo > ${path}/begun; while [ ! -e ${path}/go ]; do sleep 0.01; done`)];
+  });
+  const id = newId();
+  const create = spawnTsrunc(["create", "--bundle", bundle.path, id]);
+  await until("the hook runs", () => existsSync(join(bundle.path, "begun")));
+  const { status } = state(id);
+  writeFileSync(join(bundle.path, "go"), "");
+  expect(status).toBe("creating");
+  expect(await ended(create)).toBe(0);
+  expect(state(id).status).toBe("created");
 });
 
 test("a hook has the environment of its config and no other", () => {
