@@ -25,6 +25,15 @@ export class ConfigError extends Error {
   }
 }
 
+/** Has the configuration errors of what it does name a file. */
+export function inFile(file: string, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    throw error instanceof ConfigError ? error.in(file) : error;
+  }
+}
+
 /** A segment of a JSON pointer. @see RFC 6901, section 3 */
 export function segment(name: string): string {
   return name.replaceAll("~", "~0").replaceAll("/", "~1");

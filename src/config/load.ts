@@ -1,16 +1,15 @@
-/** Reads and validates what the runtime is given: config.json, process.json. */
+/** Reads and validates config.json and parts of it. For process.json see `load-process.ts`. */
 import { basename, join } from "../sys/path-names.ts";
-import { ConfigError } from "./error.ts";
+import { ConfigError, inFile } from "./error.ts";
 import { checkExactArguments } from "./exact.ts";
 import { isSpec } from "./generated/config.js";
-import { isProcess } from "./generated/process.js";
 import { readJson } from "./json.ts";
 import { check } from "./schema.ts";
-import type { Mount, Process, Spec } from "./types.ts";
+import type { Mount, Spec } from "./types.ts";
 import { findOnHost } from "./validate/host.ts";
 import { validateMounts } from "./validate/mounts.ts";
 import { Subject } from "./validate/subject.ts";
-import { validateMeaning, validateProcessMeaning } from "./validate.ts";
+import { validateMeaning } from "./validate.ts";
 
 /** Who validates, and what for. */
 export interface LoadOptions {
@@ -40,22 +39,6 @@ export function loadConfig(path: string, options: LoadOptions = {}): Spec {
     for (const warning of warnings) options.warn?.(`${file}: ${warning}`);
   });
   return spec;
-}
-
-/**
- * Loads the `process.json` of `exec --process`.
- * @throws {Error} `JSON specification file <name> not found in <directory>`
- * @throws {ConfigError}
- */
-export function loadProcess(path: string, options: LoadOptions = {}): Process {
-  const { document: process } = readJson(path);
-  const file = basename(path);
-  check(isProcess, process, file);
-  inFile(file, () => {
-    const { warnings } = validateProcessMeaning(process);
-    for (const warning of warnings) options.warn?.(`${file}: ${warning}`);
-  });
-  return process;
 }
 
 /**
@@ -96,12 +79,4 @@ export function validateBundle(bundle: string, options: LoadOptions = {}): { war
 
 function hostOf({ euid, inUserNamespace = false, forCreate = true }: LoadOptions) {
   return { euid: euid ?? process.geteuid?.() ?? 0, inUserNamespace, forCreate };
-}
-
-function inFile(file: string, act: () => void): void {
-  try {
-    act();
-  } catch (error) {
-    throw error instanceof ConfigError ? error.in(file) : error;
-  }
 }

@@ -3,7 +3,7 @@
  *
  * These rules need nothing but the configuration and who asks; those that look at the machine are in `validate/host.ts`.
  */
-import type { Process, Spec } from "./types.ts";
+import type { Spec } from "./types.ts";
 import { validateAnnotations } from "./validate/annotations.ts";
 import { validateHooks } from "./validate/hooks.ts";
 import { validateIdMappings } from "./validate/id-mappings.ts";
@@ -47,12 +47,5 @@ export function validateMeaning(spec: Spec, host: Asker): { warnings: string[] }
   if (linux.intelRdt) validateIntelRdt(subject, linux.intelRdt);
   if (linux.memoryPolicy) validateMemoryPolicy(subject, linux.memoryPolicy);
   if (linux.netDevices) validateNetDevices(subject, linux.netDevices);
-  return { warnings: subject.warnings };
-}
-
-/** Applies the rules for a process alone, as `exec --process` gives it. @throws {ConfigError} */
-export function validateProcessMeaning(process: Process): { warnings: string[] } {
-  const subject = new Subject({ ociVersion: "1.3.0" }, { euid: 0, inUserNamespace: false, forCreate: true });
-  validateProcess(subject, "", process);
   return { warnings: subject.warnings };
 }

@@ -1,5 +1,4 @@
 /** The process that `exec` starts, from a file or from flags over the container's own. */
-import { loadProcess } from "../config/load.ts";
 import type { Capabilities, Process, Spec, User } from "../config/types.ts";
 import type { ExecProcess } from "./options.ts";
 
@@ -11,7 +10,7 @@ type Flags = Extract<ExecProcess, { kind: "flags" }>;
  * @throws {Error} for flags that make none
  */
 export function execProcess(given: ExecProcess, spec: Spec): Process {
-  if (given.kind === "file") return loadProcess(given.path);
+  if (given.kind === "file") return given.load(given.path);
   if (given.args.length === 0) throw new Error("exec args cannot be empty");
   const own = spec.process ?? { cwd: "/" };
   const process: Process = {

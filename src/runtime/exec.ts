@@ -78,6 +78,7 @@ class Exec {
     const place = { sub: parseSubCgroups(this.#options.cgroups), initPid: this.#init.pid };
     // An initial affinity is for the time before the cgroup: then the process is moved there while it runs.
     const affinityFirst = plan.host.beforeCgroup.some(({ kind }) => kind === "set-affinity");
+    using doors = affinityFirst ? new Doors([], []) : cgroup.doors(place);
     const forked = this.#fork(plan.init, signals, affinityFirst ? new Entrance(null) : cgroup.entrance(place));
     try {
       const target = { pid: forked.pid, log: this.#context.log };
@@ -85,7 +86,6 @@ class Exec {
       if (affinityFirst) cgroup.join(forked.pid, place);
       actOnProcess(plan.host.afterCgroup, target);
       if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
-      using doors = affinityFirst ? new Doors([], []) : cgroup.doors(place);
       admit(forked, doors);
       return this.#finish(forked, console, pidfdSocket);
     } catch (error) {

@@ -1,16 +1,21 @@
 /** Gathers what a plan needs to know of this machine. */
 
-import { detectCgroupMounts } from "../cgroup/layout.ts";
+import { type CgroupMount, detectCgroupMounts } from "../cgroup/layout.ts";
 import type { HostFacts } from "../plan/host.ts";
 import { readText } from "../sys/file.ts";
 
 /** Reads the facts from `/proc`. */
 export function hostFacts(): HostFacts {
+  let cgroupMounts: CgroupMount[] | undefined;
   return {
     euid: process.geteuid?.() ?? 0,
     egid: process.getegid?.() ?? 0,
     inUserNamespace: inUserNamespace(),
-    cgroupMounts: detectCgroupMounts(),
+    // Asked for by a container's plan only, not by that of a further process.
+    get cgroupMounts() {
+      cgroupMounts ??= detectCgroupMounts();
+      return cgroupMounts;
+    },
     lastCapability: Number(readText("/proc/sys/kernel/cap_last_cap")),
   };
 }

@@ -1,4 +1,5 @@
 /** What the operations of `runtime/` take: the contract between the command line and the runtime. */
+import type { Process } from "../config/types.ts";
 
 /** Writes log records: to `--log`, in `--log-format`, and to stderr where there is no log file. */
 export interface Logger {
@@ -60,7 +61,8 @@ export interface ExecOptions extends ProcessOptions {
 }
 
 export type ExecProcess =
-  | { kind: "file"; path: string }
+  /** `load` is what reads it, loaded itself where there is a file only. */
+  | { kind: "file"; path: string; load: (path: string) => Process }
   | {
       kind: "flags";
       args: string[];

@@ -1,8 +1,10 @@
 /** Every command: what it makes of its arguments, and what it prints of what the runtime answers. */
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { loadProcess } from "../../src/config/load-process.ts";
 import type { ContainerState } from "../../src/runtime/state.ts";
 
 const printed = vi.hoisted(() => ({ stdout: "", stderr: "" }));
@@ -192,9 +194,9 @@ describe("exec", () => {
     ],
     [
       ["--pid-file", "/p", "--process", "/x/p.json", "--detach", "web"],
-      { ...plain, pidFile: "/p", detach: true, process: { kind: "file", path: "/x/p.json" } },
+      { ...plain, pidFile: "/p", detach: true, process: { kind: "file", path: "/x/p.json", load: loadProcess } },
     ],
-    [["-p", "p.json", "web"], { ...plain, process: { kind: "file", path: resolve("p.json") } }],
+    [["-p", "p.json", "web"], { ...plain, process: { kind: "file", path: resolve("p.json"), load: loadProcess } }],
   ];
   test.each(lines)("exec %j", async (argv, options) => {
     calls.answers.set("exec", 3);

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/error.ts";
-import { loadConfig, loadProcess, validateBundle } from "../../src/config/load.ts";
+import { loadConfig, validateBundle } from "../../src/config/load.ts";
+import { loadProcess } from "../../src/config/load-process.ts";
 import { baseConfig } from "../support/config.ts";
 
 /** As root, whoever runs the test: what an ordinary user may not ask for is tested with the rules. */

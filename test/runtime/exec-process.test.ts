@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { loadProcess } from "../../src/config/load-process.ts";
 import type { Process } from "../../src/config/types.ts";
 import { execProcess } from "../../src/runtime/exec-process.ts";
 import type { ExecProcess } from "../../src/runtime/options.ts";
@@ -77,7 +78,7 @@ describe("execProcess from a file", () => {
     const directory = mkdtempSync(join(tmpdir(), "tsrunc-exec-"));
     const path = join(directory, "process.json");
     writeFileSync(path, JSON.stringify({ args: ["id"], cwd: "/" }));
-    expect(execProcess({ kind: "file", path }, spec)).toEqual({ args: ["id"], cwd: "/" });
+    expect(execProcess({ kind: "file", path, load: loadProcess }, spec)).toEqual({ args: ["id"], cwd: "/" });
     rmSync(directory, { recursive: true });
   });
 });

@@ -40,7 +40,7 @@ export const command = defineCommand({
   stopAtFirst: true,
   failure: { prefix: "exec failed", exitCode: 255 },
   async run({ context, options: values, args: [id = "", ...args] }) {
-    const process = processOf(values, args);
+    const process = await processOf(values, args);
     return execInContainer(context, {
       id,
       process,
@@ -52,8 +52,11 @@ export const command = defineCommand({
   },
 });
 
-function processOf(values: OptionValues<typeof options>, args: string[]): ExecProcess {
-  if (values.process) return { kind: "file", path: resolve(values.process) };
+async function processOf(values: OptionValues<typeof options>, args: string[]): Promise<ExecProcess> {
+  if (values.process) {
+    const { loadProcess } = await import("../../config/load-process.ts");
+    return { kind: "file", path: resolve(values.process), load: loadProcess };
+  }
   if (args.length === 0) throw new Error("exec args cannot be empty: a command, or --process, is needed");
   const noNewPrivileges = values["no-new-privs"];
   return {
