@@ -100,12 +100,15 @@ function lastOn(mounts: readonly CgroupMount[], place: string): CgroupMount | un
 
 function v1Hierarchies(inner: string, { mounts, own }: CgroupPlanInput): CgroupHierarchy[] {
   const found: CgroupHierarchy[] = [];
+  const byController = v1Mounts(mounts);
+  const seen = new Set<CgroupMount>();
   for (const name of joined) {
-    if (found.some(({ controllers }) => controllers.includes(name))) continue;
-    const mount = v1Mount(mounts, name);
+    const mount = byController.get(name);
+    if (mount !== undefined && seen.has(mount)) continue;
     // A hierarchy that is mounted but not ours to see has no line in /proc/self/cgroup.
     const ownPath = own.get(name) ?? (inner.startsWith("/") ? "/" : undefined);
     if (mount !== undefined && ownPath !== undefined) {
+      seen.add(mount);
       found.push(hierarchy(mount, inner.startsWith("/") ? "/" : shown(mount, ownPath), inner));
     } else if (name === "devices") {
       throw new Error("mountpoint for devices not found: a container's devices cannot be restricted without it");
@@ -117,9 +120,18 @@ function v1Hierarchies(inner: string, { mounts, own }: CgroupPlanInput): CgroupH
   return found;
 }
 
-function v1Mount(mounts: readonly CgroupMount[], controller: string): CgroupMount | undefined {
-  const candidates = mounts.filter(({ version, controllers }) => version === 1 && controllers.includes(controller));
-  return candidates.find(({ mountPoint }) => mountPoint.startsWith("/sys/fs/cgroup/")) ?? candidates[0];
+/** The mount of each controller: the first one in the usual place; the first one if there is none there. */
+function v1Mounts(mounts: readonly CgroupMount[]): Map<string, CgroupMount> {
+  const found = new Map<string, CgroupMount>();
+  const isUsual = ({ mountPoint }: CgroupMount) => mountPoint.startsWith("/sys/fs/cgroup/");
+  for (const mount of mounts) {
+    if (mount.version !== 1) continue;
+    for (const controller of mount.controllers) {
+      const before = found.get(controller);
+      if (before === undefined || (!isUsual(before) && isUsual(mount))) found.set(controller, mount);
+    }
+  }
+  return found;
 }
 
 function v2Parent(mount: CgroupMount, inner: string, own: ReadonlyMap<string, string>): string {
@@ -131,6 +143,7 @@ function v2Parent(mount: CgroupMount, inner: string, own: ReadonlyMap<string, st
 
 /** Where a path of the hierarchy is below its mount point; the mount point itself when the mount does not show it. */
 function shown(mount: CgroupMount, path: string): string {
+  if (mount.root === "/" && !path.includes("/.")) return path;
   const below = relative(normalize(mount.root), normalize(path));
   return below === ".." || below.startsWith("../") ? "/" : `/${below}`;
 }

@@ -31,7 +31,8 @@ const PATH_MAX = 4096;
 /** Bytes of a pointer. */
 const POINTER = 8;
 const HEX_DIGITS = 16;
-const HUGE_PAGE = 0x200000;
+/** How far apart are the places where it is asked whether the engine is cached, in bytes: a call each. */
+const STRIDE = 0x800000;
 
 const SETTINGS = Object.entries(SINGLE_THREAD).map(([name, value]) => `${name}=${value}`);
 /** How names begin that are not the caller's to give: the engine would obey some, and `stage.ts` believe the others. */
@@ -198,15 +199,15 @@ function readUncached(machine: Assembler): void {
   machine.set("b", at("engineSize"));
   machine.store("a", "b", 0, 8);
   machine.copy("b", "f");
-  machine.label("next huge page");
+  machine.label("next place");
   machine.syscall("mincore", "b", 1, at("cached"));
   machine.set("result", at("cached"));
   machine.load("result", "result", 0, 1);
   machine.jumpIf("zero", "result", "not cached");
-  machine.add("b", HUGE_PAGE);
-  machine.add("a", -HUGE_PAGE);
+  machine.add("b", STRIDE);
+  machine.add("a", -STRIDE);
   machine.jumpIf("negative", "a", "all cached");
-  machine.jump("next huge page");
+  machine.jump("next place");
   machine.label("not cached");
   machine.set("a", at("engineSize"));
   machine.load("a", "a", 0, 8);

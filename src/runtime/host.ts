@@ -4,19 +4,20 @@ import { type CgroupMount, detectCgroupMounts } from "../cgroup/layout.ts";
 import type { HostFacts } from "../plan/host.ts";
 import { readText } from "../sys/file.ts";
 
-/** Reads the facts from `/proc`. */
+/** Reads the facts from `/proc`: those that not every plan asks for, when it does. */
 export function hostFacts(): HostFacts {
   let cgroupMounts: CgroupMount[] | undefined;
   return {
     euid: process.geteuid?.() ?? 0,
     egid: process.getegid?.() ?? 0,
     inUserNamespace: inUserNamespace(),
-    // Asked for by a container's plan only, not by that of a further process.
     get cgroupMounts() {
       cgroupMounts ??= detectCgroupMounts();
       return cgroupMounts;
     },
-    lastCapability: Number(readText("/proc/sys/kernel/cap_last_cap")),
+    get lastCapability() {
+      return Number(readText("/proc/sys/kernel/cap_last_cap"));
+    },
   };
 }
 
