@@ -49,12 +49,16 @@ function applyDevices(filter: DeviceFilter, location: FsLocation): void {
 }
 
 function setDevicesV1(directory: string, filter: DeviceFilter): void {
-  const current = () => parseDevicesList(readCgroupFile(directory, "devices.list"));
-  for (const { allow, lines } of deviceChanges(current(), filter)) {
+  const list = () => readCgroupFile(directory, "devices.list");
+  let written = "";
+  for (const { allow, lines } of deviceChanges(parseDevicesList(list()), filter)) {
     writeCgroupLines(directory, allow ? "devices.allow" : "devices.deny", lines);
+    written = `${lines.join("\n")}\n`;
   }
-  // The kernel ignores some rules in silence.
-  if (!sameFilter(current(), filter)) throw new Error("resulting devices cgroup doesn't precisely match target");
+  // The kernel ignores some rules in silence. What a new cgroup is allowed it lists as it was written.
+  const result = list();
+  if (result === written || sameFilter(parseDevicesList(result), filter)) return;
+  throw new Error("resulting devices cgroup doesn't precisely match target");
 }
 
 function setDevicesV2(directory: string, filter: DeviceFilter): void {

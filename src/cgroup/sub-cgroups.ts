@@ -33,7 +33,8 @@ export function parseSubCgroups(values: readonly string[]): SubCgroups {
  * The container's hierarchies with the directories that a process goes to.
  * @throws {Error} for a controller that the container has no cgroup of, and for a path that leaves the container's cgroup
  */
-export function withSubCgroups(hierarchies: readonly CgroupHierarchy[], paths: SubCgroups): CgroupHierarchy[] {
+export function withSubCgroups(hierarchies: readonly CgroupHierarchy[], paths: SubCgroups): readonly CgroupHierarchy[] {
+  if (paths.size === 0) return hierarchies;
   for (const controller of paths.keys()) {
     if (controller !== "" && !hierarchies.some(({ controllers }) => controllers.includes(controller))) {
       throw new Error(`unknown controller ${controller} in SubCgroupPaths`);
