@@ -2,8 +2,8 @@
 import { Doors } from "../cgroup/entrance.ts";
 import type { LifecycleStep } from "../plan/lifecycle.ts";
 import type { Actors } from "../plan/step.ts";
-import { mustSyscall } from "../sys/error.ts";
-import { releasePages } from "../sys/memory.ts";
+import { check } from "../sys/error.ts";
+import { readReleasing } from "../sys/memory.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { exit, prctl } from "../sys/process.ts";
 import type { InitContext } from "./context.ts";
@@ -41,9 +41,9 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
     context.ready = true;
   },
   "wait-for-start": (_, context) => {
-    releasePages(context.releasable);
     const byte = new Uint8Array(1);
-    if (context.startFifo !== null) mustSyscall("read", context.startFifo.number, byte, 1);
+    const fifo = context.startFifo?.number;
+    if (fifo !== undefined) check(readReleasing(fifo, byte, context.releasable), "read exec.fifo");
     context.started = true;
   },
 };

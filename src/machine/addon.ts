@@ -1,9 +1,11 @@
 /**
  * The addon: the engine's way to the kernel and to libc, `syscall.node`. The launcher brings it along.
  *
- * It shares seven words of 64 bits with TypeScript, `words`, and has three functions without parameters and results:
+ * It shares words of 64 bits with TypeScript, `words`, and has functions without parameters and results:
  *
  * - `syscall`: makes the system call whose number is word 0 and whose arguments are words 1 to 6; the result goes to word 0;
+ * - `series`: the same with the words from 7 on, seven for each call, until a number is negative: calls with nothing of
+ *   the engine between them;
  * - `call`: the same for a function of libc, whose address is word 0;
  * - `address`, which has a parameter after all: puts the address of a typed array's memory into word 0.
  *
@@ -16,11 +18,15 @@
 import type { Assembler } from "./assembler.ts";
 import type { Data, Symbols } from "./elf.ts";
 
-/** How many words are shared. */
-export const WORDS = 7;
+/** How many words a call takes, and for how many calls there is room, the first and the end of a series among them. */
+const CALL_WORDS = 7;
+const CALLS = 24;
+/** Bytes of the words of one call, and of all. */
+const CALL_BYTES = 8 * CALL_WORDS;
+const WORDS_BYTES = CALLS * CALL_BYTES;
 
 /** The functions of the addon that TypeScript may call. */
-const FUNCTIONS = ["syscall", "call", "address"] as const;
+const FUNCTIONS = ["syscall", "series", "call", "address"] as const;
 
 const IMPORTS = [
   "napi_create_external_arraybuffer",
@@ -36,7 +42,7 @@ const nameOf = (property: string) => `name of ${property}`;
 
 /** What the code reads and writes. */
 export const data: Data = {
-  words: 8 * WORDS,
+  words: WORDS_BYTES,
   value: 8,
   count: 8,
   ...Object.fromEntries([...FUNCTIONS, "words"].map((name) => [nameOf(name), name])),
@@ -55,6 +61,7 @@ export function program(machine: Assembler): void {
     machine.store("result", "a", 0, 8);
     returnUndefined(machine);
   }
+  series(machine);
   address(machine);
 }
 
@@ -77,7 +84,7 @@ function register(machine: Assembler): void {
     machine.call("napi_create_function", "a", at(nameOf(name)), name.length, at(name), 0, at("value"));
     setProperty(name);
   }
-  machine.call("napi_create_external_arraybuffer", "a", at("words"), 8 * WORDS, 0, 0, at("value"));
+  machine.call("napi_create_external_arraybuffer", "a", at("words"), WORDS_BYTES, 0, 0, at("value"));
   setProperty("words");
   machine.set("c", at("dlsym"));
   machine.load("c", "c", 0, 8);
@@ -85,6 +92,22 @@ function register(machine: Assembler): void {
   machine.store("c", "a", 0, 8);
   machine.copy("result", "b");
   machine.leave();
+}
+
+/** `napi_value series(napi_env env, napi_callback_info info)` */
+function series(machine: Assembler): void {
+  machine.label("series");
+  machine.enter();
+  machine.set("a", at("words"));
+  machine.label("next call");
+  machine.add("a", CALL_BYTES);
+  machine.load("b", "a", 0, 8);
+  machine.jumpIf("negative", "b", "end of series");
+  machine.syscallWith("a");
+  machine.store("result", "a", 0, 8);
+  machine.jump("next call");
+  machine.label("end of series");
+  returnUndefined(machine);
 }
 
 /** `napi_value address(napi_env env, napi_callback_info info)` */

@@ -1,7 +1,7 @@
 /**
  * The one door to the kernel and to libc: system calls, and functions of libc by name.
  *
- * Behind it is the addon of `src/machine/addon.ts`, which shares seven words of 64 bits with us: a call is made by writing
+ * Behind it is the addon of `src/machine/addon.ts`, which shares words of 64 bits with us: a call is made by writing
  * its number or address and its arguments there.
  */
 
@@ -17,6 +17,8 @@ interface Addon {
   words: ArrayBuffer;
   /** Makes the system call that the words hold; the first becomes its result. */
   syscall(): void;
+  /** Makes those that follow it, until a number is negative. */
+  series(): void;
   /** The same for a function. */
   call(): void;
   /** Has the first word become the address of the memory. */
@@ -77,6 +79,29 @@ export function syscall(
   syscall();
   // Two halves, of which the upper one has the sign.
   return (halves[1] as number) * 2 ** 32 + ((halves[0] as number) >>> 0);
+}
+
+/** Words of one call: its number and six arguments. */
+const CALL_WORDS = 7;
+
+/**
+ * Makes system calls one after the other, with no code and no data of the engine used between them.
+ * @param calls with integers, addresses and memory for arguments; no strings
+ * @returns each one's result, as of {@link syscall}
+ * @throws {RangeError} for more calls than there is room for, which is for more than twenty
+ */
+export function syscallSeries(calls: readonly (readonly [SyscallName, ...Exclude<Argument, string>[]])[]): number[] {
+  const { series } = load();
+  const end = CALL_WORDS * (calls.length + 1);
+  if (end >= words.length) throw new RangeError(`no room for ${calls.length} system calls`);
+  calls.forEach(([name, ...args], index) => {
+    const at = CALL_WORDS * (index + 1);
+    words[at] = BigInt(syscallNumbers[name]);
+    args.forEach((value, argument) => pass(at + 1 + argument, value));
+  });
+  words[end] = -1n;
+  series();
+  return calls.map((_, index) => Number(words[CALL_WORDS * (index + 1)]));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Giving back memory that is not needed for a while. */
 
-import { syscall } from "./ffi.ts";
+import { syscallSeries } from "./ffi.ts";
 import { readText } from "./file.ts";
 
 /** A part of this process's memory: from `start` to before `end`, addresses in bytes. */
@@ -31,11 +31,21 @@ export function codeMappings(maps: string = readText("/proc/self/maps")): Memory
   return ranges;
 }
 
+/** There is room for a few more calls in a series; the engine and its libraries have a dozen. */
+const MOST_RANGES = 20;
+
 /**
- * Lets go of pages that can be read again; those that are used again come back one by one.
+ * Lets go of pages that can be read again, and waits for something to read: it is only afterwards that the engine uses the first of
+ * them again.
+ * @returns as read(2) does: the number of bytes, or `-errno`
  * @see madvise(2), MADV_DONTNEED
  */
-export function releasePages(ranges: readonly MemoryRange[]): void {
+export function readReleasing(fd: number, memory: Uint8Array, ranges: readonly MemoryRange[]): number {
   const MADV_DONTNEED = 4;
-  for (const { start, end } of ranges) syscall("madvise", start, end - start, MADV_DONTNEED);
+  const first = ranges.slice(0, MOST_RANGES);
+  const results = syscallSeries([
+    ...first.map(({ start, end }) => ["madvise", start, end - start, MADV_DONTNEED] as const),
+    ["read", fd, memory, memory.byteLength],
+  ]);
+  return results.at(-1) as number;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { errnoName } from "../../src/sys/errno.ts";
 import { check, errnoText, hasErrno, SyscallError } from "../../src/sys/error.ts";
-import { addressOf, libc, syscall } from "../../src/sys/ffi.ts";
+import { addressOf, libc, syscall, syscallSeries } from "../../src/sys/ffi.ts";
 import { fstat } from "../../src/sys/file.ts";
 
 describe("syscall", () => {
@@ -36,6 +36,28 @@ describe("syscall", () => {
 
   it("refuses a text that the kernel would see the end of too early", () => {
     expect(() => syscall("openat", -100, "/etc\0/passwd", 0)).toThrow('a NUL in "/etc\\u0000/passwd"');
+  });
+});
+
+describe("syscallSeries", () => {
+  it("makes calls in their order, and tells the result of each", () => {
+    const fd = syscall("memfd_create", "test", 1);
+    const read = new Uint8Array(3);
+    const results = syscallSeries([
+      ["write", fd, Uint8Array.of(1, 2, 3), 3],
+      ["lseek", fd, -1, 2],
+      ["read", fd, read, 3],
+      ["read", -1, null, 0],
+    ]);
+    expect(results).toEqual([3, 2, 1, -9]);
+    expect([...read]).toEqual([3, 0, 0]);
+    syscall("close_range", fd, fd, 0);
+  });
+
+  it("refuses more calls than there is room for", () => {
+    const many = (count: number) => Array.from({ length: count }, () => ["getpid"] as const);
+    expect(syscallSeries(many(20))).toEqual(many(20).map(() => process.pid));
+    expect(() => syscallSeries(many(30))).toThrow("no room for 30 system calls");
   });
 });
 

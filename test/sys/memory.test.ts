@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { codeMappings, releasePages } from "../../src/sys/memory.ts";
+import { writeSome } from "../../src/sys/io.ts";
+import { codeMappings, readReleasing } from "../../src/sys/memory.ts";
+import { pipe } from "../../src/sys/spawn.ts";
 
 const MAPS = `\
 00200000-00400000 r--p 00000000 00:21 4242      /
@@ -21,11 +23,22 @@ describe("codeMappings", () => {
   });
 });
 
-describe("releasePages", () => {
-  it("takes pages out of this process's memory, which goes on all the same", () => {
+describe("readReleasing", () => {
+  it("reads, and takes pages out of this process's memory, which goes on all the same", () => {
     const fileBacked = () => Number(/^RssFile:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
+    const [reader, writer] = pipe();
+    using _ = reader;
+    using __ = writer;
+    expect(writeSome(writer.number, Uint8Array.of(42))).toBe(1);
+    const byte = new Uint8Array(1);
     const before = fileBacked();
-    releasePages(codeMappings());
+    expect(readReleasing(reader.number, byte, codeMappings())).toBe(1);
+    expect(byte[0]).toBe(42);
     expect(fileBacked()).toBeLessThan(before / 2);
+  });
+
+  it("says why it could not read", () => {
+    const EBADF = 9;
+    expect(readReleasing(-1, new Uint8Array(1), [])).toBe(-EBADF);
   });
 });
