@@ -22,6 +22,7 @@ import {
   readDirectory,
   readText,
   removeAll,
+  rename,
   replace,
   writeFile,
 } from "../sys/file.ts";
@@ -181,9 +182,11 @@ export function prepareState(root: string, container: Container): () => void {
   return () => replace(path, `${path}.new`);
 }
 
-/** Keeps the configuration that the container is made from. */
+/** Keeps the configuration that the container is made from: whole or not at all. */
 export function saveConfig(root: string, id: string, spec: Spec): void {
-  writeFile(join(containerDirectory(root, id), CONFIG), JSON.stringify(spec), { mode: 0o600 });
+  const path = join(containerDirectory(root, id), CONFIG);
+  writeFile(`${path}.new`, JSON.stringify(spec), { mode: 0o600 });
+  rename(`${path}.new`, path);
 }
 
 /** The configuration that the container was made from. @throws {SyscallError} */

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { TestSpec } from "../support/config.ts";
@@ -8,6 +8,7 @@ import {
   commandLine,
   directory,
   ended,
+  isTsrunc,
   makeBundle,
   newId,
   pause,
@@ -66,6 +67,15 @@ describe("kill -9 of the runtime", () => {
       tsrunc(["delete", "--force", id]);
     },
   );
+
+  test.runIf(isTsrunc)("before the configuration is kept leaves what delete --force clears", () => {
+    const id = newId();
+    const root = join(directory(), "early");
+    succeed(["create", "--bundle", makeBundle("sleep 1000").path, id], { root });
+    rmSync(join(root, id, "config.json"));
+    succeed(["delete", "--force", id], { root });
+    expect(readdirSync(root)).toEqual([]);
+  });
 
   test.each(Array.from({ length: 10 }, (_, n) => n))(
     "at a random moment of a detached run leaves what delete --force clears (%i)",
