@@ -3,7 +3,7 @@ import type { Hook, State } from "../config/types.ts";
 import type { Describers, StepBase } from "./step.ts";
 
 export type LifecycleStep =
-  /** The parent writes the id maps, places the process in its cgroup and sets its limits. */
+  /** The parent writes the id maps, and makes and limits the cgroups; the process then enters those of v1. */
   | (StepBase & { kind: "wait-for-parent" })
   /** Until the container is created, nobody else could clear the process away. After the change of user, which undoes it. */
   | (StepBase & { kind: "die-with-parent" })
@@ -15,7 +15,7 @@ export type LifecycleStep =
   | (StepBase & { kind: "wait-for-start" });
 
 export const describeLifecycle: Describers<LifecycleStep> = {
-  "wait-for-parent": () => "wait for the parent",
+  "wait-for-parent": () => "wait for the parent, and enter the cgroups",
   "die-with-parent": () => "die with the parent from here on",
   "parent-hooks": () => "wait for the parent's hooks",
   "container-hooks": ({ hook, hooks }) => `run the ${hook} hooks: ${hooks.map(({ path }) => path).join(", ")}`,

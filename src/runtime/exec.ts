@@ -7,6 +7,7 @@ import type { Process, Spec } from "../config/types.ts";
 import { furtherRepertoire } from "../init/further.ts";
 import { runInit } from "../init/init.ts";
 import { type FurtherPlan, planFurtherProcess } from "../plan/further.ts";
+import type { HostProcessPlan } from "../plan/host-process.ts";
 import { callerNofileLimit } from "../sys/executable.ts";
 import type { Fd } from "../sys/fd.ts";
 import { exitCode, killChild, pidfdOpen, prctl } from "../sys/process.ts";
@@ -84,10 +85,9 @@ class Exec {
       const target = { pid: forked.pid, log: this.#context.log };
       actOnProcess(plan.host.beforeCgroup, target);
       if (affinityFirst) cgroup.join(forked.pid, place);
-      actOnProcess(plan.host.afterCgroup, target);
       if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
       admit(forked, doors);
-      return this.#finish(forked, console, pidfdSocket);
+      return this.#finish(forked, plan.host, console, pidfdSocket);
     } catch (error) {
       killChild(forked.pid);
       throw error;
@@ -120,11 +120,13 @@ class Exec {
     });
   }
 
-  #finish(forked: Forked, console: Fd | null, pidfdSocket: Fd | null): Started {
+  #finish(forked: Forked, { afterCgroup }: HostProcessPlan, console: Fd | null, pidfdSocket: Fd | null): Started {
     const conversation = new Conversation(forked, console, this.#context.log);
     conversation.untilReady(({ type }) => {
       throw new Error(`unexpected message from the process: ${type}`);
     });
+    // It has entered its cgroups by now, which changes the affinity on older kernels.
+    actOnProcess(afterCgroup, { pid: forked.pid, log: this.#context.log });
     const pidfd = pidfdOpen(forked.pid);
     if (pidfdSocket !== null) sendPidfd(pidfdSocket, pidfd, "exec");
     if (this.#options.pidFile) writePidFile(this.#options.pidFile, forked.pid);

@@ -4,7 +4,8 @@ import type { Context, CreateOptions } from "./options.ts";
 import { prepare } from "./prepare.ts";
 
 /**
- * Says what `create` would do, a line a step, in order; makes nothing.
+ * Says what `create` would do, a line a step, in order; makes nothing. What the parent does beside the forked init is listed
+ * before that goes on without waiting any more.
  * @returns lines that begin with whose step it is: `parent` or `init`
  */
 export function explainCreate(context: Context, options: CreateOptions): string[] {

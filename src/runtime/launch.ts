@@ -137,7 +137,8 @@ class Launch {
     const conversation = new Conversation(forked, console, this.#context.log);
     try {
       this.#admit(forked);
-      this.#actOn(forked);
+      // Side by side with the init, which waits again before it is the user's.
+      actOnProcess(this.#prepared.plan.host.afterCgroup, { pid: forked.pid, log: this.#context.log });
       resctrl?.create(forked.pid);
       saveConfig(this.#context.root, this.#container.id, this.#prepared.spec);
       this.#container.init = { pid: forked.pid, startTime: processStat(forked.pid)?.startTime ?? 0 };
@@ -183,21 +184,15 @@ class Launch {
 
   /** What the init waits for. */
   #admit(forked: Forked): void {
-    const { namespaces, host } = this.#prepared.plan;
+    const { namespaces, host, netDevices } = this.#prepared.plan;
     if (namespaces.idMaps !== null) writeIdMaps(forked.pid, namespaces.idMaps, this.#prepared.host.euid);
     this.#cgroup.create(this.#prepared.spec.linux?.resources, 1);
     this.#container.cgroup = this.#cgroup.location;
     actOnProcess(host.beforeCgroup, { pid: forked.pid, log: this.#context.log });
+    moveNetDevices(netDevices, forked.pid);
     this.#restrictDevices();
     using doors = this.#cgroup.doors();
     admit(forked, doors);
-  }
-
-  /** What else only the parent can do for the init. It waits again, for hooks or when it is ready. */
-  #actOn({ pid }: Forked): void {
-    const { host, netDevices } = this.#prepared.plan;
-    actOnProcess(host.afterCgroup, { pid, log: this.#context.log });
-    moveNetDevices(netDevices, pid);
   }
 
   /** Answers the init until it waits for `start`. */
