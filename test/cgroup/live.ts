@@ -1,15 +1,17 @@
 /** What the tests on real cgroups share. */
+
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { detectCgroupMounts, readOwnCgroups } from "../../src/cgroup/layout.ts";
 import { type Cgroup, openCgroup } from "../../src/cgroup/manager.ts";
 import { planCgroup } from "../../src/cgroup/plan.ts";
+import { whyNoCgroups, whyNotPrivileged } from "../support/privileges.ts";
 
 const mounts = detectCgroupMounts();
-const privileged = process.geteuid?.() === 0;
+const unprivileged = whyNotPrivileged() ?? whyNoCgroups();
 
 /** Why a test on the real cgroups of a version cannot run here; `null` when it can. */
 export function reasonToSkip(version: 1 | 2): string | null {
-  if (!privileged) return "needs root";
+  if (unprivileged !== null) return unprivileged;
   return mounts.some((mount) => mount.version === version) ? null : `no cgroup v${version} here`;
 }
 

@@ -17,10 +17,11 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Linux, Mount, NamespaceType, Root } from "../../src/config/types.ts";
 import { Driver, type DriverResult, runCommand } from "../support/driver.ts";
+import { whyNotPrivileged } from "../support/privileges.ts";
 import { findBusybox, makeRootfs } from "../support/rootfs.ts";
 import type { RootfsRequest } from "./rootfs.driver.ts";
 
-const impossible = process.geteuid?.() !== 0 ? "needs root" : findBusybox() === null ? "needs busybox" : null;
+const impossible = whyNotPrivileged() ?? (findBusybox() === null ? "needs busybox" : null);
 const driver = new Driver("test/init/rootfs.driver.ts");
 afterAll(() => driver[Symbol.dispose]());
 

@@ -5,6 +5,7 @@
  * The runtime is `dist/tsrunc`, or the one that `$TSRUNC` names: `TSRUNC=/usr/sbin/runc` shows what the tests
  * themselves are worth.
  */
+
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -22,6 +23,7 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { afterEach, beforeEach, expect } from "vitest";
 import { baseConfig, type TestSpec } from "../support/config.ts";
+import { whyNoCgroups, whyNotPrivileged } from "../support/privileges.ts";
 import { findBusybox, makeRootfs } from "../support/rootfs.ts";
 import { leftovers, sweep } from "./leftovers.ts";
 
@@ -105,7 +107,8 @@ function idsPattern(ids: string[]): RegExp {
 
 /** Why no container can run here, or `null`. */
 export function cannotRun(): string | null {
-  if (process.getuid?.() !== 0) return "needs root";
+  const unprivileged = whyNotPrivileged() ?? whyNoCgroups();
+  if (unprivileged !== null) return unprivileged;
   if (!existsSync(runtime)) return `needs ${runtime}: make build`;
   if (findBusybox() === null) return "needs a static busybox: make build/busybox";
   return null;

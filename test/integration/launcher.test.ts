@@ -1,9 +1,11 @@
 /** What the launcher makes of the caller's arguments, environment and limits: seen by a busybox in the engine's place. */
+
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { whyNotPrivileged } from "../support/privileges.ts";
 import { hasProgram, runtime } from "./harness.ts";
 
 const busybox = resolve("build/busybox");
@@ -54,7 +56,7 @@ describe.skipIf(reason !== null)(`the launcher (${reason ?? ""})`, () => {
     expect(stdout).toMatch(/^_TSRUNC_NOFILE=0x0000000000000141$/m);
   });
 
-  test.skipIf(process.getuid?.() !== 0)(
+  test.skipIf(whyNotPrivileged() !== null)(
     "runs the engine from a mount that has no path and cannot be written to",
     () => {
       const script = 'exec 2>&1; echo "$_TSRUNC_STAGE"; readlink /proc/$$/exe; : > /proc/$$/exe';

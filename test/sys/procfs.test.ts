@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { Driver, runCommand } from "../support/driver.ts";
+import { whyNotPrivileged } from "../support/privileges.ts";
 
-const root = process.geteuid?.() === 0;
+const impossible = whyNotPrivileged();
+const because = impossible === null ? "" : ` (${impossible})`;
 const driver = new Driver("test/sys/procfs.driver.ts");
 afterAll(() => driver[Symbol.dispose]());
 
@@ -35,16 +37,16 @@ describe("a file of procfs", () => {
     expect(magic).toMatch(/ELOOP|EXDEV/);
   });
 
-  test.skipIf(!root)("is itself where another file is bound over it (needs root)", () => {
+  test.skipIf(impossible !== null)(`is itself where another file is bound over it${because}`, () => {
     const script = "mount --bind /proc/version /proc/sys/kernel/ostype";
     expect(found(script, ["--mount"], "sys/kernel/ostype")).toEqual([release]);
   });
 
-  test.skipIf(!root)("is itself where a tmpfs covers its directory (needs root)", () => {
+  test.skipIf(impossible !== null)(`is itself where a tmpfs covers its directory${because}`, () => {
     expect(found("mount -t tmpfs none /proc/sys", ["--mount"], "sys/kernel/ostype")).toEqual([release]);
   });
 
-  test.skipIf(!root)("is itself in a user namespace, too (needs root)", () => {
+  test.skipIf(impossible !== null)(`is itself in a user namespace, too${because}`, () => {
     const script = "mount -t tmpfs none /proc/sys";
     expect(found(script, ["--mount", "--user", "--map-root-user"], "sys/kernel/ostype")).toEqual([release]);
   });
