@@ -26,6 +26,8 @@ function main(): void {
   if (spawnSync("hyperfine", ["--version"]).status !== 0) return fail("needs hyperfine (apt-get install hyperfine)");
   const scratch = mkdtempSync(join(tmpdir(), "tsrunc-bench-"));
   const undo = makeHybridFitForCrun(say);
+  // What was just built would be written to disk meanwhile.
+  spawnSync("sync");
   try {
     const minimal = minimalBundle(scratch, "minimal", ["/bin/true"]);
     const { runtimes, missing } = findRuntimes(minimal.path, scratch);

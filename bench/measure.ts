@@ -20,22 +20,47 @@ export interface Row {
  * @param scratch directory for hyperfine's results
  */
 export function time(name: string, runtimes: Runtime[], command: (runtime: Runtime) => string, scratch: string): Row {
-  const results = runtimes.map((runtime) => {
-    const file = join(scratch, "hyperfine.json");
-    const args = ["-N", "--style", "none", "--warmup", "5", "--runs", process.env.RUNS ?? "50", "--export-json", file];
-    const { status, stderr } = spawnSync("hyperfine", [...args, command(runtime)], { encoding: "utf8" });
-    if (status !== 0) {
-      console.error(`bench: ${name}, ${runtime.name}: ${stderr.trim()}`);
-      return null;
-    }
-    return JSON.parse(readFileSync(file, "utf8")).results[0] as { median: number; stddev: number };
-  });
+  const durations = runtimes.map((): number[] | null => []);
+  const runs = Math.ceil(Number(process.env.RUNS ?? 50) / ROUNDS);
+  for (let round = 0; round < ROUNDS; round++) {
+    runtimes.forEach((runtime, index) => {
+      const more = durations[index] === null ? null : timesOf(name, runtime, command(runtime), runs, scratch);
+      durations[index] = more === null ? null : [...(durations[index] ?? []), ...more];
+    });
+  }
   return {
     name,
     unit: "ms",
-    values: results.map((result) => (result === null ? null : result.median * 1000)),
-    deviations: results.map((result) => (result === null ? null : result.stddev * 1000)),
+    values: durations.map((times) => (times === null ? null : median(times) * 1000)),
+    deviations: durations.map((times) => (times === null ? null : deviation(times) * 1000)),
   };
+}
+
+/** How often the runtimes take turns: a busy moment of the machine should not be one's alone. */
+const ROUNDS = 4;
+
+/** Durations in seconds; `null`, and a word to the user, when the command fails. */
+function timesOf(name: string, runtime: Runtime, command: string, runs: number, scratch: string): number[] | null {
+  const file = join(scratch, "hyperfine.json");
+  const args = ["-N", "--style", "none", "--warmup", "3", "--runs", String(runs), "--export-json", file];
+  const { status, stderr } = spawnSync("hyperfine", [...args, command], { encoding: "utf8" });
+  if (status !== 0) {
+    console.error(`bench: ${name}, ${runtime.name}: ${stderr.trim()}`);
+    return null;
+  }
+  return (JSON.parse(readFileSync(file, "utf8")).results[0] as { times: number[] }).times;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const [low = 0, high = 0] = [sorted[sorted.length % 2 === 1 ? middle : middle - 1], sorted[middle]];
+  return (low + high) / 2;
+}
+
+function deviation(values: readonly number[]): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
 }
 
 /** The most memory that `run` of a bundle holds at a time, in MB (10^6 bytes). */
@@ -66,9 +91,4 @@ export function initMemory(runtimes: Runtime[], bundle: string): Row {
     }
   });
   return { name: "created init, Pss", unit: "MB", values };
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] as number;
 }
