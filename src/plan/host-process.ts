@@ -14,7 +14,9 @@ export type HostProcessStep =
 export interface HostProcessPlan {
   /** Before the process joins its cgroup. */
   beforeCgroup: HostProcessStep[];
-  /** After it. */
+  /** Side by side with the process. */
+  beside: HostProcessStep[];
+  /** After it has joined its cgroup, which on kernels before 6.2 sets the affinity, too. */
   afterCgroup: HostProcessStep[];
 }
 
@@ -40,13 +42,11 @@ export function planHostProcess(input: ProcessInput): HostProcessPlan {
   if (initial !== null)
     beforeCgroup.push({ kind: "set-affinity", pointer: `${pointer}/initial`, when: "initial", cpus: initial });
   if (final !== null) {
-    return {
-      beforeCgroup,
-      afterCgroup: [{ kind: "set-affinity", pointer: `${pointer}/final`, when: "final", cpus: final }],
-    };
+    const set: HostProcessStep = { kind: "set-affinity", pointer: `${pointer}/final`, when: "final", cpus: final };
+    return { beforeCgroup, beside: [], afterCgroup: [set] };
   }
   // The caller's own affinity is none of the container's business; its cpuset still holds.
-  return { beforeCgroup, afterCgroup: initial === null ? [{ kind: "reset-affinity" }] : [] };
+  return { beforeCgroup, beside: initial === null ? [{ kind: "reset-affinity" }] : [], afterCgroup: [] };
 }
 
 function affinity(input: ProcessInput): { initial: number[] | null; final: number[] | null } {

@@ -87,6 +87,7 @@ class Exec {
       if (affinityFirst) cgroup.join(forked.pid, place);
       if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
       admit(forked, doors);
+      actOnProcess(plan.host.beside, target);
       return this.#finish(forked, plan.host, console, pidfdSocket);
     } catch (error) {
       killChild(forked.pid);
@@ -125,7 +126,6 @@ class Exec {
     conversation.untilReady(({ type }) => {
       throw new Error(`unexpected message from the process: ${type}`);
     });
-    // It has entered its cgroups by now, which changes the affinity on older kernels.
     actOnProcess(afterCgroup, { pid: forked.pid, log: this.#context.log });
     const pidfd = pidfdOpen(forked.pid);
     if (pidfdSocket !== null) sendPidfd(pidfdSocket, pidfd, "exec");

@@ -138,7 +138,7 @@ class Launch {
     try {
       this.#admit(forked);
       // Side by side with the init, which waits again before it is the user's.
-      actOnProcess(this.#prepared.plan.host.afterCgroup, { pid: forked.pid, log: this.#context.log });
+      actOnProcess(this.#prepared.plan.host.beside, { pid: forked.pid, log: this.#context.log });
       resctrl?.create(forked.pid);
       saveConfig(this.#context.root, this.#container.id, this.#prepared.spec);
       this.#container.init = { pid: forked.pid, startTime: processStat(forked.pid)?.startTime ?? 0 };

@@ -68,6 +68,7 @@ function main(): number {
   const log = { tracing: false, debug: console.error, info: console.error, warn: console.error, release() {} };
   try {
     actOnProcess(host.beforeCgroup, { pid, log });
+    actOnProcess(host.beside, { pid, log });
     actOnProcess(host.afterCgroup, { pid, log });
     channel.send({ type: "go" });
   } catch (error) {

@@ -269,7 +269,8 @@ describe("planHostProcess", () => {
         { kind: "oom-score-adj", pointer: "/process/oomScoreAdj", value: -5 },
         { kind: "allow-limit", pointer: "/process/rlimits/0", type: "RLIMIT_CORE", soft: 1, hard: 2 },
       ],
-      afterCgroup: [{ kind: "reset-affinity" }],
+      beside: [{ kind: "reset-affinity" }],
+      afterCgroup: [],
     });
   });
 
@@ -278,17 +279,18 @@ describe("planHostProcess", () => {
   it("binds a further process to CPUs around its joining of the cgroup", () => {
     expect(planHostProcess(input({ purpose: "exec" }, { execCPUAffinity }))).toMatchObject({
       beforeCgroup: [{ kind: "set-affinity", when: "initial", cpus: [0] }],
+      beside: [],
       afterCgroup: [{ kind: "set-affinity", when: "final", cpus: [0, 1] }],
     });
   });
 
   it("keeps the initial CPUs when there are no final ones", () => {
     const planned = planHostProcess(input({ purpose: "exec" }, { execCPUAffinity: { initial: "1" } }));
-    expect(planned.afterCgroup).toEqual([]);
+    expect([...planned.beside, ...planned.afterCgroup]).toEqual([]);
   });
 
   it("does not bind the first process", () => {
-    expect(planHostProcess(input({}, { execCPUAffinity })).afterCgroup).toEqual([{ kind: "reset-affinity" }]);
+    expect(planHostProcess(input({}, { execCPUAffinity })).beside).toEqual([{ kind: "reset-affinity" }]);
   });
 
   it("names the list of CPUs that it cannot read", () => {
