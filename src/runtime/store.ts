@@ -22,7 +22,6 @@ import {
   readDirectory,
   readText,
   removeAll,
-  rename,
   replace,
   writeFile,
 } from "../sys/file.ts";
@@ -177,16 +176,17 @@ export function saveContainer(root: string, container: Container): void {
  * @returns what puts it in its place, so that others see it
  */
 export function prepareState(root: string, container: Container): () => void {
-  const path = join(containerDirectory(root, container.id), STATE);
-  writeFile(`${path}.new`, JSON.stringify(container), { mode: 0o600 });
+  return writeBeside(join(containerDirectory(root, container.id), STATE), container);
+}
+
+function writeBeside(path: string, contents: object): () => void {
+  writeFile(`${path}.new`, JSON.stringify(contents), { mode: 0o600 });
   return () => replace(path, `${path}.new`);
 }
 
 /** Keeps the configuration that the container is made from: whole or not at all. */
 export function saveConfig(root: string, id: string, spec: Spec): void {
-  const path = join(containerDirectory(root, id), CONFIG);
-  writeFile(`${path}.new`, JSON.stringify(spec), { mode: 0o600 });
-  rename(`${path}.new`, path);
+  writeBeside(join(containerDirectory(root, id), CONFIG), spec)();
 }
 
 /** The configuration that the container was made from. @throws {SyscallError} */
