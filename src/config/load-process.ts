@@ -5,7 +5,8 @@ import { isProcess } from "./generated/process.js";
 import { readJson } from "./json.ts";
 import { check } from "./schema.ts";
 import type { Process } from "./types.ts";
-import { validateProcessMeaning } from "./validate/process-meaning.ts";
+import { validateProcess } from "./validate/process.ts";
+import { Subject } from "./validate/subject.ts";
 
 /**
  * Loads the `process.json` of `exec --process`.
@@ -17,8 +18,8 @@ export function loadProcess(path: string, warn: (message: string) => void = () =
   const { document: process } = readJson(path);
   const file = basename(path);
   check(isProcess, process, file);
-  inFile(file, () => {
-    for (const warning of validateProcessMeaning(process).warnings) warn(`${file}: ${warning}`);
-  });
+  const subject = new Subject({ ociVersion: "1.3.0" }, { euid: 0, inUserNamespace: false, forCreate: true });
+  inFile(file, () => validateProcess(subject, "", process));
+  for (const warning of subject.warnings) warn(`${file}: ${warning}`);
   return process;
 }

@@ -63,14 +63,13 @@ export class Channel<Out extends { type: string }, In extends { type: string }> 
    * @returns `null` when the other end is gone
    */
   expect<T extends In["type"]>(type: T): Received<Extract<In, { type: T }>> | null {
-    const isWanted = ({ message }: Received<In>) => message.type === type;
-    const index = this.#kept.findIndex(isWanted);
-    let received = index === -1 ? this.receive() : (this.#kept.splice(index, 1)[0] ?? null);
-    while (received !== null && !isWanted(received)) {
+    for (;;) {
+      const index = this.#kept.findIndex(({ message }) => message.type === type);
+      if (index >= 0) return this.#kept.splice(index, 1)[0] as Received<Extract<In, { type: T }>>;
+      const received = this.receive();
+      if (received === null) return null;
       this.#kept.push(received);
-      received = this.receive();
     }
-    return received as Received<Extract<In, { type: T }>> | null;
   }
 
   close(): void {

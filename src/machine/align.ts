@@ -45,7 +45,6 @@ export function alignToHugePages(file: Uint8Array): Uint8Array {
     view.setBigUint64(at, BigInt(place + distance(moves, place)), true);
   };
   moved(FILE.sectionHeaders);
-  // What the dynamic linker is told of segments, and debuggers of sections.
   const isRelocatable = view.getUint16(FILE.type, true) === ET_DYN;
   for (const at of segments(view)) {
     moved(at + SEGMENT.offset);
@@ -63,15 +62,13 @@ function planMoves(file: Uint8Array): Move[] {
   const moves: Move[] = [{ from: 0, by: 0 }];
   let by = 0;
   for (const at of segments(view)) {
-    if (view.getUint32(at + SEGMENT.type, true) !== PT_LOAD) continue;
-    const offset = Number(view.getBigUint64(at + SEGMENT.offset, true));
+    const from = Number(view.getBigUint64(at + SEGMENT.offset, true));
+    // The headers stay where they are.
+    if (from === 0 || !isShared(view, at)) continue;
     const address = Number(view.getBigUint64(at + SEGMENT.address, true));
-    const size = isShared(view, at) ? HUGE_PAGE : PAGE;
-    // The page where the segment before it ends may not be overwritten by this one's.
-    const room = offset % PAGE === 0 || by === 0 ? 0 : PAGE;
-    const from = offset + by + room;
-    by += room + ((((address - from) % size) + size) % size);
-    if (offset > 0) moves.push({ from: offset, by });
+    // By whole pages, since the linker has seen to those.
+    by += (((address - from - by) % HUGE_PAGE) + HUGE_PAGE) % HUGE_PAGE;
+    moves.push({ from, by });
   }
   return moves;
 }

@@ -1,5 +1,5 @@
 /**
- * A field of `/proc/<pid>/status`: `statusField("Name:\\ta\\nThreads:\\t1\\n", "Threads")` is `"1"`. Without a regular expression, of
+ * A field of `/proc/<pid>/status`: `statusField("Name:\ta\nThreads:\t1\n", "Threads")` is `"1"`. Without a regular expression, of
  * which the first in a process takes 0.1 ms.
  * @returns `null` when there is no such line
  * @see proc_pid_status(5)
