@@ -1,4 +1,5 @@
 /** What the init's actors share while they carry a plan out. */
+import type { Doors } from "../cgroup/entrance.ts";
 import type { Fd } from "../sys/fd.ts";
 import type { MemoryRange } from "../sys/memory.ts";
 import type { Channel, InitMessage, ParentMessage } from "./channel.ts";
@@ -19,6 +20,8 @@ export interface InitContext {
    * fails after `start` is written there too, since the parent is gone by then.
    */
   startFifo: Fd | null;
+  /** The v1 cgroups to enter, where they were there before the fork. */
+  doors?: Doors;
   /** Where the output of hooks goes, opened before the fork. */
   hookOutput?: HookOutput;
   /** Memory to let go of before a wait for `start` that may be long; looked up before the fork, while there is a `/proc`. */

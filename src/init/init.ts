@@ -17,7 +17,7 @@ export interface Repertoire<S extends StepBase> {
 
 /** What the init brings along from before the fork. */
 export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> &
-  Partial<Pick<InitContext, "startFifo" | "hookOutput" | "releasable">>;
+  Partial<Pick<InitContext, "doors" | "startFifo" | "hookOutput" | "releasable">>;
 
 /**
  * Carries the steps out. Never returns: the last step is an execve, and a failure ends this process once it is reported.
@@ -28,6 +28,7 @@ export function runInit<S extends InitStep>(steps: readonly S[], repertoire: Rep
   const { describe } = repertoire;
   closeDescriptors(passedDescriptors(steps), [
     ...[given.channel.fd, given.startFifo, given.hookOutput?.stdout, given.hookOutput?.stderr],
+    ...(given.doors?.tasks ?? []),
     ...given.inherited.values(),
   ]);
   const context: InitContext = {

@@ -17,6 +17,7 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
     if (admitted === null) return exit(1);
     new Doors(admitted.message.doors, admitted.fds).enter();
   },
+  "enter-cgroups": (_, { doors }) => doors?.enter(),
   "die-with-parent": (_, { channel }) => {
     prctl("SET_PDEATHSIG", SIGKILL);
     // It may have died before: then its end of the channel is closed, and no signal comes.

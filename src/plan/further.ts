@@ -22,11 +22,14 @@ export interface FurtherPlan {
 export function planFurtherProcess(input: Omit<ProcessInput, "purpose">): FurtherPlan {
   const exec: ProcessInput = { ...input, purpose: "exec" };
   const { attributes, identity, last } = planProcess(exec);
+  const host = planHostProcess(exec);
+  // An initial affinity is for the time before the cgroup.
+  const waits = host.beforeCgroup.some(({ kind }) => kind === "set-affinity");
   return {
-    host: planHostProcess(exec),
+    host,
     intelRdt: planIntelRdt(input.spec.linux?.intelRdt, input.id),
     init: [
-      { kind: "wait-for-parent" },
+      { kind: waits ? "wait-for-parent" : "enter-cgroups" },
       ...planUserNamespace(input.spec.linux ?? {}, input.process.user, false),
       { kind: "die-with-parent" },
       ...planSession(exec),

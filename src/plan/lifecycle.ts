@@ -5,6 +5,8 @@ import type { Describers, StepBase } from "./step.ts";
 export type LifecycleStep =
   /** The parent writes the id maps, and makes and limits the cgroups; the process then enters those of v1. */
   | (StepBase & { kind: "wait-for-parent" })
+  /** Those of v1, where there is nothing to wait for. */
+  | (StepBase & { kind: "enter-cgroups" })
   /** Until the container is created, nobody else could clear the process away. After the change of user, which undoes it. */
   | (StepBase & { kind: "die-with-parent" })
   /** The parent runs the hooks of the runtime's namespaces. */
@@ -16,6 +18,7 @@ export type LifecycleStep =
 
 export const describeLifecycle: Describers<LifecycleStep> = {
   "wait-for-parent": () => "wait for the parent, and enter the cgroups",
+  "enter-cgroups": () => "enter the cgroups",
   "die-with-parent": () => "die with the parent from here on",
   "parent-hooks": () => "wait for the parent's hooks",
   "container-hooks": ({ hook, hooks }) => `run the ${hook} hooks: ${hooks.map(({ path }) => path).join(", ")}`,

@@ -77,16 +77,18 @@ class Exec {
     const plan = this.#plan(process);
     const cgroup = openCgroup(this.#container.cgroup);
     const place = { sub: parseSubCgroups(this.#options.cgroups), initPid: this.#init.pid };
-    // An initial affinity is for the time before the cgroup: then the process is moved there while it runs.
-    const affinityFirst = plan.host.beforeCgroup.some(({ kind }) => kind === "set-affinity");
-    using doors = affinityFirst ? new Doors([], []) : cgroup.doors(place);
-    const forked = this.#fork(plan.init, signals, affinityFirst ? new Entrance(null) : cgroup.entrance(place));
+    // For what must come before the cgroup the process waits, and is moved there while it runs.
+    const waits = plan.init.some(({ kind }) => kind === "wait-for-parent");
+    using doors = waits ? new Doors([], []) : cgroup.doors(place);
+    const forked = this.#fork(plan.init, signals, waits ? new Entrance(null) : cgroup.entrance(place), doors);
     try {
       const target = { pid: forked.pid, log: this.#context.log };
       actOnProcess(plan.host.beforeCgroup, target);
-      if (affinityFirst) cgroup.join(forked.pid, place);
+      if (waits) {
+        cgroup.join(forked.pid, place);
+        admit(forked, doors);
+      }
       if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
-      admit(forked, doors);
       actOnProcess(plan.host.beside, target);
       return this.#finish(forked, plan.host, console, pidfdSocket);
     } catch (error) {
@@ -109,7 +111,7 @@ class Exec {
     });
   }
 
-  #fork(steps: FurtherPlan["init"], signals: ForegroundSignals | null, entrance: Entrance): Forked {
+  #fork(steps: FurtherPlan["init"], signals: ForegroundSignals | null, entrance: Entrance, doors: Doors): Forked {
     using _ = entrance;
     using target = pidfdOpen(this.#init.pid);
     // A process of the container could attach to one that has just come in, and reach the host through what that still
@@ -117,7 +119,8 @@ class Exec {
     prctl("SET_DUMPABLE", 0);
     return forkInto(target, namespacesToJoin(this.#init.pid, this.#spec), entrance, (channel) => {
       if (signals !== null) setSignalMask(signals.maskBefore);
-      return runInit(steps, furtherRepertoire, { channel, inherited: new Map(), trace: this.#context.log.tracing });
+      const trace = this.#context.log.tracing;
+      return runInit(steps, furtherRepertoire, { channel, inherited: new Map(), trace, doors });
     });
   }
 

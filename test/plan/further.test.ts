@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import type { Process } from "../../src/config/types.ts";
+import { planFurtherProcess } from "../../src/plan/further.ts";
+
+function kinds(process: Partial<Process>): string[] {
+  const whole = { args: ["true"], cwd: "/", ...process };
+  const plan = planFurtherProcess({
+    id: "c1",
+    process: whole,
+    spec: { ociVersion: "1.3.0", process: whole },
+    host: { euid: 0, egid: 0, inUserNamespace: false, cgroupMounts: [], lastCapability: 40 },
+    noNewKeyring: false,
+    passedFds: 0,
+    listenFds: 0,
+    softNofile: null,
+  });
+  return plan.init.map(({ kind }) => kind);
+}
+
+test("the process enters the cgroups at once", () => {
+  const planned = kinds({});
+  expect(planned[0]).toBe("enter-cgroups");
+  expect(planned).not.toContain("wait-for-parent");
+});
+
+test("it waits for an initial CPU affinity, which is for the time before the cgroups", () => {
+  const planned = kinds({ execCPUAffinity: { initial: "0" } });
+  expect(planned[0]).toBe("wait-for-parent");
+  expect(planned).not.toContain("enter-cgroups");
+});
