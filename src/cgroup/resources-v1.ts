@@ -71,7 +71,7 @@ export function pidsWrites(pids: Resources["pids"]): Writes {
 }
 
 function memoryWrites(memory: Resources["memory"] = {}): Writes {
-  const { limit = 0, swap = 0, reservation = 0, swappiness, disableOOMKiller } = memory;
+  const { limit = 0, swap = 0, reservation = 0, kernelTCP = 0, swappiness, disableOOMKiller } = memory;
   const write = (file: string, value: number, tolerate?: Errno[]): Writes[number] => {
     return { kind: "write", controller: "memory", file, value: integer(value), ...(tolerate && { tolerate }) };
   };
@@ -89,6 +89,7 @@ function memoryWrites(memory: Resources["memory"] = {}): Writes {
     if (swap !== 0) writes.push(write(swapFile, swap));
   }
   if (reservation !== 0) writes.push(write("memory.soft_limit_in_bytes", reservation));
+  if (kernelTCP !== 0) writes.push(write("memory.kmem.tcp.limit_in_bytes", kernelTCP));
   if (disableOOMKiller === true) writes.push(write("memory.oom_control", 1));
   if (swappiness !== undefined && swappiness !== -1) {
     if (swappiness < 0 || swappiness > 100) {

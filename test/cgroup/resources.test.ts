@@ -64,6 +64,10 @@ describe("on cgroup v1", () => {
     ]);
   });
 
+  test("memory of TCP buffers has its own limit", () => {
+    expect(writes(1, { memory: { kernelTCP: 4096 } })).toEqual(["memory.kmem.tcp.limit_in_bytes=4096"]);
+  });
+
   test("memory set free sets swap free, where the kernel counts it", () => {
     expect(writes(1, { memory: { limit: -1 } })).toEqual([
       "memory.memsw.limit_in_bytes?=-1",

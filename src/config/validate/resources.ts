@@ -43,9 +43,11 @@ function validateMemory(subject: Subject, at: string, memory: Resources["memory"
     subject.refuse(`${at}/swap`, swap, `is memory and swap together: must not be below the memory limit ${limit}`);
   }
   if (swappiness > 100) subject.refuse(`${at}/swappiness`, swappiness, "must be from 0 to 100");
-  if (kernel !== undefined || kernelTCP !== undefined) {
-    subject.warn(at, undefined, "kernel memory settings are ignored: the kernel has them no more");
+  if (kernel !== undefined) {
+    subject.warn(`${at}/kernel`, kernel, "is ignored: the kernel has no such limit any more");
   }
+  if (kernelTCP !== undefined)
+    subject.warn(`${at}/kernelTCP`, kernelTCP, "is set on cgroup v1 only: v2 has no such limit");
 }
 
 function validateCpu(subject: Subject, at: string, cpu: Resources["cpu"] & object): void {

@@ -31,6 +31,9 @@ describe("resources", () => {
   ])("%j is accepted", (part) => accepted(resources(part)));
 
   test("limits of kernel memory are warned of", () => {
-    expect(judge(resources({ memory: { kernel: 1 } }))).toEqual([expect.stringContaining("/linux/resources/memory")]);
+    expect(judge(resources({ memory: { kernel: 1, kernelTCP: 2 } }))).toEqual([
+      expect.stringContaining("/linux/resources/memory/kernel: 1: is ignored"),
+      expect.stringContaining("/linux/resources/memory/kernelTCP: 2: is set on cgroup v1 only"),
+    ]);
   });
 });
