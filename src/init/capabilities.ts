@@ -8,6 +8,7 @@ import {
   clearAmbient,
   dropBounding,
   getCapabilities,
+  isInBoundingSet,
   raiseAmbient,
   setCapabilities,
 } from "../sys/capability.ts";
@@ -19,8 +20,14 @@ export function dropBoundingSet(names: readonly string[]): void {
   for (const name of names) dropBounding(numberOf(name));
 }
 
-/** Sets all but the bounding set. Ambient capabilities that cannot be had are warned of, as runc does. */
+/**
+ * Sets all but the bounding set. What this process has not itself it cannot grant: that is warned of, once for all sets.
+ * @throws {SyscallError} `capset`: EPERM when the sets contradict each other
+ * @see runtime-spec, config.md, "Linux Process", `capabilities`
+ */
 export function applyCapabilities(step: OfKind<CapabilityStep, "set-capabilities">, { channel }: InitContext): void {
+  const had = getCapabilities().permitted;
+  const lacking = new Set(step.bounding.filter((name) => !has(had, name) && !isInBoundingSet(numberOf(name))));
   const wanted = {
     effective: maskOf(step.effective),
     permitted: maskOf(step.permitted),
@@ -29,8 +36,20 @@ export function applyCapabilities(step: OfKind<CapabilityStep, "set-capabilities
   try {
     setCapabilities(wanted);
   } catch (error) {
-    if (hasErrno(error, "EPERM")) (error as Error).message += hint(wanted.permitted);
-    throw error;
+    const refused = capabilityNames().filter(
+      (name) => !has(had, name) && has(wanted.permitted | wanted.inheritable, name),
+    );
+    if (!hasErrno(error, "EPERM") || refused.length === 0) throw error;
+    for (const name of refused) lacking.add(name);
+    setCapabilities({
+      effective: wanted.effective & had,
+      permitted: wanted.permitted & had,
+      inheritable: wanted.inheritable & had,
+    });
+  }
+  if (lacking.size > 0) {
+    const message = `can't grant capabilities that tsrunc itself has not: ${[...lacking].join(", ")}`;
+    channel.send({ type: "warning", message });
   }
   try {
     clearAmbient();
@@ -38,7 +57,7 @@ export function applyCapabilities(step: OfKind<CapabilityStep, "set-capabilities
     if (!hasErrno(error, "EINVAL")) throw error; // Linux before 4.3 has no ambient set
   }
   const failures = step.ambient.flatMap((name) => {
-    const failure = raiseAmbient(numberOf(name));
+    const failure = lacking.has(name) ? null : raiseAmbient(numberOf(name));
     return failure === null ? [] : [{ name, failure }];
   });
   // One warning for all: Buildah asks for eleven at each RUN, and its user sees what we say.
@@ -51,11 +70,8 @@ export function applyCapabilities(step: OfKind<CapabilityStep, "set-capabilities
   });
 }
 
-/** No one can give what he has not. */
-function hint(wanted: bigint): string {
-  const { permitted } = getCapabilities();
-  const missing = capabilityNames().filter((_, number) => ((wanted & ~permitted) >> BigInt(number)) & 1n);
-  return missing.length === 0 ? "" : ` (tsrunc itself has not ${missing.join(", ")})`;
+function has(mask: bigint, name: string): boolean {
+  return ((mask >> BigInt(numberOf(name))) & 1n) === 1n;
 }
 
 function maskOf(names: readonly string[]): bigint {

@@ -8,6 +8,8 @@ export type CapabilityStep =
   | (StepBase & { kind: "drop-bounding"; capabilities: string[] })
   | (StepBase & {
       kind: "set-capabilities";
+      /** Set already, as far as it could be. */
+      bounding: string[];
       effective: string[];
       permitted: string[];
       inheritable: string[];
@@ -24,7 +26,7 @@ export interface CapabilityPlan {
 }
 
 /**
- * Plans the five sets.
+ * Plans the five sets. Those that are not given are empty.
  * @param last the highest capability number of the kernel
  */
 export function planCapabilities(capabilities: Capabilities, last: number): CapabilityPlan {
@@ -37,14 +39,14 @@ export function planCapabilities(capabilities: Capabilities, last: number): Capa
       if (!isKnown) unknown.add(name);
       return isKnown;
     });
-  const bounding = new Set(known(capabilities.bounding));
   const sets = {
+    bounding: known(capabilities.bounding),
     effective: known(capabilities.effective),
     inheritable: known(capabilities.inheritable),
     permitted: known(capabilities.permitted),
     ambient: known(capabilities.ambient),
   };
-  const dropped = capabilityNames().filter((name, number) => number <= last && !bounding.has(name));
+  const dropped = capabilityNames().filter((name, number) => number <= last && !sets.bounding.includes(name));
   return {
     warning:
       unknown.size === 0 ? null : `ignoring unknown or unavailable capabilities: [${[...unknown].sort().join(" ")}]`,

@@ -164,7 +164,7 @@ export function planProcess(input: ProcessInput): ProcessPlan {
     throw new Error("process.args: an argument contains a nul byte");
   const environment = planEnvironment(process.env ?? []);
   const uid = process.user?.uid ?? 0;
-  const capabilities = process.capabilities && planCapabilities(process.capabilities, input.host.lastCapability);
+  const capabilities = planCapabilities(process.capabilities ?? {}, input.host.lastCapability);
 
   const identity: ProcessStep[] = [{ kind: "keep-passed-descriptors", passed: input.passedFds }];
   if (cwd) identity.push({ kind: "change-directory", pointer: "/process/cwd", path: cwd, retry: false });
@@ -175,12 +175,12 @@ export function planProcess(input: ProcessInput): ProcessPlan {
     listenFds: input.listenFds,
   });
   if (environment.homeMissing) identity.push({ kind: "set-home", pointer: "/process/env", uid });
-  if (capabilities?.warning) identity.push({ kind: "warn", message: capabilities.warning });
-  if (capabilities) identity.push(...capabilities.bounding);
+  if (capabilities.warning) identity.push({ kind: "warn", message: capabilities.warning });
+  identity.push(...capabilities.bounding);
   identity.push({ kind: "keep-capabilities", keep: true }, ...userSteps(process, input));
   if (cwd) identity.push({ kind: "change-directory", pointer: "/process/cwd", path: cwd, retry: true });
   identity.push({ kind: "verify-directory", pointer: "/process/cwd" }, { kind: "keep-capabilities", keep: false });
-  if (capabilities) identity.push(...capabilities.sets);
+  identity.push(...capabilities.sets);
   identity.push({ kind: "find-executable", pointer: "/process/args/0", name: args[0] ?? "", path: environment.path });
 
   return { attributes: attributeSteps(input, process), identity, last: lastSteps(input, process) };

@@ -48,6 +48,11 @@ export function dropBounding(capability: number): boolean {
   return true;
 }
 
+/** Whether a capability is in the bounding set. @see prctl(2), PR_CAPBSET_READ */
+export function isInBoundingSet(capability: number): boolean {
+  return syscall("prctl", PR.CAPBSET_READ, capability, 0, 0, 0) === 1;
+}
+
 /** The sets that `capset(2)` sets, as bit masks. */
 export interface CapabilitySets {
   effective: bigint;

@@ -95,9 +95,9 @@ describe.skipIf(impossible !== null)(`a process started by an init${impossible ?
       });
     });
 
-    it("has none when all sets are empty, even as root", () => {
+    it.each([{ capabilities: {} }, {}])("has none when all sets are empty, even as root: %j", (given) => {
       const none = "0000000000000000";
-      const fields = status({ capabilities: {} });
+      const fields = status(given);
       expect(fields).toMatchObject({ CapInh: none, CapPrm: none, CapEff: none, CapBnd: none, CapAmb: none });
     });
 
@@ -114,11 +114,25 @@ describe.skipIf(impossible !== null)(`a process started by an init${impossible ?
       expect(stderr).toMatch(/^can't raise ambient capability CAP_KILL: .* \(nor CAP_CHOWN, CAP_MKNOD\)\n$/);
     });
 
-    it("says which of those asked for the runtime itself has not", () => {
-      const capabilities = { bounding: ["CAP_KILL"], permitted: ["CAP_KILL", "CAP_CHOWN"] };
-      const request = JSON.stringify({ process: { cwd: "/", env: [BIN], args: ["true"], capabilities } });
-      const { stderr } = runCommand(["setpriv", "--bounding-set", "-chown", ...driver.command(request)]);
-      expect(stderr).toContain("capset: EPERM: operation not permitted (tsrunc itself has not CAP_CHOWN)");
+    it("grants what it has itself, and warns of the rest", () => {
+      const capabilities = {
+        bounding: ["CAP_KILL", "CAP_MKNOD"],
+        effective: ["CAP_KILL", "CAP_CHOWN"],
+        permitted: ["CAP_KILL", "CAP_CHOWN"],
+      };
+      const args = ["grep", "^Cap", "/proc/self/status"];
+      const request = JSON.stringify({ process: { cwd: "/", env: [BIN], args, capabilities } });
+      const lacking = ["setpriv", "--bounding-set", "-chown,-mknod"];
+      const { stdout, stderr, status } = runCommand([...lacking, ...driver.command(request)]);
+      expect(stderr).toBe("can't grant capabilities that tsrunc itself has not: CAP_MKNOD, CAP_CHOWN\n");
+      expect(stdout).toMatch(new RegExp(`CapPrm:\\s${KILL}\nCapEff:\\s${KILL}\nCapBnd:\\s${KILL}`));
+      expect(status).toBe(0);
+    });
+
+    it("fails when the sets contradict each other", () => {
+      const { stderr, status } = start({ capabilities: { bounding: ["CAP_KILL"], effective: ["CAP_KILL"] } });
+      expect(stderr).toContain("capset: EPERM");
+      expect(status).toBe(1);
     });
 
     it("warns of unknown ones, and goes on", () => {

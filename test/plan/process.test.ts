@@ -103,10 +103,11 @@ describe("planProcess", () => {
     ]);
   });
 
-  it("leaves capabilities alone when the configuration does not name any set", () => {
-    const { identity } = planProcess(input());
-    expect(kinds(identity)).not.toContain("drop-bounding");
-    expect(kinds(identity)).not.toContain("set-capabilities");
+  it("leaves no capability when the configuration does not name any", () => {
+    const sets = { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] };
+    expect(planProcess(input()).identity).toContainEqual(
+      expect.objectContaining({ kind: "set-capabilities", ...sets }),
+    );
   });
 
   it("verifies the directory even when none is set", () => {
