@@ -1,26 +1,22 @@
 /** A container's cgroup, in all hierarchies at once, whichever version they have. */
 
-import type { Device, Resources } from "../config/types.ts";
-import { removeCgroup, writeCgroupFile } from "../sys/cgroupfs.ts";
+import { writeCgroupFile } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { exists } from "../sys/file.ts";
 import { sendSignal } from "../sys/process.ts";
 import { SIGNALS } from "../sys/signal.ts";
-import { applyStep } from "./apply.ts";
-import { createV1, createV2, makePath } from "./create.ts";
 import type { Doors, Entrance } from "./entrance.ts";
 import { freeze, isFrozen, thaw } from "./freezer.ts";
 import { type ExecTarget, joinAll, openDoors, openEntrance } from "./join.ts";
 import { oomKills } from "./oom.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
-import { needsControllers, planResources } from "./resources.ts";
 import { processesIn, removeTrees, sleep } from "./tree.ts";
 
 const { SIGKILL } = SIGNALS;
 const newContainer: ExecTarget = { sub: new Map(), initPid: null };
 
-/** Opens the cgroup that a location names; whether it exists is another matter. */
+/** Opens the cgroup that a location names; whether it exists is another matter. To make it, see `new-cgroup.ts`. */
 export function openCgroup(location: CgroupLocation): Cgroup {
   return new Cgroup(location);
 }
@@ -33,14 +29,18 @@ export class Cgroup {
     this.#location = location;
   }
 
-  /** Where it is. {@link create} leaves out hierarchies that a runtime without privilege cannot write to. */
+  /** Where it is. */
   get location(): CgroupLocation {
     return this.#location;
   }
 
+  protected set location(location: CgroupLocation) {
+    this.#location = location;
+  }
+
   /** Directories by controller, `""` for v2: as runc's state.json has them under `cgroup_paths`. */
   paths(): Record<string, string> {
-    const named = this.#hierarchies.flatMap(({ version, controllers, directory }) =>
+    const named = this.hierarchies.flatMap(({ version, controllers, directory }) =>
       version === 2 ? [["", directory]] : controllers.map((name) => [name, directory]),
     );
     return Object.fromEntries(named);
@@ -62,25 +62,6 @@ export class Cgroup {
     const freezer = this.#with("freezer") ?? this.#v2;
     if (freezer !== undefined && exists(freezer.directory) && isFrozen(freezer)) {
       throw new Error("container's cgroup unexpectedly frozen");
-    }
-  }
-
-  /**
-   * Makes the cgroup, and sets what must be set before a process can join. What it made is gone again when it throws.
-   * @param only the version of the hierarchies to make it in; both, if not given
-   * @throws {Error} "unable to apply cgroup configuration", with the failed call as the cause
-   */
-  create(resources: Resources = {}, only?: 1 | 2): void {
-    if (this.#location.driver === "disabled") return;
-    const made: string[] = [];
-    try {
-      const hierarchies = this.#hierarchies.filter(
-        (hierarchy) => (only ?? hierarchy.version) !== hierarchy.version || this.#createIn(hierarchy, resources, made),
-      );
-      this.#location = { ...this.#location, hierarchies };
-    } catch (error) {
-      for (const directory of made.reverse()) removeCgroup(directory);
-      throw new Error(`unable to apply cgroup configuration: ${(error as Error).message}`, { cause: error });
     }
   }
 
@@ -108,21 +89,6 @@ export class Cgroup {
    */
   join(pid: number, exec: ExecTarget = newContainer): void {
     joinAll(this.#joinable, pid, exec);
-  }
-
-  /**
-   * Sets limits.
-   * @param options `linux.devices`, and `skipDevices` as `planResources` takes it
-   * @throws {Error} when a limit cannot be set
-   */
-  setResources(resources: Resources, options: { devices?: readonly Device[]; skipDevices?: boolean } = {}): void {
-    const location = this.#location;
-    if (location.driver === "disabled") {
-      if (needsControllers(resources)) throw new Error("cannot set limits without cgroups");
-      return;
-    }
-    const version = location.mode === "v1" ? 1 : 2;
-    for (const step of planResources(resources, { ...options, version })) applyStep(step, location);
   }
 
   /** Processes of the cgroup, and with `recursive` of those below it. */
@@ -169,7 +135,7 @@ export class Cgroup {
 
   /** How often the kernel killed here for want of memory. */
   oomKills(): number {
-    return oomKills(this.#hierarchies);
+    return oomKills(this.hierarchies);
   }
 
   /**
@@ -177,7 +143,7 @@ export class Cgroup {
    * @throws {Error} "Failed to remove paths" when processes are left
    */
   remove(): void {
-    const failures = removeTrees(this.#hierarchies.map(({ directory }) => directory));
+    const failures = removeTrees(this.hierarchies.map(({ directory }) => directory));
     if (failures.length > 0) {
       throw new Error(`Failed to remove paths: ${failures.map(({ message }) => message).join("; ")}`);
     }
@@ -189,25 +155,25 @@ export class Cgroup {
     return v2 === undefined ? null : open(v2.directory, O.RDONLY | O.DIRECTORY);
   }
 
-  get #hierarchies(): readonly CgroupHierarchy[] {
+  protected get hierarchies(): readonly CgroupHierarchy[] {
     return this.#location.driver === "disabled" ? [] : this.#location.hierarchies;
   }
 
   get #joinable() {
-    return { hierarchies: this.#hierarchies, isOptional: (hierarchy: CgroupHierarchy) => this.#isOptional(hierarchy) };
+    return { hierarchies: this.hierarchies, isOptional: (hierarchy: CgroupHierarchy) => this.isOptional(hierarchy) };
   }
 
   get #v2(): CgroupHierarchy | undefined {
-    return this.#hierarchies.find(({ version }) => version === 2);
+    return this.hierarchies.find(({ version }) => version === 2);
   }
 
   /** The hierarchy that is asked what lives in the cgroup. */
   get #main(): CgroupHierarchy | undefined {
-    return this.#with("devices") ?? this.#hierarchies[0];
+    return this.#with("devices") ?? this.hierarchies[0];
   }
 
   #with(controller: string): CgroupHierarchy | undefined {
-    return this.#hierarchies.find(({ controllers }) => controllers.includes(controller));
+    return this.hierarchies.find(({ controllers }) => controllers.includes(controller));
   }
 
   #freezer(): CgroupHierarchy {
@@ -226,28 +192,11 @@ export class Cgroup {
   }
 
   /** On v1, hierarchies that limit nothing; and all of them for a runtime that may lack the right, unless asked for. */
-  #isOptional({ version, controllers }: CgroupHierarchy): boolean {
+  protected isOptional({ version, controllers }: CgroupHierarchy): boolean {
     if (this.#location.driver === "disabled") return true;
     const { mode, rootless, explicit } = this.#location;
     const limitsNothing = version === 2 || controllers.every((name) => name.startsWith("name=") || name === "misc");
     return (mode === "v1" && limitsNothing) || (rootless && !explicit);
-  }
-
-  /** @returns false when the hierarchy is to be left out */
-  #createIn(hierarchy: CgroupHierarchy, resources: Resources, made: string[]): boolean {
-    const unified = this.#location.driver === "cgroupfs" && this.#location.mode === "v2";
-    const limits = unified && needsControllers(resources);
-    try {
-      if (unified) createV2(hierarchy, limits, made);
-      else if (hierarchy.version === 1) createV1(hierarchy, resources, made);
-      else makePath(hierarchy, hierarchy.directory, made);
-      return true;
-    } catch (error) {
-      if (!this.#isOptional(hierarchy) || !hasErrno(error, "EPERM", "EACCES", "EROFS")) throw error;
-      if (!limits) return false;
-      const rule = "rootless needs no limits + no cgrouppath when no permission is granted for cgroups";
-      throw new Error(`${rule}: ${(error as Error).message}`, { cause: error });
-    }
   }
 
   /** @returns false where there is no `cgroup.kill`: on v1, and before Linux 5.14 */

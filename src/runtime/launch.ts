@@ -1,6 +1,6 @@
 /** Makes a container: everything up to the moment at which its init waits for `start`. */
 
-import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
+import { type NewCgroup, openNewCgroup } from "../cgroup/new-cgroup.ts";
 import { pidfdReceiver } from "../config/annotations.ts";
 import { containerRepertoire } from "../init/container.ts";
 import { type HookOutput, runHooks } from "../init/hooks.ts";
@@ -74,7 +74,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   const lock = claimDirectory(context.root, options.id);
   try {
     // Before the state says that the cgroup is ours: what is cleared must not be another container's.
-    openCgroup(prepared.container.cgroup).assertUnused();
+    openNewCgroup(prepared.container.cgroup).assertUnused();
   } catch (error) {
     removeDirectory(context.root, options.id);
     lock.close();
@@ -111,7 +111,7 @@ class Launch {
   readonly #lock: Fd;
   readonly #container: Container;
   readonly #directory: string;
-  readonly #cgroup: Cgroup;
+  readonly #cgroup: NewCgroup;
 
   constructor(context: Context, prepared: Prepared, options: LaunchOptions, lock: Fd) {
     this.#context = context;
@@ -120,7 +120,7 @@ class Launch {
     this.#lock = lock;
     this.#container = prepared.container;
     this.#directory = containerDirectory(context.root, prepared.container.id);
-    this.#cgroup = openCgroup(prepared.container.cgroup);
+    this.#cgroup = openNewCgroup(prepared.container.cgroup);
   }
 
   run(console: Fd | null, pidfdSockets: readonly (Fd | null)[]): Launched {

@@ -3,7 +3,7 @@
  * process of one thread may fork, and the test runner is none.
  */
 import { readFileSync } from "node:fs";
-import { openCgroup } from "../../src/cgroup/manager.ts";
+import { openNewCgroup } from "../../src/cgroup/new-cgroup.ts";
 import { parseSubCgroups } from "../../src/cgroup/sub-cgroups.ts";
 import { Channel } from "../../src/init/channel.ts";
 import { exit, sendSignal, waitPid } from "../../src/sys/process.ts";
@@ -13,8 +13,8 @@ const { location, sub, initPid } = JSON.parse(process.argv[2] as string);
 const [ours, theirs] = socketpair();
 const channel = new Channel<{ type: string }, { type: string }>(ours);
 const target = { sub: parseSubCgroups(sub), initPid };
-const entrance = openCgroup(location).entrance(target);
-const doors = openCgroup(location).doors(target);
+const entrance = openNewCgroup(location).entrance(target);
+const doors = openNewCgroup(location).doors(target);
 const pid = entrance.fork();
 if (pid === 0) {
   const child = new Channel<{ type: string }, { type: string }>(theirs);
