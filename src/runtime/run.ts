@@ -9,7 +9,7 @@ import { forwardReadiness, hostNotifySocket, openNotifySocket } from "./notify-s
 import type { Context, RunOptions } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { releaseInit, throwStartError, wakeInit } from "./start.ts";
-import { type Container, containerDirectory, findContainer, lockDirectory } from "./store.ts";
+import { containerDirectory, lockAgain, unlock } from "./store.ts";
 
 /**
  * Runs a container.
@@ -26,23 +26,19 @@ export function runContainer(context: Context, options: RunOptions): number {
   }
   const signals = prepareForeground();
   const launched = launch(context, prepared, { ...options, waits: false, signalMask: signals.maskBefore });
-  const { container, pid, pidfd, master } = launched;
+  const { pid, pidfd, master } = launched;
   const line = isStartAwaited(prepared, launched) ? null : startUnawaited(context, launched, prepared.spec);
   if (line === null) start(context, prepared, launched);
   const status = superviseForeground({ pid, pidfd, signals, master, log: context.log });
-  if (line !== null) orClear(context, container, prepared.spec, () => throwStartError(line));
-  if (!options.keep) clear(context, container, prepared.spec);
+  if (line !== null) orClear(context, launched, prepared.spec, () => throwStartError(line));
+  if (!options.keep) clear(context, launched, prepared.spec);
   return exitCode(status);
 }
 
-/** Clears the container away, unless `delete` was quicker: its name may be another container's by now. */
-function clear(context: Context, container: Container, spec: Spec): void {
-  using lock = lockDirectory(context.root, container.id);
-  if (lock === null) return;
-  const named = findContainer(context.root, container.id)?.init;
-  if (named?.pid === container.init?.pid && named?.startTime === container.init?.startTime) {
-    clearContainer(context, container, spec);
-  }
+/** Clears the container away, unless `delete` was quicker. */
+function clear(context: Context, { container, lock }: Launched, spec: Spec): void {
+  if (lockAgain(lock, context.root, container.id)) clearContainer(context, container, spec);
+  lock.close();
 }
 
 /** Starts the process, and waits until it runs. */
@@ -63,29 +59,28 @@ function isStartAwaited({ spec }: Prepared, { master }: Launched): boolean {
 /** Starts the process. Whether it ran is found out when it has ended: waiting for it twice takes longer. */
 function startUnawaited(context: Context, launched: Launched, spec: Spec): Fd {
   const line = orAbandon(context, launched, spec, () => wakeInit(context, launched.container));
-  launched.lock.close();
+  unlock(launched.lock);
   return line;
 }
 
 /** Does something to a waiting init; if it fails, the init is killed and the container cleared away. */
-function orAbandon<T>(context: Context, { container, pid, lock }: Launched, spec: Spec, act: () => T): T {
-  return orClear(context, container, spec, () => {
+function orAbandon<T>(context: Context, launched: Launched, spec: Spec, act: () => T): T {
+  return orClear(context, launched, spec, () => {
     try {
       return act();
     } catch (error) {
-      killChild(pid);
-      lock.close();
+      killChild(launched.pid);
       throw error;
     }
   });
 }
 
 /** Does something without which there is no container: if it fails, all of it is cleared away. */
-function orClear<T>(context: Context, container: Container, spec: Spec, act: () => T): T {
+function orClear<T>(context: Context, launched: Launched, spec: Spec, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    clear(context, container, spec);
+    clear(context, launched, spec);
     throw error;
   }
 }

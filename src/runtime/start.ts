@@ -23,6 +23,7 @@ import {
   lockDirectory,
   NoSuchContainerError,
   START_FIFO,
+  unlock,
 } from "./store.ts";
 
 const SIGKILL = 9;
@@ -65,7 +66,7 @@ export function wakeInit(context: Context, container: Container): Fd {
 
 /**
  * Wakes the waiting init, waits until it is the user's program, and runs the poststart hooks.
- * @param lock the caller's on the container: closed before the hooks, which may want to work on the container themselves
+ * @param lock the caller's on the container: given up before the hooks, which may want to work on the container themselves
  * @throws {Error} when the init fails on the way, or a hook does: then the container is stopped
  */
 export function releaseInit(context: Context, container: Container, spec: Spec, lock: Fd): void {
@@ -73,7 +74,7 @@ export function releaseInit(context: Context, container: Container, spec: Spec, 
   // Both of the init's ends go with its execve, or with its life: then nobody is left to read.
   while (poll([{ fd: writer.number, events: 0 }])[0] === 0);
   throwStartError(writer);
-  lock.close();
+  unlock(lock);
   if (spec.hooks?.poststart === undefined || container.init === null) return;
   try {
     using output = openHookOutput(spec, container.bundle);

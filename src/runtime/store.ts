@@ -131,11 +131,30 @@ export function lockDirectory(root: string, id: string, whenBusy: () => void = (
   }
   waitForLock(lock, id, whenBusy);
   // Whoever held the lock may have deleted the directory, and another container may have its name now.
-  const locked = fstat(lock.number);
-  const named = findStat(directory);
-  if (named !== null && isSameFile(named, locked)) return lock;
+  if (isStillNamed(lock, directory)) return lock;
   lock.close();
-  return named === null ? null : lockDirectory(root, id);
+  return lockDirectory(root, id);
+}
+
+/** Lets other commands work on the container; {@link lockAgain} keeps them out once more. */
+export function unlock(lock: Fd): void {
+  const LOCK_UN = 8;
+  check(syscall("flock", lock.number, LOCK_UN), "unlock");
+}
+
+/**
+ * Locks a container again that was locked before.
+ * @returns false when it has been deleted: its name may be another container's by now
+ * @throws {Error} as {@link lockDirectory}
+ */
+export function lockAgain(lock: Fd, root: string, id: string): boolean {
+  waitForLock(lock, id, () => {});
+  return isStillNamed(lock, containerDirectory(root, id));
+}
+
+function isStillNamed(lock: Fd, directory: string): boolean {
+  const named = findStat(directory);
+  return named !== null && isSameFile(named, fstat(lock.number));
 }
 
 function waitForLock(lock: Fd, id: string, whenBusy: () => void): void {
