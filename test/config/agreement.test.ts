@@ -8,6 +8,7 @@ import { missing, officialSchema, shared } from "./support/shared.ts";
 const deliberate: [pointer: RegExp, why: string][] = [
   [/^\/linux\/rootfsPropagation$/, "the forms with r, which engines write, pass"],
   [/^\/linux\/devices\/\d+\/fileMode$/, "the bits of the file type, which engines write, pass"],
+  [/^\/linux\/resources\/pids(\/limit)?$/, "the limit is optional, as the spec's text says since 1.3"],
   [/^\/linux\/personality(\/domain)?$/, "the domain is required, as the spec's text says"],
   [/^\/linux\/memoryPolicy(\/mode)?$/, "the mode is required, as the spec's text says"],
 ];

@@ -20,6 +20,7 @@ describe("resources", () => {
   test.each<object>([
     { blockIO: { weight: 0 }, cpu: { shares: 0, quota: -1 }, memory: { limit: -1, swap: -1 } },
     { memory: { limit: 2, swap: 2, swappiness: 100 }, pids: { limit: 0 } },
+    { pids: {} },
     { cpu: { quota: -1, burst: 5, idle: 1 } },
     {
       devices: [
