@@ -61,9 +61,14 @@ function affinity(input: ProcessInput): { initial: number[] | null; final: numbe
   return { initial: parse("Initial", initial), final: parse("Final", final) };
 }
 
+function cpuMask(cpus: readonly number[]): bigint {
+  return cpus.reduce((mask, cpu) => mask | (1n << BigInt(cpu)), 0n);
+}
+
 export const describeHostProcess: Describers<HostProcessStep> = {
   "oom-score-adj": ({ value }) => `set the process's oom_score_adj to ${value}`,
   "allow-limit": ({ type, soft, hard }) => `allow the process the limit ${type} ${soft}:${hard}`,
-  "set-affinity": ({ when, cpus }) => `set the process's ${when} CPU affinity to ${cpus.join(",")}`,
+  "set-affinity": ({ when, cpus }) =>
+    `set the process's ${when} CPU affinity to ${cpus.join(",")} (affinity: 0x${cpuMask(cpus).toString(16)})`,
   "reset-affinity": () => "let the process run on every CPU of its cpuset",
 };

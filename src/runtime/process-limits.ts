@@ -32,10 +32,9 @@ export const hostProcessActors: Actors<HostProcessStep, HostProcessContext> = {
 export function actOnProcess(steps: readonly HostProcessStep[], context: HostProcessContext): void {
   const actors = hostProcessActors as Record<string, (step: HostProcessStep, context: HostProcessContext) => void>;
   for (const step of steps) {
-    namingStep(
-      () => describeBy([describeHostProcess], step),
-      () => actors[step.kind]?.(step, context),
-    );
+    const words = () => describeBy([describeHostProcess], step);
+    if (context.log.tracing) context.log.debug(words());
+    namingStep(words, () => actors[step.kind]?.(step, context));
   }
 }
 

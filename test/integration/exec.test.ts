@@ -91,6 +91,15 @@ describe("exec", () => {
     expect(succeed(["exec", "--process", file, id])).toBe("/tmp\n5\ny\n");
   });
 
+  test("--debug shows what the parent and the process do, step by step", () => {
+    const file = join(directory(), "process.json");
+    const execCPUAffinity = { initial: "0", final: "0" };
+    writeFileSync(file, JSON.stringify({ args: ["true"], cwd: "/", env: ["PATH=/bin"], execCPUAffinity }));
+    const { stderr } = tsrunc(["--debug", "exec", "--process", file, id]);
+    expect(stderr).toContain("set the process's initial CPU affinity to 0 (affinity: 0x1)");
+    expect(stderr).toContain("init: report that the container is created");
+  });
+
   test("--detach returns while the process runs, its pid in --pid-file", async () => {
     const file = join(directory(), "pid");
     succeed(["exec", "--detach", "--pid-file", file, id, "sh", "-c", "echo > /tmp/ran; sleep 1000"]);
