@@ -68,16 +68,18 @@ function openMounted(rootfs: Fd, target: Fd, path: string): Fd {
 function bindInstead(step: Mount, instead: NonNullable<Mount["fallback"]>, target: Fd, context: InitContext): void {
   const { pointer, propagation, recursive } = step;
   const set = step.flags.filter((flag) => flag === "ro" || flag === "nosuid" || flag === "nodev" || flag === "noexec");
+  const attributes = set.length === 0 ? null : { set, clear: [] };
   const bind: Bind = {
     ...(pointer === undefined ? {} : { pointer }),
     kind: "bind",
     target: step.target,
     propagation,
-    recursive,
+    // What is mounted below comes along, the host's cgroups below /sys among it.
+    recursive: recursive ?? attributes,
     ...instead,
     origin: { from: "init", idmap: null },
     tree: true,
-    attributes: set.length === 0 ? null : { set, clear: [] },
+    attributes,
   };
   using tree = openSource(bind, context);
   attach(bind, tree, target);

@@ -100,7 +100,8 @@ export interface MountSurroundings {
   labelType: ContextType;
   /** Where the v1 hierarchy `name=systemd` is mounted, whatever the entry says. */
   systemdHierarchy: string | undefined;
-  userNamespace: boolean;
+  /** Whether the init will be in a user namespace: the container's, or that of the runtime. */
+  inUserNamespace: boolean;
   /** Whether the parent has powers that the init has not: the parent is root, and the init root of a user namespace only. */
   parentHelps: boolean;
   cgroupNamespace: boolean;

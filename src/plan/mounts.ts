@@ -34,6 +34,8 @@ function planFilesystem({ base, mount, options }: MountEntry, around: MountSurro
   const fstype = mount.type ?? "none";
   // A tmpfs and /dev are written to after they are mounted.
   const late = options.flags.includes("ro") && (fstype === "tmpfs" || base.target === "/dev");
+  // Never writable: the host's cgroups are below it.
+  const mayBindSysfs = around.inUserNamespace && options.flags.includes("ro");
   const labelled = fstype !== "proc" && fstype !== "sysfs" && fstype !== "mqueue";
   const step: MountStep = {
     ...base,
@@ -43,7 +45,7 @@ function planFilesystem({ base, mount, options }: MountEntry, around: MountSurro
     flags: withRemount(late ? options.flags.filter((flag) => flag !== "ro") : options.flags, options),
     data: labelled ? withLabel(options.data, around) : options.data,
     inherit: fstype !== "tmpfs" ? "nothing" : options.tmpcopyup ? "contents" : "mode",
-    fallback: fstype === "sysfs" && around.userNamespace ? { source: "/sys", otherwise: null } : null,
+    fallback: fstype === "sysfs" && mayBindSysfs ? { source: "/sys", otherwise: null } : null,
   };
   return { sources: [], steps: [step], readonlyLater: late ? [base.target] : [] };
 }

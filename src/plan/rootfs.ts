@@ -100,7 +100,7 @@ export function mountSurroundings(input: Omit<RootfsInput, "noPivot">): MountSur
     label: linux.mountLabel ?? "",
     labelType: mountContextType(spec),
     systemdHierarchy: systemdHierarchyMount(spec),
-    userNamespace,
+    inUserNamespace: userNamespace || host.inUserNamespace,
     parentHelps: userNamespace && host.euid === 0,
     cgroupNamespace: namespaces.some(({ type }) => type === "cgroup"),
     cgroups: input.cgroups.length > 0 ? input.cgroups : host.cgroupMounts.map(whole),

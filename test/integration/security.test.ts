@@ -120,6 +120,25 @@ describe("a neighbour with the capability to trace", () => {
   });
 });
 
+test("the host's /sys, bound where a user namespace may mount none, can be written to nowhere, its cgroups neither", () => {
+  // Root of all ids is the host's root to the host's files.
+  const mapping = [{ containerID: 0, hostID: 0, size: 65536 }];
+  const bundle = makeBundle("cat /proc/mounts", (config) => {
+    const kept = config.linux.namespaces.filter(({ type }) => type !== "network");
+    config.linux.namespaces = [...kept, { type: "user" }];
+    Object.assign(config.linux, { uidMappings: mapping, gidMappings: mapping });
+    const options = ["nosuid", "noexec", "nodev", "ro"];
+    config.mounts = [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/sys", type: "sysfs", source: "sysfs", options },
+    ];
+  });
+  const mounts = succeed(["run", "--bundle", bundle.path, newId()]).trim().split("\n");
+  const below = mounts.map((line) => line.split(" ")).filter(([, target]) => /^\/sys(\/|$)/.test(target ?? ""));
+  expect(below.length).toBeGreaterThan(1);
+  expect(below.filter(([, , , options = ""]) => !options.split(",").includes("ro"))).toEqual([]);
+});
+
 describe("a hostile bundle directory", () => {
   test("loads no code into the runtime that has it as working directory", () => {
     const bundle = makeBundle("true");

@@ -31,7 +31,7 @@ function plan({
     spec,
     bundle: "/bundle",
     rootfsPath: "/bundle/rootfs",
-    host: { euid, egid: 0, inUserNamespace: false, cgroupMounts: [], lastCapability: 40 },
+    host: { euid, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts: [], lastCapability: 40 },
     noPivot: false,
     userNamespace: namespaces.includes("user"),
     cgroups: [],
@@ -276,7 +276,7 @@ describe("a cgroup mount", () => {
 
   function cgroup(cgroups: CgroupAt[], namespaces: NamespaceType[] = ["mount"]) {
     const cgroupMounts = cgroups.map((at) => ({ ...at, root: "/" }));
-    const host = { euid: 0, egid: 0, inUserNamespace: false, cgroupMounts, lastCapability: 40 };
+    const host = { euid: 0, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts, lastCapability: 40 };
     return plan({ mounts: [mount], namespaces, input: { cgroups, host } });
   }
 
@@ -327,9 +327,14 @@ describe("a cgroup mount", () => {
 
 describe("sysfs", () => {
   test("may be the host's, bound, in a user namespace whose network namespace is another's", () => {
-    const mounts = [{ destination: "/sys", type: "sysfs", source: "sysfs" }];
+    const mounts = [{ destination: "/sys", type: "sysfs", source: "sysfs", options: ["ro"] }];
     expect(mountsOf({ mounts })).toMatchObject([{ fallback: null }]);
     expect(mountsOf({ mounts, namespaces: ["mount", "user"] })).toMatchObject([{ fallback: { source: "/sys" } }]);
+  });
+
+  test("is never the host's where it could be written to", () => {
+    const mounts = [{ destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid"] }];
+    expect(mountsOf({ mounts, namespaces: ["mount", "user"] })).toMatchObject([{ fallback: null }]);
   });
 });
 
