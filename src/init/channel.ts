@@ -24,7 +24,8 @@ export type InitMessage =
   | { type: "warning" | "debug"; message: string }
   /** All is set up; only `start` is waited for. */
   | { type: "ready" }
-  | { type: "error"; message: string };
+  /** `hook`: it was a hook that failed. */
+  | { type: "error"; message: string; hook?: true };
 
 /** What the parent tells the init. */
 export type ParentMessage =

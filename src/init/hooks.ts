@@ -1,5 +1,6 @@
 /** Runs hooks: programs that get the container's state on their standard input. */
 import type { Hook, HookKind, State } from "../config/types.ts";
+import { callerEnvironment } from "../sys/executable.ts";
 import type { Fd } from "../sys/fd.ts";
 import { signalName } from "../sys/signal.ts";
 import { type Outcome, runProgram } from "../sys/spawn.ts";
@@ -8,7 +9,7 @@ import { type Outcome, runProgram } from "../sys/spawn.ts";
 export interface HookSurroundings {
   /** Working directory; the caller's own when left out. */
   cwd?: string;
-  /** The environment of a hook that does not say its own. */
+  /** The environment of a hook that does not say its own; the caller's when left out. */
   environment?: readonly string[];
   /** Where their output goes; otherwise it is kept, for the error of one that fails. */
   output?: HookOutput;
@@ -20,9 +21,12 @@ export interface HookOutput {
   stderr: Fd | null;
 }
 
+/** A hook failed: the container is to be stopped and destroyed. */
+export class HookError extends Error {}
+
 /**
  * Runs hooks in order, in the namespaces that this process is in.
- * @throws {Error} at the first that fails: `error running <kind> hook #<n>: <path>: …`
+ * @throws {HookError} at the first that fails: `error running <kind> hook #<n>: <path>: …`
  * @see runtime-spec, config.md, "POSIX-platform Hooks"
  */
 export function runHooks(
@@ -33,7 +37,7 @@ export function runHooks(
 ): void {
   hooks?.forEach((hook, index) => {
     const failure = runHook(hook, state, around);
-    if (failure !== null) throw new Error(`error running ${kind} hook #${index}: ${hook.path}: ${failure}`);
+    if (failure !== null) throw new HookError(`error running ${kind} hook #${index}: ${hook.path}: ${failure}`);
   });
 }
 
@@ -52,11 +56,11 @@ export function runHook(hook: Hook, state: State, around: HookSurroundings = {})
   return `${end}, stdout: ${stdout.trim()}, stderr: ${stderr.trim()}`;
 }
 
-function execute(hook: Hook, state: State, { cwd, environment = [], output }: HookSurroundings): Outcome {
+function execute(hook: Hook, state: State, { cwd, environment, output }: HookSurroundings): Outcome {
   return runProgram({
     path: hook.path,
     args: hook.args && hook.args.length > 0 ? hook.args : [hook.path],
-    environment: hook.env ?? environment,
+    environment: hook.env ?? environment ?? callerEnvironment(),
     input: JSON.stringify(state),
     ...(cwd === undefined ? {} : { cwd }),
     ...(output === undefined ? {} : { output }),

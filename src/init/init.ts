@@ -8,6 +8,7 @@ import { exit } from "../sys/process.ts";
 import { encodeMessage, type InitMessage } from "./channel.ts";
 import type { InitContext } from "./context.ts";
 import { closeDescriptors } from "./descriptors.ts";
+import { HookError } from "./hooks.ts";
 
 /** What a forked process can do: each kind of step of its plan. */
 export interface Repertoire<S extends StepBase> {
@@ -75,7 +76,11 @@ type Failure = Extract<InitMessage, { type: "error" }>;
 
 function failure<S extends InitStep>(error: unknown, step: S | undefined, describe: (step: S) => string): Failure {
   const { message } = error as Error;
-  return { type: "error", message: step === undefined ? message : withStep(message, step.kind, describe(step)) };
+  return {
+    type: "error",
+    message: step === undefined ? message : withStep(message, step.kind, describe(step)),
+    ...(error instanceof HookError && { hook: true }),
+  };
 }
 
 /** Kinds whose errors are whole sentences that engines know by their words: nothing is put before them. */

@@ -29,8 +29,8 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
   },
   "container-hooks": ({ hook, hooks, state }, context) => {
     // A startContainer hook that says nothing of its environment has the process's, as it has with runc.
-    const inherited = hook === "startContainer" ? context.environment : [];
-    const around = { environment: inherited, ...(context.hookOutput && { output: context.hookOutput }) };
+    const { environment, hookOutput: output } = context;
+    const around = { ...(hook === "startContainer" && { environment }), ...(output && { output }) };
     runHooks(hook, hooks, { ...state, pid: context.pid }, around);
   },
   "report-ready": (_, context) => {

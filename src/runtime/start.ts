@@ -2,23 +2,26 @@
 
 import type { Spec } from "../config/types.ts";
 import type { InitMessage } from "../init/channel.ts";
-import { runHooks } from "../init/hooks.ts";
+import { HookError, runHooks } from "../init/hooks.ts";
 import { hasErrno, mustSyscall } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { unlink } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
-import { poll } from "../sys/poll.ts";
+import { POLL, poll } from "../sys/poll.ts";
 import { pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
 import { decode } from "../sys/text.ts";
+import { clearContainer } from "./clear.ts";
 import { openHookOutput } from "./hook-output.ts";
 import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
 import type { Context } from "./options.ts";
-import { containerStatus, stateDocument } from "./status.ts";
+import { containerStatus, isAlive, stateDocument } from "./status.ts";
 import {
   type Container,
   containerDirectory,
+  findContainer,
   loadContainer,
+  loadKeptConfig,
   loadSavedConfig,
   lockDirectory,
   NoSuchContainerError,
@@ -27,15 +30,28 @@ import {
 } from "./store.ts";
 
 const SIGKILL = 9;
+/** How long an init that was killed may take to be gone, in milliseconds. */
+const END_TIMEOUT = 10_000;
 /** What the waiting init reads. */
 const WAKE_UP = "0";
 
 /**
  * Starts a created container.
  * @throws {NoSuchContainerError}
- * @throws {Error} when it is not in the state `created`, or a startContainer or poststart hook fails
+ * @throws {HookError} when a startContainer or poststart hook fails: the container is destroyed
+ * @throws {Error} when it is not in the state `created`
+ * @see runtime-spec, runtime.md, "Lifecycle", 6 to 9
  */
 export function startContainer(context: Context, id: string): void {
+  try {
+    start(context, id);
+  } catch (error) {
+    if (error instanceof HookError) destroy(context, id);
+    throw error;
+  }
+}
+
+function start(context: Context, id: string): void {
   const lock = lockDirectory(context.root, id);
   if (lock === null) throw new NoSuchContainerError(id);
   using _ = lock;
@@ -49,6 +65,25 @@ export function startContainer(context: Context, id: string): void {
   if (socket === null || container.init === null) return;
   using pidfd = pidfdOpen(container.init.pid);
   forwardReadiness(socket, pidfd, container.init.pid, context.log);
+}
+
+/** Destroys a container whose init has been ended. That this fails must not hide why it had to be. */
+function destroy(context: Context, id: string): void {
+  try {
+    using lock = lockDirectory(context.root, id);
+    const container = findContainer(context.root, id);
+    if (lock === null || container === null) return;
+    waitForEnd(container);
+    clearContainer(context, container, loadKeptConfig(context.root, container));
+  } catch (error) {
+    context.log.warn(`container ${id} could not be cleared, delete it: ${(error as Error).message}`);
+  }
+}
+
+function waitForEnd({ init }: Container): void {
+  if (!isAlive(init)) return;
+  using pidfd = pidfdOpen(init.pid);
+  poll([{ fd: pidfd.number, events: POLL.IN }], END_TIMEOUT);
 }
 
 /**
@@ -108,6 +143,6 @@ export function throwStartError(fifo: Fd): void {
   if (length <= 0) return;
   const text = decode(memory.subarray(0, length));
   if (text === WAKE_UP) throw new Error("cannot start a container that has stopped");
-  const { message } = JSON.parse(text) as Extract<InitMessage, { type: "error" }>;
-  throw new Error(message);
+  const { message, hook } = JSON.parse(text) as Extract<InitMessage, { type: "error" }>;
+  throw hook ? new HookError(message) : new Error(message);
 }

@@ -34,6 +34,13 @@ export function enginePath(): string {
   return process.env[VARIABLES.engine] ?? readLink("/proc/self/exe");
 }
 
+/** The environment that the caller gave this program, `NAME=value` strings. */
+export function callerEnvironment(): string[] {
+  const ours = new Set<string>([...Object.values(VARIABLES), ...Object.keys(SINGLE_THREAD)]);
+  const theirs = Object.entries(process.env).filter(([name]) => !ours.has(name));
+  return theirs.map(([name, value]) => `${name}=${value}`);
+}
+
 /**
  * The soft limit of open files that the caller gave this program, and that its processes shall inherit: the engine raises its
  * own to the hard limit when it starts.

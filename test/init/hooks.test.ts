@@ -21,6 +21,13 @@ describe("runHook", () => {
     delete process.env["TSRUNC_TEST_LEAK"];
   });
 
+  it("gives a hook that says nothing of its environment the caller's", () => {
+    process.env["TSRUNC_TEST_LEAK"] = "1";
+    expect(runHook(shell('[ "$TSRUNC_TEST_LEAK" = 1 ]'), state)).toBeNull();
+    expect(runHook({ ...shell('[ -z "$TSRUNC_TEST_LEAK" ]'), env: [] }, state)).toBeNull();
+    delete process.env["TSRUNC_TEST_LEAK"];
+  });
+
   it("runs the hook in the directory asked for", () => {
     expect(runHook(shell('[ "$(pwd)" = /usr ]'), state, { cwd: "/usr" })).toBeNull();
   });

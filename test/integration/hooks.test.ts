@@ -129,6 +129,17 @@ test("a container is creating, for whoever asks, until its init is set up", asyn
   expect(state(id).status).toBe("created");
 });
 
+test("a hook without an environment in its config has the caller's, with nothing of the runtime's", () => {
+  const bundle = makeBundle("true", (config, { path }) => {
+    config.hooks.createRuntime = [hook(`env > ${path}/env`)];
+  });
+  const env = { OUTSIDE: "1", PATH: "/usr/bin:/bin" };
+  succeed(["run", "--bundle", bundle.path, newId()], { env });
+  const names = lines(bundle, "env").map((line) => line.split("=")[0]);
+  expect(names).toContain("OUTSIDE");
+  expect(names.filter((name) => /^(BUN_|_TSRUNC)/.test(name ?? ""))).toEqual([]);
+});
+
 test("a hook has the environment of its config and no other", () => {
   const bundle = makeBundle("true", (config, { path }) => {
     config.hooks.createRuntime = [{ path: "/usr/bin/env", args: ["env", "-0"], env: ["ONLY=this"] }];
@@ -163,6 +174,22 @@ describe("a hook that fails", () => {
     tsrunc(["start", id]);
     expect(existsSync(join(bundle.rootfs, "ran"))).toBe(false);
   });
+
+  // So says the specification; runc leaves the stopped container.
+  test.runIf(isTsrunc).each(["startContainer", "poststart"] as const)(
+    "of kind %s fails the start, and destroys the container",
+    (kind) => {
+      const bundle = makeBundle("sleep 1000", (config, { path }) => {
+        config.hooks[kind] = [hook("exit 3")];
+        config.hooks.poststop = [hook(`echo poststop >> ${path}/log`)];
+      });
+      const id = newId();
+      succeed(["create", "--bundle", bundle.path, id]);
+      expect(refused(["start", id])).toMatch(new RegExp(`error running ${kind} hook #0: /bin/sh: exit status 3`));
+      expect(refused(["state", id])).toMatch(/not exist/);
+      expect(lines(bundle, "log")).toEqual(["poststop"]);
+    },
+  );
 
   test("of kind poststop does not stop the delete", () => {
     const bundle = makeBundle("true", (config) => {
