@@ -7,6 +7,8 @@ export interface HostFacts {
   egid: number;
   /** Whether the runtime itself runs in a user namespace other than the initial one. */
   inUserNamespace: boolean;
+  /** Whether nobody in the runtime's user namespace may change supplementary groups. */
+  setgroupsDenied: boolean;
   /** The container's cgroup at each mounted hierarchy, in the order of `/proc/self/mountinfo`. */
   cgroupMounts: CgroupMount[];
   /** The highest capability number of the kernel (`/proc/sys/kernel/cap_last_cap`). */

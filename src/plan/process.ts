@@ -244,7 +244,7 @@ function userSteps({ user }: Process, { host, spec }: ProcessInput): ProcessStep
   const pointer = "/process/user";
   const steps: ProcessStep[] = [{ kind: "own-stdio", pointer: `${pointer}/uid`, uid }];
   // An unprivileged runtime's user namespace denies setgroups(2).
-  if (host.euid === 0 && !keepsOriginalGroups(spec)) {
+  if (host.euid === 0 && !host.setgroupsDenied && !keepsOriginalGroups(spec)) {
     steps.push({ kind: "set-groups", pointer: `${pointer}/additionalGids`, gids: additionalGids });
   }
   steps.push({ kind: "set-gid", pointer: `${pointer}/gid`, gid }, { kind: "set-uid", pointer: `${pointer}/uid`, uid });

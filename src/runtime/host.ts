@@ -7,10 +7,14 @@ import { readText } from "../sys/file.ts";
 /** Reads the facts from `/proc`: those that not every plan asks for, when it does. */
 export function hostFacts(): HostFacts {
   let cgroupMounts: CgroupMount[] | undefined;
+  const inside = inUserNamespace();
   return {
     euid: process.geteuid?.() ?? 0,
     egid: process.getegid?.() ?? 0,
-    inUserNamespace: inUserNamespace(),
+    inUserNamespace: inside,
+    get setgroupsDenied() {
+      return inside && readText("/proc/self/setgroups").trim() === "deny";
+    },
     get cgroupMounts() {
       cgroupMounts ??= detectCgroupMounts();
       return cgroupMounts;

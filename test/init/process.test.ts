@@ -57,7 +57,16 @@ describe.skipIf(impossible !== null)(`a process started by an init${impossible ?
         ...driver.command(
           JSON.stringify({
             process: { cwd: "/", env: [BIN], args: ["true"], user: { uid: 5, gid: 0 } },
-            input: { host: { euid: 1000, egid: 0, inUserNamespace: true, cgroupMounts: [], lastCapability: 40 } },
+            input: {
+              host: {
+                euid: 1000,
+                egid: 0,
+                inUserNamespace: true,
+                setgroupsDenied: false,
+                cgroupMounts: [],
+                lastCapability: 40,
+              },
+            },
           }),
         ),
       ];

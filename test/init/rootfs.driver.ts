@@ -37,7 +37,7 @@ function main(): number {
     spec,
     bundle: request.bundle,
     rootfsPath: request.rootfs,
-    host: { euid: 0, egid: 0, inUserNamespace: false, cgroupMounts, lastCapability: 40 },
+    host: { euid: 0, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts, lastCapability: 40 },
     noPivot: request.noPivot ?? false,
     userNamespace,
     cgroups: [],

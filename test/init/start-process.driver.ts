@@ -40,7 +40,7 @@ function main(): number {
     id: `test-${process.pid}`,
     process: request.process,
     spec: { ociVersion: "1.3.0", process: request.process, ...request.spec },
-    host: { euid: 0, egid: 0, inUserNamespace: false, cgroupMounts: [], lastCapability: 40 },
+    host: { euid: 0, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts: [], lastCapability: 40 },
     noNewKeyring: true,
     passedFds: 0,
     listenFds: 0,

@@ -8,7 +8,7 @@ function kinds(process: Partial<Process>): string[] {
     id: "c1",
     process: whole,
     spec: { ociVersion: "1.3.0", process: whole },
-    host: { euid: 0, egid: 0, inUserNamespace: false, cgroupMounts: [], lastCapability: 40 },
+    host: { euid: 0, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts: [], lastCapability: 40 },
     noNewKeyring: false,
     passedFds: 0,
     listenFds: 0,

@@ -15,7 +15,7 @@ function kinds(spec: Partial<Spec>): string[] {
     process,
     bundle: "/bundle",
     rootfs: "/bundle/rootfs",
-    host: { euid: 0, egid: 0, inUserNamespace: false, cgroupMounts: [], lastCapability: 40 },
+    host: { euid: 0, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts: [], lastCapability: 40 },
     cgroup: { driver: "disabled" },
     noPivot: false,
     noNewKeyring: false,

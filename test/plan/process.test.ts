@@ -25,7 +25,7 @@ function input(
     id: "c1",
     process: whole,
     spec: { ociVersion: "1.3.0", process: whole, ...spec },
-    host: { euid: 0, egid: 0, inUserNamespace: false, cgroupMounts: [], lastCapability: 40 },
+    host: { euid: 0, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts: [], lastCapability: 40 },
     noNewKeyring: false,
     passedFds: 0,
     listenFds: 0,
@@ -101,6 +101,12 @@ describe("planProcess", () => {
       "set-capabilities",
       "find-executable",
     ]);
+  });
+
+  it("leaves the supplementary groups alone where the runtime's user namespace denies changing them", () => {
+    const host = { ...input().host, setgroupsDenied: true };
+    expect(kinds(planProcess(input()).identity)).toContain("set-groups");
+    expect(kinds(planProcess(input({ host })).identity)).not.toContain("set-groups");
   });
 
   it("leaves no capability when the configuration does not name any", () => {
