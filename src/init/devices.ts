@@ -7,7 +7,7 @@ import { check } from "../sys/error.ts";
 import { Fd, O } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { exists } from "../sys/file.ts";
-import { moveMount, openTree } from "../sys/mount.ts";
+import { mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
 import { mkdirAllInRoot } from "../sys/path.ts";
 import type { InitContext } from "./context.ts";
 import { rootOf } from "./root.ts";
@@ -57,6 +57,7 @@ function makeNode(parent: Fd, directory: string, node: DeviceNode): void {
 function bindNode(parent: Fd, directory: string, { name }: DeviceNode): void {
   const path = `${directory === "/" ? "" : directory}/${name}`;
   using source = openTree(path, { clone: true, recursive: false });
+  mountSetAttributes(source, { set: ["nosuid", "noexec"] });
   const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW | O.CLOEXEC;
   const created = syscall("openat", parent.number, name, flags, 0);
   if (created >= 0) new Fd(created).close();
