@@ -1,6 +1,7 @@
 /** What the tests on real cgroups share. */
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { detectCgroupMounts, readOwnCgroups } from "../../src/cgroup/layout.ts";
 import { type NewCgroup, openNewCgroup } from "../../src/cgroup/new-cgroup.ts";
 import { planCgroup } from "../../src/cgroup/plan.ts";
@@ -13,6 +14,22 @@ const unprivileged = whyNotPrivileged() ?? whyNoCgroups();
 export function reasonToSkip(version: 1 | 2): string | null {
   if (unprivileged !== null) return unprivileged;
   return mounts.some((mount) => mount.version === version) ? null : `no cgroup v${version} here`;
+}
+
+/** Controllers that are enabled below the v2 hierarchy's root. */
+function enabledControllers(): string[] {
+  return rootControl === null ? [] : readFileSync(rootControl, "utf8").split(/\s+/).filter(Boolean);
+}
+
+const root = mounts.find(({ version }) => version === 2)?.mountPoint;
+const rootControl = root === undefined || unprivileged !== null ? null : `${root}/cgroup.subtree_control`;
+const enabledBefore = enabledControllers();
+
+/** Takes back what making cgroups has enabled at the hierarchy's root: a controller in use there cannot be mounted as v1. */
+export function disableControllers(): void {
+  for (const name of enabledControllers()) {
+    if (!enabledBefore.includes(name)) writeFileSync(rootControl as string, `-${name}`);
+  }
 }
 
 let count = 0;

@@ -1,13 +1,13 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readOwnCgroups } from "../../src/cgroup/layout.ts";
 import { type NewCgroup, openNewCgroup } from "../../src/cgroup/new-cgroup.ts";
 import type { CgroupHierarchy, CgroupLocation } from "../../src/cgroup/plan.ts";
 import { parseSubCgroups } from "../../src/cgroup/sub-cgroups.ts";
 import { attachedDevicePrograms } from "../../src/sys/bpf.ts";
-import { Idler, ownCgroup, reasonToSkip, runInside } from "./live.ts";
+import { disableControllers, Idler, ownCgroup, reasonToSkip, runInside } from "./live.ts";
 
 const made: NewCgroup[] = [];
 
@@ -16,6 +16,8 @@ function make(only: "all" | "v2", path?: string): NewCgroup {
   made.push(cgroup);
   return cgroup;
 }
+
+afterAll(disableControllers);
 
 afterEach(() => {
   for (const cgroup of made.splice(0)) {
