@@ -70,7 +70,7 @@ export function planContainer(input: PlanInput): Plan {
     ...parentHooks(spec),
     ...containerHooks(spec, "createContainer", { ...input.state, status: "creating" }),
   ];
-  const admission = admissionPoint(linux, namespaces, rootfs, hooks);
+  const admission = admissionPoint(spec, namespaces, rootfs, hooks);
   const waitAt = (point: AdmissionPoint): InitStep[] => (point === admission ? [{ kind: "wait-for-parent" }] : []);
   const steps: InitStep[] = [
     ...waitAt("at first"),
@@ -109,20 +109,22 @@ type AdmissionPoint = "at first" | "before hooks" | "before the user";
 
 /**
  * As late as can be: what the two do side by side takes two thirds of the time. But mounts and namespaces that show the cgroup,
- * contents of a tmpfs that are charged to it, and the rights in a user namespace all need the parent's work. And mounts that
- * are not in the container's own namespace would stay, should that fail.
+ * contents of a tmpfs that are charged to it, sysctls of network devices, and the rights in a user namespace all need the parent's
+ * work. And mounts that are not in the container's own namespace would stay, should that fail.
  */
 function admissionPoint(
-  linux: Linux,
+  { linux = {}, mounts = [] }: Spec,
   { join }: NamespacePlan,
   { beforeHooks }: RootfsPlan,
   hooks: readonly InitStep[],
 ): AdmissionPoint {
   const mountsAlone = hasNamespace(linux, "mount") && join.length === 0;
-  const usesCgroup = beforeHooks.some(
-    (step) => step.kind === "mount" && (step.fstype.startsWith("cgroup") || step.inherit === "contents"),
-  );
-  if (!mountsAlone || usesCgroup || hasNamespace(linux, "user") || hasNamespace(linux, "cgroup")) return "at first";
+  // Whatever steps it comes to: without a cgroup namespace, v1 hierarchies are shown by binds.
+  const showsCgroup = mounts.some(({ type }) => type === "cgroup" || type === "cgroup2");
+  const usesCgroup = showsCgroup || beforeHooks.some((step) => step.kind === "mount" && step.inherit === "contents");
+  const getsDevices = Object.keys(linux.netDevices ?? {}).length > 0;
+  if (!mountsAlone || usesCgroup || getsDevices) return "at first";
+  if (hasNamespace(linux, "user") || hasNamespace(linux, "cgroup")) return "at first";
   return hooks.length > 0 ? "before hooks" : "before the user";
 }
 

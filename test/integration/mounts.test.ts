@@ -3,7 +3,7 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileS
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Mount } from "../../src/config/types.ts";
-import { directory, isTsrunc, makeBundle, newId, output, refused, run, succeed, useContainers } from "./harness.ts";
+import { directory, isTsrunc, makeBundle, newId, output, refused, succeed, useContainers } from "./harness.ts";
 
 useContainers();
 
@@ -173,17 +173,29 @@ test.runIf(isTsrunc)("a failed mount names its entry, source, target and errno",
   expect(error).toMatch(/ENOTDIR/);
 });
 
-test("a cgroup mount shows the container's own cgroup", () => {
-  const { code, stdout } = run("ls /sys/fs/cgroup", (config) => {
-    config.mounts.push({
-      destination: "/sys/fs/cgroup",
-      type: "cgroup",
-      source: "cgroup",
-      options: ["nosuid", "noexec", "nodev", "relatime", "ro"],
-    });
+test.each([false, true])("a cgroup mount shows the container's own cgroup (cgroup namespace: %j)", (namespace) => {
+  const [cgroups = "", mounts = ""] = output("cat /proc/self/cgroup; echo --; cat /proc/self/mountinfo", (config) => {
+    const options = ["nosuid", "noexec", "nodev", "relatime", "ro"];
+    // Early, when the cgroups may be still being made.
+    config.mounts = [
+      { destination: "/sys", type: "sysfs", source: "sysfs", options },
+      { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options },
+      { destination: "/proc", type: "proc", source: "proc" },
+    ];
+    if (namespace) config.linux.namespaces.push({ type: "cgroup" });
+  }).split("--\n");
+  // hierarchy-id:controllers:path; the root of a mount is the directory of its filesystem that it shows.
+  const own = new Map(cgroups.split("\n").map((line) => line.split(":").slice(1) as [string, string]));
+  const shown = mounts.split("\n").flatMap((line) => {
+    const [, root, fstype, options = ""] = /^\S+ \S+ \S+ (\S+) .* - (cgroup2?) \S+ (\S+)$/.exec(line) ?? [];
+    const controllers = options.replace(/^(rw|ro),?/, "").replace(/^xattr,/, "");
+    return fstype === undefined ? [] : [{ root, controllers: fstype === "cgroup2" ? "" : controllers }];
   });
-  expect(code).toBe(0);
-  expect(stdout.trim()).not.toBe("");
+  expect(shown.length).toBeGreaterThan(0);
+  for (const { root, controllers } of shown) {
+    expect([controllers, root]).toEqual([controllers, own.get(controllers)]);
+    if (!namespace) expect(root).not.toBe("/");
+  }
 });
 
 test("the rootfs may lie on a shared mount", () => {

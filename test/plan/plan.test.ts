@@ -55,6 +55,9 @@ describe("planContainer: when the init waits for its parent's work", () => {
     ["a namespace to join", { linux: { namespaces: [...namespaces, { type: "ipc", path: "/proc/1/ns/ipc" }] } }],
     ["the host's mount namespace", { linux: { namespaces: [{ type: "pid" }] } }],
     ["a mount of cgroups", { mounts: [{ destination: "/sys/fs/cgroup", type: "cgroup2", source: "cgroup2" }] }],
+    ["network devices, which sysctls may be about", { linux: { namespaces, netDevices: { eth0: {} } } }],
+    // On v1, without a cgroup namespace, that comes to binds.
+    ["cgroups to bind", { mounts: [{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup" }] }],
     [
       "contents to copy, which are charged to the cgroup",
       { mounts: [{ destination: "/etc", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"] }] },
