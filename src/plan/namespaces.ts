@@ -44,6 +44,8 @@ export interface NamespacePlan {
   undumpable: boolean;
   /** What the init does itself. */
   steps: NamespaceStep[];
+  /** What it does when it is in its cgroups. */
+  inCgroups: NamespaceStep[];
 }
 
 /**
@@ -53,7 +55,7 @@ export interface NamespacePlan {
  * it while it still holds the host's files (CVE-2016-9962): undumpable, it is out of their reach. Not for a runtime without
  * root, to which the init's files in `/proc` would be closed, too.
  *
- * The cgroup namespace takes the process's cgroup as its root, so it is made when the parent has placed the process; a
+ * The cgroup namespace takes the process's cgroup as its root, so it is made when the process has entered that; a
  * time namespace takes only children, or a process that joins it afterwards.
  */
 export function planNamespaces(linux: Linux, user?: User, euid = 0): NamespacePlan {
@@ -65,13 +67,15 @@ export function planNamespaces(linux: Linux, user?: User, euid = 0): NamespacePl
   if (made.includes("time")) {
     steps.push({ kind: "new-time-namespace", pointer: "/linux/timeOffsets", offsets: timeOffsets(linux) });
   }
-  if (made.includes("cgroup")) steps.push({ kind: "unshare", type: "cgroup", pointer: "/linux/namespaces" });
+  const inCgroups: NamespaceStep[] = [];
+  if (made.includes("cgroup")) inCgroups.push({ kind: "unshare", type: "cgroup", pointer: "/linux/namespaces" });
   return {
     clone: made.filter((type) => type !== "cgroup" && type !== "time"),
     join,
     idMaps: made.includes("user") ? { uid: linux.uidMappings ?? [], gid: linux.gidMappings ?? [] } : null,
     undumpable,
     steps,
+    inCgroups,
   };
 }
 

@@ -15,7 +15,7 @@ import {
   planWorkingDirectory,
 } from "./process.ts";
 import { describeProcess } from "./process-words.ts";
-import { describeRootfs, planRootfs, type RootfsPlan, type RootfsStep, type SourceStep } from "./rootfs.ts";
+import { describeRootfs, planRootfs, type RootfsStep, type SourceStep } from "./rootfs.ts";
 import { describeBy } from "./step.ts";
 import { describeTerminal, planTerminal, type TerminalStep } from "./terminal.ts";
 
@@ -70,15 +70,20 @@ export function planContainer(input: PlanInput): Plan {
     ...parentHooks(spec),
     ...containerHooks(spec, "createContainer", { ...input.state, status: "creating" }),
   ];
-  const admission = admissionPoint(spec, namespaces, rootfs, hooks);
-  const waitAt = (point: AdmissionPoint): InitStep[] => (point === admission ? [{ kind: "wait-for-parent" }] : []);
+  const shown = rootfs.beforeHooks.findIndex((step) => needsCgroup(step, spec));
+  const independent = shown < 0 ? [] : rootfs.beforeHooks.slice(0, shown);
+  const admission = admissionPoint(linux, namespaces, shown, hooks);
+  const waitAt = (point: AdmissionPoint): InitStep[] =>
+    point === admission ? [{ kind: "wait-for-parent" }, ...namespaces.inCgroups] : [];
   const steps: InitStep[] = [
     ...waitAt("at first"),
     ...namespaces.steps,
     { kind: "die-with-parent" },
     ...planSession(init),
     ...network.init,
-    ...rootfs.beforeHooks,
+    ...independent,
+    ...waitAt("before it shows"),
+    ...rootfs.beforeHooks.slice(independent.length),
     ...waitAt("before hooks"),
     ...hooks,
     ...rootfs.afterHooks,
@@ -104,28 +109,35 @@ export function planContainer(input: PlanInput): Plan {
   };
 }
 
-/** When the init waits until the parent has written id maps, and made and limited its cgroups. */
-type AdmissionPoint = "at first" | "before hooks" | "before the user";
+/** When the init waits until the parent has written id maps, and made and limited its cgroups, and enters those. */
+type AdmissionPoint = "at first" | "before it shows" | "before hooks" | "before the user";
 
 /**
- * As late as can be: what the two do side by side takes two thirds of the time. But mounts and namespaces that show the cgroup,
- * contents of a tmpfs that are charged to it, sysctls of network devices, and the rights in a user namespace all need the parent's
- * work. And mounts that are not in the container's own namespace would stay, should that fail.
+ * As late as can be: what the two do side by side takes two thirds of the time. But mounts that show the cgroup, contents of a
+ * tmpfs that are charged to it, sysctls of network devices, and the rights in a user namespace all need the parent's work. And
+ * mounts that are not in the container's own namespace would stay, should that fail.
+ * @param shown index of the first step of the rootfs that needs the cgroup; -1 for none
  */
 function admissionPoint(
-  { linux = {}, mounts = [] }: Spec,
+  linux: Linux,
   { join }: NamespacePlan,
-  { beforeHooks }: RootfsPlan,
+  shown: number,
   hooks: readonly InitStep[],
 ): AdmissionPoint {
   const mountsAlone = hasNamespace(linux, "mount") && join.length === 0;
-  // Whatever steps it comes to: without a cgroup namespace, v1 hierarchies are shown by binds.
-  const showsCgroup = mounts.some(({ type }) => type === "cgroup" || type === "cgroup2");
-  const usesCgroup = showsCgroup || beforeHooks.some((step) => step.kind === "mount" && step.inherit === "contents");
   const getsDevices = Object.keys(linux.netDevices ?? {}).length > 0;
-  if (!mountsAlone || usesCgroup || getsDevices) return "at first";
-  if (hasNamespace(linux, "user") || hasNamespace(linux, "cgroup")) return "at first";
+  if (!mountsAlone || getsDevices || hasNamespace(linux, "user")) return "at first";
+  if (shown >= 0) return "before it shows";
   return hooks.length > 0 ? "before hooks" : "before the user";
+}
+
+/** Whether a step shows the container's cgroup, or is charged to it. */
+function needsCgroup(step: RootfsStep, { mounts = [] }: Spec): boolean {
+  if (step.kind !== "mount" && step.kind !== "bind") return false;
+  if (step.kind === "mount" && (step.fstype.startsWith("cgroup") || step.inherit === "contents")) return true;
+  // Without a cgroup namespace, v1 hierarchies are shown by binds, and in any case on a tmpfs of their own.
+  const { type = "" } = mounts[step.entry ?? -1] ?? {};
+  return type === "cgroup" || type === "cgroup2";
 }
 
 function hasNamespace(linux: Linux, type: NamespaceType): boolean {

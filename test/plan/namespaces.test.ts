@@ -7,7 +7,8 @@ describe("planNamespaces", () => {
     const namespaces = [{ type: "mount" }, { type: "pid" }, { type: "cgroup" }, { type: "time" }] as const;
     const plan = planNamespaces({ namespaces: [...namespaces] });
     expect(plan.clone).toEqual(["mount", "pid"]);
-    expect(plan.steps.map(({ kind }) => kind)).toEqual(["new-time-namespace", "unshare"]);
+    expect(plan.steps.map(({ kind }) => kind)).toEqual(["new-time-namespace"]);
+    expect(plan.inCgroups).toMatchObject([{ kind: "unshare", type: "cgroup" }]);
   });
 
   it("joins namespaces that have a path, with the pointer of each", () => {

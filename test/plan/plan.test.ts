@@ -49,19 +49,34 @@ describe("planContainer: when the init waits for its parent's work", () => {
     },
   );
 
+  const sysfs = { destination: "/sys", type: "sysfs", source: "sysfs" };
+
+  it.each([
+    ["v2, mounted", { destination: "/sys/fs/cgroup", type: "cgroup2", source: "cgroup2" }],
+    // Without a cgroup namespace that comes to binds.
+    ["v1, bound", { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup" }],
+    ["charged for copied contents", { destination: "/etc", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"] }],
+  ])("before the first mount that needs the cgroup: %s", (_, mount) => {
+    const steps = kinds({ mounts: [proc, sysfs, mount] });
+    const at = steps.indexOf("wait-for-parent");
+    expect(steps.slice(0, at).filter((kind) => kind === "mount")).toHaveLength(2);
+    expect(steps[at + 1]).toBe("mount");
+  });
+
+  it("makes a cgroup namespace as soon as it is in its cgroups", () => {
+    const linux: Linux = { namespaces: [...namespaces, { type: "cgroup" }] };
+    const steps = kinds({ linux, mounts: [proc, { destination: "/c", type: "cgroup", source: "cgroup" }] });
+    const at = steps.indexOf("wait-for-parent");
+    expect(steps[at - 1]).toBe("mount");
+    expect(steps.slice(at + 1, at + 3)).toEqual(["unshare", "mount"]);
+    expect(kinds({ linux })[kinds({ linux }).indexOf("wait-for-parent") + 1]).toBe("unshare");
+  });
+
   it.each<[string, Partial<Spec>]>([
     ["a user namespace, whose maps the parent writes", { linux: { namespaces: [...namespaces, { type: "user" }] } }],
-    ["a cgroup namespace", { linux: { namespaces: [...namespaces, { type: "cgroup" }] } }],
     ["a namespace to join", { linux: { namespaces: [...namespaces, { type: "ipc", path: "/proc/1/ns/ipc" }] } }],
     ["the host's mount namespace", { linux: { namespaces: [{ type: "pid" }] } }],
-    ["a mount of cgroups", { mounts: [{ destination: "/sys/fs/cgroup", type: "cgroup2", source: "cgroup2" }] }],
     ["network devices, which sysctls may be about", { linux: { namespaces, netDevices: { eth0: {} } } }],
-    // On v1, without a cgroup namespace, that comes to binds.
-    ["cgroups to bind", { mounts: [{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup" }] }],
-    [
-      "contents to copy, which are charged to the cgroup",
-      { mounts: [{ destination: "/etc", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"] }] },
-    ],
   ])("at first, with %s", (_, spec) => {
     expect(wait(spec)).toBe(0);
   });
