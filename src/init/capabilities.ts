@@ -17,7 +17,7 @@ import type { InitContext } from "./context.ts";
 
 /** Drops capabilities from the bounding set, as far as this process may. */
 export function dropBoundingSet(names: readonly string[]): void {
-  for (const name of names) dropBounding(numberOf(name));
+  dropBounding(names.map(numberOf));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Capabilities: their names, and the sets of this process. */
 import { check, SyscallError } from "./error.ts";
-import { syscall } from "./ffi.ts";
+import { syscall, syscallEach } from "./ffi.ts";
 import { PR, prctl } from "./process.ts";
 
 /** The capabilities in the order of their numbers. @see linux/capability.h */
@@ -35,17 +35,16 @@ export function capabilityMask(capabilities: Iterable<number>): bigint {
 }
 
 /**
- * Takes a capability out of the bounding set for good.
- * @returns false when this process may not (it lacks `CAP_SETPCAP`), or the kernel does not know the capability
+ * Takes capabilities out of the bounding set for good, as far as this process may: it needs `CAP_SETPCAP`.
  * @see capabilities(7); prctl(2), PR_CAPBSET_DROP
  */
-export function dropBounding(capability: number): boolean {
+export function dropBounding(capabilities: readonly number[]): void {
   const EPERM = 1;
   const EINVAL = 22;
-  const result = syscall("prctl", PR.CAPBSET_DROP, capability, 0, 0, 0);
-  if (result === -EPERM || result === -EINVAL) return false;
-  check(result, () => `drop capability ${capability} from the bounding set`);
-  return true;
+  syscallEach("prctl", PR.CAPBSET_DROP, capabilities).forEach((result, index) => {
+    if (result === -EPERM || result === -EINVAL) return;
+    check(result, () => `drop capability ${capabilities[index]} from the bounding set`);
+  });
 }
 
 /** Whether a capability is in the bounding set. @see prctl(2), PR_CAPBSET_READ */

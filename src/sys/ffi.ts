@@ -81,6 +81,26 @@ export function syscall(
   return (halves[1] as number) * 2 ** 32 + ((halves[0] as number) >>> 0);
 }
 
+/**
+ * Makes a system call of two arguments for each of many values of the second, in half the time.
+ * @param seconds integers of 31 bits
+ * @returns each one's result, as of {@link syscall}, when that fits into 32 bits
+ */
+export function syscallEach(name: SyscallName, first: number, seconds: readonly number[]): number[] {
+  const { syscall } = addon ?? load();
+  const number = syscallNumbers[name];
+  const results: number[] = [];
+  passAll(first, 0, 0, 0, 0, 0);
+  for (const second of seconds) {
+    halves[0] = number;
+    halves[1] = 0;
+    halves[4] = second;
+    syscall();
+    results.push(halves[0] as number);
+  }
+  return results;
+}
+
 /** Words of one call: its number and six arguments. */
 const CALL_WORDS = 7;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { errnoName } from "../../src/sys/errno.ts";
 import { check, errnoText, hasErrno, SyscallError } from "../../src/sys/error.ts";
-import { addressOf, libc, syscall, syscallSeries } from "../../src/sys/ffi.ts";
+import { addressOf, libc, syscall, syscallEach, syscallSeries } from "../../src/sys/ffi.ts";
 import { fstat } from "../../src/sys/file.ts";
 
 describe("syscall", () => {
@@ -36,6 +36,14 @@ describe("syscall", () => {
 
   it("refuses a text that the kernel would see the end of too early", () => {
     expect(() => syscall("openat", -100, "/etc\0/passwd", 0)).toThrow('a NUL in "/etc\\u0000/passwd"');
+  });
+});
+
+describe("syscallEach", () => {
+  it("makes the same call for each value", () => {
+    const [F_GETFD, F_GETFL, NONE] = [1, 3, 9999];
+    const results = syscallEach("fcntl", 0, [F_GETFD, F_GETFL, NONE, F_GETFD]);
+    expect(results).toEqual([syscall("fcntl", 0, F_GETFD), syscall("fcntl", 0, F_GETFL), -22, results[0]]);
   });
 });
 
