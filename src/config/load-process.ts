@@ -1,9 +1,9 @@
 /** Reads and validates process.json. Apart from `load.ts`, so that `exec` need not load the rules for everything else. */
 import { basename } from "../sys/path-names.ts";
 import { inFile } from "./error.ts";
-import { isProcess } from "./generated/process.js";
+import { isProcess } from "./generated/process-quick.js";
 import { readJson } from "./json.ts";
-import { check } from "./schema.ts";
+import { check, type Validator } from "./schema.ts";
 import type { Process } from "./types.ts";
 import { validateProcess } from "./validate/process.ts";
 import { Subject } from "./validate/subject.ts";
@@ -17,9 +17,13 @@ import { Subject } from "./validate/subject.ts";
 export function loadProcess(path: string, warn: (message: string) => void = () => {}): Process {
   const { document: process } = readJson(path);
   const file = basename(path);
-  check(isProcess, process, file);
+  check(isProcess, loadValidator, process, file);
   const subject = new Subject({ ociVersion: "1.3.0" }, { euid: 0, inUserNamespace: false, forCreate: true });
   inFile(file, () => validateProcess(subject, "", process));
   for (const warning of subject.warnings) warn(`${file}: ${warning}`);
   return process;
+}
+
+function loadValidator(): Validator<Process> {
+  return (require("./generated/process.js") as typeof import("./generated/process.js")).isProcess;
 }

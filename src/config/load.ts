@@ -2,9 +2,9 @@
 import { basename, join } from "../sys/path-names.ts";
 import { ConfigError, inFile } from "./error.ts";
 import { checkExactArguments } from "./exact.ts";
-import { isSpec } from "./generated/config.js";
+import { isSpec } from "./generated/config-quick.js";
 import { readJson } from "./json.ts";
-import { check } from "./schema.ts";
+import { check, type Validator } from "./schema.ts";
 import type { Mount, Spec } from "./types.ts";
 import { findOnHost } from "./validate/host.ts";
 import { validateMounts } from "./validate/mounts.ts";
@@ -32,7 +32,7 @@ export interface LoadOptions {
 export function loadConfig(path: string, options: LoadOptions = {}): Spec {
   const { document: spec, text } = readJson(path);
   const file = basename(path);
-  check(isSpec, spec, file);
+  check(isSpec, loadValidator, spec, file);
   inFile(file, () => {
     if (spec.linux?.seccomp?.syscalls) checkExactArguments(spec.linux.seccomp.syscalls, text);
     const { warnings } = validateMeaning(spec, hostOf(options));
@@ -52,7 +52,7 @@ export function loadMounts(path: string, container: Spec, options: LoadOptions =
   const file = basename(path);
   try {
     const spec: unknown = { ociVersion: "1.3.0", mounts: document };
-    check(isSpec, spec, file);
+    check(isSpec, loadValidator, spec, file);
     const { mounts = [] } = spec;
     validateMounts(new Subject({ ...container, mounts }, hostOf(options)));
     return mounts;
@@ -75,6 +75,10 @@ export function validateBundle(bundle: string, options: LoadOptions = {}): { war
   const spec = loadConfig(path, { forCreate: false, ...options, warn: (message) => warnings.push(message) });
   for (const error of findOnHost(spec, bundle)) warnings.push(`not on this machine: ${error.message}`);
   return { warnings };
+}
+
+function loadValidator(): Validator<Spec> {
+  return (require("./generated/config.js") as typeof import("./generated/config.js")).isSpec;
 }
 
 function hostOf({ euid, inUserNamespace = false, forCreate = true }: LoadOptions) {

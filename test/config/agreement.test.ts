@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { isSpec } from "../../src/config/generated/config.js";
+import { isSpec as isSpecQuickly } from "../../src/config/generated/config-quick.js";
 import { missing, officialSchema, shared } from "./support/shared.ts";
 
 /** Where ours differs on purpose: by pointer, and what it does there. */
@@ -163,7 +164,9 @@ describe.skipIf(missing !== null)(`the official schema${missing === null ? "" : 
         if (deliberate.some(([place]) => place.test(pointer))) continue;
         count++;
         const theirs = official(structuredClone(variant));
+        const quickly = isSpecQuickly(structuredClone(variant));
         const ours = isSpec(variant);
+        if (quickly !== ours) disagreements.push(`${pointer} ${change}: the quick validator does not agree`);
         if (ours !== theirs)
           disagreements.push(`${pointer} ${change}: ${ours ? "passes ours only" : "passes the official only"}`);
       }
@@ -196,6 +199,12 @@ describe("where the schema differs from the official one on purpose", () => {
   test("ids and rates that are left out become 0", () => {
     const document = { ociVersion: "1.3.0", process: { cwd: "/", user: {} } };
     expect(isSpec(document)).toBe(true);
+    expect(document.process.user).toEqual({ uid: 0, gid: 0 });
+  });
+
+  test("the quick validator fills them in, too", () => {
+    const document = { ociVersion: "1.3.0", process: { cwd: "/", user: {} } };
+    expect(isSpecQuickly(document)).toBe(true);
     expect(document.process.user).toEqual({ uid: 0, gid: 0 });
   });
 });
