@@ -107,14 +107,16 @@ export class Arm64Assembler extends Code implements Assembler {
   }
 
   enter(...args: readonly Register[]): void {
-    this.word(0xa9be53f3); // stp x19, x20, [sp, #-32]!
-    this.word(0xa9017bf5); // stp x21, x30, [sp, #16]
+    this.word(0xa9bd53f3); // stp x19, x20, [sp, #-48]!
+    this.word(0xa9015bf5); // stp x21, x22, [sp, #16]
+    this.word(0xa9027bf7); // stp x23, x30, [sp, #32]
     args.forEach((argument, index) => this.#copy(NUMBERS[argument], index));
   }
 
   leave(): void {
-    this.word(0xa9417bf5); // ldp x21, x30, [sp, #16]
-    this.word(0xa8c253f3); // ldp x19, x20, [sp], #32
+    this.word(0xa9427bf7); // ldp x23, x30, [sp, #32]
+    this.word(0xa9415bf5); // ldp x21, x22, [sp, #16]
+    this.word(0xa8c353f3); // ldp x19, x20, [sp], #48
     this.word(0xd65f03c0); // ret
   }
 

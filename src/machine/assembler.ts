@@ -54,7 +54,7 @@ export interface Assembler {
    * @param address stays as it is
    */
   callWith(address: Register): void;
-  /** The beginning of a function that others call: keeps their registers, and takes up to two arguments. */
+  /** The beginning of a function that others call: keeps their registers, `f` apart, and takes up to two arguments. */
   enter(...args: readonly Register[]): void;
   /** The end of such a function, which returns `result`. */
   leave(): void;

@@ -17,8 +17,8 @@ const RSP = 4;
 const SYSCALL_ARGUMENTS = [7, 6, 2, 10, 8, 9];
 /** What a function takes them from: the same, but rcx for r10. */
 const ARGUMENTS = [7, 6, 2, 1, 8, 9];
-/** What a function keeps for its caller, of the registers that ours use: rbx, rbp, r12. */
-const KEPT = [3, 5, 12];
+/** What a function keeps for its caller: rbx, rbp, r12 to r14, our `a` to `e`. */
+const KEPT = [3, 5, 12, 13, 14];
 
 const JUMPS: Record<Condition, number> = { zero: 0x84, "not zero": 0x85, negative: 0x88 };
 
@@ -99,7 +99,7 @@ export class X86Assembler extends Code implements Assembler {
     this.bytes(0xff, 0xd0); // call rax
   }
 
-  /** Three registers and the return address leave the stack aligned to 16 bytes, as the ABI wants it at a call. */
+  /** Five registers and the return address leave the stack aligned to 16 bytes, as the ABI wants it at a call. */
   enter(...args: readonly Register[]): void {
     for (const register of KEPT) this.bytes(...(register > 7 ? [0x41] : []), 0x50 | (register & 7));
     args.forEach((argument, index) => this.#copy(NUMBERS[argument], ARGUMENTS[index] as number));

@@ -1,6 +1,6 @@
 /** Capabilities: their names, and the sets of this process. */
 import { check, SyscallError } from "./error.ts";
-import { syscall, syscallEach } from "./ffi.ts";
+import { syscall } from "./ffi.ts";
 import { PR, prctl } from "./process.ts";
 
 /** The capabilities in the order of their numbers. @see linux/capability.h */
@@ -41,10 +41,11 @@ export function capabilityMask(capabilities: Iterable<number>): bigint {
 export function dropBounding(capabilities: readonly number[]): void {
   const EPERM = 1;
   const EINVAL = 22;
-  syscallEach("prctl", PR.CAPBSET_DROP, capabilities).forEach((result, index) => {
-    if (result === -EPERM || result === -EINVAL) return;
-    check(result, () => `drop capability ${capabilities[index]} from the bounding set`);
-  });
+  for (const capability of capabilities) {
+    const result = syscall("prctl", PR.CAPBSET_DROP, capability);
+    if (result === -EPERM || result === -EINVAL) continue;
+    check(result, () => `drop capability ${capability} from the bounding set`);
+  }
 }
 
 /** Whether a capability is in the bounding set. @see prctl(2), PR_CAPBSET_READ */

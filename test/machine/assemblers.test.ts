@@ -73,8 +73,8 @@ describe.each<[string, Write, string, string[]]>([
       m.enter("a", "b");
       m.leave();
     },
-    "53" + "55" + "4154" + "4889fb" + "4889f5" + "415c" + "5d" + "5b" + "c3",
-    ["a9be53f3", "a9017bf5", "aa0003f3", "aa0103f4", "a9417bf5", "a8c253f3", "d65f03c0"],
+    "53" + "55" + "4154" + "4155" + "4156" + "4889fb" + "4889f5" + "415e" + "415d" + "415c" + "5d" + "5b" + "c3",
+    ["a9bd53f3", "a9015bf5", "a9027bf7", "aa0003f3", "aa0103f4", "a9427bf7", "a9415bf5", "a8c353f3", "d65f03c0"],
   ],
 ])("%s", (_, write, bytes, words) => {
   it("on x86_64", () => expect(x86(write)).toBe(bytes));

@@ -1,7 +1,10 @@
+import { mkdtempSync, readlinkSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { errnoName } from "../../src/sys/errno.ts";
 import { check, errnoText, hasErrno, SyscallError } from "../../src/sys/error.ts";
-import { addressOf, libc, syscall, syscallEach, syscallSeries } from "../../src/sys/ffi.ts";
+import { addressOf, libc, syscall, syscallSeries } from "../../src/sys/ffi.ts";
 import { fstat } from "../../src/sys/file.ts";
 
 describe("syscall", () => {
@@ -34,16 +37,32 @@ describe("syscall", () => {
     for (const fd of [read, write]) syscall("close_range", fd, fd, 0);
   });
 
+  it("takes texts of any length, several at a time", () => {
+    const [ENAMETOOLONG, ENOENT] = [36, 2];
+    for (const [length, errno] of [
+      [254, ENOENT],
+      [256, ENAMETOOLONG],
+    ] as const) {
+      expect(syscall("openat", -100, `/${"x".repeat(length)}`, 0)).toBe(-errno);
+    }
+    // As long as fits into the addon's own memory, and longer; "€" takes three bytes.
+    for (const count of [1, 339, 340, 341, 5000]) {
+      const text = "€".repeat(count);
+      const fd = syscall("memfd_create", "test", 1);
+      expect(syscall("write", fd, text, 3 * count)).toBe(3 * count);
+      const memory = new Uint8Array(3 * count);
+      expect((syscall("lseek", fd, 0, 0), syscall("read", fd, memory, memory.length))).toBe(3 * count);
+      expect(Buffer.from(memory).toString()).toBe(text);
+      syscall("close_range", fd, fd, 0);
+    }
+    const directory = mkdtempSync(join(tmpdir(), "tsrunc-ffi-"));
+    expect(syscall("symlinkat", "somewhere", -100, `${directory}/link`)).toBe(0);
+    expect(readlinkSync(`${directory}/link`)).toBe("somewhere");
+    rmSync(directory, { recursive: true });
+  });
+
   it("refuses a text that the kernel would see the end of too early", () => {
     expect(() => syscall("openat", -100, "/etc\0/passwd", 0)).toThrow('a NUL in "/etc\\u0000/passwd"');
-  });
-});
-
-describe("syscallEach", () => {
-  it("makes the same call for each value", () => {
-    const [F_GETFD, F_GETFL, NONE] = [1, 3, 9999];
-    const results = syscallEach("fcntl", 0, [F_GETFD, F_GETFL, NONE, F_GETFD]);
-    expect(results).toEqual([syscall("fcntl", 0, F_GETFD), syscall("fcntl", 0, F_GETFL), -22, results[0]]);
   });
 });
 
