@@ -108,18 +108,10 @@ export class Log implements Logger {
   }
 }
 
-/** Pino takes several milliseconds to load, so it is loaded with the first record; a logger's methods are synchronous, so by `require`. */
+/** Loaded with the first record, since pino takes several milliseconds; a logger's methods are synchronous, so by `require`. */
 function makePino(write: (line: string) => void): PinoLogger {
-  const { pino } = require("pino") as typeof import("pino");
-  return pino(
-    {
-      level: "debug",
-      base: undefined,
-      timestamp: () => `,"time":"${timestamp()}"`,
-      formatters: { level: (label) => ({ level: label === "warn" ? "warning" : label }) },
-    },
-    { write },
-  );
+  const { jsonLogger } = require("./json-logger.ts") as typeof import("./json-logger.ts");
+  return jsonLogger(write, timestamp);
 }
 
 /**
