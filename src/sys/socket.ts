@@ -1,5 +1,6 @@
 /** UNIX sockets: pairs of them, connecting by path, messages with file descriptors. */
 
+import { ERRNO } from "./errno.ts";
 import { check } from "./error.ts";
 import { Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
@@ -12,9 +13,11 @@ const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const MSG_PEEK = 2;
+const MSG_TRUNC = 0x20;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
-const EINTR = 4;
+const { ECONNRESET, EINTR } = ERRNO;
 
 /** The most descriptors that one message carries here; the kernel's limit is 253. */
 const MAX_FDS = 64;
@@ -71,11 +74,10 @@ function withAddress(call: "bind" | "connect", type: number, path: string): Fd {
  * @see sendmsg(2), unix(7)
  */
 export function sendMessage(socket: number, payload: Uint8Array, fds: readonly number[] = []): void {
-  const iov = new BigUint64Array([addressOf(payload), BigInt(payload.byteLength)]);
   // struct cmsghdr, in words: the length with this header, of which the upper half is 0; level; type; then the descriptors
   const control = new Int32Array(fds.length === 0 ? 0 : CMSG_WORDS + 2 * Math.ceil(fds.length / 2));
   if (fds.length > 0) control.set([CMSG_HEADER + 4 * fds.length, 0, SOL_SOCKET, SCM_RIGHTS, ...fds]);
-  const header = messageHeader(iov, control);
+  const header = messageHeader(payload, control);
   let result: number;
   do result = syscall("sendmsg", socket, header, MSG_NOSIGNAL);
   while (result === -EINTR);
@@ -90,21 +92,19 @@ export interface Message {
 
 /**
  * Waits for one message.
- * @param maxBytes longest message to accept
+ * @param maxBytes the longest one to accept; must be given for a stream, where messages have no length
  * @returns `null` at the end of the stream: the other end is closed or dead
  * @throws {SyscallError} `recvmsg`
  */
-export function receiveMessage(socket: number, maxBytes = 65536): Message | null {
-  const payload = new Uint8Array(maxBytes);
-  const iov = new BigUint64Array([addressOf(payload), BigInt(maxBytes)]);
+export function receiveMessage(socket: number, maxBytes?: number): Message | null {
+  // Memory for as much as there is: more would be cleared for nothing.
+  const bytes = maxBytes ?? untilDone(() => syscall("recvfrom", socket, null, 0, MSG_PEEK | MSG_TRUNC, null, null));
+  if (bytes === null) return null;
+  const payload = new Uint8Array(bytes);
   const control = new Int32Array(CMSG_WORDS + MAX_FDS);
-  const header = messageHeader(iov, control);
-  let length: number;
-  do length = syscall("recvmsg", socket, header, MSG_CMSG_CLOEXEC);
-  while (length === -EINTR);
-  const ECONNRESET = 104;
-  if (length === -ECONNRESET) return null;
-  check(length, "recvmsg");
+  const header = messageHeader(payload, control);
+  const length = untilDone(() => syscall("recvmsg", socket, header, MSG_CMSG_CLOEXEC));
+  if (length === null) return null;
   const fds: Fd[] = [];
   const controlLength = Number(header[5]);
   if (controlLength >= CMSG_HEADER && control[3] === SCM_RIGHTS) {
@@ -115,7 +115,26 @@ export function receiveMessage(socket: number, maxBytes = 65536): Message | null
   return { payload: payload.subarray(0, length), fds };
 }
 
-/** struct msghdr on a 64-bit machine: name, namelen, iov, iovlen, control, controllen, flags. */
-function messageHeader(iov: BigUint64Array, control: Int32Array): BigUint64Array {
-  return new BigUint64Array([0n, 0n, addressOf(iov), 1n, addressOf(control), BigInt(control.byteLength), 0n]);
+/** Receives; `null` when the other end is gone. @throws {SyscallError} `recvmsg` */
+function untilDone(receive: () => number): number | null {
+  let length: number;
+  do length = receive();
+  while (length === -EINTR);
+  return length === -ECONNRESET ? null : check(length, "recvmsg");
+}
+
+/**
+ * struct msghdr on a 64-bit machine: name, namelen, iov, iovlen, control, controllen, flags; and the struct iovec that it leads to behind
+ * it: address, length.
+ */
+function messageHeader(payload: Uint8Array, control: Int32Array): BigUint64Array {
+  const MSGHDR_WORDS = 7;
+  const header = new BigUint64Array(MSGHDR_WORDS + 2);
+  header[2] = addressOf(header) + BigInt(8 * MSGHDR_WORDS);
+  header[3] = 1n;
+  header[4] = addressOf(control);
+  header[5] = BigInt(control.byteLength);
+  header[MSGHDR_WORDS] = addressOf(payload);
+  header[MSGHDR_WORDS + 1] = BigInt(payload.byteLength);
+  return header;
 }

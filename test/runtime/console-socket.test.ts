@@ -77,7 +77,7 @@ describe("what goes over the sockets", () => {
     using ours = connectTo("--console-socket", path);
     send(ours);
     using theirs = new Fd(mustSyscall("accept4", listening.number, 0, 0, O.CLOEXEC));
-    const message = receiveMessage(theirs.number);
+    const message = receiveMessage(theirs.number, 4096);
     return { text: message === null ? "" : decode(message.payload), fds: message?.fds ?? [] };
   }
 
