@@ -2,9 +2,10 @@
 
 import { type CgroupMount, detectCgroupMounts } from "../cgroup/layout.ts";
 import type { HostFacts } from "../plan/host.ts";
+import { lastCapability } from "../sys/capability.ts";
 import { readText } from "../sys/file.ts";
 
-/** Reads the facts from `/proc`: those that not every plan asks for, when it does. */
+/** Gathers the facts: those that not every plan asks for, when it does. */
 export function hostFacts(): HostFacts {
   let cgroupMounts: CgroupMount[] | undefined;
   const inside = inUserNamespace();
@@ -20,7 +21,7 @@ export function hostFacts(): HostFacts {
       return cgroupMounts;
     },
     get lastCapability() {
-      return Number(readText("/proc/sys/kernel/cap_last_cap"));
+      return lastCapability();
     },
   };
 }

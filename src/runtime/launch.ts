@@ -2,11 +2,13 @@
 
 import { type NewCgroup, openNewCgroup } from "../cgroup/new-cgroup.ts";
 import { pidfdReceiver } from "../config/annotations.ts";
+import { findMissingNamespaces } from "../config/validate/host.ts";
 import { containerRepertoire } from "../init/container.ts";
 import { type HookOutput, runHooks } from "../init/hooks.ts";
 import { runInit } from "../init/init.ts";
 import { describeStep } from "../plan/plan.ts";
 import type { SourceStep } from "../plan/rootfs.ts";
+import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { codeMappings } from "../sys/memory.ts";
 import { join } from "../sys/path-names.ts";
@@ -153,6 +155,9 @@ class Launch {
 
   /** The failure to report: where the kernel killed for want of memory, all else is a consequence. */
   reason(error: Error): Error {
+    // What clone3(2) says of a kind of namespace that the kernel was built without.
+    const missing = hasErrno(error, "EINVAL") ? findMissingNamespaces(this.#prepared.spec)[0] : undefined;
+    if (missing !== undefined) return missing;
     if (this.#cgroup.oomKills() === 0) return error;
     return new Error(`container init was OOM-killed (memory limit too low?): ${error.message}`);
   }

@@ -9,7 +9,7 @@ import type { CgroupLocation } from "../cgroup/plan.ts";
 import type { Spec } from "../config/types.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { check, hasErrno } from "../sys/error.ts";
-import { type Fd, O, open } from "../sys/fd.ts";
+import { AT, AT_FDCWD, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import {
   FILE_TYPE,
@@ -98,9 +98,8 @@ export function containerDirectory(root: string, id: string): string {
  */
 export function claimDirectory(root: string, id: string): Fd {
   const directory = containerDirectory(root, id);
-  mkdirAll(root, 0o711);
   try {
-    mkdir(directory, 0o711);
+    makeDirectoryIn(root, directory);
   } catch (error) {
     if (hasErrno(error, "EEXIST")) throw new Error(`container with given ID already exists: ${id}`);
     throw error;
@@ -108,6 +107,18 @@ export function claimDirectory(root: string, id: string): Fd {
   const lock = lockDirectory(root, id);
   if (lock === null) throw new Error(`container ${id} was deleted while it was being created`);
   return lock;
+}
+
+function makeDirectoryIn(root: string, directory: string): void {
+  const MODE = 0o711;
+  try {
+    mkdir(directory, MODE);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+    // The first container of all.
+    mkdirAll(root, MODE);
+    mkdir(directory, MODE);
+  }
 }
 
 /** How long a command waits for another one that works on the same container, in milliseconds. */
@@ -248,11 +259,14 @@ export function containerIds(root: string): string[] {
 
 /** Removes a container's directory, and all that it holds. */
 export function removeDirectory(root: string, id: string): void {
-  removeAll(containerDirectory(root, id));
+  const directory = containerDirectory(root, id);
+  // Mostly these are all.
+  for (const name of [STATE, CONFIG]) syscall("unlinkat", AT_FDCWD, join(directory, name), 0);
+  if (syscall("unlinkat", AT_FDCWD, directory, AT.REMOVEDIR) < 0) removeAll(directory);
 }
 
 /** Makes the fifo on which the init waits for `start`. @see mkfifo(3) */
 export function makeStartFifo(root: string, id: string): void {
   const path = join(containerDirectory(root, id), START_FIFO);
-  check(syscall("mknodat", -100, path, FILE_TYPE.fifo | 0o600, 0), () => `mkfifo ${path}`);
+  check(syscall("mknodat", AT_FDCWD, path, FILE_TYPE.fifo | 0o600, 0), () => `mkfifo ${path}`);
 }

@@ -27,6 +27,15 @@ function numbersByName(): Map<string, number> {
   return numbers;
 }
 
+/** The number of the last capability that the kernel knows. @see prctl(2), PR_CAPBSET_READ */
+export function lastCapability(): number {
+  const isKnown = (capability: number) => syscall("prctl", PR.CAPBSET_READ, capability, 0, 0, 0) >= 0;
+  let last = numbersByName().size - 1;
+  while (!isKnown(last)) last--;
+  while (isKnown(last + 1)) last++;
+  return last;
+}
+
 /** Capability numbers as the kernel's bit mask. */
 export function capabilityMask(capabilities: Iterable<number>): bigint {
   let mask = 0n;

@@ -10,21 +10,40 @@ import type { IdMapping, NamespaceType, Spec } from "../types.ts";
 import { sysctlName } from "./sysctl.ts";
 
 /**
- * Checks what a configuration asks of this machine.
+ * Checks what a configuration asks of this machine; but not what hardly any lacks, and the attempt will show: see
+ * {@link findMissingNamespaces}.
  * @param bundle directory that a relative `root.path` is taken from
- * @throws {ConfigError} the first of what {@link findOnHost} finds
+ * @throws {ConfigError} the first of what is asked in vain
  */
 export function validateOnHost(spec: Spec, bundle: string): void {
-  const [first] = findOnHost(spec, bundle);
+  const [first] = collect((refuse) => checkUses(spec, bundle, refuse));
   if (first !== undefined) throw first;
 }
 
 /** Finds everything that a configuration asks of this machine in vain. Looks only at what the configuration uses. */
 export function findOnHost(spec: Spec, bundle: string): ConfigError[] {
+  return [...findMissingNamespaces(spec), ...collect((refuse) => checkUses(spec, bundle, refuse))];
+}
+
+/** Finds the namespaces that a configuration asks for and the kernel does not have. */
+export function findMissingNamespaces({ linux }: Spec): ConfigError[] {
+  return collect((refuse) => {
+    linux?.namespaces?.forEach(({ type }, index) => {
+      if (exists(`/proc/self/ns/${FILES[type] ?? type}`)) return;
+      refuse(`/linux/namespaces/${index}/type`, type, `${type} namespaces aren't enabled in the kernel`);
+    });
+  });
+}
+
+function collect(check: (refuse: Refuse) => void): ConfigError[] {
   const errors: ConfigError[] = [];
-  const refuse = (pointer: string, value: unknown, rule: string): void => {
+  check((pointer, value, rule) => {
     errors.push(new ConfigError(pointer, value, rule));
-  };
+  });
+  return errors;
+}
+
+function checkUses(spec: Spec, bundle: string, refuse: Refuse): void {
   checkRootfs(spec, bundle, refuse);
   checkNamespaces(spec, refuse);
   checkNetworkSysctls(spec, refuse);
@@ -48,7 +67,6 @@ export function findOnHost(spec: Spec, bundle: string): ConfigError[] {
       "selinux label is specified in config, but selinux is disabled or not supported",
     );
   }
-  return errors;
 }
 
 type Refuse = (pointer: string, value: unknown, rule: string) => void;
@@ -65,14 +83,9 @@ function checkRootfs({ root }: Spec, bundle: string, refuse: Refuse): void {
 const FILES: Partial<Record<NamespaceType, string>> = { mount: "mnt", network: "net" };
 
 function checkNamespaces({ linux }: Spec, refuse: Refuse): void {
-  linux?.namespaces?.forEach(({ type, path }, index) => {
-    const at = `/linux/namespaces/${index}`;
-    if (!exists(`/proc/self/ns/${FILES[type] ?? type}`)) {
-      refuse(`${at}/type`, type, `${type} namespaces aren't enabled in the kernel`);
-    } else if (path) {
-      const problem = whyNotThere(path);
-      if (problem !== null) refuse(`${at}/path`, path, problem);
-    }
+  linux?.namespaces?.forEach(({ path }, index) => {
+    const problem = path ? whyNotThere(path) : null;
+    if (problem !== null) refuse(`/linux/namespaces/${index}/path`, path, problem);
   });
 }
 
