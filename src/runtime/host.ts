@@ -3,7 +3,7 @@
 import { type CgroupMount, detectCgroupMounts } from "../cgroup/layout.ts";
 import type { HostFacts } from "../plan/host.ts";
 import { lastCapability } from "../sys/capability.ts";
-import { readText } from "../sys/file.ts";
+import { orNull, readLink, readText } from "../sys/file.ts";
 
 /** Gathers the facts: those that not every plan asks for, when it does. */
 export function hostFacts(): HostFacts {
@@ -26,8 +26,10 @@ export function hostFacts(): HostFacts {
   };
 }
 
-/** Whether this process is in a user namespace other than the initial one. @see user_namespaces(7) */
+/** Whether this process is in a user namespace other than the initial one. @see linux/include/linux/proc_ns.h, PROC_USER_INIT_INO */
 export function inUserNamespace(): boolean {
-  const words = readText("/proc/self/uid_map").trim().split(" ");
-  return words.filter((word) => word !== "").join(" ") !== "0 0 4294967295";
+  const INITIAL = "user:[4026531837]";
+  const own = orNull(() => readLink("/proc/self/ns/user"));
+  // A kernel without user namespaces has no such file.
+  return own !== null && own !== INITIAL;
 }

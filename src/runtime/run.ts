@@ -37,7 +37,7 @@ export function runContainer(context: Context, options: RunOptions): number {
 
 /** Clears the container away, unless `delete` was quicker. */
 function clear(context: Context, { container, lock }: Launched, spec: Spec): void {
-  if (lockAgain(lock, context.root, container.id)) clearContainer(context, container, spec);
+  if (lockAgain(lock, container.id)) clearContainer(context, container, spec);
   lock.close();
 }
 

@@ -13,9 +13,7 @@ import { AT, AT_FDCWD, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import {
   FILE_TYPE,
-  findStat,
   fstat,
-  isSameFile,
   mkdir,
   mkdirAll,
   orNull,
@@ -142,7 +140,7 @@ export function lockDirectory(root: string, id: string, whenBusy: () => void = (
   }
   waitForLock(lock, id, whenBusy);
   // Whoever held the lock may have deleted the directory, and another container may have its name now.
-  if (isStillNamed(lock, directory)) return lock;
+  if (isThere(lock)) return lock;
   lock.close();
   return lockDirectory(root, id);
 }
@@ -158,14 +156,14 @@ export function unlock(lock: Fd): void {
  * @returns false when it has been deleted: its name may be another container's by now
  * @throws {Error} as {@link lockDirectory}
  */
-export function lockAgain(lock: Fd, root: string, id: string): boolean {
+export function lockAgain(lock: Fd, id: string): boolean {
   waitForLock(lock, id, () => {});
-  return isStillNamed(lock, containerDirectory(root, id));
+  return isThere(lock);
 }
 
-function isStillNamed(lock: Fd, directory: string): boolean {
-  const named = findStat(directory);
-  return named !== null && isSameFile(named, fstat(lock.number));
+/** Whether a directory has not been removed since it was opened. */
+function isThere(directory: Fd): boolean {
+  return fstat(directory.number).links > 0;
 }
 
 function waitForLock(lock: Fd, id: string, whenBusy: () => void): void {

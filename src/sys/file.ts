@@ -30,6 +30,8 @@ export interface Stat {
   mode: number;
   uid: number;
   gid: number;
+  /** How many names it has; 0 once it has been removed. */
+  links: number;
   /** Bytes. */
   size: number;
   ino: bigint;
@@ -88,27 +90,67 @@ export function isExecutable(path: string): boolean {
 
 function statx(fd: number, path: string, flags: number, what: () => string): Stat {
   const STATX_BASIC_STATS = 0x7ff;
-  const memory = new ArrayBuffer(256);
-  const view = new DataView(memory);
-  check(syscall("statx", fd, path, flags, STATX_BASIC_STATS, view), what);
-  const u32 = (offset: number) => view.getUint32(offset, true);
-  const time = (offset: number) => view.getBigInt64(offset, true) * 1_000_000_000n + BigInt(u32(offset + 8));
-  return {
-    mode: view.getUint16(28, true),
-    uid: u32(20),
-    gid: u32(24),
-    size: Number(view.getBigUint64(40, true)),
-    ino: view.getBigUint64(32, true),
-    dev: makeDevice(u32(136), u32(140)),
-    rdev: makeDevice(u32(128), u32(132)),
-    // Hardly anybody asks for them.
-    get atime() {
-      return time(64);
-    },
-    get mtime() {
-      return time(112);
-    },
-  };
+  const words = new Uint32Array(64);
+  check(syscall("statx", fd, path, flags, STATX_BASIC_STATS, words), what);
+  return new StatxAnswer(words);
+}
+
+/** struct statx, read as it is asked for: mostly that is one member or two. */
+class StatxAnswer implements Stat {
+  constructor(private readonly words: Uint32Array) {}
+
+  get mode(): number {
+    return this.#word(28) & 0xffff;
+  }
+
+  get uid(): number {
+    return this.#word(20);
+  }
+
+  get gid(): number {
+    return this.#word(24);
+  }
+
+  get size(): number {
+    return this.#word(40) + this.#word(44) * 2 ** 32;
+  }
+
+  get ino(): bigint {
+    return this.#long(32);
+  }
+
+  get dev(): number {
+    return makeDevice(this.#word(136), this.#word(140));
+  }
+
+  get rdev(): number {
+    return makeDevice(this.#word(128), this.#word(132));
+  }
+
+  get atime(): bigint {
+    return this.#time(64);
+  }
+
+  get mtime(): bigint {
+    return this.#time(112);
+  }
+
+  get links(): number {
+    return this.#word(16);
+  }
+
+  #word(offset: number): number {
+    return this.words[offset / 4] as number;
+  }
+
+  #long(offset: number): bigint {
+    return BigInt(this.#word(offset)) | (BigInt(this.#word(offset + 4)) << 32n);
+  }
+
+  /** Seconds and nanoseconds. */
+  #time(offset: number): bigint {
+    return BigInt.asIntN(64, this.#long(offset)) * 1_000_000_000n + BigInt(this.#word(offset + 8));
+  }
 }
 
 /** @see makedev(3) */
