@@ -8,7 +8,8 @@ const IPC =
 
 export function validateSysctl(subject: Subject): void {
   for (const [written, value] of Object.entries(subject.linux.sysctl ?? {})) {
-    const rule = brokenRule(subject, sysctlName(written));
+    const name = sysctlName(written);
+    const rule = brokenRule(subject, name) ?? domainConflict(subject, name, value);
     if (rule !== null) subject.refuse(`/linux/sysctl/${segment(written)}`, value, rule);
   }
 }
@@ -34,6 +35,12 @@ function brokenRule(subject: Subject, name: string): string | null {
     return subject.namespace("user") ? null : `setting ucounts without a user namespace not allowed: ${name}`;
   }
   return `sysctl "${name}" is not in a separate kernel namespace`;
+}
+
+/** Of two domain names one would be set in vain. */
+function domainConflict({ spec }: Subject, name: string, value: string): string | null {
+  if (name !== "kernel.domainname" || !spec.domainname || spec.domainname === value) return null;
+  return `sysctl "${name}" is not allowed as it conflicts with the OCI "domainname" field, ${JSON.stringify(spec.domainname)}`;
 }
 
 /**

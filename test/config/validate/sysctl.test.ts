@@ -30,6 +30,12 @@ describe("sysctl", () => {
   test("kernel.hostname is what hostname is for", () => {
     refused(sysctl("kernel.hostname"), "/linux/sysctl/kernel.hostname", /conflicts with the OCI "hostname" field/);
   });
+  test("kernel.domainname and domainname must agree", () => {
+    const domain = (domainname: string): Edit =>
+      also((spec) => void Object.assign(spec, { domainname }), onLinux({ sysctl: { "kernel.domainname": "one" } }));
+    refused(domain("two"), "/linux/sysctl/kernel.domainname", /conflicts with the OCI "domainname" field/);
+    accepted(domain("one"));
+  });
   test.each(["vm.swappiness", "kernel.msgmaxx", "kernel.core_pattern", "fs.file-max", "netx.y", "", "x"])(
     "%j belongs to the whole machine",
     (name) => refused(sysctl(name), `/linux/sysctl/${name}`, /not in a separate kernel namespace|not the name/),
