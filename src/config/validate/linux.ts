@@ -20,7 +20,10 @@ export function validateLinux(subject: Subject): void {
     subject.linux[name]?.forEach((path, index) => {
       const at = `/linux/${name}/${index}`;
       refuseNul(subject, at, path);
-      if (!path.startsWith("/")) subject.warn(at, path, "is not absolute, and is taken from /");
+      // Runtimes have always taken them so, without a word; whoever asks what is wrong is told.
+      if (!path.startsWith("/") && !subject.asker.forCreate) {
+        subject.warn(at, path, "is not absolute, and is taken from /");
+      }
     });
   }
   if (mountLabel && mountLabel.split(":").length < 3) {

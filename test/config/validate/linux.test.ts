@@ -1,6 +1,6 @@
 /** Devices, labels and paths. */
-import { describe, test } from "vitest";
-import { accepted, onLinux, refused } from "../support/judge.ts";
+import { describe, expect, test } from "vitest";
+import { accepted, asRoot, judge, onLinux, refused } from "../support/judge.ts";
 
 describe("devices and labels", () => {
   const device = (part: object) => onLinux({ devices: [{ type: "c", path: "/dev/x", major: 1, minor: 3, ...part }] });
@@ -19,6 +19,14 @@ describe("devices and labels", () => {
   test.each(["maskedPaths", "readonlyPaths"] as const)("%s have no NUL", (name) => {
     refused(onLinux({ [name]: ["/a", "/\0"] }), `/linux/${name}/1`, /null byte/);
   });
+  test.each(["maskedPaths", "readonlyPaths"] as const)(
+    "relative %s are taken from /, which only validate remarks",
+    (name) => {
+      const relative = onLinux({ [name]: ["x"] });
+      accepted(relative);
+      expect(judge(relative, { ...asRoot, forCreate: false })).toEqual([expect.stringContaining("is taken from /")]);
+    },
+  );
   test("the cgroup's path has no NUL", () =>
     refused(onLinux({ cgroupsPath: "\0" }), "/linux/cgroupsPath", /null byte/));
 });
