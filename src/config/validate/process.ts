@@ -66,9 +66,28 @@ function validateScheduler(subject: Subject, at: string, scheduler: Scheduler): 
   if (realTime && (priority < 1 || priority > 99)) {
     subject.refuse(`${at}/priority`, priority, `must be from 1 to 99 with ${policy}`);
   }
-  if (policy === "SCHED_DEADLINE") return;
+  if (policy === "SCHED_DEADLINE") return validateDeadline(subject, at, scheduler);
   for (const [name, value] of Object.entries({ runtime, deadline, period })) {
     if (value !== 0) subject.refuse(`${at}/${name}`, value, "can only be specified for SCHED_DEADLINE");
+  }
+}
+
+/** The least runtime that the kernel can reckon with, and the first that it cannot. */
+const [LEAST_RUNTIME, TOO_LONG] = [1024, 2 ** 63];
+
+/** What the kernel would call EINVAL. @see sched(7), "SCHED_DEADLINE" */
+function validateDeadline(subject: Subject, at: string, { runtime, deadline, period = 0 }: Scheduler): void {
+  const refuse = (name: string, value: number | undefined, rule: string): never =>
+    subject.refuse(`${at}/${name}`, value, `sched_setattr: \`SCHED_DEADLINE\` ${rule}`);
+  if (runtime === undefined) return refuse("runtime", runtime, "requires `runtime`");
+  if (deadline === undefined) return refuse("deadline", deadline, "requires `deadline`");
+  if (runtime <= 0) refuse("runtime", runtime, "runtime must be greater than 0");
+  if (runtime < LEAST_RUNTIME || runtime >= TOO_LONG) {
+    refuse("runtime", runtime, `runtime ${runtime} must be between ${LEAST_RUNTIME} and 2^63 - 1`);
+  }
+  if (runtime > deadline) refuse("runtime", runtime, `runtime ${runtime} must be <= deadline ${deadline}`);
+  if (period !== 0 && deadline > period) {
+    refuse("deadline", deadline, `deadline ${deadline} must be <= period ${period}`);
   }
 }
 

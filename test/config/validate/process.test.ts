@@ -47,6 +47,41 @@ describe("process", () => {
       /SCHED_DEADLINE/,
     ],
     [{ scheduler: { policy: "SCHED_IDLE", period: 1 } }, "/process/scheduler/period", /SCHED_DEADLINE/],
+    [
+      { scheduler: { policy: "SCHED_DEADLINE", deadline: 2, period: 3 } },
+      "/process/scheduler/runtime",
+      /`SCHED_DEADLINE` requires `runtime`/,
+    ],
+    [
+      { scheduler: { policy: "SCHED_DEADLINE", runtime: 2000, period: 3 } },
+      "/process/scheduler/deadline",
+      /`SCHED_DEADLINE` requires `deadline`/,
+    ],
+    [
+      { scheduler: { policy: "SCHED_DEADLINE", runtime: 0, deadline: 2 } },
+      "/process/scheduler/runtime",
+      /runtime must be greater than 0/,
+    ],
+    [
+      { scheduler: { policy: "SCHED_DEADLINE", runtime: 3000, deadline: 2000 } },
+      "/process/scheduler/runtime",
+      /runtime 3000 must be <= deadline 2000/,
+    ],
+    [
+      { scheduler: { policy: "SCHED_DEADLINE", runtime: 2000, deadline: 4000, period: 3000 } },
+      "/process/scheduler/deadline",
+      /deadline 4000 must be <= period 3000/,
+    ],
+    [
+      { scheduler: { policy: "SCHED_DEADLINE", runtime: 1023, deadline: 2000 } },
+      "/process/scheduler/runtime",
+      /runtime 1023 must be between 1024 and 2\^63 - 1/,
+    ],
+    [
+      { scheduler: { policy: "SCHED_DEADLINE", runtime: 2 ** 63, deadline: 2 ** 63 } },
+      "/process/scheduler/runtime",
+      /must be between 1024 and/,
+    ],
     [{ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 8 } }, "/process/ioPriority/priority", /0 to 7/],
     [{ ioPriority: { class: "IOPRIO_CLASS_BE", priority: -1 } }, "/process/ioPriority/priority", /0 to 7/],
     [{ execCPUAffinity: { initial: "3-1" } }, "/process/execCPUAffinity/initial", /bad CPUAffinity/],
@@ -57,7 +92,8 @@ describe("process", () => {
   test.each<Partial<Process>>([
     { env: ["A=", "B==", "C=\n"] },
     { rlimits: [{ type: "RLIMIT_NOFILE", soft: 2 ** 64, hard: 2 ** 64 }] },
-    { scheduler: { policy: "SCHED_DEADLINE", runtime: 1, deadline: 2, period: 3 } },
+    { scheduler: { policy: "SCHED_DEADLINE", runtime: 1024, deadline: 2000 } },
+    { scheduler: { policy: "SCHED_DEADLINE", runtime: 1024, deadline: 2000, period: 3000 } },
     { scheduler: { policy: "SCHED_FIFO", priority: 99, flags: ["SCHED_FLAG_RESET_ON_FORK"] } },
     { ioPriority: { class: "IOPRIO_CLASS_IDLE" } },
     { execCPUAffinity: { initial: "0-3, 7", final: "" } },
