@@ -77,8 +77,10 @@ export function checkId(id: string): void {
   let isName = id.length > 0 && id.length <= 1024 && id !== "." && id !== "..";
   for (let at = 0; isName && at < id.length; at++) isName = ID_CHARACTERS.includes(id[at] as string);
   if (!isName) {
+    const wrong = [...id].find((character) => !ID_CHARACTERS.includes(character));
+    const why = wrong === undefined ? "" : `invalid character ${JSON.stringify(wrong)}: `;
     throw new Error(
-      `invalid container ID format: ${JSON.stringify(id)}: use letters, digits, and the characters _ + - .`,
+      `invalid container ID format: ${JSON.stringify(id)}: ${why}use letters, digits, and the characters _ + - .`,
     );
   }
   goodId = id;

@@ -42,6 +42,10 @@ describe("checkId", () => {
   it.each(["", ".", "..", "../x", "a/b", "a b", "ü", "a\n", "x".repeat(1025)])("refuses %j", (id) => {
     expect(() => checkId(id)).toThrow("invalid container ID format");
   });
+
+  it("names the first character that an id must not have", () => {
+    expect(() => checkId("a/b c")).toThrow('invalid container ID format: "a/b c": invalid character "/"');
+  });
 });
 
 describe("claimDirectory", () => {
