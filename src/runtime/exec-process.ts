@@ -20,12 +20,17 @@ export function execProcess(given: ExecProcess, spec: Spec): Process {
     user: userFrom(given, own.user),
     env: [...(own.env ?? []), ...given.env],
   };
-  if (given.cwd) process.cwd = given.cwd;
+  if (given.cwd) process.cwd = absolute(given.cwd);
   if (given.capabilities.length > 0) process.capabilities = addCapabilities(own.capabilities, given.capabilities);
   if (given.noNewPrivileges !== undefined) process.noNewPrivileges = given.noNewPrivileges;
   if (given.processLabel) process.selinuxLabel = given.processLabel;
   if (given.apparmor) process.apparmorProfile = given.apparmor;
   return process;
+}
+
+function absolute(cwd: string): string {
+  if (!cwd.startsWith("/")) throw new Error(`--cwd ${JSON.stringify(cwd)}: must be an absolute path`);
+  return cwd;
 }
 
 function userFrom({ user, additionalGids }: Flags, own: User | undefined): User {

@@ -34,6 +34,10 @@ describe("execProcess from flags", () => {
     expect(execProcess(flags({}), spec)).toEqual({ ...own, args: ["ls"], terminal: false });
   });
 
+  it("refuses a directory that is not absolute", () => {
+    expect(() => execProcess(flags({ cwd: "x" }), spec)).toThrow(/--cwd "x": must be an absolute path/);
+  });
+
   it("puts the given environment, directory and terminal over it", () => {
     const process = execProcess(flags({ env: ["A=2", "B=3"], cwd: "/x", tty: true }), spec);
     expect(process).toMatchObject({ env: ["A=1", "A=2", "B=3"], cwd: "/x", terminal: true });
