@@ -11,9 +11,9 @@ export type ProtectStep =
 /** Plans `readonlyPaths` and `maskedPaths`; paths that do not exist are passed over. */
 export function planProtectedPaths({ readonlyPaths, maskedPaths, mountLabel }: Linux): ProtectStep[] {
   const steps: ProtectStep[] = [];
-  if (readonlyPaths && readonlyPaths.length > 0) {
-    steps.push({ kind: "readonly-paths", pointer: "/linux/readonlyPaths", paths: unique(readonlyPaths) });
-  }
+  // A mount on the root would leave this process below it: the root itself is made read-only.
+  const readonly = unique(readonlyPaths ?? []).filter((path) => path !== "/");
+  if (readonly.length > 0) steps.push({ kind: "readonly-paths", pointer: "/linux/readonlyPaths", paths: readonly });
   if (maskedPaths && maskedPaths.length > 0) {
     steps.push({
       kind: "mask-paths",

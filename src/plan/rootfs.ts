@@ -84,9 +84,15 @@ function hostRootMount(path: string): RootStep[] {
 
 function planReadonly(spec: Spec, mountPoints: readonly string[]): RootfsStep[] {
   const later: RootfsStep[] = mountPoints.map((path) => ({ kind: "remount-readonly", pointer: "/mounts", path }));
-  const root: RootfsStep[] =
-    spec.root?.readonly === true ? [{ kind: "remount-readonly", pointer: "/root/readonly", path: "/" }] : [];
+  const pointer = readonlyRoot(spec);
+  const root: RootfsStep[] = pointer === null ? [] : [{ kind: "remount-readonly", pointer, path: "/" }];
   return [...later, ...root, ...planProtectedPaths(spec.linux ?? {})];
+}
+
+/** What asks for a read-only root, if anything does. */
+function readonlyRoot({ root, linux }: Spec): string | null {
+  if (root?.readonly === true) return "/root/readonly";
+  return linux?.readonlyPaths?.some((path) => cleanPath(path) === "/") ? "/linux/readonlyPaths" : null;
 }
 
 /** What the mounts of a container are planned from. */

@@ -109,6 +109,11 @@ describe("the root mount", () => {
     ]);
   });
 
+  test("is made read-only by / among the read-only paths, which no bind could cover", () => {
+    const { final } = plan({ linux: { namespaces: MOUNT_NAMESPACE, readonlyPaths: ["/", "/proc/sys"] } });
+    expect(final.map(words)).toEqual(["make the mount on rootfs/ read-only", "make read-only: /proc/sys"]);
+  });
+
   test("is a mount on the host and a chroot without a mount namespace", () => {
     const { beforeHooks, afterHooks, final } = plan({ namespaces: [], readonly: true });
     expect(kinds(beforeHooks).slice(0, 3)).toEqual(["set-umask", "bind-rootfs", "device-nodes"]);
