@@ -39,7 +39,9 @@ export function applyCapabilities(step: OfKind<CapabilityStep, "set-capabilities
     const refused = capabilityNames().filter(
       (name) => !has(had, name) && has(wanted.permitted | wanted.inheritable, name),
     );
-    if (!hasErrno(error, "EPERM") || refused.length === 0) throw error;
+    if (!hasErrno(error, "EPERM")) throw error;
+    if (refused.length === 0)
+      throw step.warning === null ? error : new Error(`${(error as Error).message} (${step.warning})`);
     for (const name of refused) lacking.add(name);
     setCapabilities({
       effective: wanted.effective & had,

@@ -14,6 +14,8 @@ export type CapabilityStep =
       permitted: string[];
       inheritable: string[];
       ambient: string[];
+      /** What there was to warn of, which may be why the rest is refused. */
+      warning: string | null;
     });
 
 /** What {@link planCapabilities} gives. */
@@ -47,10 +49,11 @@ export function planCapabilities(capabilities: Capabilities, last: number): Capa
     ambient: known(capabilities.ambient),
   };
   const dropped = capabilityNames().filter((name, number) => number <= last && !sets.bounding.includes(name));
+  const warning =
+    unknown.size === 0 ? null : `ignoring unknown or unavailable capabilities: [${[...unknown].sort().join(" ")}]`;
   return {
-    warning:
-      unknown.size === 0 ? null : `ignoring unknown or unavailable capabilities: [${[...unknown].sort().join(" ")}]`,
+    warning,
     bounding: [{ kind: "drop-bounding", pointer: `${pointer}/bounding`, capabilities: dropped }],
-    sets: [{ kind: "set-capabilities", pointer, ...sets }],
+    sets: [{ kind: "set-capabilities", pointer, ...sets, warning }],
   };
 }

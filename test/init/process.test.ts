@@ -144,6 +144,14 @@ describe.skipIf(impossible !== null)(`a process started by an init${impossible ?
       expect(status).toBe(1);
     });
 
+    it("names unknown ones when what is left contradicts itself", () => {
+      const { stderr, status } = start({
+        capabilities: { bounding: ["CAP_UNKNOWN"], permitted: [], effective: ["CAP_KILL"] },
+      });
+      expect(stderr).toMatch(/capset: EPERM.*\(ignoring unknown or unavailable capabilities: \[CAP_UNKNOWN\]\)\n$/);
+      expect(status).toBe(1);
+    });
+
     it("warns of unknown ones, and goes on", () => {
       const { stderr, status } = start({ capabilities: { bounding: ["CAP_UNKNOWN"] } });
       expect(stderr).toBe("ignoring unknown or unavailable capabilities: [CAP_UNKNOWN]\n");
