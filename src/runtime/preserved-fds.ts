@@ -14,7 +14,7 @@ export interface PreservedFds {
  * @see sd_listen_fds(3)
  */
 export function preservedDescriptors(requested: number): PreservedFds {
-  const activated = process.env["LISTEN_PID"] === String(process.pid) ? Number(process.env["LISTEN_FDS"]) || 0 : 0;
+  const activated = activatedDescriptors(process.env);
   for (let index = 0; index < requested; index++) {
     const fd = 3 + activated + index;
     if (!isOpen(fd))
@@ -23,6 +23,15 @@ export function preservedDescriptors(requested: number): PreservedFds {
       );
   }
   return { preserved: activated + requested, activated };
+}
+
+/** How many descriptors `LISTEN_FDS` announces to this process. Without `LISTEN_PID` they are for whoever is told, as with crun. */
+function activatedDescriptors({
+  LISTEN_FDS: count,
+  LISTEN_PID: addressee,
+}: Record<string, string | undefined>): number {
+  if (count === undefined || (addressee !== undefined && addressee !== String(process.pid))) return 0;
+  return Number(count) || 0;
 }
 
 /** Whether the caller passed a descriptor; the engine's own event descriptors, which take free numbers, do not count. */

@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import {
   commandLine,
   directory,
+  isTsrunc,
   makeBundle,
   newId,
   output,
@@ -82,6 +83,15 @@ describe("descriptors in the container", () => {
     const script = `exec env LISTEN_FDS=1 LISTEN_PID=$$ "$@" 3<${file}`;
     const { stdout } = spawnSync("bash", ["-c", script, "bash", ...args], { encoding: "utf8", timeout: 30_000 });
     expect(stdout).toBe("text\n1 1\n");
+  });
+
+  // crun takes them so, and runc passes none.
+  test.runIf(isTsrunc)("of LISTEN_FDS are passed without LISTEN_PID, and not with that of another process", () => {
+    const bundle = makeBundle(`echo "$LISTEN_FDS:$LISTEN_PID"`);
+    const listen = (env: Record<string, string>) =>
+      succeed(["run", "--bundle", bundle.path, newId()], { env: { LISTEN_FDS: "1", ...env } });
+    expect(listen({})).toBe("1:1\n");
+    expect(listen({ LISTEN_PID: "1" })).toBe(":\n");
   });
 });
 
