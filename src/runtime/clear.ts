@@ -30,7 +30,9 @@ export function clearContainer(context: Context, container: Container, spec: Spe
   using output = openOutput(context, container, spec);
   for (const hook of hooks) {
     const failure = runHook(hook, state, { cwd: container.bundle, ...(output && { output }) });
-    if (failure !== null) context.log.warn(`poststop hook ${hook.path} of container ${container.id}: ${failure}`);
+    if (failure === null) continue;
+    const words = failure.replace(/^exit status/, "exit code");
+    context.log.warn(`poststop hook failed with ${words} (${hook.path}, container ${container.id})`);
   }
 }
 
