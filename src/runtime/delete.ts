@@ -16,8 +16,8 @@ import {
   removeDirectory,
 } from "./store.ts";
 
-/** How long a killed init may take to be gone, in milliseconds. */
-const KILL_TIMEOUT = 10_000;
+/** How long a killed init may take to be gone, in milliseconds: at first, and after a look for what holds it. */
+const [SOON, KILL_TIMEOUT] = [200, 10_000];
 
 export interface DeleteOptions {
   /** Kill what runs; not an error when there is no such container. */
@@ -68,10 +68,19 @@ function end(container: Container): void {
   if (!isAlive(container.init)) return;
   try {
     using pidfd = pidfdOpen(container.init.pid);
-    if (poll([{ fd: pidfd.number, events: POLL.IN }], KILL_TIMEOUT)[0] !== 0) return;
+    const endsWithin = (timeout: number) => poll([{ fd: pidfd.number, events: POLL.IN }], timeout)[0] !== 0;
+    if (endsWithin(SOON)) return;
+    thawWhereItIs(container.init.pid, container);
+    if (endsWithin(KILL_TIMEOUT)) return;
   } catch (error) {
     if (hasErrno(error, "ESRCH")) return;
     throw error;
   }
   throw new Error(`container init still running: process ${container.init.pid} did not end within 10 s of SIGKILL`);
+}
+
+/** Loaded when it is named: hardly any delete needs it. */
+function thawWhereItIs(pid: number, { cgroup }: Container): void {
+  const { thawWhereIs } = require("../cgroup/thaw-where.ts") as typeof import("../cgroup/thaw-where.ts");
+  thawWhereIs(pid, cgroup);
 }

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   directory,
+  isTsrunc,
   makeBundle,
   newId,
   refused,
@@ -15,6 +16,9 @@ import {
 } from "./harness.ts";
 
 useContainers();
+
+/** The v1 freezer, where there is one. */
+const FREEZER = "/sys/fs/cgroup/freezer";
 
 describe("create", () => {
   test("sets the container up and waits for start before it runs the process", async () => {
@@ -143,6 +147,20 @@ describe("delete", () => {
     const id = startDetached("sleep 1000 & sleep 1000 & wait");
     succeed(["delete", "--force", id]);
     expect(refused(["state", id])).toMatch(/not exist/);
+  });
+
+  test.runIf(isTsrunc && existsSync(FREEZER))("with --force thaws where somebody else has frozen the init", () => {
+    const id = startDetached();
+    const elsewhere = join(FREEZER, `${id}-elsewhere`);
+    mkdirSync(elsewhere);
+    try {
+      writeFileSync(join(elsewhere, "cgroup.procs"), String(state(id).pid));
+      writeFileSync(join(elsewhere, "freezer.state"), "FROZEN");
+      expect(succeed(["delete", "--force", id])).toBe("");
+    } finally {
+      writeFileSync(join(elsewhere, "freezer.state"), "THAWED");
+      rmdirSync(elsewhere);
+    }
   });
 
   test("with --force succeeds for an id that nobody has", () => {
