@@ -19,9 +19,6 @@ import {
  */
 export function planBind(entry: MountEntry, around: MountSurroundings): MountPlan {
   const { base, mount, options } = entry;
-  if (options.data !== "") {
-    refuse(entry, `bind mounts cannot have any filesystem-specific options applied: ${options.data}`);
-  }
   const { nofollow, copySymlink } = options;
   if (nofollow && copySymlink) refuse(entry, "copy-symlink excludes src-nofollow and dest-nofollow");
   const given = mount.source ?? "";

@@ -167,9 +167,9 @@ describe("an entry of mounts", () => {
     expect(mountsOf({ mounts })).toMatchObject([{ attributes: { set: ["ro"], clear: ["noexec"] } }]);
   });
 
-  test("refuses a bind with options for a filesystem", () => {
-    const mounts = [{ destination: "/a", source: "/b", options: ["bind", "size=1"] }];
-    expect(() => plan({ mounts })).toThrow(/filesystem-specific options.*size=1/);
+  test("passes over options for a filesystem in a bind, as the kernel does", () => {
+    const mounts = [{ destination: "/a", source: "/b", options: ["bind", "size=1", "ro"] }];
+    expect(mountsOf({ mounts })).toMatchObject([{ kind: "bind", attributes: { set: ["ro"], clear: [] } }]);
   });
 
   test("of a tmpfs takes the mode of what it covers, and with tmpcopyup its contents", () => {

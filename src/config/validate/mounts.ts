@@ -22,7 +22,7 @@ export function validateMounts(subject: Subject): void {
     refuseNul(subject, `${at}/type`, type);
     mount.options?.forEach((option, position) => void refuseNul(subject, `${at}/options/${position}`, option));
     const bind = isBind(mount);
-    if (bind) refuseData(subject, at, mount);
+    if (bind) warnOfData(subject, at, mount);
     if (isIdMapped(mount)) validateIdMap(subject, at, mount, bind);
   });
 }
@@ -31,11 +31,12 @@ function isBind({ options = [] }: Mount): boolean {
   return options.includes("bind") || options.includes("rbind");
 }
 
-/** The kernel ignores the options of the filesystem when it binds: whoever writes them would believe that they hold. */
-function refuseData(subject: Subject, at: string, { options }: Mount): void {
+/** The kernel ignores the options of the filesystem when it binds: whoever writes them might believe that they hold. */
+function warnOfData(subject: Subject, at: string, { options }: Mount): void {
   const { data } = parseMountOptions(options);
   if (data === "") return;
-  subject.refuse(`${at}/options`, data, "bind mounts cannot have any filesystem-specific options applied");
+  const rule = "is ignored: bind mounts cannot have any filesystem-specific options applied";
+  subject.warn(`${at}/options`, data, rule);
 }
 
 function isIdMapped({ options = [], uidMappings, gidMappings }: Mount): boolean {
