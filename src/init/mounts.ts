@@ -1,6 +1,6 @@
 /** Carries out the mounts. */
 
-import type { MountStep } from "../plan/mount-steps.ts";
+import type { ChangeStep, MountStep } from "../plan/mount-steps.ts";
 import type { Actors, OfKind } from "../plan/step.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { hasErrno, SyscallError } from "../sys/error.ts";
@@ -19,7 +19,7 @@ import { rootOf } from "./root.ts";
 type Mount = OfKind<MountStep, "mount">;
 type Bind = OfKind<MountStep, "bind">;
 
-export const mountActors: Actors<MountStep, InitContext> = {
+export const mountActors: Actors<MountStep | ChangeStep, InitContext> = {
   mount: (step, context) => {
     const rootfs = rootOf(context);
     const place = openDirectoryMountPoint(rootfs, step.target, step.fstype);
@@ -41,6 +41,16 @@ export const mountActors: Actors<MountStep, InitContext> = {
     using tree = openSource(step, context);
     using target = openBindMountPoint(rootfs, step.target, tree, step.nofollow?.includes("destination"));
     attach(step, tree, target);
+  },
+  "change-mount": (step, context) => {
+    using mounted = openInRoot(rootOf(context), step.target, O.PATH);
+    try {
+      setBindAttributes(mounted, step.attributes);
+    } catch (error) {
+      if (hasErrno(error, "EINVAL")) (error as Error).message += " (nothing is mounted there)";
+      throw error;
+    }
+    finish(step, mounted);
   },
 };
 

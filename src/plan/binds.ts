@@ -19,6 +19,11 @@ import {
  */
 export function planBind(entry: MountEntry, around: MountSurroundings): MountPlan {
   const { base, mount, options } = entry;
+  // As in mount(2): nothing is bound then, and the source does not matter.
+  if (options.remount) {
+    const attributes = bindAttributes(options) ?? { set: [], clear: [] };
+    return { sources: [], steps: [{ ...base, kind: "change-mount", attributes }], readonlyLater: [] };
+  }
   const { nofollow, copySymlink } = options;
   if (nofollow && copySymlink) refuse(entry, "copy-symlink excludes src-nofollow and dest-nofollow");
   const given = mount.source ?? "";

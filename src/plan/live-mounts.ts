@@ -31,7 +31,8 @@ function planLiveMount(index: number, mount: Mount, around: MountSurroundings): 
   };
   if (step === undefined || steps.length > 1 || step.kind === "symlinks")
     return refuse("cgroup hierarchies are mounted");
-  if (step.kind === "mount" && step.flags.includes("remount")) return refuse("mounts are changed (remount)");
+  if (step.kind === "change-mount" || (step.kind === "mount" && step.flags.includes("remount")))
+    return refuse("mounts are changed (remount)");
   if (step.kind === "mount" && step.inherit === "contents") return refuse("a tmpfs is filled (tmpcopyup)");
   if (step.kind === "bind" && step.copySymlink) return refuse("symlinks are copied (copy-symlink)");
   const source = sources.find((one) => one.kind === "open-source") ?? null;

@@ -127,7 +127,13 @@ export type LinkStep = StepBase & {
   links: { name: string; to: string; onlyIf?: string }[];
 };
 
-export type MountStepOrLink = MountStep | LinkStep;
+/** Gives a mount that is there other attributes: what is not in `set` is cleared. */
+export type ChangeStep = MountBase & {
+  kind: "change-mount";
+  attributes: { set: MountAttribute[]; clear: MountAttribute[] };
+};
+
+export type MountStepOrLink = MountStep | ChangeStep | LinkStep;
 
 /** @throws {Error} that names the entry by its JSON pointer, source and destination */
 export function refuse({ index, mount }: Pick<MountEntry, "index" | "mount">, why: string): never {

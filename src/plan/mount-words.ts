@@ -1,24 +1,25 @@
 /** The steps of the mounts in words. */
 import type { IdMapping } from "../config/types.ts";
 import { propagationName } from "./mount-options.ts";
-import type { BindOrigin, IdMappingSource, MountBase, MountStep, SourceStep } from "./mount-steps.ts";
+import type { BindOrigin, ChangeStep, IdMappingSource, MountBase, MountStep, SourceStep } from "./mount-steps.ts";
 import type { Describers } from "./step.ts";
 
-export const describeMounts: Describers<MountStep | SourceStep> = {
+export const describeMounts: Describers<MountStep | ChangeStep | SourceStep> = {
   mount: (step) =>
     `${ofEntry(step)}${step.fstype} ${step.source} on rootfs${step.target}${bracketed(step.flags, step)}`,
   bind: (step) => {
     const { origin, tree, attributes } = step;
     const words = [
       tree ? "rbind" : "bind",
-      ...(attributes?.set ?? []),
-      ...(attributes?.clear ?? []).map((name) => `-${name}`),
+      ...(attributes === null ? [] : attributeWords(attributes)),
       ...(isIdMapped(origin) ? ["idmap"] : []),
       ...(step.nofollow ?? []).map((end) => (end === "source" ? "src-nofollow" : "dest-nofollow")),
       ...(step.copySymlink ? ["copy-symlink"] : []),
     ];
     return `${ofEntry(step)}bind ${step.source} on rootfs${step.target}${bracketed(words, step)}`;
   },
+  "change-mount": (step) =>
+    `${ofEntry(step)}change the mount on rootfs${step.target}${bracketed(["bind", "remount", ...attributeWords(step.attributes)], step)}`,
   "id-mapping": (step) => `${ofEntry(step)}make a user namespace of ${mapped(step.mapping)}`,
   "open-source": (step) => {
     const { source, tree, idmap } = step;
@@ -26,6 +27,10 @@ export const describeMounts: Describers<MountStep | SourceStep> = {
     return `${ofEntry(step)}${words.filter(Boolean).join(" ")}`;
   },
 };
+
+function attributeWords({ set, clear }: ChangeStep["attributes"]): string[] {
+  return [...set, ...clear.map((name) => `-${name}`)];
+}
 
 function isIdMapped(origin: BindOrigin): boolean {
   return origin.from === "parent" || (origin.from === "init" && origin.idmap !== null);

@@ -4,7 +4,15 @@ import { mountContextType, systemdHierarchyMount } from "../config/annotations.t
 import type { Spec } from "../config/types.ts";
 import { type DeviceStep, describeDevices, planDevices } from "./devices.ts";
 import type { HostFacts } from "./host.ts";
-import type { CgroupAt, IdMappingSource, MountPlan, MountStep, MountSurroundings, SourceStep } from "./mount-steps.ts";
+import type {
+  CgroupAt,
+  ChangeStep,
+  IdMappingSource,
+  MountPlan,
+  MountStep,
+  MountSurroundings,
+  SourceStep,
+} from "./mount-steps.ts";
 import { describeMounts } from "./mount-words.ts";
 import { planMount } from "./mounts.ts";
 import { cleanPath } from "./paths.ts";
@@ -14,7 +22,7 @@ import type { Describers } from "./step.ts";
 
 export type { CgroupAt, SourceStep } from "./mount-steps.ts";
 
-export type RootfsStep = RootStep | MountStep | DeviceStep | ProtectStep;
+export type RootfsStep = RootStep | MountStep | ChangeStep | DeviceStep | ProtectStep;
 
 export interface RootfsInput {
   spec: Spec;

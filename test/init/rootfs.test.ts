@@ -225,6 +225,20 @@ describe("a bind mount", () => {
     expect(flags("nodiratime")).toBe("rw,nodiratime,relatime");
   });
 
+  test("with remount gives the mount that is there the flags of its options and no others", () => {
+    const change = (options: string[]) => ({ destination: "/mnt", type: "bind", source: "/", options });
+    const spec = withMount({ destination: "/mnt", type: "tmpfs", source: "none", options: ["nosuid", "noatime"] });
+    spec.mounts?.push(change(["bind", "remount", "ro", "nodev"]));
+    expect(output(`${optionsOn("/mnt")}; stat -f -c %T /mnt`, spec)).toBe("ro,nodev,noatime\ntmpfs");
+    spec.mounts?.push(change(["rbind", "remount"]));
+    expect(output(optionsOn("/mnt"), spec)).toBe("rw,noatime");
+  });
+
+  test("with remount needs a mount to change", () => {
+    const mount = { destination: "/etc", type: "bind", source: "/", options: ["bind", "remount", "ro"] };
+    expect(failure(withMount(mount))).toMatch(/change the mount on rootfs\/etc.*EINVAL.*nothing is mounted there/);
+  });
+
   test("of a tree is read-only at its top with ro, and everywhere with rro", () => {
     const data = source("data/below");
     const prepare = `mount -t tmpfs none ${data}`;

@@ -157,6 +157,16 @@ describe("an entry of mounts", () => {
     expect(mountsOf({ mounts: [{ destination: "/a", source: "/b", type: "bind" }] })).toMatchObject([{ kind: "bind" }]);
   });
 
+  test("with bind and remount changes the mount that is there, and binds nothing", () => {
+    const mounts = [{ destination: "/a", type: "bind", source: "/b", options: ["bind", "remount", "ro", "nosuid"] }];
+    const { beforeHooks, sources } = plan({ mounts });
+    expect(beforeHooks.find(({ kind }) => kind === "change-mount")).toMatchObject({
+      target: "/a",
+      attributes: { set: ["ro", "nosuid"], clear: [] },
+    });
+    expect({ sources, binds: mountsOf({ mounts }) }).toEqual({ sources: [], binds: [] });
+  });
+
   test("leaves a bind's attributes alone when no option is about them", () => {
     const mounts = [{ destination: "/a", source: "/b", options: ["bind", "rprivate"] }];
     expect(mountsOf({ mounts })).toMatchObject([{ attributes: null }]);
