@@ -36,9 +36,9 @@ function absolute(cwd: string): string {
 function userFrom({ user, additionalGids }: Flags, own: User | undefined): User {
   const result: User = { uid: 0, gid: 0, ...own };
   if (user) {
-    const [uid, gid] = user.split(":", 2);
-    result.uid = id("uid", uid as string);
-    if (gid !== undefined) result.gid = id("gid", gid);
+    const colon = user.indexOf(":");
+    result.uid = id("uid", colon < 0 ? user : user.slice(0, colon));
+    if (colon >= 0) result.gid = id("gid", user.slice(colon + 1));
   }
   if (additionalGids.length > 0) result.additionalGids = [...(own?.additionalGids ?? []), ...additionalGids];
   return result;

@@ -51,7 +51,7 @@ describe("execProcess from flags", () => {
     expect(execProcess(flags({ user }), spec).user).toMatchObject(expected);
   });
 
-  it.each(["root", "1:wheel", "-1", "4294967296", "1:"])("refuses the user %s", (user) => {
+  it.each(["root", "1:wheel", "-1", "4294967296", "1:", "1:2:3"])("refuses the user %s", (user) => {
     expect(() => execProcess(flags({ user }), spec)).toThrow(/bad (uid|gid)/);
   });
 
