@@ -17,12 +17,13 @@ export function planMount(index: number, mount: Mount, around: MountSurroundings
   const target = targetPath(mount.destination, around.rootfsPath);
   const base = { entry: index, pointer: `/mounts/${index}`, target, propagation, recursive };
   const entry: MountEntry = { index, mount, options, base };
-  if (target === "/") refuse(entry, "it would be on the top of the rootfs");
+  // `"type": "bind"` alone is meant as the option; what else could it be?
+  if (mount.type === "bind") options.bind ??= "bind";
+  const changes = options.bind !== null && options.remount;
+  if (target === "/" && !changes) refuse(entry, "it would be on the top of the rootfs");
   if (around.systemdHierarchy !== undefined && cleanPath(around.systemdHierarchy) === target) {
     return { sources: [], steps: [systemdHierarchy(entry)], readonlyLater: [] };
   }
-  // `"type": "bind"` alone is meant as the option; what else could it be?
-  if (mount.type === "bind") options.bind ??= "bind";
   if (options.bind !== null) return planBind(entry, around);
   if (options.nofollow || options.copySymlink) refuse(entry, "options about symlinks are for bind mounts");
   if (isIdMapped(entry)) refuse(entry, "id-mapped mounts are only supported for bind mounts");

@@ -234,6 +234,11 @@ describe("a bind mount", () => {
     expect(output(optionsOn("/mnt"), spec)).toBe("rw,noatime");
   });
 
+  test("with remount changes the root itself, too", () => {
+    const mount = { destination: "/", type: "bind", source: "/", options: ["bind", "remount", "ro", "nosuid"] };
+    expect(output(optionsOn("/"), withMount(mount))).toBe("ro,nosuid,relatime");
+  });
+
   test("with remount needs a mount to change", () => {
     const mount = { destination: "/etc", type: "bind", source: "/", options: ["bind", "remount", "ro"] };
     expect(failure(withMount(mount))).toMatch(/change the mount on rootfs\/etc.*EINVAL.*nothing is mounted there/);
