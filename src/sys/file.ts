@@ -243,11 +243,11 @@ export function mkdir(path: string, mode = 0o777): void {
 
 /** Makes a directory and its missing parents; one that is there already will do. @throws {SyscallError} `mkdir` */
 export function mkdirAll(path: string, mode = 0o777): void {
-  const result = syscall("mkdirat", AT_FDCWD, path, mode);
+  let result = syscall("mkdirat", AT_FDCWD, path, mode);
   const parent = path.slice(0, path.lastIndexOf("/"));
   if (result === -ERRNO.ENOENT && parent !== "") {
     mkdirAll(parent, mode);
-    return mkdirAll(path, mode);
+    result = syscall("mkdirat", AT_FDCWD, path, mode);
   }
   if (result === -ERRNO.EEXIST && isDirectory(stat(path))) return;
   check(result, () => `mkdir ${path}`);
