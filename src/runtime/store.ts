@@ -221,7 +221,7 @@ export function saveConfig(root: string, id: string, spec: Spec): void {
 
 /** The configuration that the container was made from. @throws {SyscallError} */
 export function loadSavedConfig(root: string, id: string): Spec {
-  return JSON.parse(readText(join(containerDirectory(root, id), CONFIG))) as Spec;
+  return readKept(join(containerDirectory(root, id), CONFIG)) as Spec;
 }
 
 /** The same; an empty one when the container's creator died before it kept any: it had run no hooks, and started nothing. */
@@ -241,7 +241,16 @@ export function loadContainer(root: string, id: string): Container {
 
 /** Reads a container's state; `null` when there is none, or its creator died before it wrote any. */
 export function findContainer(root: string, id: string): Container | null {
-  return orNull(() => JSON.parse(readText(join(containerDirectory(root, id), STATE))) as Container);
+  return orNull(() => readKept(join(containerDirectory(root, id), STATE)) as Container);
+}
+
+function readKept(path: string): unknown {
+  const text = readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path}: is damaged: ${(error as Error).message}`);
+  }
 }
 
 /** The ids of all containers below the root. */

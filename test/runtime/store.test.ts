@@ -74,6 +74,12 @@ describe("saveContainer and loadContainer", () => {
     expect(readdirSync(join(root, "c1"))).toEqual(["state.json"]);
   });
 
+  it("name the file that does not hold what it should", () => {
+    claimDirectory(root, "c1").close();
+    writeFileSync(join(root, "c1", "state.json"), "{");
+    expect(() => loadContainer(root, "c1")).toThrow(`${root}/c1/state.json: is damaged: JSON Parse error`);
+  });
+
   it("know a container without a state from one that is not there in no way", () => {
     claimDirectory(root, "c1").close();
     expect(findContainer(root, "c1")).toBeNull();
