@@ -11,8 +11,6 @@ import { decode, encode } from "../sys/text.ts";
 
 /** What the init tells the parent. */
 export type InitMessage =
-  /** From the helper that joins namespaces: the process that it forked there, by the pid that the parent sees. */
-  | { type: "forked"; pid: number }
   /** The process is in the namespaces that it joins, and the parent may act on them by it. */
   | { type: "joined" }
   /** The namespaces exist; the parent's hooks may run. The parent answers `go`. */

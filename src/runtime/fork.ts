@@ -24,6 +24,11 @@ export function admit({ channel }: Forked, { doors, tasks }: Doors): void {
   );
 }
 
+type Failure = Extract<InitMessage, { type: "error" }>;
+
+/** What the helper that joins namespaces tells: the process that it forked there, by the pid that the parent sees. */
+type HelperMessage = { type: "forked"; pid: number } | Failure;
+
 type ChildWork = (channel: Channel<InitMessage, ParentMessage>) => void;
 type ChildMain = (channel: Channel<InitMessage, ParentMessage>) => never;
 
@@ -86,7 +91,7 @@ function inPidNamespace(join: () => void, fork: () => Forked): Forked {
 }
 
 /** Why a process has not joined its namespaces, by the answer that came instead. */
-function notJoined(answer: InitMessage | undefined): Error {
+function notJoined(answer: InitMessage | HelperMessage | undefined): Error {
   return new Error(answer?.type === "error" ? answer.message : "the process that joins the namespaces was killed");
 }
 
@@ -95,7 +100,7 @@ function forkDirectly(flags: bigint, entrance: Entrance, main: ChildMain, join: 
   const pid = entrance.fork({ flags });
   if (pid === 0) {
     ours.close();
-    childOnly(new Channel(theirs), (channel) => {
+    childOnly(new Channel<InitMessage, ParentMessage>(theirs), (channel) => {
       join(channel);
       main(channel);
     });
@@ -108,7 +113,7 @@ function forkDirectly(flags: bigint, entrance: Entrance, main: ChildMain, join: 
  * Does a child's work; tells the parent why it failed, and ends. Whatever happens it does not return: the code that called
  * fork is the parent's, and would clear away a container that is not the child's to clear.
  */
-function childOnly(channel: Channel<InitMessage, ParentMessage>, work: ChildWork): never {
+function childOnly<C extends Channel<Failure, ParentMessage>>(channel: C, work: (channel: C) => void): never {
   try {
     work(channel);
     return exit(0);
@@ -125,26 +130,34 @@ function childOnly(channel: Channel<InitMessage, ParentMessage>, work: ChildWork
  * A user namespace is joined before the others, and a pid namespace is entered by fork only: so a helper joins the namespaces
  * and forks again. The second child is made our own by CLONE_PARENT: we, and after us our subreaper, must be able to wait
  * for it.
+ *
+ * The helper has a line of its own: the second child runs at once, and may have spoken on the other before the helper tells of it.
  */
 function forkThroughHelper(join: () => void, flags: bigint, entrance: Entrance, main: ChildMain): Forked {
   const [ours, theirs] = socketpair();
+  const [answers, helpers] = socketpair();
   const helper = entrance.fork();
   if (helper === 0) {
     ours.close();
-    childOnly(new Channel(theirs), (channel) => {
+    answers.close();
+    childOnly(new Channel<HelperMessage, ParentMessage>(helpers), (channel) => {
       assertSingleThread();
       join();
       const pid = fork({ flags: flags | BigInt(CLONE.PARENT), threadsCounted: true });
-      if (pid === 0) main(channel);
+      if (pid === 0) {
+        channel.close();
+        childOnly(new Channel<InitMessage, ParentMessage>(theirs), main);
+      }
       channel.send({ type: "forked", pid });
     });
   }
   theirs.close();
-  const channel = new Channel<ParentMessage, InitMessage>(ours);
-  const answer = channel.receive()?.message;
+  helpers.close();
+  using line = answers;
+  const answer = new Channel<never, HelperMessage>(line).receive()?.message;
   waitPid(helper);
-  if (answer?.type === "forked") return { pid: answer.pid, channel };
-  channel.close();
+  if (answer?.type === "forked") return { pid: answer.pid, channel: new Channel(ours) };
+  ours.close();
   throw notJoined(answer);
 }
 
