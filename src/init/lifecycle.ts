@@ -6,10 +6,11 @@ import { check } from "../sys/error.ts";
 import { readReleasing } from "../sys/memory.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { exit, prctl } from "../sys/process.ts";
+import { endBy, SIGNALS } from "../sys/signal.ts";
 import type { InitContext } from "./context.ts";
 import { runHooks } from "./hooks.ts";
 
-const SIGKILL = 9;
+const { SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM } = SIGNALS;
 
 export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
   "wait-for-parent": (_, context) => {
@@ -35,6 +36,8 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
   },
   "report-ready": (_, context) => {
     prctl("SET_PDEATHSIG", 0);
+    // Whoever stops a container that was not started yet would wait in vain otherwise, and have to kill it.
+    if (context.startFifo !== null) endBy([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
     context.channel.send({ type: "ready" });
     // The parent answers when the state is on disk: only then may this process outlive it.
     waitForGo(context);

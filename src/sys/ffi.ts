@@ -31,6 +31,7 @@ let addon: Addon | undefined;
 /** The shared words. The first is the last result. */
 let words: BigInt64Array;
 const functions = new Map<string, bigint>();
+let ending: bigint;
 
 /** Whether this process has loaded the addon yet, at its first call. */
 export function isLoaded(): boolean {
@@ -45,7 +46,14 @@ function load(): Addon {
   addon = module.exports;
   words = new BigInt64Array(addon.words);
   functions.set("dlsym", words[0] as bigint);
+  ending = words[1] as bigint;
   return addon;
+}
+
+/** The address of a handler of signals, for sigaction(2), that ends this process with 128 + the signal's number. */
+export function endingHandler(): bigint {
+  load();
+  return ending;
 }
 
 /** Closes the addon's descriptor, which the next program would inherit; the addon stays loaded. */

@@ -2,7 +2,7 @@
 
 import { check } from "./error.ts";
 import { Fd, O } from "./fd.ts";
-import { syscall } from "./ffi.ts";
+import { endingHandler, syscall } from "./ffi.ts";
 import { statusField } from "./status-field.ts";
 
 /** Numbers by name, the same on x86_64 and aarch64; of two names for one, the usual comes first. @see signal(7) */
@@ -110,6 +110,20 @@ export function readSignal(fd: number): number | null {
 export function defaultSignal(signal: number): void {
   const SIG_DFL = new BigUint64Array(4); // struct kernel_sigaction: handler, flags, restorer, mask
   check(syscall("rt_sigaction", signal, SIG_DFL, 0, 8), () => `sigaction ${signalName(signal)} to its default`);
+}
+
+/**
+ * Has signals end this process with 128 + their number, even if it is the first of its pid namespace: for that the kernel ignores
+ * those that have their default disposition. An execve gives them that again.
+ * @see pid_namespaces(7)
+ */
+export function endBy(signals: readonly number[]): void {
+  // It never returns, but without SA_RESTORER x86_64 would not call it.
+  const SA_RESTORER = 0x04000000n;
+  const handler = endingHandler();
+  const action = BigUint64Array.of(handler, SA_RESTORER, handler, 0n); // struct kernel_sigaction, as above
+  for (const signal of signals)
+    check(syscall("rt_sigaction", signal, action, 0, 8), () => `sigaction ${signalName(signal)}`);
 }
 
 /** The signals that this process ignores, as numbers; `null` until somebody has looked. */

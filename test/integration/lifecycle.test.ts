@@ -111,6 +111,22 @@ describe("kill", () => {
     await until("the container stops", () => state(id).status === "stopped");
   });
 
+  test.each(["TERM", "INT", "HUP", "QUIT"])("ends a container that was only created by SIG%s, too", async (signal) => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id]);
+    succeed(["kill", id, signal]);
+    await until("the container stops", () => state(id).status === "stopped");
+    expect(refused(["start", id])).toMatch(/stopped/);
+  });
+
+  test("leaves a container that was only created alone, when the signal is no request to end", () => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("echo started > /proof").path, id]);
+    for (const signal of ["USR1", "WINCH", "CONT"]) succeed(["kill", id, signal]);
+    expect(state(id).status).toBe("created");
+    succeed(["start", id]);
+  });
+
   test("refuses a signal that does not exist", () => {
     expect(refused(["kill", startDetached(), "NOTASIGNAL"])).toMatch(/NOTASIGNAL/i);
   });
