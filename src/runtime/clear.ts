@@ -50,3 +50,15 @@ function openOutput(context: Context, { id, bundle }: Container, spec: Spec): Op
 export function hasOwnPidNamespace(spec: Spec): boolean {
   return (spec.linux?.namespaces ?? []).some(({ type, path }) => type === "pid" && !path);
 }
+
+/**
+ * What to say of a container some of whose processes may outlive it: neither a cgroup nor a pid namespace tells which are its.
+ * Who asked for no cgroup knows that; who could not have one is told.
+ */
+export function warningOfStrays({ cgroup }: Container, spec: Spec): string | null {
+  if (cgroup.driver === "disabled" || cgroup.hierarchies.length > 0 || hasOwnPidNamespace(spec)) return null;
+  return (
+    "a container with no cgroup and no pid namespace of its own: its processes cannot all be found and killed. " +
+    "Such configuration is strongly discouraged"
+  );
+}

@@ -14,7 +14,7 @@ import { codeMappings } from "../sys/memory.ts";
 import { join } from "../sys/path-names.ts";
 import { killChild, pidfdOpen, prctl, processStat } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
-import { clearContainer } from "./clear.ts";
+import { clearContainer, warningOfStrays } from "./clear.ts";
 import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
 import { Conversation } from "./conversation.ts";
 import { admit, type Forked, forkInit } from "./fork.ts";
@@ -193,6 +193,8 @@ class Launch {
     if (namespaces.idMaps !== null) writeIdMaps(forked.pid, namespaces.idMaps, this.#prepared.host.euid);
     this.#cgroup.create(this.#prepared.spec.linux?.resources, 1);
     this.#container.cgroup = this.#cgroup.location;
+    const warning = warningOfStrays(this.#container, this.#prepared.spec);
+    if (warning !== null) this.#context.log.warn(warning);
     actOnProcess(host.beforeCgroup, { pid: forked.pid, log: this.#context.log });
     moveNetDevices(netDevices, forked.pid);
     this.#restrictDevices();

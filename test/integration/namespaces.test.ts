@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { NamespaceType } from "../../src/config/types.ts";
 import type { TestSpec } from "../support/config.ts";
-import { output, run, startDetached, state, useContainers } from "./harness.ts";
+import { directory, makeBundle, newId, output, run, runtime, startDetached, state, useContainers } from "./harness.ts";
 
 useContainers();
 
@@ -48,6 +49,41 @@ test("a type that the config does not list is the runtime's own", () => {
     config.linux.sysctl = {};
   });
   expect(inside).toBe(`${readlinkSync("/proc/self/ns/ipc")}\n${readlinkSync("/proc/self/ns/net")}`);
+});
+
+describe("a container that has no cgroup, since its runtime may make none", () => {
+  /** Runs `true` where all cgroups are read-only, and says what was written on stderr. */
+  function runWithoutCgroups(edit: (config: TestSpec) => void): string {
+    const bundle = makeBundle("true", edit);
+    const script = `awk '$3 ~ /^cgroup/ { print $2 }' /proc/self/mounts | while read -r mount; do
+      mount -o remount,bind,ro "$mount" || exit
+    done && exec "$@"`;
+    const command = [
+      runtime,
+      "--root",
+      join(directory(), "state"),
+      "--rootless",
+      "true",
+      "run",
+      "--bundle",
+      bundle.path,
+    ];
+    const args = ["--mount", "sh", "-c", script, "sh", ...command, newId()];
+    const { status, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
+    expect(status, stderr).toBe(0);
+    return stderr;
+  }
+
+  test("is warned of without a pid namespace of its own: nothing tells which processes are its", () => {
+    const shared = (config: TestSpec) => {
+      config.linux.namespaces = config.linux.namespaces.filter(({ type }) => type !== "pid");
+    };
+    expect(runWithoutCgroups(shared)).toMatch(/level=warning.*no cgroup.*pid namespace.*strongly discouraged/);
+  });
+
+  test("is nothing to speak of with one", () => {
+    expect(runWithoutCgroups(() => {})).toBe("");
+  });
 });
 
 describe("a namespace joined by path", () => {
