@@ -14,6 +14,9 @@ const { SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM } = SIGNALS;
 
 export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
   "wait-for-parent": (_, context) => {
+    // Whoever stops a container that was not started yet would wait in vain otherwise, and have to kill it. Here, where this
+    // process has time.
+    if (context.startFifo !== null) endBy([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
     const admitted = context.channel.expect("admitted");
     if (admitted === null) return exit(1);
     new Doors(admitted.message.doors, admitted.fds).enter();
@@ -36,8 +39,6 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
   },
   "report-ready": (_, context) => {
     prctl("SET_PDEATHSIG", 0);
-    // Whoever stops a container that was not started yet would wait in vain otherwise, and have to kill it.
-    if (context.startFifo !== null) endBy([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
     context.channel.send({ type: "ready" });
     // The parent answers when the state is on disk: only then may this process outlive it.
     waitForGo(context);
