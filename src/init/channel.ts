@@ -62,11 +62,16 @@ export class Channel<Out extends { type: string }, In extends { type: string }> 
    * @returns `null` when the other end is gone
    */
   expect<T extends In["type"]>(type: T): Received<Extract<In, { type: T }>> | null {
+    const isWanted = (received: Received<In>): received is Received<Extract<In, { type: T }>> =>
+      received.message.type === type;
+    for (const [index, received] of this.#kept.entries()) {
+      if (!isWanted(received)) continue;
+      this.#kept.splice(index, 1);
+      return received;
+    }
     for (;;) {
-      const index = this.#kept.findIndex(({ message }) => message.type === type);
-      if (index >= 0) return this.#kept.splice(index, 1)[0] as Received<Extract<In, { type: T }>>;
       const received = this.receive();
-      if (received === null) return null;
+      if (received === null || isWanted(received)) return received;
       this.#kept.push(received);
     }
   }

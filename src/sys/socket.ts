@@ -109,7 +109,7 @@ export function receiveMessage(socket: number, maxBytes?: number): Message | nul
   const controlLength = Number(header[5]);
   if (controlLength >= CMSG_HEADER && control[3] === SCM_RIGHTS) {
     const end = (control[0] as number) >> 2;
-    for (const fd of control.subarray(CMSG_WORDS, end)) fds.push(new Fd(fd));
+    for (let at = CMSG_WORDS; at < end; at++) fds.push(new Fd(control[at] as number));
   }
   if (length === 0 && fds.length === 0) return null;
   return { payload: payload.subarray(0, length), fds };
