@@ -12,7 +12,7 @@ import {
   raiseAmbient,
   setCapabilities,
 } from "../sys/capability.ts";
-import { hasErrno } from "../sys/error.ts";
+import { hasErrno, type SyscallError } from "../sys/error.ts";
 import type { InitContext } from "./context.ts";
 
 /** Drops capabilities from the bounding set, as far as this process may. */
@@ -58,10 +58,11 @@ export function applyCapabilities(step: OfKind<CapabilityStep, "set-capabilities
   } catch (error) {
     if (!hasErrno(error, "EINVAL")) throw error; // Linux before 4.3 has no ambient set
   }
-  const failures = step.ambient.flatMap((name) => {
+  const failures: { name: string; failure: SyscallError }[] = [];
+  for (const name of step.ambient) {
     const failure = lacking.has(name) ? null : raiseAmbient(numberOf(name));
-    return failure === null ? [] : [{ name, failure }];
-  });
+    if (failure !== null) failures.push({ name, failure });
+  }
   // One warning for all: Buildah asks for eleven at each RUN, and its user sees what we say.
   const [first, ...others] = failures;
   if (first === undefined) return;
