@@ -26,7 +26,7 @@ export function commandOf(args: readonly string[]): string | undefined {
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] as string;
     if (!arg.startsWith("-") || arg === "-") return arg;
-    if (VALUE_OPTIONS.has(arg.replace(/^--?/, ""))) index++;
+    if (VALUE_OPTIONS.has(arg.slice(arg.startsWith("--") ? 2 : 1))) index++;
   }
   return undefined;
 }

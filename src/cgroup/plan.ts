@@ -95,7 +95,9 @@ function unifiedMount(mounts: readonly CgroupMount[]): CgroupMount | null {
 
 /** The last mount on a place is the one seen there. */
 function lastOn(mounts: readonly CgroupMount[], place: string): CgroupMount | undefined {
-  return mounts.filter(({ mountPoint }) => mountPoint === place).at(-1);
+  let last: CgroupMount | undefined;
+  for (const mount of mounts) if (mount.mountPoint === place) last = mount;
+  return last;
 }
 
 function v1Hierarchies(inner: string, { mounts, own }: CgroupPlanInput): CgroupHierarchy[] {

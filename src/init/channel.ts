@@ -64,7 +64,8 @@ export class Channel<Out extends { type: string }, In extends { type: string }> 
   expect<T extends In["type"]>(type: T): Received<Extract<In, { type: T }>> | null {
     const isWanted = (received: Received<In>): received is Received<Extract<In, { type: T }>> =>
       received.message.type === type;
-    for (const [index, received] of this.#kept.entries()) {
+    for (let index = 0; index < this.#kept.length; index++) {
+      const received = this.#kept[index] as Received<In>;
       if (!isWanted(received)) continue;
       this.#kept.splice(index, 1);
       return received;

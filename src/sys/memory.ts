@@ -1,6 +1,6 @@
 /** Giving back memory that is not needed for a while. */
 
-import { syscallSeries } from "./ffi.ts";
+import { syscall, syscallSeries } from "./ffi.ts";
 import { readText } from "./file.ts";
 
 /** A part of this process's memory: from `start` to before `end`, addresses in bytes. */
@@ -41,6 +41,7 @@ const MOST_RANGES = 20;
  * @see madvise(2), MADV_DONTNEED
  */
 export function readReleasing(fd: number, memory: Uint8Array, ranges: readonly MemoryRange[]): number {
+  if (ranges.length === 0) return syscall("read", fd, memory, memory.byteLength);
   const MADV_DONTNEED = 4;
   const first = ranges.slice(0, MOST_RANGES);
   const results = syscallSeries([

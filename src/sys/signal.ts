@@ -79,7 +79,9 @@ export type SignalMask = BigUint64Array;
 export function allSignals({ but }: { but: number }): SignalMask {
   let mask = 0xffff_ffff_ffff_ffffn;
   for (const signal of [SIGNALS.SIGKILL, SIGNALS.SIGSTOP, but]) mask &= ~(1n << BigInt(signal - 1));
-  return BigUint64Array.of(mask);
+  const set = new BigUint64Array(1);
+  set[0] = mask;
+  return set;
 }
 
 /** Blocks signals, so that {@link signalfd} can read them. @returns the mask before, for {@link setSignalMask} */
