@@ -10,10 +10,11 @@ import { SyscallError } from "./sys/error.ts";
 import { enginePath, isCompiled, SINGLE_THREAD, VARIABLES } from "./sys/executable.ts";
 import { closeOnExecFrom, FIRST_FD, setCloseOnExec } from "./sys/fd.ts";
 import { closeAddon } from "./sys/ffi.ts";
-import { readDirectory, readLink, stat } from "./sys/file.ts";
+import { readDirectory, readLink } from "./sys/file.ts";
 import { dirname } from "./sys/path-names.ts";
 import { execveFd } from "./sys/process.ts";
 import { sealExecutable } from "./sys/seal.ts";
+import { stat } from "./sys/stat.ts";
 
 /** The commands that fork. */
 const FORKING_COMMANDS = new Set(["create", "run", "exec", "mounts"]);

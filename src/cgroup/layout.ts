@@ -1,5 +1,6 @@
 /** Which cgroup hierarchies this machine has mounted, and where. */
-import { findStat, isDirectory, readText } from "../sys/file.ts";
+import { readText } from "../sys/file.ts";
+import { findStat, isDirectory } from "../sys/stat.ts";
 
 /** One cgroup hierarchy. */
 export interface CgroupMount {

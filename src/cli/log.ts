@@ -4,7 +4,7 @@ import type { Logger as PinoLogger } from "pino";
 import type { Logger } from "../runtime/options.ts";
 import { errnoText, type SyscallError } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
-import { fstat, isSameFile } from "../sys/file.ts";
+import { fstat, isSameFile } from "../sys/stat.ts";
 import { isTerminal } from "../sys/tty.ts";
 import type { DaemonLog } from "./daemon-log.ts";
 import { writeAll } from "./output.ts";

@@ -3,8 +3,9 @@
 import { check, hasErrno } from "../sys/error.ts";
 import { AT, AT_FDCWD, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
-import { chmod, fstat, isDirectory, isType, mkdir, readDirectory, readOpenLink, type Stat } from "../sys/file.ts";
+import { chmod, mkdir, readDirectory, readOpenLink } from "../sys/file.ts";
 import { copyAll } from "../sys/io.ts";
+import { fstat, isDirectory, isType, type Stat } from "../sys/stat.ts";
 
 /**
  * Copies the contents of a directory with their owners, modes, times, links and nodes; hard links become copies.

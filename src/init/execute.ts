@@ -3,9 +3,9 @@
 import type { Limit } from "../plan/process.ts";
 import { errnoName } from "../sys/errno.ts";
 import { errnoText, type SyscallError } from "../sys/error.ts";
-import { isDirectory, type Stat, stat } from "../sys/file.ts";
 import { execve } from "../sys/process.ts";
 import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
+import { isDirectory, type Stat, stat } from "../sys/stat.ts";
 import { executable } from "../sys/user.ts";
 import type { InitContext } from "./context.ts";
 

@@ -7,7 +7,6 @@ import type { MountStep } from "../plan/mount-steps.ts";
 import type { OfKind } from "../plan/step.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
-import { fstat, isDirectory, isSameFile } from "../sys/file.ts";
 import {
   changeDirectory,
   fsconfigCreate,
@@ -21,6 +20,7 @@ import {
 } from "../sys/mount.ts";
 import { findInRoot, mkdirAllInRoot, openInRoot } from "../sys/path.ts";
 import { basename, dirname } from "../sys/path-names.ts";
+import { fstat, isDirectory, isSameFile } from "../sys/stat.ts";
 import { FILESYSTEM, fstatfs } from "../sys/statfs.ts";
 import { makeLike } from "./mount-point.ts";
 import { attach } from "./mounts.ts";

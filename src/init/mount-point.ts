@@ -2,8 +2,9 @@
 
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O } from "../sys/fd.ts";
-import { fstat, isDirectory, readLink } from "../sys/file.ts";
+import { readLink } from "../sys/file.ts";
 import { createFileInRoot, findInRoot, mkdirAllInRoot } from "../sys/path.ts";
+import { fstat, isDirectory } from "../sys/stat.ts";
 import { FILESYSTEM, fstatfs } from "../sys/statfs.ts";
 
 /** Files of procfs that may be covered: lxcfs and others serve values of the container's own there. */

@@ -3,9 +3,9 @@
 import type { ProtectStep } from "../plan/protected-paths.ts";
 import type { Actors } from "../plan/step.ts";
 import { type Fd, O } from "../sys/fd.ts";
-import { fstat, isDirectory } from "../sys/file.ts";
 import { fsconfigCreate, fsconfigSet, fsmount, fsopen, mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
 import { findInRoot, openInRoot } from "../sys/path.ts";
+import { fstat, isDirectory } from "../sys/stat.ts";
 import type { InitContext } from "./context.ts";
 import { isNull, rootOf } from "./root.ts";
 

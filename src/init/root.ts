@@ -5,7 +5,7 @@ import type { Actors } from "../plan/step.ts";
 import { hasErrno } from "../sys/error.ts";
 import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
-import { fstat, isType, readText } from "../sys/file.ts";
+import { readText } from "../sys/file.ts";
 import {
   changeDirectory,
   chrootHere,
@@ -19,6 +19,7 @@ import {
 } from "../sys/mount.ts";
 import { openInRoot, openRoot } from "../sys/path.ts";
 import { dirname } from "../sys/path-names.ts";
+import { fstat, isType } from "../sys/stat.ts";
 import type { InitContext } from "./context.ts";
 import { withHint } from "./mount-hints.ts";
 

@@ -4,7 +4,7 @@ import type { Actors } from "../plan/step.ts";
 import type { TerminalStep } from "../plan/terminal.ts";
 import { bindDescriptor } from "../sys/bind.ts";
 import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
-import { findLinkStat, fstat, isType } from "../sys/file.ts";
+import { findLinkStat, fstat, isType } from "../sys/stat.ts";
 import { openPty, setControllingTerminal, setWindowSize } from "../sys/tty.ts";
 import type { InitContext } from "./context.ts";
 

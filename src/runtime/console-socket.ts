@@ -2,8 +2,8 @@
 
 import { hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
-import { findStat, isType } from "../sys/file.ts";
 import { connect, sendMessage } from "../sys/socket.ts";
+import { findStat, isType } from "../sys/stat.ts";
 import { encode } from "../sys/text.ts";
 
 /** What decides whether a process can have the terminal that it asks for. */

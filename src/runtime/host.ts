@@ -3,7 +3,8 @@
 import { type CgroupMount, detectCgroupMounts } from "../cgroup/layout.ts";
 import type { HostFacts } from "../plan/host.ts";
 import { lastCapability } from "../sys/capability.ts";
-import { orNull, readLink, readText } from "../sys/file.ts";
+import { orNull } from "../sys/error.ts";
+import { readLink, readText } from "../sys/file.ts";
 
 /** Gathers the facts: those that not every plan asks for, when it does. */
 export function hostFacts(): HostFacts {

@@ -1,8 +1,8 @@
 /** Which namespaces a further process in a container joins. */
 
 import type { NamespaceType, Spec } from "../config/types.ts";
-import { stat } from "../sys/file.ts";
 import { NAMESPACE_FILES } from "../sys/namespace.ts";
+import { stat } from "../sys/stat.ts";
 
 /** The container's namespaces, but for those that are our own: a user namespace cannot be joined from within itself. */
 export function namespacesToJoin(pid: number, spec: Spec): NamespaceType[] {

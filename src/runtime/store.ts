@@ -8,23 +8,13 @@
 import type { CgroupLocation } from "../cgroup/plan.ts";
 import type { Spec } from "../config/types.ts";
 import { ERRNO } from "../sys/errno.ts";
-import { check, hasErrno } from "../sys/error.ts";
+import { check, hasErrno, orNull } from "../sys/error.ts";
 import { AT, AT_FDCWD, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
-import {
-  FILE_TYPE,
-  fstat,
-  mkdir,
-  mkdirAll,
-  orNull,
-  readDirectory,
-  readText,
-  removeAll,
-  replace,
-  writeFile,
-} from "../sys/file.ts";
+import { mkdir, mkdirAll, readDirectory, readText, removeAll, replace, writeFile } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
 import { poll } from "../sys/poll.ts";
+import { FILE_TYPE, fstat } from "../sys/stat.ts";
 
 /** What is known of a container: the contents of `state.json`. */
 export interface Container {

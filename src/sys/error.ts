@@ -56,3 +56,13 @@ export function mustSyscall(name: SyscallName, ...args: Argument[]): number {
     if (result !== -ERRNO.EINTR) return check(result, name);
   }
 }
+
+/** What is found; `null` when there is nothing (ENOENT, ENOTDIR). @throws {SyscallError} for other reasons */
+export function orNull<T>(find: () => T): T | null {
+  try {
+    return find();
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
+    throw error;
+  }
+}

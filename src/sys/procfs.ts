@@ -7,9 +7,9 @@ import { ERRNO } from "./errno.ts";
 import { check } from "./error.ts";
 import { Fd, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
-import { fstat } from "./file.ts";
 import { fsconfigCreate, fsmount, fsopen, openTree } from "./mount.ts";
 import { openat2, RESOLVE } from "./openat2.ts";
+import { fstat } from "./stat.ts";
 import { FILESYSTEM, fstatfs } from "./statfs.ts";
 
 const { ENOENT } = ERRNO;

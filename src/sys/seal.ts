@@ -10,11 +10,11 @@ import { check } from "./error.ts";
 import { enginePath } from "./executable.ts";
 import { AT, AT_FDCWD, Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
-import { fstat, isSameFile, stat } from "./file.ts";
 import { copyAll } from "./io.ts";
 import { NAMESPACE_FLAGS } from "./namespace.ts";
 import { exit, fork, waitPid } from "./process.ts";
 import { receiveMessage, sendMessage, socketpair } from "./socket.ts";
+import { fstat, isSameFile, stat } from "./stat.ts";
 import { encode } from "./text.ts";
 
 const OPEN_TREE_CLONE = 1;

@@ -3,7 +3,7 @@
 import { check, SyscallError } from "./error.ts";
 import { Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
-import { fstat, isType } from "./file.ts";
+import { fstat, isType } from "./stat.ts";
 
 /** ioctl requests; asm-generic, so the same on x86_64 and aarch64. @see ioctl_tty(2) */
 const TCGETS = 0x5401;

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { errnoName } from "../../src/sys/errno.ts";
 import { check, errnoText, hasErrno, SyscallError } from "../../src/sys/error.ts";
 import { addressOf, libc, syscall, syscallSeries } from "../../src/sys/ffi.ts";
-import { fstat } from "../../src/sys/file.ts";
+import { fstat } from "../../src/sys/stat.ts";
 
 describe("syscall", () => {
   it("returns what the kernel returns", () => {

@@ -12,46 +12,6 @@ beforeAll(() => {
 });
 afterAll(() => fs.rmSync(directory, { recursive: true }));
 
-describe("stat", () => {
-  it.each(["/etc/passwd", "/dev/null", "/dev", "/proc/self/exe", "/proc/self/ns/net"])(
-    "of %s is what Node says",
-    (path) => {
-      // Held open: the kernel makes the inode of a namespace, and its times, anew whenever somebody looks at it.
-      const held = fs.openSync(path, "r");
-      const expected = fs.statSync(path, { bigint: true });
-      const { mode, uid, gid, size, ino, dev, rdev, mtime } = file.stat(path);
-      const numbers = { mode, uid, gid, dev, rdev };
-      const { mode: m, uid: u, gid: g, dev: d, rdev: r } = expected;
-      expect(numbers).toEqual({ mode: Number(m), uid: Number(u), gid: Number(g), dev: Number(d), rdev: Number(r) });
-      expect({ ino, size: BigInt(size), mtime }).toEqual({
-        ino: expected.ino,
-        size: expected.size,
-        mtime: expected.mtimeNs,
-      });
-      fs.closeSync(held);
-    },
-  );
-
-  it("tells the types of files apart", () => {
-    fs.symlinkSync("nowhere", at("link"));
-    expect(file.isDirectory(file.stat(directory))).toBe(true);
-    expect(file.isType(file.stat("/dev/null"), "characterDevice")).toBe(true);
-    expect(file.isType(file.findLinkStat(at("link")) as file.Stat, "symlink")).toBe(true);
-  });
-
-  it("finds nothing behind a dangling link, in a file, and where nothing is", () => {
-    expect(file.findStat(at("link"))).toBeNull();
-    expect(file.findStat("/etc/passwd/x")).toBeNull();
-    expect(file.findLinkStat(at("nothing"))).toBeNull();
-    expect(file.exists(at("link"))).toBe(false);
-    expect(file.exists(directory)).toBe(true);
-  });
-
-  it("names the path and the errno when it fails", () => {
-    expect(() => file.stat(at("nothing"))).toThrow(`stat ${at("nothing")}: ENOENT: no such file or directory`);
-  });
-});
-
 describe("reading and writing", () => {
   it("keeps every character, also beyond what is read at once", () => {
     const text = `\ufeffä€😀\n${"0123456789".repeat(20_000)}end`;

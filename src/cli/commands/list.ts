@@ -1,6 +1,6 @@
 import type { ContainerState } from "../../runtime/state.ts";
 import { listContainers } from "../../runtime/state.ts";
-import { stat } from "../../sys/file.ts";
+import { stat } from "../../sys/stat.ts";
 import { defineCommand } from "../command.ts";
 import { choice, toggle } from "../option.ts";
 import { print } from "../output.ts";

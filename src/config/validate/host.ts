@@ -2,8 +2,9 @@
 
 import { hasErrno } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
-import { exists, findStat, isDirectory, isSameFile, readText, stat } from "../../sys/file.ts";
+import { exists, readText } from "../../sys/file.ts";
 import { isAbsolute, join } from "../../sys/path-names.ts";
+import { findStat, isDirectory, isSameFile, stat } from "../../sys/stat.ts";
 import { fstatfs } from "../../sys/statfs.ts";
 import { ConfigError, segment } from "../error.ts";
 import type { IdMapping, NamespaceType, Spec } from "../types.ts";
