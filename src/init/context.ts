@@ -20,6 +20,8 @@ export interface InitContext {
    * fails after `start` is written there too, since the parent is gone by then.
    */
   startFifo: Fd | null;
+  /** Whether `start` is left to another command, and may come late or never. */
+  waits: boolean;
   /** The v1 cgroups to enter, where they were there before the fork. */
   doors?: Doors;
   /** Where the output of hooks goes, opened before the fork. */

@@ -18,7 +18,7 @@ export interface Repertoire<S extends StepBase> {
 
 /** What the init brings along from before the fork. */
 export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> &
-  Partial<Pick<InitContext, "doors" | "startFifo" | "hookOutput" | "releasable">>;
+  Partial<Pick<InitContext, "doors" | "startFifo" | "waits" | "hookOutput" | "releasable">>;
 
 /**
  * Carries the steps out. Never returns: the last step is an execve, and a failure ends this process once it is reported.
@@ -34,6 +34,7 @@ export function runInit<S extends InitStep>(steps: readonly S[], repertoire: Rep
   ]);
   const context: InitContext = {
     startFifo: null,
+    waits: false,
     releasable: [],
     ...given,
     rootfs: null,

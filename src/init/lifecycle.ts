@@ -16,7 +16,7 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
   "wait-for-parent": (_, context) => {
     // Whoever stops a container that was not started yet would wait in vain otherwise, and have to kill it. Here, where this
     // process has time.
-    if (context.startFifo !== null) endBy([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
+    if (context.waits) endBy([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
     const admitted = context.channel.expect("admitted");
     if (admitted === null) return exit(1);
     new Doors(admitted.message.doors, admitted.fds).enter();

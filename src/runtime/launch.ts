@@ -165,8 +165,8 @@ class Launch {
   #fork(hookOutput: HookOutput | null): Forked {
     const { plan } = this.#prepared;
     const inherited = openSources(plan.sources);
-    // `create` leaves the init waiting, for who knows how long; `run` starts it at once.
-    const releasable = this.#options.waits ? codeMappings() : [];
+    const { waits } = this.#options;
+    const releasable = waits ? codeMappings() : [];
     using startFifo = open(join(this.#directory, START_FIFO), O.RDWR);
     using entrance = this.#cgroup.entrance();
     if (plan.namespaces.undumpable) prctl("SET_DUMPABLE", 0);
@@ -178,6 +178,7 @@ class Launch {
         channel,
         inherited,
         startFifo,
+        waits,
         trace,
         releasable,
         ...(hookOutput && { hookOutput }),

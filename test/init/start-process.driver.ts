@@ -91,6 +91,7 @@ function child(steps: ProcessStep[], channel: Channel<InitMessage, ParentMessage
     environment: [],
     executable: null,
     startFifo: null,
+    waits: false,
     trace: false,
     releasable: [],
     ready: false,
