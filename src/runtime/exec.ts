@@ -90,7 +90,10 @@ class Exec {
       }
       if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
       actOnProcess(plan.host.beside, target);
-      return this.#finish(forked, plan.host, console, pidfdSocket);
+      const conversation = new Conversation(forked, console, this.#context.log);
+      // Nothing is left to be done for it, but what may as well be done while it runs.
+      if (!process.terminal && plan.host.afterCgroup.length === 0 && pidfdSocket === null) conversation.allow();
+      return this.#finish(forked, conversation, plan.host, pidfdSocket);
     } catch (error) {
       killChild(forked.pid);
       throw error;
@@ -124,8 +127,12 @@ class Exec {
     });
   }
 
-  #finish(forked: Forked, { afterCgroup }: HostProcessPlan, console: Fd | null, pidfdSocket: Fd | null): Started {
-    const conversation = new Conversation(forked, console, this.#context.log);
+  #finish(
+    forked: Forked,
+    conversation: Conversation,
+    { afterCgroup }: HostProcessPlan,
+    pidfdSocket: Fd | null,
+  ): Started {
     conversation.untilReady(({ type }) => {
       throw new Error(`unexpected message from the process: ${type}`);
     });
