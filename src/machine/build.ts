@@ -1,6 +1,6 @@
 /**
  * Writes the launcher or the addon, `build.ts launcher|addon <file> [x86_64|aarch64]`, for this machine if none is named; or an
- * engine whose segments are aligned to huge pages: `build.ts engine <file> <compiled file>`.
+ * engine that starts faster, see `align.ts` and `libraries.ts`: `build.ts engine <file> <compiled file>`.
  */
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
@@ -10,6 +10,7 @@ import { alignToHugePages } from "./align.ts";
 import type { Assembler } from "./assembler.ts";
 import { executable, layOut, type Machine, sharedObject } from "./elf.ts";
 import * as launcher from "./launcher.ts";
+import { mergeLibraries } from "./libraries.ts";
 import { X86Assembler } from "./x86-64.ts";
 
 const assemblers: Record<Machine, () => Assembler> = {
@@ -36,8 +37,14 @@ export function buildAddon(machine: Machine): Uint8Array {
   return sharedObject(machine, assembler.assemble(data.addresses), data, addon.symbols(assembler));
 }
 
+/** The compiled program as it is installed. */
+function buildEngine(compiled: Uint8Array): Uint8Array {
+  mergeLibraries(compiled);
+  return alignToHugePages(compiled);
+}
+
 function build(what: string, from: string | undefined): Uint8Array | null {
-  if (what === "engine") return from === undefined ? null : alignToHugePages(readFileSync(from));
+  if (what === "engine") return from === undefined ? null : buildEngine(readFileSync(from));
   const machine = from ?? (process.arch === "arm64" ? "aarch64" : "x86_64");
   if (!Object.hasOwn(files, what) || !Object.hasOwn(assemblers, machine)) return null;
   return files[what as keyof typeof files](machine as Machine);
