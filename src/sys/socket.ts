@@ -99,12 +99,10 @@ export interface Message {
 export function receiveMessage(socket: number, maxBytes?: number): Message | null {
   // Memory for as much as there is: more would be cleared for nothing.
   const bytes = maxBytes ?? untilDone(() => syscall("recvfrom", socket, null, 0, MSG_PEEK | MSG_TRUNC, null, null));
-  if (bytes === null) return null;
   const payload = new Uint8Array(bytes);
   const control = new Int32Array(CMSG_WORDS + MAX_FDS);
   const header = messageHeader(payload, control);
   const length = untilDone(() => syscall("recvmsg", socket, header, MSG_CMSG_CLOEXEC));
-  if (length === null) return null;
   const fds: Fd[] = [];
   const controlLength = Number(header[5]);
   if (controlLength >= CMSG_HEADER && control[3] === SCM_RIGHTS) {
@@ -115,12 +113,15 @@ export function receiveMessage(socket: number, maxBytes?: number): Message | nul
   return { payload: payload.subarray(0, length), fds };
 }
 
-/** Receives; `null` when the other end is gone. @throws {SyscallError} `recvmsg` */
-function untilDone(receive: () => number): number | null {
+/**
+ * Receives. ECONNRESET is said once, before what there is to read, when the other end has gone and left something unread itself.
+ * @throws {SyscallError} `recvmsg`
+ */
+function untilDone(receive: () => number): number {
   let length: number;
   do length = receive();
-  while (length === -EINTR);
-  return length === -ECONNRESET ? null : check(length, "recvmsg");
+  while (length === -EINTR || length === -ECONNRESET);
+  return check(length, "recvmsg");
 }
 
 /**

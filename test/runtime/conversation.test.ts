@@ -36,6 +36,14 @@ test("or before it asks, and then once", () => {
   expect(process.receive()).toBeNull();
 });
 
+test("nor is it lost when the process has not read that it may go on", () => {
+  const { conversation, process } = converse();
+  conversation.allow();
+  process.send({ type: "error", message: "no such file" });
+  process.close();
+  expect(() => conversation.untilReady(refuse)).toThrow("unable to start container process: no such file");
+});
+
 test("what a process says before it ends is not lost when it is allowed too late", () => {
   const { conversation, process } = converse();
   process.send({ type: "error", message: "no such file" });
