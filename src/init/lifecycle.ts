@@ -4,9 +4,9 @@ import type { LifecycleStep } from "../plan/lifecycle.ts";
 import type { Actors } from "../plan/step.ts";
 import { check } from "../sys/error.ts";
 import { readReleasing } from "../sys/memory.ts";
-import { POLL, poll } from "../sys/poll.ts";
 import { exit, prctl } from "../sys/process.ts";
 import { endBy, SIGNALS } from "../sys/signal.ts";
+import { isHungUp } from "../sys/socket.ts";
 import type { InitContext } from "./context.ts";
 import { runHooks } from "./hooks.ts";
 
@@ -25,7 +25,7 @@ export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
   "die-with-parent": (_, { channel }) => {
     prctl("SET_PDEATHSIG", SIGKILL);
     // It may have died before: then its end of the channel is closed, and no signal comes.
-    if (((poll([{ fd: channel.fd.number, events: POLL.IN }], 0)[0] ?? 0) & POLL.HUP) !== 0) exit(1);
+    if (isHungUp(channel.fd.number)) exit(1);
   },
   "parent-hooks": (_, context) => {
     context.channel.send({ type: "hooks" });
