@@ -25,6 +25,9 @@ export type InitMessage =
   /** `hook`: it was a hook that failed. */
   | { type: "error"; message: string; hook?: true };
 
+/** Why the init has failed. */
+export type Failure = Extract<InitMessage, { type: "error" }>;
+
 /** What the parent tells the init. */
 export type ParentMessage =
   /** All that only the parent can do for the process is done. A descriptor for each of the v1 cgroups that it is to enter. */

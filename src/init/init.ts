@@ -5,7 +5,7 @@ import type { Actors, StepBase } from "../plan/step.ts";
 import { syscall } from "../sys/ffi.ts";
 import { writeSome } from "../sys/io.ts";
 import { exit } from "../sys/process.ts";
-import { encodeMessage, type InitMessage } from "./channel.ts";
+import { encodeMessage, type Failure } from "./channel.ts";
 import type { InitContext } from "./context.ts";
 import { closeDescriptors } from "./descriptors.ts";
 import { HookError } from "./hooks.ts";
@@ -72,8 +72,6 @@ function passedDescriptors(steps: readonly InitStep[]): number {
   for (const step of steps) if (step.kind === "keep-passed-descriptors") return step.passed;
   return 0;
 }
-
-type Failure = Extract<InitMessage, { type: "error" }>;
 
 function failure<S extends InitStep>(error: unknown, step: S | undefined, describe: (step: S) => string): Failure {
   const { message } = error as Error;

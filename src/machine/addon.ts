@@ -22,19 +22,20 @@
 import type { Assembler, Register } from "./assembler.ts";
 import type { Data, Symbols } from "./elf.ts";
 
-/** How many words a call takes, and for how many calls there is room, the first and the end of a series among them. */
+/** Bytes of a word, a pointer, a napi_value. */
+const WORD = 8;
+/**
+ * How many words a call takes, for what is called and six arguments; and for how many calls there is room, the first and the end of a
+ * series among them.
+ */
 const CALL_WORDS = 7;
 const CALLS = 24;
 /** Bytes of the words of one call, and of all. */
-const CALL_BYTES = 8 * CALL_WORDS;
+const CALL_BYTES = WORD * CALL_WORDS;
 const WORDS_BYTES = CALLS * CALL_BYTES;
 
-/** Values that `syscall` and `call` take: what is called, and six arguments. */
-const PARAMETERS = 7;
-/** Bytes that a string among them may take. */
+/** Bytes that a string among the arguments may take. */
 const TEXT_BYTES = 1024;
-/** Bytes of a word, a pointer, a napi_value. */
-const WORD = 8;
 
 /** The functions of the addon that TypeScript may call. */
 const FUNCTIONS = ["syscall", "series", "call", "address"] as const;
@@ -63,14 +64,14 @@ const nameOf = (property: string) => `name of ${property}`;
 /** What the code reads and writes. */
 export const data: Data = {
   words: WORDS_BYTES,
-  parameters: WORD * PARAMETERS,
+  parameters: CALL_BYTES,
   value: WORD,
   count: WORD,
   type: WORD,
   isFunction: WORD,
-  texts: TEXT_BYTES * PARAMETERS,
+  texts: TEXT_BYTES * CALL_WORDS,
   ...Object.fromEntries([...FUNCTIONS, "words"].map((name) => [nameOf(name), name])),
-  ...Object.fromEntries(IMPORTS.map((name) => [name, 8])),
+  ...Object.fromEntries(IMPORTS.map((name) => [name, WORD])),
 };
 
 /** Writes the code. */
@@ -122,7 +123,7 @@ function call(machine: Assembler): void {
     if (name === "syscall") machine.jump("get parameters");
   });
   machine.label("get parameters");
-  getParameters(machine, PARAMETERS, at("parameters"));
+  getParameters(machine, CALL_WORDS, at("parameters"));
   toWords(machine);
   machine.set("c", at("words"));
   loadFrom(machine, "result", "isFunction");
@@ -196,7 +197,7 @@ function toWords(machine: Assembler): void {
   machine.add("c", WORD);
   machine.add("b", WORD);
   machine.set("e", at("parameters"));
-  machine.add("e", WORD * PARAMETERS);
+  machine.add("e", CALL_BYTES);
   machine.jumpIfEqual("b", "e", "all passed");
   machine.jump("next parameter");
   machine.label("all passed");

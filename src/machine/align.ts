@@ -7,17 +7,16 @@
  *
  * @see elf(5)
  */
+import { PT_LOAD, programHeaders, SEGMENT, word } from "./program-headers.ts";
 
 /** Of x86_64, and of aarch64 with pages of 4 KiB; in bytes. */
 const HUGE_PAGE = 0x200000;
 const PAGE = 0x1000;
 
-// Fields by their distance from the beginning of the file header, a program header and a section header, in bytes.
-const FILE = { type: 16, programHeaders: 32, sectionHeaders: 40, programHeaderCount: 56, sectionHeaderCount: 60 };
-const SEGMENT = { type: 0, flags: 4, offset: 8, address: 16, alignment: 48, size: 56 };
+// Fields by their distance from the beginning of the file header and a section header, in bytes.
+const FILE = { type: 16, sectionHeaders: 40, sectionHeaderCount: 60 };
 const SECTION = { offset: 24, size: 64 };
 const ET_DYN = 3;
-const PT_LOAD = 1;
 const WRITABLE = 2;
 
 /** Bytes from one place of the file to the next such place move by the same distance, in bytes. */
@@ -41,17 +40,17 @@ export function alignToHugePages(file: Uint8Array): Uint8Array {
   });
   const view = new DataView(result.buffer);
   const moved = (at: number) => {
-    const place = Number(view.getBigUint64(at, true));
+    const place = word(view, at);
     view.setBigUint64(at, BigInt(place + distance(moves, place)), true);
   };
   moved(FILE.sectionHeaders);
   const isRelocatable = view.getUint16(FILE.type, true) === ET_DYN;
-  for (const at of segments(view)) {
+  for (const at of programHeaders(view)) {
     moved(at + SEGMENT.offset);
     // Where the kernel chooses the address it keeps to the largest alignment.
     if (isRelocatable && isShared(view, at)) view.setBigUint64(at + SEGMENT.alignment, BigInt(HUGE_PAGE), true);
   }
-  const sections = Number(view.getBigUint64(FILE.sectionHeaders, true));
+  const sections = word(view, FILE.sectionHeaders);
   const count = view.getUint16(FILE.sectionHeaderCount, true);
   for (let index = 0; index < count; index++) moved(sections + index * SECTION.size + SECTION.offset);
   return result;
@@ -61,25 +60,16 @@ function planMoves(file: Uint8Array): Move[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const moves: Move[] = [{ from: 0, by: 0 }];
   let by = 0;
-  for (const at of segments(view)) {
-    const from = Number(view.getBigUint64(at + SEGMENT.offset, true));
+  for (const at of programHeaders(view)) {
+    const from = word(view, at + SEGMENT.offset);
     // The headers stay where they are.
     if (from === 0 || !isShared(view, at)) continue;
-    const address = Number(view.getBigUint64(at + SEGMENT.address, true));
+    const address = word(view, at + SEGMENT.address);
     // By whole pages, since the linker has seen to those.
     by += (((address - from - by) % HUGE_PAGE) + HUGE_PAGE) % HUGE_PAGE;
     moves.push({ from, by });
   }
   return moves;
-}
-
-/** Where the program headers are, in the order of the segments' places. */
-function segments(view: DataView): number[] {
-  const first = Number(view.getBigUint64(FILE.programHeaders, true));
-  return Array.from(
-    { length: view.getUint16(FILE.programHeaderCount, true) },
-    (_, index) => first + index * SEGMENT.size,
-  );
 }
 
 /** Whether all processes may share the segment's pages. */

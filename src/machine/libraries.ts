@@ -4,18 +4,16 @@
  *
  * @see elf(5); System V ABI, "Dynamic Section"; Linux Standard Base, "Symbol Versioning"
  */
+import { PT_DYNAMIC, PT_LOAD, programHeaders, SEGMENT, word } from "./program-headers.ts";
 
 const EMPTY: ReadonlySet<string> = new Set(["libpthread.so.0", "libdl.so.2"]);
 /** What has their contents now. */
 const LIBC = "libc.so.6";
 
-// Fields by their distance from the beginning of the file header, a program header and an entry, in bytes.
-const FILE = { programHeaders: 32, programHeaderCount: 56 };
-const SEGMENT = { type: 0, offset: 8, address: 16, fileSize: 32, size: 56 };
+// Fields by their distance from the beginning of an entry, in bytes.
 const ENTRY = { tag: 0, value: 8, size: 16 };
 /** An entry of the table of needed versions. */
 const VERSION = { file: 4, next: 12 };
-const [PT_LOAD, PT_DYNAMIC] = [1, 2];
 const [DT_NULL, DT_NEEDED, DT_STRTAB, DT_VERNEED] = [0n, 1n, 5n, 0x6ffffffen];
 
 /**
@@ -53,7 +51,7 @@ interface DynamicEntry {
 /** Up to the one that ends them. */
 function dynamicEntries(view: DataView): DynamicEntry[] {
   const entries: DynamicEntry[] = [];
-  const segment = segments(view).find((at) => view.getUint32(at + SEGMENT.type, true) === PT_DYNAMIC);
+  const segment = programHeaders(view).find((at) => view.getUint32(at + SEGMENT.type, true) === PT_DYNAMIC);
   if (segment === undefined) return entries;
   for (let at = word(view, segment + SEGMENT.offset); ; at += ENTRY.size) {
     const tag = view.getBigUint64(at + ENTRY.tag, true);
@@ -70,7 +68,7 @@ function nextVersion(view: DataView, at: number): number | null {
 /** Where in the file an address is. */
 function placeOf(view: DataView, address: bigint | undefined): number | null {
   if (address === undefined) return null;
-  for (const at of segments(view)) {
+  for (const at of programHeaders(view)) {
     const distance = Number(address) - word(view, at + SEGMENT.address);
     const isLoaded = view.getUint32(at + SEGMENT.type, true) === PT_LOAD;
     if (isLoaded && distance >= 0 && distance < word(view, at + SEGMENT.fileSize)) {
@@ -78,16 +76,6 @@ function placeOf(view: DataView, address: bigint | undefined): number | null {
     }
   }
   return null;
-}
-
-function segments(view: DataView): number[] {
-  const first = word(view, FILE.programHeaders);
-  const count = view.getUint16(FILE.programHeaderCount, true);
-  return Array.from({ length: count }, (_, index) => first + index * SEGMENT.size);
-}
-
-function word(view: DataView, at: number): number {
-  return Number(view.getBigUint64(at, true));
 }
 
 function textAt(file: Uint8Array, at: number): string {

@@ -2,7 +2,7 @@
 
 import type { Doors, Entrance } from "../cgroup/entrance.ts";
 import type { NamespaceType } from "../config/types.ts";
-import { Channel, type InitMessage, type ParentMessage } from "../init/channel.ts";
+import { Channel, type Failure, type InitMessage, type ParentMessage } from "../init/channel.ts";
 import type { NamespaceJoin, NamespacePlan } from "../plan/namespaces.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
@@ -23,8 +23,6 @@ export function admit({ channel }: Forked, { doors, tasks }: Doors): void {
     tasks.map(({ number }) => number),
   );
 }
-
-type Failure = Extract<InitMessage, { type: "error" }>;
 
 /** What the helper that joins namespaces tells: the process that it forked there, by the pid that the parent sees. */
 type HelperMessage = { type: "forked"; pid: number } | Failure;

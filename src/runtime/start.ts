@@ -1,7 +1,7 @@
 /** `start`: lets a created container's init go on to the user's program. */
 
 import type { Spec } from "../config/types.ts";
-import type { InitMessage } from "../init/channel.ts";
+import type { Failure } from "../init/channel.ts";
 import { HookError, runHooks } from "../init/hooks.ts";
 import { hasErrno, mustSyscall } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
@@ -143,6 +143,6 @@ export function throwStartError(fifo: Fd): void {
   if (length <= 0) return;
   const text = decode(memory.subarray(0, length));
   if (text === WAKE_UP) throw new Error("cannot start a container that has stopped");
-  const { message, hook } = JSON.parse(text) as Extract<InitMessage, { type: "error" }>;
+  const { message, hook } = JSON.parse(text) as Failure;
   throw hook ? new HookError(message) : new Error(message);
 }

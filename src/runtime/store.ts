@@ -259,7 +259,7 @@ export function containerIds(root: string): string[] {
 /** Removes a container's directory, and all that it holds. */
 export function removeDirectory(root: string, id: string): void {
   const directory = containerDirectory(root, id);
-  // Mostly these are all.
+  // Mostly these are all, and the directory need not be read.
   for (const name of [STATE, CONFIG]) syscall("unlinkat", AT_FDCWD, join(directory, name), 0);
   if (syscall("unlinkat", AT_FDCWD, directory, AT.REMOVEDIR) < 0) removeAll(directory);
 }

@@ -29,10 +29,11 @@ function numbersByName(): Map<string, number> {
 
 /** The number of the last capability that the kernel knows. @see prctl(2), PR_CAPBSET_READ */
 export function lastCapability(): number {
-  const isKnown = (capability: number) => syscall("prctl", PR.CAPBSET_READ, capability, 0, 0, 0) >= 0;
+  const MOST = 63; // the bits of a set
   let last = numbersByName().size - 1;
-  while (!isKnown(last)) last--;
-  while (isKnown(last + 1)) last++;
+  // Bounded: a seccomp filter around this process may answer the same whatever is asked.
+  while (last > 0 && readBounding(last) < 0) last--;
+  while (last < MOST && readBounding(last + 1) >= 0) last++;
   return last;
 }
 
@@ -59,7 +60,12 @@ export function dropBounding(capabilities: readonly number[]): void {
 
 /** Whether a capability is in the bounding set. @see prctl(2), PR_CAPBSET_READ */
 export function isInBoundingSet(capability: number): boolean {
-  return syscall("prctl", PR.CAPBSET_READ, capability, 0, 0, 0) === 1;
+  return readBounding(capability) === 1;
+}
+
+/** @returns 1 or 0, or `-EINVAL` for a capability that the kernel does not know */
+function readBounding(capability: number): number {
+  return syscall("prctl", PR.CAPBSET_READ, capability, 0, 0, 0);
 }
 
 /** The sets that `capset(2)` sets, as bit masks. */

@@ -4,7 +4,7 @@ import { ERRNO } from "./errno.ts";
 import { check } from "./error.ts";
 import { Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
-import { POLL } from "./poll.ts";
+import { POLL, poll } from "./poll.ts";
 import { encode } from "./text.ts";
 
 const AF_UNIX = 1;
@@ -114,14 +114,9 @@ export function receiveMessage(socket: number, maxBytes?: number): Message | nul
   return { payload: payload.subarray(0, length), fds };
 }
 
-/** Whether the other end is closed or dead. @throws {SyscallError} `ppoll` @see ppoll(2), which tells of that unasked */
+/** Whether the other end is closed or dead. @throws {SyscallError} `ppoll` @see poll(2), which tells of that unasked */
 export function isHungUp(socket: number): boolean {
-  // struct pollfd: the descriptor; what is asked for, nothing, and what is told, in the upper half
-  const entry = new Int32Array(2);
-  entry[0] = socket;
-  const noTime = new BigInt64Array(2);
-  check(syscall("ppoll", entry, 1, noTime, null, 8), "ppoll");
-  return (((entry[1] as number) >> 16) & POLL.HUP) !== 0;
+  return ((poll([{ fd: socket, events: 0 }], 0)[0] ?? 0) & POLL.HUP) !== 0;
 }
 
 /**
