@@ -21,6 +21,8 @@ BASH_COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISH_COMPLETIONS = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
+# build: whether the engine is a snapshot of itself, started; without, it runs on processors that have less than this one, too
+SNAPSHOT ?= $(if $(filter x86_64,$(MACHINE)),yes,no)
 # soak: how many containers, and how many at a time
 COUNT ?= 5000
 JOBS ?= 4
@@ -109,22 +111,27 @@ $(VALIDATORS): $(PACKAGES) $(shell find schema -type f)
 	@echo "validators: $(@D) (ajv, from schema/)"
 	@$(BUN) schema/compile.ts $(@D)
 
-dist/tsrunc: $(PACKAGES) $(SOURCES)
+dist/tsrunc: dist/tsrunc-engine
 	@echo "build: $@ (the launcher)"
-	@mkdir -p dist
-	@$(BUN) src/machine/build.ts launcher $@
+	@$(BUN) src/machine/build.ts launcher $@ $<
 
-dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES)
+dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES) build/syscall.node
 	@echo "build: $@ (bun build --compile)"
-	@mkdir -p dist
+	@mkdir -p dist build
 	@$(BUN) build src/main.ts --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
 		--define TSRUNC_COMPILED=true --define process.arch='"$(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
-		--outfile $@.part
-	@$(BUN) src/machine/build.ts engine $@ $@.part
-	@rm $@.part
+		--outfile build/compiled
+	@$(BUN) src/machine/build.ts engine build/engine build/compiled
+	@if [ $(SNAPSHOT) = yes ] && timeout 300 $(BUN) src/machine/build.ts snapshot $@ build/engine; then \
+		echo "build: $@ (a snapshot of it, started)"; \
+	else \
+		echo "build: $@ (without a snapshot: each command starts the engine, which takes 2 ms more)"; \
+		$(call write_whole,build/engine,$@); \
+	fi
+	@rm -f build/compiled build/engine
 
-# The launcher brings its own along; this one is for the source, run by the tests.
+# The launcher of an engine that is no snapshot brings its own along; this one is for the source, run by the tests, and for the snapshot.
 build/syscall.node: $(PACKAGES) $(SOURCES)
 	@echo "build: $@ (the addon)"
 	@mkdir -p build

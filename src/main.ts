@@ -1,15 +1,22 @@
 /** The entry: the command line, which enters the stage that the command needs. */
 import { runCli } from "./cli/cli.ts";
+import { writeAll } from "./cli/output.ts";
+import { isForSnapshot, standStill } from "./snapshot.ts";
 import { enterStage } from "./stage.ts";
 import { isCompiled, VARIABLES } from "./sys/executable.ts";
 import { isLoaded } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
+if (isForSnapshot()) await standStill();
+
 const args = process.argv.slice(2);
 
 if (isCompiled && process.env[VARIABLES.stage] === undefined) {
-  process.stderr.write("tsrunc: this is the engine: execute tsrunc, which is beside it\n");
-  process.exit(1);
+  const message = "tsrunc: this is the engine: execute tsrunc, which is beside it\n";
+  // No addon is at hand; but a snapshot has it, and has no streams.
+  if (isLoaded()) writeAll(2, message);
+  else process.stderr.write(message);
+  leave(1);
 }
 void runCli(args, () => enterStage(args)).then(leave);
 

@@ -1,8 +1,14 @@
 /**
- * Writes the launcher or the addon, `build.ts launcher|addon <file> [x86_64|aarch64]`, for this machine if none is named; or an
- * engine that starts faster, see `align.ts` and `libraries.ts`: `build.ts engine <file> <compiled file>`.
+ * Writes what `make build` consists of, for this machine:
+ *
+ * - `build.ts addon <file>`;
+ * - `build.ts engine <file> <compiled file>`: one that starts faster, see `align.ts` and `libraries.ts`;
+ * - `build.ts snapshot <file> <engine>`: one that is started already, see `snapshot.ts`; it needs `build/syscall.node`;
+ * - `build.ts launcher <file> <engine>`, for an engine of either kind.
  */
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
 import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
 import { Arm64Assembler } from "./aarch64.ts";
 import * as addon from "./addon.ts";
@@ -11,6 +17,8 @@ import type { Assembler } from "./assembler.ts";
 import { executable, layOut, type Machine, sharedObject } from "./elf.ts";
 import * as launcher from "./launcher.ts";
 import { mergeLibraries } from "./libraries.ts";
+import { makeRehearsal } from "./rehearsal.ts";
+import { isSnapshot, takeSnapshot } from "./snapshot.ts";
 import { X86Assembler } from "./x86-64.ts";
 
 const assemblers: Record<Machine, () => Assembler> = {
@@ -18,13 +26,11 @@ const assemblers: Record<Machine, () => Assembler> = {
   aarch64: () => new Arm64Assembler(SYSCALL_NUMBERS.aarch64),
 };
 
-const files = { launcher: buildLauncher, addon: buildAddon };
-
-/** The file `tsrunc` for an architecture. */
-export function buildLauncher(machine: Machine): Uint8Array {
+/** The file `tsrunc` for an architecture. @param isForSnapshot whether the engine is one, see `snapshot.ts` */
+export function buildLauncher(machine: Machine, isForSnapshot = false): Uint8Array {
   const assembler = assemblers[machine]();
-  const brought = buildAddon(machine);
-  launcher.program(assembler, brought.length);
+  const brought = isForSnapshot ? null : buildAddon(machine);
+  launcher.program(assembler, brought?.length ?? null);
   const data = layOut(machine, launcher.data(brought));
   return executable(machine, assembler.assemble(data.addresses), data);
 }
@@ -43,24 +49,46 @@ function buildEngine(compiled: Uint8Array): Uint8Array {
   return alignToHugePages(compiled);
 }
 
-function build(what: string, from: string | undefined): Uint8Array | null {
-  if (what === "engine") return from === undefined ? null : buildEngine(readFileSync(from));
-  const machine = from ?? (process.arch === "arm64" ? "aarch64" : "x86_64");
-  if (!Object.hasOwn(files, what) || !Object.hasOwn(assemblers, machine)) return null;
-  return files[what as keyof typeof files](machine as Machine);
+/** The addon is handed over as by the launcher. */
+function buildSnapshot(engine: string): Uint8Array {
+  const INHERITED = 3;
+  const environment = {
+    ...SINGLE_THREAD,
+    [VARIABLES.addon]: `${INHERITED}`,
+    [VARIABLES.stage]: "snapshot",
+    [VARIABLES.rehearsal]: makeRehearsal(resolve("build/rehearsal")),
+    // What libc shares with the kernel would have to be registered anew.
+    GLIBC_TUNABLES: "glibc.pthread.rseq=0",
+  };
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  return takeSnapshot(resolve(engine), variables, openSync("build/syscall.node", "r"));
 }
 
+const thisMachine: Machine = process.arch === "arm64" ? "aarch64" : "x86_64";
+
+/** What there is to build, each from a file. */
+const builds: Readonly<Record<string, (from: string) => Uint8Array>> = {
+  launcher: (engine) => buildLauncher(thisMachine, isSnapshot(readFileSync(engine))),
+  addon: () => buildAddon(thisMachine),
+  engine: (compiled) => buildEngine(readFileSync(compiled)),
+  snapshot: buildSnapshot,
+};
+
 if (import.meta.main) {
-  const [what = "", file, from] = process.argv.slice(2);
-  const built = file === undefined ? null : build(what, from);
-  if (file === undefined || built === null) {
-    process.stderr.write(
-      "usage: build.ts launcher|addon <file> [x86_64|aarch64], build.ts engine <file> <compiled file>\n",
-    );
+  const [what = "", file, from = ""] = process.argv.slice(2);
+  const build = Object.hasOwn(builds, what) ? builds[what] : undefined;
+  if (file === undefined || build === undefined) {
+    process.stderr.write("usage: build.ts launcher|addon|engine|snapshot <file> [<from>]\n");
     process.exit(2);
   }
-  // Anew and at once: what is written over, or in parts, is cached in smaller pages.
-  rmSync(file, { force: true });
-  writeFileSync(file, built);
-  if (what !== "addon") chmodSync(file, 0o755);
+  try {
+    const built = build(from);
+    // Anew and at once: what is written over, or in parts, is cached in smaller pages.
+    rmSync(file, { force: true });
+    writeFileSync(file, built);
+    if (what !== "addon") chmodSync(file, 0o755);
+  } catch (error) {
+    process.stderr.write(`build.ts ${what}: ${(error as Error).message}\n`);
+    process.exit(1);
+  }
 }

@@ -6,7 +6,8 @@
  * this program does it instead: a page of machine code, from here, in a fraction of a millisecond. It
  *
  * 1. opens the standard streams that the caller has closed;
- * 2. writes the addon that it brings along (`addon.ts`) to a file in memory, where nobody else can put another one;
+ * 2. writes the addon that it brings along (`addon.ts`) to a file in memory, where nobody else can put another one: not where the engine
+ *    is a snapshot (`snapshot.ts`), which has it, and needs no settings to start with;
  * 3. finds the engine, by its own path;
  * 4. opens it on a read-only mount of its own, which belongs to no mount namespace: "sealed";
  * 5. reads it in huge pages where the page cache has lost it (see `align.ts`);
@@ -71,23 +72,26 @@ const ownData = {
 
 const at = (name: string) => ({ address: name });
 
-/** What the program reads and writes. */
-export function data(addon: Uint8Array): Data {
-  return { ...ownData, addon };
+/**
+ * What the program reads and writes.
+ * @param addon `null` for an engine that has it
+ */
+export function data(addon: Uint8Array | null): Data {
+  return { ...ownData, addon: addon ?? 0 };
 }
 
 /**
  * Writes the program.
- * @param addonSize the bytes of the addon
+ * @param addonSize the bytes of the addon; `null` for an engine that has it
  */
-export function program(machine: Assembler, addonSize: number): void {
+export function program(machine: Assembler, addonSize: number | null): void {
   openStandardStreams(machine);
-  writeAddon(machine, addonSize);
+  if (addonSize !== null) writeAddon(machine, addonSize);
   readLimit(machine);
   findEngine(machine);
   openEngine(machine);
   readUncached(machine);
-  buildEnvironment(machine);
+  buildEnvironment(machine, ["path", "limit", ...(addonSize === null ? [] : ["addonFd", ...SETTINGS])]);
   machine.syscall("execveat", "c", at("empty"), "a", "f", AT_EMPTY_PATH);
   failures(machine);
 }
@@ -219,7 +223,7 @@ function readUncached(machine: Assembler): void {
 }
 
 /** Afterwards: `a` are the arguments, `f` is the environment: the caller's, and what is for the engine. */
-function buildEnvironment(machine: Assembler): void {
+function buildEnvironment(machine: Assembler, added: readonly string[]): void {
   // At the entry the stack is argc, the arguments, NULL, the environment, NULL. The new one grows downwards from there.
   machine.getStack("a");
   machine.copy("f", "a");
@@ -230,7 +234,7 @@ function buildEnvironment(machine: Assembler): void {
   machine.set("result", 0);
   push("result");
   push("e");
-  for (const name of ["path", "limit", "addonFd", ...SETTINGS]) {
+  for (const name of added) {
     machine.set("result", at(name));
     push("result");
   }

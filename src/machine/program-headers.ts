@@ -7,7 +7,33 @@ const FILE = { programHeaders: 32, programHeaderCount: 56 };
 export const SEGMENT = { type: 0, flags: 4, offset: 8, address: 16, fileSize: 32, alignment: 48, size: 56 } as const;
 
 /** Types of segments. */
-export const [PT_LOAD, PT_DYNAMIC] = [1, 2] as const;
+export const [PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_GNU_STACK] = [1, 2, 3, 0x6474e551] as const;
+
+/** What a program header says; sizes, addresses and offsets in bytes. */
+export interface Segment {
+  type: number;
+  /** Bits: 1 execute, 2 write, 4 read. */
+  flags: number;
+  /** In the file. */
+  offset: number;
+  address: number;
+  /** In the file and in memory. */
+  size: number;
+  alignment: number;
+}
+
+/** The program header of a segment. */
+export function programHeader({ type, flags, offset, address, size, alignment }: Segment): Uint8Array {
+  const bytes = new Uint8Array(SEGMENT.size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(SEGMENT.type, type, true);
+  view.setUint32(SEGMENT.flags, flags, true);
+  const words = [offset, address, address, size, size, alignment];
+  words.forEach((value, index) => {
+    view.setBigUint64(SEGMENT.offset + 8 * index, BigInt(value), true);
+  });
+  return bytes;
+}
 
 /**
  * Where the program headers are, in bytes from the beginning of the file.

@@ -17,6 +17,27 @@ const RSP = 4;
 const SYSCALL_ARGUMENTS = [7, 6, 2, 10, 8, 9];
 /** What a function takes them from: the same, but rcx for r10. */
 const ARGUMENTS = [7, 6, 2, 1, 8, 9];
+/** All that a process has by their names in ptrace(2), but those that a system call overwrites: rax, rcx, r11. */
+const LASTING = {
+  rdx: 2,
+  rbx: 3,
+  rsp: 4,
+  rbp: 5,
+  rsi: 6,
+  rdi: 7,
+  r8: 8,
+  r9: 9,
+  r10: 10,
+  r12: 12,
+  r13: 13,
+  r14: 14,
+  r15: 15,
+};
+/** What a process that has just made a system call goes on with, see {@link X86Assembler.resume}. */
+export const RESUMED: readonly string[] = [...Object.keys(LASTING), "rip"];
+/** r11, which a system call overwrites. */
+const SPARE = 11;
+
 /** What a function keeps for its caller: rbx, rbp, r12 to r14, our `a` to `e`. */
 const KEPT = [3, 5, 12, 13, 14];
 
@@ -112,6 +133,24 @@ export class X86Assembler extends Code implements Assembler {
 
   getStack(to: Register): void {
     this.#copy(NUMBERS[to], RSP);
+  }
+
+  /** Puts what the processor says of itself, EBX and ECX, into two places of 32 bits. Overwrites `a`. */
+  cpuid(leaf: number, ebx: string, ecx: string): void {
+    this.#set(NUMBERS.result, leaf);
+    this.bytes(0x31, 0xc9, 0x0f, 0xa2); // xor ecx, ecx; cpuid
+    this.bytes(0x89, 0x1d);
+    this.#relative(ebx);
+    this.bytes(0x89, 0x0d);
+    this.#relative(ecx);
+  }
+
+  /** Goes on as a process that has just made a system call: with the registers of {@link RESUMED}, a word each; `result` stays. */
+  resume(words: string): void {
+    this.#set(SPARE, { address: words });
+    Object.values(LASTING).forEach((register, index) => this.#memory([0x8b], register, SPARE, 8 * index, true));
+    this.bytes(0x41, 0xff, 0xa3); // jmp [r11 + distance]
+    this.word(8 * Object.keys(LASTING).length);
   }
 
   /** mov r64, imm32 (sign-extended); lea r64, [rip + distance]. */

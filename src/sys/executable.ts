@@ -15,8 +15,13 @@ export const VARIABLES = {
   engine: "_TSRUNC_ENGINE",
   /** The descriptor of the addon (`src/machine/addon.ts`), in hexadecimal. */
   addon: "_TSRUNC_ADDON",
-  /** How it was executed: `sealed`, or `unsealed` where the kernel or the caller's rights did not allow that. */
+  /**
+   * How it was executed: `sealed`, or `unsealed` where the kernel or the caller's rights did not allow that; `snapshot` by the build, see
+   * `src/snapshot.ts`.
+   */
   stage: "_TSRUNC_STAGE",
+  /** By the build: a bundle to plan before the snapshot. */
+  rehearsal: "_TSRUNC_REHEARSAL",
   /** The soft limit of open files that the caller gave, in hexadecimal. */
   softNofile: "_TSRUNC_NOFILE",
 } as const;

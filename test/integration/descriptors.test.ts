@@ -57,6 +57,23 @@ describe("descriptors in the container", () => {
     expect(directories).not.toContain("block special file");
   });
 
+  test("of the caller do not leak into the hooks of any command", () => {
+    const bundle = makeBundle("sleep 1000", (config, { path }) => {
+      for (const kind of ["poststart", "poststop"] as const) {
+        const args = ["sh", "-c", `exec > ${path}/${kind}; ls /proc/$$/fd; true`];
+        config.hooks[kind] = [{ path: "/bin/sh", args, env: ["PATH=/usr/bin:/bin"] }];
+      }
+    });
+    const id = newId();
+    succeed(["create", "--bundle", bundle.path, id]);
+    const opened = "5</etc/passwd 9</etc/group";
+    withDescriptors(opened, ["start", id]);
+    withDescriptors(opened, ["delete", "--force", id]);
+    for (const kind of ["poststart", "poststop"]) {
+      expect(readFileSync(join(bundle.path, kind), "utf8")).toBe("0\n1\n2\n");
+    }
+  });
+
   test("asked for with --preserve-fds are passed, and no more", () => {
     const bundle = makeBundle(`cat <&3; cat <&4; ${listing}`);
     const first = join(directory(), "first");

@@ -5,6 +5,8 @@ import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync,
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildLauncher } from "../../src/machine/build.ts";
+import { isSnapshot } from "../../src/machine/snapshot.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
 import { hasProgram, runtime } from "./harness.ts";
 
@@ -12,7 +14,12 @@ const busybox = resolve("build/busybox");
 const reason =
   process.env.TSRUNC !== undefined ? "for tsrunc only" : existsSync(busybox) ? null : "needs build/busybox";
 
-describe.skipIf(reason !== null)(`the launcher (${reason ?? ""})`, () => {
+const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
+
+describe.skipIf(reason !== null).each([
+  ["an engine", false],
+  ["a snapshot", true],
+])(`the launcher of %s (${reason ?? ""})`, (_, isForSnapshot) => {
   let directory: string;
   let launcher: string;
 
@@ -20,7 +27,7 @@ describe.skipIf(reason !== null)(`the launcher (${reason ?? ""})`, () => {
     directory = mkdtempSync(join(tmpdir(), "tsrunc-launcher-"));
     launcher = join(directory, "tsrunc");
     chmodSync(directory, 0o755);
-    copyFileSync(runtime, launcher);
+    writeFileSync(launcher, buildLauncher(machine, isForSnapshot), { mode: 0o755 });
     copyFileSync(busybox, `${launcher}-engine`);
   });
   afterAll(() => rmSync(directory, { recursive: true }));
@@ -37,7 +44,9 @@ describe.skipIf(reason !== null)(`the launcher (${reason ?? ""})`, () => {
     const lines = launch("env", [], { B: "2", A: "1", BUN: "3" }).stdout.trim().split("\n");
     expect(lines.slice(0, 3)).toEqual(["B=2", "A=1", "BUN=3"]);
     expect(lines).toContain(`_TSRUNC_ENGINE=${launcher}-engine`);
-    expect(lines).toContain("BUN_JSC_useJIT=0");
+    // What a snapshot has read when it was started is no use to it now.
+    expect(lines.includes("BUN_JSC_useJIT=0")).toBe(!isForSnapshot);
+    expect(lines.some((line) => line.startsWith("_TSRUNC_ADDON="))).toBe(!isForSnapshot);
   });
 
   test("takes from the caller nothing that the engine would obey", () => {
@@ -100,4 +109,11 @@ describe.skipIf(reason !== null)(`the launcher (${reason ?? ""})`, () => {
       expect(cached()).toBeGreaterThan(least);
     });
   }
+});
+
+const noSnapshot =
+  process.env.TSRUNC !== undefined ? "for tsrunc only" : machine === "x86_64" ? null : "snapshots are for x86_64";
+
+test.skipIf(noSnapshot !== null)(`the engine is one that is started already (${noSnapshot ?? ""})`, () => {
+  expect(isSnapshot(readFileSync(`${runtime}-engine`))).toBe(true);
 });

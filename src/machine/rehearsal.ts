@@ -1,0 +1,86 @@
+/** The bundle of the containers that are made before a snapshot, see `src/snapshot.ts`. */
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
+import type { Assembler } from "./assembler.ts";
+import { executable, layOut } from "./elf.ts";
+import { X86Assembler } from "./x86-64.ts";
+
+/** The programs in it: one ends at once, one waits for ever. */
+const PROGRAMS: Readonly<Record<string, (machine: Assembler) => void>> = {
+  exit: (machine) => machine.syscall("exit_group", 0),
+  wait: (machine) => {
+    machine.label("again");
+    machine.syscall("ppoll", 0, 0, 0, 0, 0);
+    machine.jump("again");
+  },
+};
+
+/**
+ * Makes a bundle with what most configurations have: `config.json`, whose process ends at once, and `waiting.json`.
+ * @returns the directory
+ */
+export function makeRehearsal(directory: string): string {
+  const rootfs = join(directory, "rootfs");
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(rootfs, { recursive: true });
+  for (const [name, write] of Object.entries(PROGRAMS)) {
+    const machine = new X86Assembler(SYSCALL_NUMBERS.x86_64);
+    write(machine);
+    const data = layOut("x86_64", { none: 0 });
+    writeFileSync(join(rootfs, name), executable("x86_64", machine.assemble(data.addresses), data));
+    chmodSync(join(rootfs, name), 0o755);
+  }
+  for (const [name, program] of [
+    ["config.json", "/exit"],
+    ["waiting.json", "/wait"],
+  ] as const) {
+    writeFileSync(join(directory, name), JSON.stringify(configuration(program)));
+  }
+  return directory;
+}
+
+/** A configuration like those of engines. */
+function configuration(program: string): object {
+  const capabilities = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_CHROOT"];
+  return {
+    ociVersion: "1.0.2",
+    process: {
+      user: { uid: 0, gid: 0, additionalGids: [1] },
+      args: [program],
+      env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"],
+      cwd: "/",
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      rlimits: [{ type: "RLIMIT_NOFILE", hard: 1024, soft: 1024 }],
+      noNewPrivileges: true,
+    },
+    root: { path: "rootfs" },
+    hostname: "rehearsal",
+    mounts: [
+      mount("/proc", "proc", ["nosuid", "noexec", "nodev"]),
+      mount("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+      mount("/dev/pts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]),
+      mount("/dev/shm", "tmpfs", ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+      mount("/dev/mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
+      mount("/sys", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
+      mount("/sys/fs/cgroup", "cgroup", ["nosuid", "noexec", "nodev", "relatime", "ro"]),
+      { ...mount("/etc/hosts", "bind", ["rbind", "rprivate", "ro"]), source: "/dev/null" },
+    ],
+    annotations: { "org.opencontainers.image.stopSignal": "15" },
+    linux: {
+      resources: {
+        devices: [
+          { allow: false, access: "rwm" },
+          { allow: true, type: "c", major: 1, minor: 3, access: "rwm" },
+        ],
+      },
+      namespaces: ["pid", "network", "ipc", "uts", "mount"].map((type) => ({ type })),
+      maskedPaths: ["/proc/kcore", "/proc/keys", "/sys/firmware"],
+      readonlyPaths: ["/proc/bus", "/proc/sys"],
+    },
+  };
+}
+
+function mount(destination: string, type: string, options: readonly string[]): object {
+  return { destination, type, source: type, options };
+}

@@ -1,0 +1,172 @@
+/**
+ * What a snapshot (`snapshot.ts`) begins with when it is executed: the kernel has mapped what was written to memory, and this does the
+ * rest before the program goes on where it stood. It
+ *
+ * 1. refuses a processor that lacks what the program has found on the one that it was started on, and uses;
+ * 2. maps the memory that nothing was written to, and sets what else the kernel keeps for a process;
+ * 3. tells libc where its heap may grow, which the kernel chooses anew;
+ * 4. returns from the system call in which the program stood still: with the address of its arguments and its environment, as the
+ *    kernel puts them on the stack of a new process.
+ *
+ * @see System V ABI, AMD64 supplement, "Process Initialization"
+ */
+import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
+import { executable, layOut } from "./elf.ts";
+import { RESUMED, X86Assembler } from "./x86-64.ts";
+
+/** What libc and the engine choose functions by: names of `/proc/cpuinfo`, the leaf of CPUID, its register, the bit. */
+const FEATURES: Readonly<Record<string, readonly [leaf: 1 | 7, register: "ebx" | "ecx", bit: number]>> = {
+  pclmulqdq: [1, "ecx", 1],
+  ssse3: [1, "ecx", 9],
+  fma: [1, "ecx", 12],
+  sse4_1: [1, "ecx", 19],
+  sse4_2: [1, "ecx", 20],
+  movbe: [1, "ecx", 22],
+  popcnt: [1, "ecx", 23],
+  aes: [1, "ecx", 25],
+  xsave: [1, "ecx", 26],
+  avx: [1, "ecx", 28],
+  f16c: [1, "ecx", 29],
+  bmi1: [7, "ebx", 3],
+  avx2: [7, "ebx", 5],
+  bmi2: [7, "ebx", 8],
+  erms: [7, "ebx", 9],
+  rtm: [7, "ebx", 11],
+  avx512f: [7, "ebx", 16],
+  avx512dq: [7, "ebx", 17],
+  avx512cd: [7, "ebx", 28],
+  avx512bw: [7, "ebx", 30],
+  avx512vl: [7, "ebx", 31],
+  avx512vbmi: [7, "ecx", 1],
+  avx512_vbmi2: [7, "ecx", 6],
+  gfni: [7, "ecx", 8],
+  vaes: [7, "ecx", 9],
+  vpclmulqdq: [7, "ecx", 10],
+  avx512_vnni: [7, "ecx", 11],
+  avx512_bitalg: [7, "ecx", 12],
+  avx512_vpopcntdq: [7, "ecx", 14],
+};
+const LEAVES = [1, 7] as const;
+const REGISTERS = ["ebx", "ecx"] as const;
+
+/** A system call: its number and its arguments. */
+export type Call = readonly number[];
+
+/** What there is to do. Addresses are those of the process. */
+export interface Resumption {
+  /** Which system calls to make, in their order. One that fails ends the process. */
+  calls: readonly Call[];
+  /** Signals to ignore. */
+  ignored: readonly number[];
+  /** Where libc keeps the end of its heap. */
+  heapEnd: bigint;
+  /** By their names in ptrace(2). */
+  registers: Readonly<Record<string, bigint>>;
+  /** What the processor has, as in `/proc/cpuinfo`. */
+  features: ReadonlySet<string>;
+}
+
+/** Words of a call. */
+const CALL_WORDS = 7;
+const SIGNAL_MASK_BYTES = 8;
+const STDERR = 2;
+/** Where the first piece of data is: at the beginning of the second page. */
+const FIRST_DATA = 0x1000;
+
+const MESSAGES = {
+  otherProcessor:
+    "tsrunc: the engine was built on a processor that has more than this one: build it here, or with SNAPSHOT=no\n",
+  noMemory: "tsrunc: the engine cannot be mapped into memory: is there a limit of address space (ulimit -v)?\n",
+};
+
+const at = (address: string) => ({ address });
+
+/**
+ * The program, as an executable: a page of code, which is entered at its entry, and data.
+ * @param base where its first byte will be in memory
+ */
+export function resumer(base: number, { calls, ignored, heapEnd, registers, features }: Resumption): Uint8Array {
+  const numbers = SYSCALL_NUMBERS.x86_64;
+  const machine = new X86Assembler(numbers);
+  program(machine);
+  const ignore = ignored.map((signal) => [numbers.rt_sigaction, signal, base + FIRST_DATA, 0, SIGNAL_MASK_BYTES]);
+  const data = layOut("x86_64", {
+    ignore: words([1n, 0n, 0n, 0n]), // struct kernel_sigaction: SIG_IGN
+    calls: words([...[...calls, ...ignore].flatMap(padded), -1n]),
+    heapEnd: words([heapEnd]),
+    registers: words(RESUMED.map((name) => registers[name] ?? 0n)),
+    ...featureData(features),
+    ...MESSAGES,
+  });
+  return executable("x86_64", machine.assemble(data.addresses), data);
+}
+
+function program(machine: X86Assembler): void {
+  machine.getStack("f");
+  checkProcessor(machine);
+  machine.set("a", at("calls"));
+  machine.label("next call");
+  machine.load("b", "a", 0, 8);
+  machine.jumpIf("negative", "b", "all called");
+  machine.syscallWith("a");
+  machine.jumpIf("negative", "result", "no memory");
+  machine.add("a", 8 * CALL_WORDS);
+  machine.jump("next call");
+  machine.label("all called");
+  machine.syscall("brk", 0);
+  machine.set("a", at("heapEnd"));
+  machine.load("a", "a", 0, 8);
+  machine.store("result", "a", 0, 8);
+  machine.copy("result", "f");
+  machine.resume("registers");
+  for (const [label, message] of [
+    ["other processor", "otherProcessor"],
+    ["no memory", "noMemory"],
+  ] as const) {
+    machine.label(label);
+    machine.syscall("write", STDERR, at(message), MESSAGES[message].length);
+    machine.syscall("exit_group", 1);
+  }
+}
+
+const nameOf = (leaf: number, register: string) => `${register} of leaf ${leaf}`;
+
+function checkProcessor(machine: X86Assembler): void {
+  for (const leaf of LEAVES) {
+    machine.cpuid(leaf, nameOf(leaf, "ebx"), nameOf(leaf, "ecx"));
+    for (const register of REGISTERS) {
+      machine.set("a", at(`wanted ${nameOf(leaf, register)}`));
+      machine.load("a", "a", 0, 4);
+      machine.set("b", at(nameOf(leaf, register)));
+      machine.load("b", "b", 0, 4);
+      machine.and("b", "a");
+      machine.jumpIfEqual("a", "b", `has ${nameOf(leaf, register)}`);
+      machine.jump("other processor");
+      machine.label(`has ${nameOf(leaf, register)}`);
+    }
+  }
+}
+
+/** Places for what the processor has, and what it must have. */
+function featureData(features: ReadonlySet<string>): Record<string, Uint8Array> {
+  const data: Record<string, Uint8Array> = {};
+  for (const leaf of LEAVES) {
+    for (const register of REGISTERS) {
+      const wanted = Object.entries(FEATURES).filter(
+        ([name, [itsLeaf, itsRegister]]) => itsLeaf === leaf && itsRegister === register && features.has(name),
+      );
+      const bits = wanted.reduce((sum, [, [, , bit]]) => sum | (1 << bit), 0);
+      data[nameOf(leaf, register)] = new Uint8Array(4);
+      data[`wanted ${nameOf(leaf, register)}`] = new Uint8Array(Int32Array.of(bits).buffer);
+    }
+  }
+  return data;
+}
+
+function padded(call: Call): bigint[] {
+  return Array.from({ length: CALL_WORDS }, (_, index) => BigInt(call[index] ?? 0));
+}
+
+function words(values: readonly bigint[]): Uint8Array {
+  return new Uint8Array(BigInt64Array.from(values.map((value) => BigInt.asIntN(64, value))).buffer);
+}

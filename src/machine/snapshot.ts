@@ -1,0 +1,197 @@
+/**
+ * Makes of a program one that is started already: a snapshot of its memory, as an executable.
+ *
+ * To start, the engine takes 3 ms, and to load tsrunc one more, always to the same end. So `make build` starts it once, has it load all
+ * that there is, and when it says that it stands still (`src/snapshot.ts`) writes its memory to a file, which each command then begins
+ * with. The kernel maps that as any program: pages that are not written to are shared by all, and only those that are used are read.
+ *
+ * The file is the program's own, with what has become of its memory after it, and other program headers. What the kernel keeps of a
+ * process is not in it: there are no open files but those that the caller gives, and there is one thread.
+ *
+ * Only for x86_64. It needs neither the libraries of the machine that it runs on, which are in it, nor its kernel, but its processor must
+ * have what the builder's has: see `resume.ts`.
+ *
+ * @see elf(5)
+ */
+import { readFileSync } from "node:fs";
+import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
+import {
+  PT_GNU_STACK,
+  PT_INTERP,
+  PT_LOAD,
+  programHeader,
+  programHeaders,
+  SEGMENT,
+  type Segment,
+} from "./program-headers.ts";
+import { type Call, resumer } from "./resume.ts";
+import { type Mapping, Tracee } from "./tracee.ts";
+
+const PAGE = 0x1000;
+/** Where what comes first is mapped: below the program, which is linked for 0x200000. */
+const BASE = 0x100000;
+/** As many pages that were never written to may be between two that were, in one segment: a segment costs more than they do. */
+const GAP = 64;
+/** Mappings that each process has of its own. */
+const KERNELS: ReadonlySet<string> = new Set(["[stack]", "[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]"]);
+const ARCH_SET_FS = 0x1002;
+const ARCH_PRCTL = 158;
+
+/**
+ * Starts a program and takes a snapshot of it.
+ * @param path        of an executable that stops itself by SIGSTOP, the third argument of the system call being where libc has the
+ *                    end of its heap; what that call returns is then the address of the stack that the kernel made
+ * @param environment what it is started with, `NAME=value` strings
+ * @param inherited   a descriptor that it gets as its descriptor 3
+ * @throws {Error} when it does not get there, or may not be traced
+ */
+export function takeSnapshot(path: string, environment: readonly string[], inherited: number): Uint8Array {
+  using program = Tracee.start(path, environment, inherited);
+  const file = new SnapshotFile(readFileSync(path), path, program);
+  for (const mapping of program.mappings) if (!KERNELS.has(mapping.path)) file.add(mapping);
+  return file.finish();
+}
+
+/** Whether a program is a snapshot: then it needs no dynamic linker. */
+export function isSnapshot(file: Uint8Array): boolean {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  return !programHeaders(view).some((at) => view.getUint32(at + SEGMENT.type, true) === PT_INTERP);
+}
+
+/** A file in the making. */
+class SnapshotFile {
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
+  readonly #segments: Segment[] = [];
+  readonly #calls: Call[] = [];
+
+  constructor(
+    private readonly original: Uint8Array,
+    private readonly path: string,
+    private readonly program: Tracee,
+  ) {
+    this.#append(original);
+  }
+
+  /** @throws {Error} for memory that is shared with others */
+  add(mapping: Mapping): void {
+    const { start, end, permissions, path } = mapping;
+    if (!permissions.endsWith("p")) throw new Error(`${path} is mapped as shared memory`);
+    // What cannot be read was reserved only.
+    if (!permissions.startsWith("r")) return this.#reserve(start, end, permissions);
+    if (this.#isOriginal(mapping)) return this.#addSegment(permissions, mapping.offset, start, end);
+    let position = start;
+    for (const [from, to] of this.#writtenParts(mapping)) {
+      this.#reserve(position, from, permissions);
+      this.#addSegment(permissions, this.#append(this.program.read(from, to - from)), from, to);
+      position = to;
+    }
+    return this.#reserve(position, end, permissions);
+  }
+
+  finish(): Uint8Array {
+    const { registers } = this.program;
+    const begin = resumer(BASE, {
+      calls: [...this.#calls, [ARCH_PRCTL, ARCH_SET_FS, Number(registers["fs_base"])]],
+      ignored: ignoredSignals(this.program.proc("status").toString()),
+      heapEnd: registers["rdx"] as bigint,
+      registers,
+      features: processorFeatures(),
+    });
+    const at = this.#append(begin);
+    this.#addSegment("r-xp", at, BASE, BASE + PAGE);
+    this.#addSegment("rw-p", at + PAGE, BASE + PAGE, BASE + begin.length);
+    this.#segments.sort((one, other) => one.address - other.address);
+    const stack = { type: PT_GNU_STACK, flags: 6, offset: 0, address: 0, size: 0, alignment: 16 };
+    const headers = [...this.#segments, stack].map(programHeader);
+    const headersAt = this.#append(Buffer.concat(headers));
+    const result = Buffer.concat(this.#parts);
+    // Fields of the file header: the entry, which is where it is in `begin`; program headers; no section headers.
+    const linkedAt = BigInt(Buffer.from(begin.buffer).readBigUInt64LE(24));
+    result.writeBigUInt64LE((linkedAt % BigInt(PAGE)) + BigInt(BASE), 24);
+    result.writeBigUInt64LE(BigInt(headersAt), 32);
+    result.writeBigUInt64LE(0n, 40);
+    result.writeUInt16LE(headers.length, 56);
+    result.writeUInt16LE(0, 60);
+    result.writeUInt16LE(0, 62);
+    return result;
+  }
+
+  /** Whether it is a part of the program's file that is as it was: not so what the linker has changed in it. */
+  #isOriginal({ start, end, permissions, offset, path }: Mapping): boolean {
+    if (path !== this.path || permissions.includes("w")) return false;
+    return this.program.read(start, end - start).equals(this.original.subarray(offset, offset + end - start));
+  }
+
+  /** What has contents, from one address to another, in bytes. */
+  #writtenParts({ start, end, path }: Mapping): [from: number, to: number][] {
+    // Of files all pages have: they are not read before they are used.
+    if (path.startsWith("/")) return [[start, end]];
+    const parts: [number, number][] = [];
+    for (const address of this.#presentPages(start, end)) {
+      if (this.program.read(address, PAGE).equals(EMPTY)) continue;
+      const last = parts.at(-1);
+      if (last !== undefined && address - last[1] <= GAP * PAGE) last[1] = address + PAGE;
+      else parts.push([address, address + PAGE]);
+    }
+    return parts;
+  }
+
+  /** @see linux/Documentation/admin-guide/mm/pagemap.rst */
+  *#presentPages(start: number, end: number): Generator<number> {
+    const PRESENT_OR_SWAPPED = 3n;
+    const ENTRY = 8;
+    const CHUNK = 0x10000;
+    for (let address = start; address < end; address += CHUNK * PAGE) {
+      const count = Math.min(CHUNK, (end - address) / PAGE);
+      const entries = this.program.procPart("pagemap", (address / PAGE) * ENTRY, count * ENTRY);
+      for (let index = 0; index < count; index++) {
+        const bits = entries.readBigUInt64LE(index * ENTRY) >> 62n;
+        if ((bits & PRESENT_OR_SWAPPED) !== 0n) yield address + index * PAGE;
+      }
+    }
+  }
+
+  #addSegment(permissions: string, offset: number, start: number, end: number): void {
+    const flags = bits(permissions, { r: 4, w: 2, x: 1 });
+    this.#segments.push({ type: PT_LOAD, flags, offset, address: start, size: end - start, alignment: PAGE });
+  }
+
+  /** Has memory mapped that nothing was written to. */
+  #reserve(start: number, end: number, permissions: string): void {
+    const PRIVATE_ANONYMOUS = 0x22;
+    const NORESERVE = 0x4000;
+    const FIXED_NOREPLACE = 0x100000;
+    if (start === end) return;
+    const protection = bits(permissions, { r: 1, w: 2, x: 4 });
+    const flags = PRIVATE_ANONYMOUS | NORESERVE | FIXED_NOREPLACE;
+    this.#calls.push([SYSCALL_NUMBERS.x86_64.mmap, start, end - start, protection, flags, -1, 0]);
+  }
+
+  /** Adds bytes at the beginning of a page. @returns where they are */
+  #append(bytes: Uint8Array): number {
+    const padding = -this.#length & (PAGE - 1);
+    this.#parts.push(new Uint8Array(padding), bytes);
+    const at = this.#length + padding;
+    this.#length = at + bytes.length;
+    return at;
+  }
+}
+
+const EMPTY = Buffer.alloc(PAGE);
+
+function bits(permissions: string, values: { r: number; w: number; x: number }): number {
+  const given = Object.entries(values).filter(([letter]) => permissions.includes(letter));
+  return given.reduce((sum, [, value]) => sum | value, 0);
+}
+
+/** @param status the text of `/proc/<pid>/status` */
+function ignoredSignals(status: string): number[] {
+  const mask = BigInt(`0x${/^SigIgn:\s*(\w+)/m.exec(status)?.[1] ?? "0"}`);
+  return Array.from({ length: 64 }, (_, index) => index + 1).filter((signal) => (mask >> BigInt(signal - 1)) & 1n);
+}
+
+function processorFeatures(): ReadonlySet<string> {
+  const [, flags = ""] = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8")) ?? [];
+  return new Set(flags.trim().split(" "));
+}

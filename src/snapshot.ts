@@ -1,0 +1,105 @@
+/**
+ * The engine's side of a snapshot (`src/machine/snapshot.ts`): loads what there is, stands still while its memory is written to a file,
+ * and goes on from there in each process that executes that file, as if it had been started with the arguments and the environment of this.
+ *
+ * So nothing may be kept in memory before that which a process finds out about the machine, its caller or itself.
+ */
+import { runCli } from "./cli/cli.ts";
+import { commands } from "./cli/commands.ts";
+import { VARIABLES } from "./sys/executable.ts";
+import { libc, syscall } from "./sys/ffi.ts";
+import { decode } from "./sys/text.ts";
+
+const SIGSTOP = 19;
+const WORD = 8;
+
+/** Whether this process is started to be written to a file. */
+export function isForSnapshot(): boolean {
+  return process.env[VARIABLES.stage] === "snapshot";
+}
+
+/**
+ * Comes back in another process, and gives `process` the arguments and the environment of that.
+ * @throws {Error} when the rehearsal fails
+ */
+export async function standStill(): Promise<void> {
+  await Promise.all(Object.values(commands).map(({ load }) => load()));
+  await rehearse();
+  const heapEnd = libc("dlsym", 0, "__curbrk");
+  const stack = syscall("kill", syscall("getpid"), SIGSTOP, heapEnd);
+  const { args, environment } = readInitialStack(stack);
+  process.argv = [process.argv[0] as string, process.argv[1] as string, ...args];
+  process.env = environment;
+}
+
+/**
+ * Has done what the commands that matter do: a function that was called once is called twenty times as fast, since it is found and
+ * linked, and what it needs of the engine is there.
+ */
+async function rehearse(): Promise<void> {
+  const bundle = process.env[VARIABLES.rehearsal];
+  if (bundle === undefined) return;
+  const tsrunc = (...args: string[]) => runCli(["--root", `${bundle}/state`, ...args]);
+  const id = `rehearsal-${syscall("getpid")}`;
+  const code = await tsrunc("run", "--explain", "--bundle", bundle, id);
+  if (code !== 0) throw new Error(`cannot plan the container of ${bundle}`);
+  // Whoever may not make containers has to do without what follows.
+  if ((await tsrunc("run", "--bundle", bundle, id)) !== 0) return;
+  await tsrunc("create", "--bundle", bundle, "--config", `${bundle}/waiting.json`, id);
+  await tsrunc("start", id);
+  await tsrunc("state", id);
+  await tsrunc("exec", id, "/exit");
+  await tsrunc("kill", id, "KILL");
+  await tsrunc("delete", "--force", id);
+}
+
+/** What a new process finds on its stack. */
+export interface InitialStack {
+  /** Without that at 0, the name. */
+  args: string[];
+  environment: Record<string, string>;
+}
+
+/**
+ * Reads the stack of a new process.
+ * @param at its address: of argc, which the arguments' addresses follow, and after NULL those of the environment, and NULL
+ * @see System V ABI, "Process Initialization"
+ */
+function readInitialStack(at: number): InitialStack {
+  const argc = Number(wordsAt(at, 1)[0]);
+  const pointers = Array.from(wordsAt(at + WORD, argc), Number);
+  for (let next = at + WORD * (argc + 2), all = false; !all; ) {
+    // Of the auxiliary vector, which is longer, some may be read as well.
+    const BATCH = 32;
+    const batch = Array.from(wordsAt(next, BATCH), Number);
+    const end = batch.indexOf(0);
+    pointers.push(...(end < 0 ? batch : batch.slice(0, end)));
+    all = end >= 0;
+    next += WORD * BATCH;
+  }
+  // The kernel puts the texts one after the other.
+  const [first = 0] = pointers;
+  const last = pointers.at(-1) ?? first;
+  const texts = decode(bytesAt(first, last - first + Number(libc("strlen", last)))).split("\0");
+  return { args: texts.slice(1, argc), environment: variables(texts.slice(argc)) };
+}
+
+function variables(texts: readonly string[]): Record<string, string> {
+  const environment: Record<string, string> = Object.create(null);
+  for (const text of texts) {
+    const end = text.indexOf("=");
+    // As getenv(3) finds the first of two.
+    if (end > 0) environment[text.slice(0, end)] ??= text.slice(end + 1);
+  }
+  return environment;
+}
+
+function wordsAt(address: number, count: number): BigUint64Array {
+  return new BigUint64Array(bytesAt(address, WORD * count).buffer);
+}
+
+function bytesAt(address: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  if (length > 0) libc("memcpy", bytes, address, length);
+  return bytes;
+}

@@ -1,0 +1,132 @@
+/** Snapshots of programs of a few instructions: no root needed, but processes that may be traced. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Data } from "../../src/machine/elf.ts";
+import { executable, layOut } from "../../src/machine/elf.ts";
+import { type Resumption, resumer } from "../../src/machine/resume.ts";
+import { isSnapshot, takeSnapshot } from "../../src/machine/snapshot.ts";
+import { parseMappings } from "../../src/machine/tracee.ts";
+import { X86Assembler } from "../../src/machine/x86-64.ts";
+import { SYSCALL_NUMBERS } from "../../src/sys/syscall-numbers.ts";
+
+const numbers = SYSCALL_NUMBERS.x86_64;
+const reason = process.arch === "x64" ? null : "snapshots are for x86_64";
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "tsrunc-snapshot-"));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function run(file: Uint8Array, args: readonly string[] = []) {
+  const path = join(directory, "program");
+  rmSync(path, { force: true });
+  writeFileSync(path, file, { mode: 0o755 });
+  const { status, stdout, stderr } = spawnSync(path, args, { encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+function program(data: Data, write: (machine: X86Assembler) => void): Uint8Array {
+  const machine = new X86Assembler(numbers);
+  write(machine);
+  const laidOut = layOut("x86_64", data);
+  return executable("x86_64", machine.assemble(laidOut.addresses), laidOut);
+}
+
+describe.skipIf(reason !== null)(`a snapshot (${reason ?? ""})`, () => {
+  const [SIGSTOP, PAGE] = [19, 4096];
+
+  /**
+   * Computes before it stops, with a page of memory of its own; then says what it has computed, and ends with the number of
+   * arguments.
+   */
+  const counting = program({ text: "unset\n", heapEnd: 8, page: 8 }, (machine) => {
+    machine.syscall("mmap", 0, 16 * PAGE, 3, 0x22, -1, 0);
+    machine.copy("c", "result");
+    machine.set("a", 0x0a74_6573); // "set" and a newline
+    machine.store("a", "c", 5 * PAGE, 8);
+    machine.syscall("getpid");
+    machine.copy("b", "result");
+    machine.set("d", { address: "heapEnd" });
+    machine.syscall("kill", "b", SIGSTOP, "d");
+    machine.copy("b", "result");
+    machine.load("e", "b", 0, 8);
+    machine.copy("d", "c");
+    machine.add("d", 5 * PAGE);
+    machine.syscall("write", 1, "d", 4);
+    // What was never written to is there, too.
+    machine.store("e", "c", 15 * PAGE, 8);
+    machine.load("a", "c", 15 * PAGE, 8);
+    machine.syscall("exit_group", "a");
+  });
+
+  it("goes on with its memory, and with the arguments of the process that executes it", () => {
+    const path = join(directory, "counting");
+    writeFileSync(path, counting, { mode: 0o755 });
+    const snapshot = takeSnapshot(path, [], openSync("/dev/null", "r"));
+    expect(run(snapshot)).toEqual({ status: 1, stdout: "set\n", stderr: "" });
+    expect(run(snapshot, ["two", "three"])).toMatchObject({ status: 3, stdout: "set\n" });
+  });
+
+  it("is not made of a program that ends instead", () => {
+    const path = join(directory, "ending");
+    writeFileSync(
+      path,
+      program({ none: 0 }, (machine) => machine.syscall("exit_group", 3)),
+      { mode: 0o755 },
+    );
+    expect(() => takeSnapshot(path, [], openSync("/dev/null", "r"))).toThrow("the program has ended");
+  });
+});
+
+describe.skipIf(reason !== null)(`what a snapshot begins with (${reason ?? ""})`, () => {
+  const BASE = 0x400000;
+  const exit = (code: number) => [numbers.exit_group, code];
+  const resume = (more: Partial<Resumption>) =>
+    resumer(BASE, { calls: [], ignored: [], heapEnd: 0n, registers: {}, features: new Set(), ...more });
+
+  it("makes its system calls in order", () => {
+    expect(run(resume({ calls: [[numbers.getpid], exit(7), exit(8)] })).status).toBe(7);
+  });
+
+  it("says so when memory cannot be mapped", () => {
+    const badMapping = [numbers.mmap, 0, 0, 0, 0, -1, 0];
+    expect(run(resume({ calls: [badMapping, exit(0)] }))).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: "tsrunc: the engine cannot be mapped into memory: is there a limit of address space (ulimit -v)?\n",
+    });
+  });
+
+  it("refuses a processor that lacks what the builder's has", () => {
+    // No processor has both: AVX-512 came after RTM had gone from what supports the rest, and AMD never had it.
+    const features = new Set(["rtm", "avx512_vpopcntdq", "avx512_vbmi2", "gfni", "movbe", "f16c"]);
+    const { status, stderr } = run(resume({ calls: [exit(0)], features }));
+    expect([0, 1]).toContain(status);
+    if (status === 1) expect(stderr).toContain("build it here, or with SNAPSHOT=no");
+  });
+});
+
+describe("isSnapshot", () => {
+  it("is true of a program that needs no dynamic linker", () => {
+    expect(isSnapshot(program({ none: 0 }, (machine) => machine.syscall("exit_group", 0)))).toBe(true);
+  });
+});
+
+describe("parseMappings", () => {
+  it("reads addresses, permissions, offset and path", () => {
+    const text = [
+      "00200000-01a39000 r--p 00000000 fe:00 5316625                            /usr/lib/a b",
+      "7ffd3938d000-7ffd393ae000 rw-p 00000000 00:00 0                          [stack]",
+      "2aab00000000-2aac00000000 ---p 00001000 00:00 0 ",
+    ].join("\n");
+    expect(parseMappings(text)).toEqual([
+      { start: 0x200000, end: 0x1a39000, permissions: "r--p", offset: 0, path: "/usr/lib/a b" },
+      { start: 0x7ffd3938d000, end: 0x7ffd393ae000, permissions: "rw-p", offset: 0, path: "[stack]" },
+      { start: 0x2aab00000000, end: 0x2aac00000000, permissions: "---p", offset: 0x1000, path: "" },
+    ]);
+  });
+});
