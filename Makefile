@@ -126,7 +126,7 @@ dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES) build/syscall.node
 	@if [ $(SNAPSHOT) = yes ] && timeout 300 $(BUN) src/machine/build.ts snapshot $@ build/engine; then \
 		echo "build: $@ (a snapshot of it, started)"; \
 	else \
-		echo "build: $@ (without a snapshot: each command starts the engine, which takes 2 ms more)"; \
+		echo "build: $@ (without a snapshot: each command starts the engine, which takes 3 ms more)"; \
 		$(call write_whole,build/engine,$@); \
 	fi
 	@rm -f build/compiled build/engine

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildLauncher } from "../../src/machine/build.ts";
 import { isSnapshot } from "../../src/machine/snapshot.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
+import { whyNotTraced } from "../support/tracing.ts";
 import { hasProgram, runtime } from "./harness.ts";
 
 const busybox = resolve("build/busybox");
@@ -111,8 +112,7 @@ describe.skipIf(reason !== null).each([
   }
 });
 
-const noSnapshot =
-  process.env.TSRUNC !== undefined ? "for tsrunc only" : machine === "x86_64" ? null : "snapshots are for x86_64";
+const noSnapshot = process.env.TSRUNC !== undefined ? "for tsrunc only" : whyNotTraced();
 
 test.skipIf(noSnapshot !== null)(`the engine is one that is started already (${noSnapshot ?? ""})`, () => {
   expect(isSnapshot(readFileSync(`${runtime}-engine`))).toBe(true);

@@ -11,9 +11,10 @@ import { isSnapshot, takeSnapshot } from "../../src/machine/snapshot.ts";
 import { parseMappings } from "../../src/machine/tracee.ts";
 import { X86Assembler } from "../../src/machine/x86-64.ts";
 import { SYSCALL_NUMBERS } from "../../src/sys/syscall-numbers.ts";
+import { whyNotTraced } from "../support/tracing.ts";
 
 const numbers = SYSCALL_NUMBERS.x86_64;
-const reason = process.arch === "x64" ? null : "snapshots are for x86_64";
+const reason = whyNotTraced();
 
 let directory: string;
 beforeAll(() => {
@@ -82,7 +83,7 @@ describe.skipIf(reason !== null)(`a snapshot (${reason ?? ""})`, () => {
   });
 });
 
-describe.skipIf(reason !== null)(`what a snapshot begins with (${reason ?? ""})`, () => {
+describe.skipIf(process.arch !== "x64")("what a snapshot begins with", () => {
   const BASE = 0x400000;
   const exit = (code: number) => [numbers.exit_group, code];
   const resume = (more: Partial<Resumption>) =>
