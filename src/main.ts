@@ -7,9 +7,7 @@ import { isCompiled, VARIABLES } from "./sys/executable.ts";
 import { isLoaded } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
-if (isForSnapshot()) await standStill();
-
-const args = process.argv.slice(2);
+if (isForSnapshot()) await standStill(tsrunc);
 
 if (isCompiled && process.env[VARIABLES.stage] === undefined) {
   const message = "tsrunc: this is the engine: execute tsrunc, which is beside it\n";
@@ -18,7 +16,11 @@ if (isCompiled && process.env[VARIABLES.stage] === undefined) {
   else process.stderr.write(message);
   leave(1);
 }
-void runCli(args, () => enterStage(args)).then(leave);
+void tsrunc(process.argv.slice(2)).then(leave);
+
+function tsrunc(args: readonly string[]): Promise<number> {
+  return runCli(args, () => enterStage(args));
+}
 
 /** Exits without handlers: all output is written synchronously, and nothing else is left to do. */
 function leave(code: number): never {

@@ -4,7 +4,6 @@
  *
  * So nothing may be kept in memory before that which a process finds out about the machine, its caller or itself.
  */
-import { runCli } from "./cli/cli.ts";
 import { commands } from "./cli/commands.ts";
 import { VARIABLES } from "./sys/executable.ts";
 import { libc, syscall } from "./sys/ffi.ts";
@@ -18,13 +17,16 @@ export function isForSnapshot(): boolean {
   return process.env[VARIABLES.stage] === "snapshot";
 }
 
+/** Carries out a command line. @returns the exit code */
+type Tsrunc = (args: readonly string[]) => Promise<number>;
+
 /**
  * Comes back in another process, and gives `process` the arguments and the environment of that.
  * @throws {Error} when the rehearsal fails
  */
-export async function standStill(): Promise<void> {
+export async function standStill(tsrunc: Tsrunc): Promise<void> {
   await Promise.all(Object.values(commands).map(({ load }) => load()));
-  await rehearse();
+  await rehearse(tsrunc);
   const heapEnd = libc("dlsym", 0, "__curbrk");
   const stack = syscall("kill", syscall("getpid"), SIGSTOP, heapEnd);
   const { args, environment } = readInitialStack(stack);
@@ -36,21 +38,31 @@ export async function standStill(): Promise<void> {
  * Has done what the commands that matter do: a function that was called once is called twenty times as fast, since it is found and
  * linked, and what it needs of the engine is there.
  */
-async function rehearse(): Promise<void> {
+async function rehearse(tsrunc: Tsrunc): Promise<void> {
   const bundle = process.env[VARIABLES.rehearsal];
   if (bundle === undefined) return;
-  const tsrunc = (...args: string[]) => runCli(["--root", `${bundle}/state`, ...args]);
+  const { environment } = readInitialStack(ownStack());
+  const command = (...args: string[]) => {
+    // Each finds the environment that the launcher would have given it.
+    process.env = { ...environment, [VARIABLES.stage]: "sealed" };
+    return tsrunc(["--root", `${bundle}/state`, ...args]);
+  };
   const id = `rehearsal-${syscall("getpid")}`;
-  const code = await tsrunc("run", "--explain", "--bundle", bundle, id);
+  const code = await command("run", "--explain", "--bundle", bundle, id);
   if (code !== 0) throw new Error(`cannot plan the container of ${bundle}`);
   // Whoever may not make containers has to do without what follows.
-  if ((await tsrunc("run", "--bundle", bundle, id)) !== 0) return;
-  await tsrunc("create", "--bundle", bundle, "--config", `${bundle}/waiting.json`, id);
-  await tsrunc("start", id);
-  await tsrunc("state", id);
-  await tsrunc("exec", id, "/exit");
-  await tsrunc("kill", id, "KILL");
-  await tsrunc("delete", "--force", id);
+  if ((await command("run", "--bundle", bundle, id)) !== 0) return;
+  await command("create", "--bundle", bundle, "--config", `${bundle}/waiting.json`, id);
+  await command("start", id);
+  await command("state", id);
+  await command("exec", id, "/exit");
+  await command("kill", id, "KILL");
+  await command("delete", "--force", id);
+}
+
+/** Where this process's own initial stack is. */
+function ownStack(): number {
+  return Number(wordsAt(Number(libc("dlsym", 0, "__libc_stack_end")), 1)[0]);
 }
 
 /** What a new process finds on its stack. */

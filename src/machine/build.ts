@@ -53,12 +53,15 @@ function buildEngine(compiled: Uint8Array): Uint8Array {
 function buildSnapshot(engine: string): Uint8Array {
   const INHERITED = 3;
   const environment = {
+    // What libc shares with the kernel would have to be registered anew. It puts a copy of this variable, the first, somewhere else, and the
+    // rehearsal finds the texts from the last one back.
+    GLIBC_TUNABLES: "glibc.pthread.rseq=0",
     ...SINGLE_THREAD,
     [VARIABLES.addon]: `${INHERITED}`,
     [VARIABLES.stage]: "snapshot",
     [VARIABLES.rehearsal]: makeRehearsal(resolve("build/rehearsal")),
-    // What libc shares with the kernel would have to be registered anew.
-    GLIBC_TUNABLES: "glibc.pthread.rseq=0",
+    // In the rehearsal: any program where nobody else can write.
+    [VARIABLES.engine]: "/bin/sh",
   };
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   return takeSnapshot(resolve(engine), variables, openSync("build/syscall.node", "r"));

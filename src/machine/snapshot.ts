@@ -32,6 +32,8 @@ const PAGE = 0x1000;
 const BASE = 0x100000;
 /** As many pages that were never written to may be between two that were, in one segment: a segment costs more than they do. */
 const GAP = 64;
+/** From here on, at most 16 TiB below its end, the kernel puts what a new process has of its own. */
+const TOP = 0x7000_0000_0000;
 /** Mappings that each process has of its own. */
 const KERNELS: ReadonlySet<string> = new Set(["[stack]", "[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]"]);
 const ARCH_SET_FS = 0x1002;
@@ -73,10 +75,12 @@ class SnapshotFile {
     this.#append(original);
   }
 
-  /** @throws {Error} for memory that is shared with others */
+  /** @throws {Error} for memory that is shared with others, or in the kernel's way */
   add(mapping: Mapping): void {
     const { start, end, permissions, path } = mapping;
     if (!permissions.endsWith("p")) throw new Error(`${path} is mapped as shared memory`);
+    if (end > TOP)
+      throw new Error(`${path || "memory"} is mapped at ${start.toString(16)}, where new processes have their stack`);
     // What cannot be read was reserved only.
     if (!permissions.startsWith("r")) return this.#reserve(start, end, permissions);
     if (this.#isOriginal(mapping)) return this.#addSegment(permissions, mapping.offset, start, end);

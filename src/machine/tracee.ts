@@ -10,7 +10,7 @@
  * @see ptrace(2), personality(2), vdso(7), getauxval(3)
  */
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readlinkSync, readSync, realpathSync, writeSync } from "node:fs";
 import { check } from "../sys/error.ts";
 import { syscall } from "../sys/ffi.ts";
 import { socketpair } from "../sys/socket.ts";
@@ -70,6 +70,8 @@ export function parseMappings(text: string): Mapping[] {
 /** A program that stands still. */
 export class Tracee implements Disposable {
   #memory = -1;
+  /** The signal to go on with; `null` while it runs. */
+  #stopped: number | null = null;
 
   private constructor(readonly pid: number) {}
 
@@ -96,11 +98,12 @@ export class Tracee implements Disposable {
     check(syscall("ptrace", REQUEST.SEIZE, pid, 0, OPTIONS), `trace process ${pid}`);
     writeSync(ours.number, "\n");
     const tracee = new Tracee(pid);
-    tracee.#waitFor(SIGTRAP, EVENT_EXEC);
+    // It may be traced before it has become the shell.
+    do tracee.#waitFor(SIGTRAP, EVENT_EXEC);
+    while (tracee.#executable !== realpathSync(path));
     // Not earlier: it is the memory that the process has when it is opened.
     tracee.#memory = openSync(`/proc/${pid}/mem`, "r+");
     tracee.#moveStack(path, environment);
-    tracee.#request("CONT", 0);
     tracee.#waitFor(SIGSTOP, 0);
     ours.close();
     theirs.close();
@@ -210,10 +213,15 @@ export class Tracee implements Disposable {
   /** Lets it go on until a stop of that kind. */
   #waitFor(signal: number, event: number): void {
     for (;;) {
+      if (this.#stopped !== null) this.#request("CONT", this.#stopped);
       const stop = this.#wait();
+      this.#stopped = stop.event === 0 ? stop.signal : 0;
       if (stop.signal === signal && stop.event === event) return;
-      this.#request("CONT", stop.event === 0 ? stop.signal : 0);
     }
+  }
+
+  get #executable(): string {
+    return readlinkSync(`/proc/${this.pid}/exe`);
   }
 
   #wait(): { signal: number; event: number } {
