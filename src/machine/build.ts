@@ -7,7 +7,7 @@
  * - `build.ts launcher <file> <engine>`, for an engine of either kind.
  */
 import { chmodSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
 import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
 import { Arm64Assembler } from "./aarch64.ts";
@@ -49,22 +49,32 @@ function buildEngine(compiled: Uint8Array): Uint8Array {
   return alignToHugePages(compiled);
 }
 
-/** The addon is handed over as by the launcher. */
+/** The addon is handed over as by the launcher. What the rehearsal says, as one who may not make containers, is in its log. */
 function buildSnapshot(engine: string): Uint8Array {
   const INHERITED = 3;
-  const environment = {
-    // What libc shares with the kernel would have to be registered anew. It puts a copy of this variable, the first, somewhere else, and the
-    // rehearsal finds the texts from the last one back.
+  const rehearsal = makeRehearsal(resolve("build/rehearsal"));
+  const log = join(rehearsal, "log");
+  const variables = {
+    // What libc shares with the kernel would have to be registered anew. It puts a copy of this variable, the first, somewhere else, and
+    // the rehearsal finds the texts from the last one back.
     GLIBC_TUNABLES: "glibc.pthread.rseq=0",
     ...SINGLE_THREAD,
     [VARIABLES.addon]: `${INHERITED}`,
     [VARIABLES.stage]: "snapshot",
-    [VARIABLES.rehearsal]: makeRehearsal(resolve("build/rehearsal")),
+    [VARIABLES.rehearsal]: rehearsal,
     // In the rehearsal: any program where nobody else can write.
     [VARIABLES.engine]: "/bin/sh",
   };
-  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  return takeSnapshot(resolve(engine), variables, openSync("build/syscall.node", "r"));
+  try {
+    return takeSnapshot({
+      path: resolve(engine),
+      environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
+      output: openSync(log, "w"),
+      inherited: openSync("build/syscall.node", "r"),
+    });
+  } catch (error) {
+    throw new Error(`${(error as Error).message} (see ${log})`);
+  }
 }
 
 const thisMachine: Machine = process.arch === "arm64" ? "aarch64" : "x86_64";

@@ -25,7 +25,7 @@ import {
   type Segment,
 } from "./program-headers.ts";
 import { type Call, resumer } from "./resume.ts";
-import { type Mapping, Tracee } from "./tracee.ts";
+import { type Mapping, type Program, Tracee } from "./tracee.ts";
 
 const PAGE = 0x1000;
 /** Where what comes first is mapped: below the program, which is linked for 0x200000. */
@@ -41,16 +41,14 @@ const ARCH_PRCTL = 158;
 
 /**
  * Starts a program and takes a snapshot of it.
- * @param path        of an executable that stops itself by SIGSTOP, the third argument of the system call being where libc has the
- *                    end of its heap; what that call returns is then the address of the stack that the kernel made
- * @param environment what it is started with, `NAME=value` strings
- * @param inherited   a descriptor that it gets as its descriptor 3
+ * @param program one that stops itself by SIGSTOP, the third argument of the system call being where libc has the end of its heap; what
+ *                that call returns is then the address of the stack that the kernel made
  * @throws {Error} when it does not get there, or may not be traced
  */
-export function takeSnapshot(path: string, environment: readonly string[], inherited: number): Uint8Array {
-  using program = Tracee.start(path, environment, inherited);
-  const file = new SnapshotFile(readFileSync(path), path, program);
-  for (const mapping of program.mappings) if (!KERNELS.has(mapping.path)) file.add(mapping);
+export function takeSnapshot(program: Program): Uint8Array {
+  using tracee = Tracee.start(program);
+  const file = new SnapshotFile(readFileSync(program.path), program.path, tracee);
+  for (const mapping of tracee.mappings) if (!KERNELS.has(mapping.path)) file.add(mapping);
   return file.finish();
 }
 

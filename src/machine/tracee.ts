@@ -67,6 +67,17 @@ export function parseMappings(text: string): Mapping[] {
   }));
 }
 
+/** How a program is started. */
+export interface Program {
+  path: string;
+  /** `NAME=value` strings. */
+  environment: readonly string[];
+  /** A descriptor for what it writes. */
+  output: number;
+  /** A descriptor that it gets as its descriptor 3. */
+  inherited: number;
+}
+
 /** A program that stands still. */
 export class Tracee implements Disposable {
   #memory = -1;
@@ -77,16 +88,14 @@ export class Tracee implements Disposable {
 
   /**
    * Starts a program, and waits until it stops itself by SIGSTOP.
-   * @param environment `NAME=value` strings
-   * @param inherited   a descriptor that it gets as its descriptor 3
    * @throws {Error} when it ends instead, or may not be traced
    */
-  static start(path: string, environment: readonly string[], inherited: number): Tracee {
+  static start({ path, environment, output, inherited }: Program): Tracee {
     const [ours, theirs] = socketpair();
     // A shell, which waits until it is traced, and then becomes the program.
     const before = check(syscall("personality", PERSONALITY), "personality");
     const child = spawn("/bin/sh", ["-c", 'read -r go; exec "$0"', path], {
-      stdio: [theirs.number, "ignore", "inherit", inherited],
+      stdio: [theirs.number, output, output, inherited],
       cwd: "/",
       env: {},
     });

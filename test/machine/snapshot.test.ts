@@ -39,6 +39,8 @@ function program(data: Data, write: (machine: X86Assembler) => void): Uint8Array
 
 describe.skipIf(reason !== null)(`a snapshot (${reason ?? ""})`, () => {
   const [SIGSTOP, PAGE] = [19, 4096];
+  const nothing = openSync("/dev/null", "r+");
+  const started = (path: string) => ({ path, environment: ["A=1"], output: nothing, inherited: nothing });
 
   /**
    * Computes before it stops, with a page of memory of its own; then says what it has computed, and ends with the number of
@@ -67,7 +69,7 @@ describe.skipIf(reason !== null)(`a snapshot (${reason ?? ""})`, () => {
   it("goes on with its memory, and with the arguments of the process that executes it", () => {
     const path = join(directory, "counting");
     writeFileSync(path, counting, { mode: 0o755 });
-    const snapshot = takeSnapshot(path, [], openSync("/dev/null", "r"));
+    const snapshot = takeSnapshot(started(path));
     expect(run(snapshot)).toEqual({ status: 1, stdout: "set\n", stderr: "" });
     expect(run(snapshot, ["two", "three"])).toMatchObject({ status: 3, stdout: "set\n" });
   });
@@ -79,7 +81,7 @@ describe.skipIf(reason !== null)(`a snapshot (${reason ?? ""})`, () => {
       program({ none: 0 }, (machine) => machine.syscall("exit_group", 3)),
       { mode: 0o755 },
     );
-    expect(() => takeSnapshot(path, [], openSync("/dev/null", "r"))).toThrow("the program has ended");
+    expect(() => takeSnapshot(started(path))).toThrow("the program has ended");
   });
 });
 
