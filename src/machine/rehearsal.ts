@@ -40,13 +40,15 @@ export function makeRehearsal(directory: string): string {
   return directory;
 }
 
-/** A configuration like those of engines. */
+/** A configuration like those of engines: for root, or for the user who builds. */
 function configuration(program: string): object {
+  const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
+  const isRoot = uid === 0;
   const capabilities = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_CHROOT"];
   return {
     ociVersion: "1.0.2",
     process: {
-      user: { uid: 0, gid: 0, additionalGids: [1] },
+      user: { uid: 0, gid: 0, ...(isRoot && { additionalGids: [1] }) },
       args: [program],
       env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"],
       cwd: "/",
@@ -62,19 +64,27 @@ function configuration(program: string): object {
       mount("/dev/pts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]),
       mount("/dev/shm", "tmpfs", ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
       mount("/dev/mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
-      mount("/sys", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
+      isRoot
+        ? mount("/sys", "sysfs", ["nosuid", "noexec", "nodev", "ro"])
+        : { ...mount("/sys", "none", ["rbind", "nosuid", "noexec", "nodev", "ro"]), source: "/sys" },
       mount("/sys/fs/cgroup", "cgroup", ["nosuid", "noexec", "nodev", "relatime", "ro"]),
       { ...mount("/etc/hosts", "bind", ["rbind", "rprivate", "ro"]), source: "/dev/null" },
     ],
     annotations: { "org.opencontainers.image.stopSignal": "15" },
     linux: {
-      resources: {
-        devices: [
-          { allow: false, access: "rwm" },
-          { allow: true, type: "c", major: 1, minor: 3, access: "rwm" },
-        ],
-      },
-      namespaces: ["pid", "network", "ipc", "uts", "mount"].map((type) => ({ type })),
+      ...(isRoot && {
+        resources: {
+          devices: [
+            { allow: false, access: "rwm" },
+            { allow: true, type: "c", major: 1, minor: 3, access: "rwm" },
+          ],
+        },
+      }),
+      namespaces: ["pid", "ipc", "uts", "mount", isRoot ? "network" : "user"].map((type) => ({ type })),
+      ...(!isRoot && {
+        uidMappings: [{ containerID: 0, hostID: uid, size: 1 }],
+        gidMappings: [{ containerID: 0, hostID: gid, size: 1 }],
+      }),
       maskedPaths: ["/proc/kcore", "/proc/keys", "/sys/firmware"],
       readonlyPaths: ["/proc/bus", "/proc/sys"],
     },
