@@ -76,7 +76,7 @@ const FIRST_DATA = 0x1000;
 const MESSAGES = {
   otherProcessor:
     "tsrunc: the engine was built on a processor that has more than this one: build it here, or with SNAPSHOT=no\n",
-  noMemory: "tsrunc: the engine cannot be mapped into memory: is there a limit of address space (ulimit -v)?\n",
+  noMemory: "tsrunc: the engine cannot be mapped into memory: is there a limit (ulimit -v, vm.overcommit_memory)?\n",
 };
 
 const at = (address: string) => ({ address });

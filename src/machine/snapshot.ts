@@ -187,10 +187,11 @@ function bits(permissions: string, values: { r: number; w: number; x: number }):
   return given.reduce((sum, [, value]) => sum | value, 0);
 }
 
-/** @param status the text of `/proc/<pid>/status` */
+/** Those that a program may have set; libc has the two after them. @param status the text of `/proc/<pid>/status` */
 function ignoredSignals(status: string): number[] {
+  const LAST = 31;
   const mask = BigInt(`0x${/^SigIgn:\s*(\w+)/m.exec(status)?.[1] ?? "0"}`);
-  return Array.from({ length: 64 }, (_, index) => index + 1).filter((signal) => (mask >> BigInt(signal - 1)) & 1n);
+  return Array.from({ length: LAST }, (_, index) => index + 1).filter((signal) => (mask >> BigInt(signal - 1)) & 1n);
 }
 
 function processorFeatures(): ReadonlySet<string> {

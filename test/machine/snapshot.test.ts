@@ -100,7 +100,7 @@ describe.skipIf(process.arch !== "x64")("what a snapshot begins with", () => {
     expect(run(resume({ calls: [badMapping, exit(0)] }))).toEqual({
       status: 1,
       stdout: "",
-      stderr: "tsrunc: the engine cannot be mapped into memory: is there a limit of address space (ulimit -v)?\n",
+      stderr: "tsrunc: the engine cannot be mapped into memory: is there a limit (ulimit -v, vm.overcommit_memory)?\n",
     });
   });
 
