@@ -37,10 +37,10 @@ async function main(): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), "tsrunc-soak-"));
   const root = join(scratch, "state");
   mkdirSync(root);
-  const started = performance.now();
+  const started = Date.now();
   try {
     await Promise.all(Array.from({ length: jobs }, (_, job) => worker(job, scratch, root)));
-    const seconds = (performance.now() - started) / 1000;
+    const seconds = (Date.now() - started) / 1000;
     clearProgress();
     const left = await leftovers(scratch, root, new RegExp(`soak-${process.pid}-`));
     await sweep(left);

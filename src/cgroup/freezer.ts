@@ -1,5 +1,6 @@
 /** Stopping all processes of a cgroup, and letting them go on. */
 import { readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
+import { monotonicTime } from "../sys/clock.ts";
 import { hasErrno } from "../sys/error.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 import { sleep } from "./tree.ts";
@@ -71,9 +72,9 @@ function isFrozenV1(directory: string): boolean {
 
 function freezeV2(directory: string): void {
   writeCgroupFile(directory, "cgroup.freeze", "1");
-  const deadline = performance.now() + FREEZE_TIMEOUT;
+  const deadline = monotonicTime() + FREEZE_TIMEOUT;
   for (let delay = 0.1; !isFrozenV2(directory); delay = Math.min(delay * 2, 10)) {
-    if (performance.now() > deadline) throw new Error(`timeout waiting for the cgroup ${directory} to freeze`);
+    if (monotonicTime() > deadline) throw new Error(`timeout waiting for the cgroup ${directory} to freeze`);
     sleep(delay);
   }
 }

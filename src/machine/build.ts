@@ -58,6 +58,11 @@ function buildSnapshot(engine: string): Uint8Array {
     // What libc shares with the kernel would have to be registered anew. It puts a copy of this variable, the first, somewhere else, and
     // the rehearsal finds the texts from the last one back.
     GLIBC_TUNABLES: "glibc.pthread.rseq=0",
+    // What it binds later it would bind with what it knows of the builder's processor: how much there is to save of its registers.
+    LD_BIND_NOW: "1",
+    // Else 5 GiB of addresses, which are mapped at once: too much where memory is promised to one process only.
+    BUN_JSC_structureHeapSizeInKB: "65536",
+    MIMALLOC_ARENA_RESERVE: "65536",
     ...SINGLE_THREAD,
     [VARIABLES.addon]: `${INHERITED}`,
     [VARIABLES.stage]: "snapshot",

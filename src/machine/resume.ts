@@ -46,6 +46,10 @@ const FEATURES: Readonly<Record<string, readonly [leaf: 1 | 7, register: "ebx" |
   avx512_bitalg: [7, "ecx", 12],
   avx512_vpopcntdq: [7, "ecx", 14],
 };
+/** That the kernel has switched XSAVE on, and with it what comes after: not in `/proc/cpuinfo`. */
+const OSXSAVE = 1 << 27;
+/** What of the registers the kernel must keep for them, bits of XCR0: SSE and AVX; opmasks, and both parts of the larger vectors. */
+const KEPT: Readonly<Record<string, number>> = { avx: 0x6, avx512f: 0xe6 };
 const LEAVES = [1, 7] as const;
 const REGISTERS = ["ebx", "ecx"] as const;
 
@@ -134,17 +138,26 @@ const nameOf = (leaf: number, register: string) => `${register} of leaf ${leaf}`
 function checkProcessor(machine: X86Assembler): void {
   for (const leaf of LEAVES) {
     machine.cpuid(leaf, nameOf(leaf, "ebx"), nameOf(leaf, "ecx"));
-    for (const register of REGISTERS) {
-      machine.set("a", at(`wanted ${nameOf(leaf, register)}`));
-      machine.load("a", "a", 0, 4);
-      machine.set("b", at(nameOf(leaf, register)));
-      machine.load("b", "b", 0, 4);
-      machine.and("b", "a");
-      machine.jumpIfEqual("a", "b", `has ${nameOf(leaf, register)}`);
-      machine.jump("other processor");
-      machine.label(`has ${nameOf(leaf, register)}`);
-    }
+    for (const register of REGISTERS) checkBits(machine, nameOf(leaf, register));
   }
+  // Without OSXSAVE, which has been asked for where this matters, there is no such instruction.
+  machine.set("a", at("wanted kept"));
+  machine.load("a", "a", 0, 4);
+  machine.jumpIf("zero", "a", "has kept");
+  machine.xgetbv("kept");
+  checkBits(machine, "kept");
+}
+
+/** Goes on at `other processor` when bits that are wanted are not in a place. */
+function checkBits(machine: X86Assembler, place: string): void {
+  machine.set("a", at(`wanted ${place}`));
+  machine.load("a", "a", 0, 4);
+  machine.set("b", at(place));
+  machine.load("b", "b", 0, 4);
+  machine.and("b", "a");
+  machine.jumpIfEqual("a", "b", `has ${place}`);
+  machine.jump("other processor");
+  machine.label(`has ${place}`);
 }
 
 /** Places for what the processor has, and what it must have. */
@@ -156,11 +169,19 @@ function featureData(features: ReadonlySet<string>): Record<string, Uint8Array> 
         ([name, [itsLeaf, itsRegister]]) => itsLeaf === leaf && itsRegister === register && features.has(name),
       );
       const bits = wanted.reduce((sum, [, [, , bit]]) => sum | (1 << bit), 0);
-      data[nameOf(leaf, register)] = new Uint8Array(4);
-      data[`wanted ${nameOf(leaf, register)}`] = new Uint8Array(Int32Array.of(bits).buffer);
+      const others = leaf === 1 && register === "ecx" && features.has("avx") ? OSXSAVE : 0;
+      want(data, nameOf(leaf, register), bits | others);
     }
   }
+  const kept = Object.entries(KEPT).reduce((sum, [name, bits]) => sum | (features.has(name) ? bits : 0), 0);
+  want(data, "kept", kept);
   return data;
+}
+
+/** A place of 32 bits, and what must be in it. */
+function want(data: Record<string, Uint8Array>, place: string, bits: number): void {
+  data[place] = new Uint8Array(4);
+  data[`wanted ${place}`] = new Uint8Array(Int32Array.of(bits).buffer);
 }
 
 function padded(call: Call): bigint[] {

@@ -94,7 +94,7 @@ export class Tracee implements Disposable {
     const [ours, theirs] = socketpair();
     // A shell, which waits until it is traced, and then becomes the program.
     const before = check(syscall("personality", PERSONALITY), "personality");
-    const child = spawn("/bin/sh", ["-c", 'read -r go; exec "$0"', path], {
+    const child = spawn("/bin/sh", ["-c", 'read -r go && exec "$0"', path], {
       stdio: [theirs.number, output, output, inherited],
       cwd: "/",
       env: {},

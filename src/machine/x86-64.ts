@@ -145,6 +145,13 @@ export class X86Assembler extends Code implements Assembler {
     this.#relative(ecx);
   }
 
+  /** Puts the parts of the registers that the kernel keeps for processes, the lower half of XCR0, into a place of 32 bits. */
+  xgetbv(place: string): void {
+    this.bytes(0x31, 0xc9, 0x0f, 0x01, 0xd0); // xor ecx, ecx; xgetbv
+    this.bytes(0x89, 0x05); // mov [rip + distance], eax
+    this.#relative(place);
+  }
+
   /** Goes on as a process that has just made a system call: with the registers of {@link RESUMED}, a word each; `result` stays. */
   resume(words: string): void {
     this.#set(SPARE, { address: words });

@@ -7,6 +7,7 @@
 
 import type { CgroupLocation } from "../cgroup/plan.ts";
 import type { Spec } from "../config/types.ts";
+import { monotonicTime } from "../sys/clock.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { check, hasErrno, orNull } from "../sys/error.ts";
 import { AT, AT_FDCWD, type Fd, O, open } from "../sys/fd.ts";
@@ -161,7 +162,7 @@ function isThere(directory: Fd): boolean {
 function waitForLock(lock: Fd, id: string, whenBusy: () => void): void {
   const LOCK_EX_NB = 2 | 4;
   const { EAGAIN, EINTR } = ERRNO;
-  const deadline = performance.now() + PATIENCE;
+  const deadline = monotonicTime() + PATIENCE;
   for (let delay = 0; ; delay = Math.min(delay * 2, 50)) {
     const result = syscall("flock", lock.number, LOCK_EX_NB);
     if (result !== -EAGAIN && result !== -EINTR) return void check(result, () => `lock container ${id}`);
@@ -169,7 +170,7 @@ function waitForLock(lock: Fd, id: string, whenBusy: () => void): void {
       whenBusy();
       delay = 1;
     }
-    if (performance.now() > deadline) {
+    if (monotonicTime() > deadline) {
       lock.close();
       throw new Error(
         `container ${id} is in use: another command works on it (is this command run by one of its hooks?)`,

@@ -4,6 +4,7 @@
  * Node's child_process starts threads and uses the event loop, which a forked child must not touch; `posix_spawn` is
  * sound in a process of any number of threads.
  */
+import { monotonicTime } from "./clock.ts";
 import { check, SyscallError } from "./error.ts";
 import { closeOnExecFrom, Fd, FIRST_FD, O } from "./fd.ts";
 import { type Argument, libc, syscall } from "./ffi.ts";
@@ -65,7 +66,7 @@ export function runProgram(program: Program): Outcome {
 /** Feeds the program, collects its output, and waits until it has ended or its time is up. */
 function converse(pid: number, program: Program, input: Fd, out: Fd, err: Fd): Outcome {
   using pidfd = pidfdOpen(pid);
-  const deadline = program.timeout === undefined ? null : Date.now() + program.timeout;
+  const deadline = program.timeout === undefined ? null : monotonicTime() + program.timeout;
   const collected = [new Output(out), new Output(err)] as const;
   let pending = Buffer.from(program.input ?? "");
   let timedOut = false;
@@ -78,7 +79,7 @@ function converse(pid: number, program: Program, input: Fd, out: Fd, err: Fd): O
       { fd: collected[1].open ? err.number : -1, events: POLL.IN },
       { fd: pending.length > 0 ? input.number : -1, events: POLL.OUT },
     ];
-    const left = deadline === null ? null : Math.max(0, deadline - Date.now());
+    const left = deadline === null ? null : Math.max(0, deadline - monotonicTime());
     const [ended, outReady, errReady, inputReady] = poll(entries, left) as [number, number, number, number];
     if (outReady !== 0) collected[0].read();
     if (errReady !== 0) collected[1].read();
@@ -89,7 +90,7 @@ function converse(pid: number, program: Program, input: Fd, out: Fd, err: Fd): O
       if (pending.length === 0) input.close();
     }
     if (ended !== 0) break;
-    if (deadline !== null && Date.now() >= deadline) {
+    if (deadline !== null && monotonicTime() >= deadline) {
       timedOut = true;
       pidfdSendSignal(pidfd.number, SIGKILL);
       break;

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import {
   commandLine,
   directory,
   ended,
+  hasProgram,
   isTsrunc,
   makeBundle,
   newId,
@@ -265,3 +266,37 @@ test("a --root without space leaves nothing of the container", () => {
     execFileSync("umount", [root]);
   }
 });
+
+/** Seconds since the machine was started. */
+const uptime = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
+const noShift = !isTsrunc
+  ? "for tsrunc only"
+  : !hasProgram("unshare") || !hasProgram("flock")
+    ? "needs unshare, flock"
+    : uptime < 120
+      ? "the machine has just been started"
+      : null;
+
+test.skipIf(noShift !== null)(
+  `a wait for another command ends, though the machine has been up for less long than when tsrunc was built (${noShift ?? ""})`,
+  () => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id]);
+    const [program, ...args] = commandLine(["start", id]);
+    const directory = join(args[args.indexOf("--root") + 1] as string, id);
+    const earlier = Math.floor(uptime - 60);
+    const shift = ["--time", `--monotonic=-${earlier}`, `--boottime=-${earlier}`];
+    const script =
+      'flock -F "$1" sleep 30 > /dev/null 2>&1 & sleep 0.3; shift; unshare "$@"; status=$?; kill %1; exit $status';
+    const { status, stderr } = spawnSync(
+      "bash",
+      ["-c", script, "bash", directory, ...shift, program as string, ...args],
+      {
+        encoding: "utf8",
+        timeout: 25_000,
+      },
+    );
+    expect(stderr).toContain("is in use: another command works on it");
+    expect(status).toBe(1);
+  },
+);

@@ -1,6 +1,6 @@
 /** Snapshots of programs of a few instructions: no root needed, but processes that may be traced. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -102,6 +102,11 @@ describe.skipIf(process.arch !== "x64")("what a snapshot begins with", () => {
       stdout: "",
       stderr: "tsrunc: the engine cannot be mapped into memory: is there a limit (ulimit -v, vm.overcommit_memory)?\n",
     });
+  });
+
+  it("takes the processor that it was made on", () => {
+    const [, flags = ""] = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8")) ?? [];
+    expect(run(resume({ calls: [exit(7)], features: new Set(flags.trim().split(" ")) })).status).toBe(7);
   });
 
   it("refuses a processor that lacks what the builder's has", () => {
