@@ -80,10 +80,12 @@ soak: build build/busybox ## create, start and delete COUNT containers, JOBS at 
 	@$(BUN) bench/soak.ts --count $(COUNT) --jobs $(JOBS)
 
 install: build ## install below PREFIX (/usr/local), in DESTDIR if set
-	@echo "install: $(LIBDIR)/{tsrunc,tsrunc-engine}, $(BINDIR)/tsrunc"
+	@echo "install: $(LIBDIR), $(BINDIR)/tsrunc"
 	@install -d $(LIBDIR) $(BINDIR)
 	@install -m 0755 dist/tsrunc $(LIBDIR)
 	@$(call write_whole,dist/tsrunc-engine,$(LIBDIR)/tsrunc-engine)
+	@rm -f $(LIBDIR)/tsrunc-plain $(LIBDIR)/tsrunc-plain-engine
+	@[ ! -e dist/tsrunc-plain ] || install -m 0755 dist/tsrunc-plain dist/tsrunc-plain-engine $(LIBDIR)
 	@ln -sfn ../lib/tsrunc/tsrunc $(BINDIR)/tsrunc
 	@install_completion() { \
 		if script=$$(dist/tsrunc completion $$1 2>/dev/null); then \
@@ -125,7 +127,11 @@ dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES) build/syscall.node
 	@$(BUN) src/machine/build.ts engine build/engine build/compiled
 	@if [ $(SNAPSHOT) = yes ] && timeout 300 $(BUN) src/machine/build.ts snapshot $@ build/engine; then \
 		echo "build: $@ (a snapshot of it, started)"; \
+		$(call write_whole,build/engine,dist/tsrunc-plain-engine) && \
+		$(BUN) src/machine/build.ts launcher dist/tsrunc-plain dist/tsrunc-plain-engine && \
+		echo "build: dist/tsrunc-plain{,-engine} (for processors that have less than this one)"; \
 	else \
+		rm -f dist/tsrunc-plain dist/tsrunc-plain-engine; \
 		echo "build: $@ (without a snapshot: each command starts the engine, which takes 3 ms more)"; \
 		$(call write_whole,build/engine,$@); \
 	fi

@@ -2,7 +2,8 @@
  * What a snapshot (`snapshot.ts`) begins with when it is executed: the kernel has mapped what was written to memory, and this does the
  * rest before the program goes on where it stood. It
  *
- * 1. refuses a processor that lacks what the program has found on the one that it was started on, and uses;
+ * 1. on a processor that lacks what the program has found on the one that it was started on, and uses, executes another: the launcher
+ *    of an engine that starts anew, `tsrunc-plain`;
  * 2. maps the memory that nothing was written to, and sets what else the kernel keeps for a process;
  * 3. tells libc where its heap may grow, which the kernel chooses anew;
  * 4. returns from the system call in which the program stood still: with the address of its arguments and its environment, as the
@@ -10,6 +11,7 @@
  *
  * @see System V ABI, AMD64 supplement, "Process Initialization"
  */
+import { ENGINE_SUFFIX, PLAIN_SUFFIX, VARIABLES } from "../sys/executable.ts";
 import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
 import { executable, layOut } from "./elf.ts";
 import { RESUMED, X86Assembler } from "./x86-64.ts";
@@ -78,8 +80,8 @@ const STDERR = 2;
 const FIRST_DATA = 0x1000;
 
 const MESSAGES = {
-  otherProcessor:
-    "tsrunc: the engine was built on a processor that has more than this one: build it here, or with SNAPSHOT=no\n",
+  noPlain:
+    "tsrunc: the engine was built on a processor that has more than this one, and the one for others, tsrunc-plain, is not beside it\n",
   noMemory: "tsrunc: the engine cannot be mapped into memory: is there a limit (ulimit -v, vm.overcommit_memory)?\n",
 };
 
@@ -100,6 +102,9 @@ export function resumer(base: number, { calls, ignored, heapEnd, registers, feat
     heapEnd: words([heapEnd]),
     registers: words(RESUMED.map((name) => registers[name] ?? 0n)),
     ...featureData(features),
+    pathVariable: PATH_VARIABLE,
+    plainPath: PATH_MAX,
+    plainSuffix: PLAIN_SUFFIX.padEnd(ENGINE_SUFFIX.length, "\0"),
     ...MESSAGES,
   });
   return executable("x86_64", machine.assemble(data.addresses), data);
@@ -123,14 +128,58 @@ function program(machine: X86Assembler): void {
   machine.store("result", "a", 0, 8);
   machine.copy("result", "f");
   machine.resume("registers");
+  executePlain(machine);
   for (const [label, message] of [
-    ["other processor", "otherProcessor"],
+    ["no plain", "noPlain"],
     ["no memory", "noMemory"],
   ] as const) {
     machine.label(label);
     machine.syscall("write", STDERR, at(message), MESSAGES[message].length);
     machine.syscall("exit_group", 1);
   }
+}
+
+/** The variable that has the engine's path, up to the path's first character: two words of 64 bits. */
+const PATH_VARIABLE = `${VARIABLES.engine}=/`;
+const PATH_MAX = 4096;
+
+/** Executes the launcher of the engine that starts anew, with the arguments and the environment of this process. */
+function executePlain(machine: X86Assembler): void {
+  machine.label("other processor");
+  // `a` becomes the arguments' address, `c` that of the environment; see "Process Initialization".
+  machine.load("b", "f", 0, 8);
+  for (let times = 1; times < 8; times *= 2) machine.add("b", "b");
+  machine.copy("a", "f");
+  machine.add("a", 8);
+  machine.copy("c", "a");
+  machine.add("c", "b");
+  machine.add("c", 8);
+  machine.copy("d", "c");
+  machine.label("next variable");
+  machine.load("e", "d", 0, 8);
+  machine.jumpIf("zero", "e", "no plain");
+  machine.add("d", 8);
+  for (const half of [0, 8]) {
+    machine.load("b", "e", half, 8);
+    machine.set("result", at("pathVariable"));
+    machine.load("result", "result", half, 8);
+    machine.jumpIfEqual("b", "result", `equal up to ${half + 8}`);
+    machine.jump("next variable");
+    machine.label(`equal up to ${half + 8}`);
+  }
+  machine.add("e", PATH_VARIABLE.length - 1);
+  machine.set("d", at("plainPath"));
+  machine.label("next character");
+  machine.load("b", "e", 0, 1);
+  machine.store("b", "d", 0, 1);
+  machine.add("e", 1);
+  machine.add("d", 1);
+  machine.jumpIf("not zero", "b", "next character");
+  machine.set("b", at("plainSuffix"));
+  machine.load("b", "b", 0, 8);
+  machine.store("b", "d", -(ENGINE_SUFFIX.length + 1), 8);
+  machine.syscall("execve", at("plainPath"), "a", "c");
+  machine.jump("no plain");
 }
 
 const nameOf = (leaf: number, register: string) => `${register} of leaf ${leaf}`;

@@ -9,6 +9,12 @@ export const isCompiled: boolean = typeof TSRUNC_COMPILED !== "undefined" && TSR
 /** The engine's file is beside the launcher's, its name with this at the end: seven characters, a register with the NUL. */
 export const ENGINE_SUFFIX = "-engine";
 
+/**
+ * Beside them, where the engine is a snapshot, are a launcher and an engine for processors that have less than the builder's: `tsrunc-plain`
+ * and `tsrunc-plain-engine`. Not longer than {@link ENGINE_SUFFIX}, whose place it takes.
+ */
+export const PLAIN_SUFFIX = "-plain";
+
 /** What the launcher tells the engine, by variables of these names. */
 export const VARIABLES = {
   /** The engine's path: its own `/proc/self/exe` is a detached mount. */
