@@ -300,3 +300,12 @@ test.skipIf(noShift !== null)(
     expect(status).toBe(1);
   },
 );
+
+test.each([8, 9, 10, 11, 12, 13, 14, 15, 16])("with %i descriptors, a run works or leaves nothing", (limit) => {
+  const id = newId();
+  const script = 'ulimit -n "$0"; exec "$@" < /dev/null';
+  const args = commandLine(["run", "--bundle", makeBundle("true").path, id]);
+  const { status, stderr } = spawnSync("bash", ["-c", script, `${limit}`, ...args], { encoding: "utf8" });
+  if (status !== 0) expect(stderr).toMatch(/too many open files|RLIMIT_NOFILE/);
+  expect(succeed(["list", "--quiet"])).not.toContain(id);
+});
