@@ -85,7 +85,8 @@ install: build ## install below PREFIX (/usr/local), in DESTDIR if set
 	@install -m 0755 dist/tsrunc $(LIBDIR)
 	@$(call write_whole,dist/tsrunc-engine,$(LIBDIR)/tsrunc-engine)
 	@rm -f $(LIBDIR)/tsrunc-plain $(LIBDIR)/tsrunc-plain-engine
-	@[ ! -e dist/tsrunc-plain ] || install -m 0755 dist/tsrunc-plain dist/tsrunc-plain-engine $(LIBDIR)
+	@[ ! -e dist/tsrunc-plain ] || { install -m 0755 dist/tsrunc-plain $(LIBDIR) && \
+		$(call write_whole,dist/tsrunc-plain-engine,$(LIBDIR)/tsrunc-plain-engine); }
 	@ln -sfn ../lib/tsrunc/tsrunc $(BINDIR)/tsrunc
 	@install_completion() { \
 		if script=$$(dist/tsrunc completion $$1 2>/dev/null); then \

@@ -7,8 +7,17 @@
  * @see elf(5), System V ABI, "Object Files" and "Dynamic Linking"
  */
 
+import {
+  type Segment as ProgramSegment,
+  PT_DYNAMIC,
+  PT_GNU_STACK,
+  PT_LOAD,
+  programHeader,
+  SEGMENT,
+} from "./program-headers.ts";
+
 const HEADER = 64;
-const PROGRAM_HEADER = 56;
+const PROGRAM_HEADER = SEGMENT.size;
 const SEGMENTS = 4;
 /** Where the first instruction is, in bytes from the beginning of the file. */
 const ENTRY = HEADER + SEGMENTS * PROGRAM_HEADER;
@@ -94,19 +103,13 @@ export function sharedObject(
     ...[4, dataAt + placed.HASH, 5, dataAt + placed.STRTAB, 10, names.length, 6, dataAt + placed.SYMTAB, 11, 24],
     ...[7, dataAt + placed.RELA, 8, 24 * relocations.length, 9, 24, 0, 0],
   );
-  const PT_DYNAMIC = 2;
   const segment = { type: PT_DYNAMIC, flags: 6, offset: dataAt + table.add(dynamic), size: dynamic.length };
   const type = 3; // ET_DYN
   return file({ machine, type, base: 0, entry: 0, code, data: table.bytes, segments: [segment] });
 }
 
-interface Segment {
-  type: number;
-  /** Bits: 1 execute, 2 write, 4 read. */
-  flags: number;
-  offset: number;
-  size: number;
-}
+/** One whose address follows from where it is in the file. */
+type Segment = Omit<ProgramSegment, "address" | "alignment">;
 
 interface File {
   machine: Machine;
@@ -122,8 +125,6 @@ interface File {
 function file({ machine, type, base, entry, code, data, segments }: File): Uint8Array {
   const { page, number } = MACHINES[machine];
   if (ENTRY + code.length > page) throw new Error(`the code is longer than a page: ${code.length} bytes`);
-  const PT_LOAD = 1;
-  const PT_GNU_STACK = 0x6474e551;
   const all: Segment[] = [
     { type: PT_LOAD, flags: 5, offset: 0, size: ENTRY + code.length },
     { type: PT_LOAD, flags: 6, offset: page, size: data.length },
@@ -143,7 +144,8 @@ function file({ machine, type, base, entry, code, data, segments }: File): Uint8
   view.setUint16(56, all.length, true);
   all.forEach(({ type, flags, offset, size }, index) => {
     const address = size === 0 ? 0 : base + offset;
-    result.set(words([type, flags], offset, address, address, size, size, page), HEADER + index * PROGRAM_HEADER);
+    const header = programHeader({ type, flags, offset, address, size, alignment: page });
+    result.set(header, HEADER + index * PROGRAM_HEADER);
   });
   result.set(code, ENTRY);
   result.set(data, page);

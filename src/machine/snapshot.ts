@@ -13,7 +13,8 @@
  *
  * @see elf(5)
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
+import { ignoredSignals } from "../sys/signal.ts";
 import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
 import {
   PT_GNU_STACK,
@@ -36,6 +37,8 @@ const GAP = 64;
 const TOP = 0x7000_0000_0000;
 /** Mappings that each process has of its own. */
 const KERNELS: ReadonlySet<string> = new Set(["[stack]", "[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]"]);
+/** From here on signals are libc's own, or real-time ones. */
+const LIBC_SIGNALS = 32;
 const ARCH_SET_FS = 0x1002;
 const ARCH_PRCTL = 158;
 
@@ -46,8 +49,10 @@ const ARCH_PRCTL = 158;
  * @throws {Error} when it does not get there, or may not be traced
  */
 export function takeSnapshot(program: Program): Uint8Array {
-  using tracee = Tracee.start(program);
-  const file = new SnapshotFile(readFileSync(program.path), program.path, tracee);
+  // As the kernel names it among a process's mappings.
+  const path = realpathSync(program.path);
+  using tracee = Tracee.start({ ...program, path });
+  const file = new SnapshotFile(readFileSync(path), path, tracee);
   for (const mapping of tracee.mappings) if (!KERNELS.has(mapping.path)) file.add(mapping);
   return file.finish();
 }
@@ -95,7 +100,7 @@ class SnapshotFile {
     const { registers } = this.program;
     const begin = resumer(BASE, {
       calls: [...this.#calls, [ARCH_PRCTL, ARCH_SET_FS, Number(registers["fs_base"])]],
-      ignored: ignoredSignals(this.program.proc("status").toString()),
+      ignored: ignoredSignals(this.program.proc("status").toString()).filter((signal) => signal < LIBC_SIGNALS),
       heapEnd: registers["rdx"] as bigint,
       registers,
       features: processorFeatures(),
@@ -185,13 +190,6 @@ const EMPTY = Buffer.alloc(PAGE);
 function bits(permissions: string, values: { r: number; w: number; x: number }): number {
   const given = Object.entries(values).filter(([letter]) => permissions.includes(letter));
   return given.reduce((sum, [, value]) => sum | value, 0);
-}
-
-/** Those that a program may have set; libc has the two after them. @param status the text of `/proc/<pid>/status` */
-function ignoredSignals(status: string): number[] {
-  const LAST = 31;
-  const mask = BigInt(`0x${/^SigIgn:\s*(\w+)/m.exec(status)?.[1] ?? "0"}`);
-  return Array.from({ length: LAST }, (_, index) => index + 1).filter((signal) => (mask >> BigInt(signal - 1)) & 1n);
 }
 
 function processorFeatures(): ReadonlySet<string> {

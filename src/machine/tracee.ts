@@ -10,7 +10,7 @@
  * @see ptrace(2), personality(2), vdso(7), getauxval(3)
  */
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, readlinkSync, readSync, realpathSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readlinkSync, readSync, writeSync } from "node:fs";
 import { check } from "../sys/error.ts";
 import { syscall } from "../sys/ffi.ts";
 import { socketpair } from "../sys/socket.ts";
@@ -69,6 +69,7 @@ export function parseMappings(text: string): Mapping[] {
 
 /** How a program is started. */
 export interface Program {
+  /** Its name in `/proc`: absolute, without symlinks. */
   path: string;
   /** `NAME=value` strings. */
   environment: readonly string[];
@@ -109,7 +110,7 @@ export class Tracee implements Disposable {
     const tracee = new Tracee(pid);
     // It may be traced before it has become the shell.
     do tracee.#waitFor(SIGTRAP, EVENT_EXEC);
-    while (tracee.#executable !== realpathSync(path));
+    while (tracee.#executable !== path);
     // Not earlier: it is the memory that the process has when it is opened.
     tracee.#memory = openSync(`/proc/${pid}/mem`, "r+");
     tracee.#moveStack(path, environment);

@@ -131,12 +131,17 @@ export function endBy(signals: readonly number[]): void {
 /** The signals that this process ignores, as numbers; `null` until somebody has looked. */
 let ignored: readonly number[] | null = null;
 
-/** Notes which signals this process ignores. @param status the text of `/proc/self/status`: line `SigIgn` */
+/** Notes which signals this process ignores. @param status the text of `/proc/self/status` */
 export function noteIgnoredSignals(status: string): void {
+  ignored = ignoredSignals(status);
+}
+
+/** The signals that a process ignores; all, where that is not said. @param status the text of `/proc/<pid>/status`: line `SigIgn` */
+export function ignoredSignals(status: string): number[] {
   const mask = BigInt(`0x${statusField(status, "SigIgn") ?? "ffffffffffffffff"}`);
   const signals: number[] = [];
   for (let rest = mask, signal = 1; rest !== 0n; rest >>= 1n, signal++) if ((rest & 1n) === 1n) signals.push(signal);
-  ignored = signals;
+  return signals;
 }
 
 /**

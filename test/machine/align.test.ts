@@ -1,18 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { alignToHugePages } from "../../src/machine/align.ts";
+import type { Segment } from "../../src/machine/program-headers.ts";
 
 const HUGE_PAGE = 0x200000;
 const [READ, CODE, DATA] = [4, 5, 6];
 const LOAD = 1;
-
-interface Segment {
-  type: number;
-  flags: number;
-  offset: number;
-  address: number;
-  size: number;
-  alignment: number;
-}
 
 /** A file of three pages: constants and code share the second, code and data the third; one section header at the end. */
 const original: Segment[] = [
