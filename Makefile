@@ -116,7 +116,7 @@ $(VALIDATORS): $(PACKAGES) $(shell find schema -type f)
 
 dist/tsrunc: dist/tsrunc-engine
 	@echo "build: $@ (the launcher)"
-	@$(BUN) src/machine/build.ts launcher $@ $<
+	@$(BUN) src/engine/build.ts launcher $@ $<
 
 dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES) build/syscall.node
 	@echo "build: $@ (bun build --compile)"
@@ -125,11 +125,11 @@ dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES) build/syscall.node
 		--define TSRUNC_COMPILED=true --define process.arch='"$(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
 		--outfile build/compiled
-	@$(BUN) src/machine/build.ts engine build/engine build/compiled
-	@if [ $(SNAPSHOT) = yes ] && timeout 300 $(BUN) src/machine/build.ts snapshot $@ build/engine; then \
+	@$(BUN) src/engine/build.ts engine build/engine build/compiled
+	@if [ $(SNAPSHOT) = yes ] && timeout 300 $(BUN) src/engine/build.ts snapshot $@ build/engine; then \
 		echo "build: $@ (a snapshot of it, started)"; \
 		$(call write_whole,build/engine,dist/tsrunc-plain-engine) && \
-		$(BUN) src/machine/build.ts launcher dist/tsrunc-plain dist/tsrunc-plain-engine && \
+		$(BUN) src/engine/build.ts launcher dist/tsrunc-plain dist/tsrunc-plain-engine && \
 		echo "build: dist/tsrunc-plain{,-engine} (for processors that have less than this one)"; \
 	else \
 		rm -f dist/tsrunc-plain dist/tsrunc-plain-engine; \
@@ -142,7 +142,7 @@ dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES) build/syscall.node
 build/syscall.node: $(PACKAGES) $(SOURCES)
 	@echo "build: $@ (the addon)"
 	@mkdir -p build
-	@$(BUN) src/machine/build.ts addon $@
+	@$(BUN) src/engine/build.ts addon $@
 
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@

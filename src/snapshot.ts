@@ -1,5 +1,5 @@
 /**
- * The engine's side of a snapshot (`src/machine/snapshot.ts`): loads what there is, stands still while its memory is written to a file,
+ * The engine's side of a snapshot (`src/engine/snapshot.ts`): loads what there is, stands still while its memory is written to a file,
  * and goes on from there in each process that executes that file, as if it had been started with the arguments and the environment of this.
  *
  * So nothing may be kept in memory before that which a process finds out about the machine, its caller or itself.

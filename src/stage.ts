@@ -2,7 +2,7 @@
  * The second of the two stages in which the program starts.
  *
  * Fork is sound in a process of one thread only, and the engine starts several unless its environment says otherwise
- * before it begins; and what forks must run from a file that no container can write to. The launcher (`src/machine/launcher.ts`),
+ * before it begins; and what forks must run from a file that no container can write to. The launcher (`src/engine/launcher.ts`),
  * stage one, sees to both. Here the engine finds out what it did, and does what it could not.
  */
 

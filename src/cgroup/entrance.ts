@@ -16,7 +16,7 @@ import type { Fd } from "../sys/fd.ts";
 import { type ForkOptions, fork } from "../sys/process.ts";
 
 /** A v1 cgroup to enter, by its file `tasks`, which the parent has opened for writing. */
-export interface Door {
+export interface CgroupTasksFile {
   path: string;
   /** Whether failing is none to speak of: a hierarchy without limits, or a runtime without privilege. */
   optional: boolean;
@@ -30,10 +30,10 @@ export interface StartingPlace {
   otherwise: () => Fd | null;
 }
 
-/** The v1 cgroups, opened for one process: a descriptor for each door. See `Cgroup.doors`. */
-export class Doors implements Disposable {
+/** The v1 cgroups, opened for one process: a descriptor for each. See `Cgroup.openTasks`. */
+export class CgroupDescriptors implements Disposable {
   constructor(
-    readonly doors: readonly Door[],
+    readonly files: readonly CgroupTasksFile[],
     readonly tasks: readonly Fd[],
   ) {}
 
@@ -42,7 +42,7 @@ export class Doors implements Disposable {
    * @throws {SyscallError} with the cgroup's path
    */
   enter(): void {
-    this.doors.forEach(({ path, optional }, index) => {
+    this.files.forEach(({ path, optional }, index) => {
       const result = writeText((this.tasks[index] as Fd).number, "0");
       if (!optional) check(result, () => `enter cgroup ${path}`);
     });

@@ -4,12 +4,12 @@ import { writeCgroupFile } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { join } from "../sys/path-names.ts";
-import { type Door, Doors, Entrance, type StartingPlace } from "./entrance.ts";
+import { CgroupDescriptors, type CgroupTasksFile, Entrance, type StartingPlace } from "./entrance.ts";
 import { readOwnCgroups } from "./layout.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 import { type SubCgroups, withSubCgroups } from "./sub-cgroups.ts";
 
-/** Where a further process of a running container goes. */
+/** Where another process of a running container goes. */
 export interface ExecTarget {
   /** From `parseSubCgroups`. */
   sub: SubCgroups;
@@ -33,14 +33,14 @@ export function openEntrance(joinable: Joinable, exec: ExecTarget): Entrance {
 }
 
 /** @throws {Error} "error adding pid" */
-export function openDoors(joinable: Joinable, exec: ExecTarget): Doors {
-  const doors: Door[] = [];
+export function openTasks(joinable: Joinable, exec: ExecTarget): CgroupDescriptors {
+  const files: CgroupTasksFile[] = [];
   const tasks: Fd[] = [];
   openEach(joinable, exec, 1, ({ directory: path }, optional) => {
     tasks.push(open(`${path}/tasks`, O.WRONLY));
-    doors.push({ path, optional });
+    files.push({ path, optional });
   });
-  return new Doors(doors, tasks);
+  return new CgroupDescriptors(files, tasks);
 }
 
 /** Opens what is needed of each hierarchy of a version. One that may be left out is, where that fails. */

@@ -6,9 +6,9 @@ import { type Fd, O, open } from "../sys/fd.ts";
 import { exists } from "../sys/file.ts";
 import { sendSignal } from "../sys/process.ts";
 import { SIGNALS } from "../sys/signal.ts";
-import type { Doors, Entrance } from "./entrance.ts";
+import type { CgroupDescriptors, Entrance } from "./entrance.ts";
 import { freeze, isFrozen, thaw } from "./freezer.ts";
-import { type ExecTarget, joinAll, openDoors, openEntrance } from "./join.ts";
+import { type ExecTarget, joinAll, openEntrance, openTasks } from "./join.ts";
 import { oomKills } from "./oom.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
 import { processesIn, removeTrees, sleep } from "./tree.ts";
@@ -67,7 +67,7 @@ export class Cgroup {
 
   /**
    * Opens the v2 cgroup for a process that is about to be forked.
-   * @param exec for a further process of a running container
+   * @param exec for another process of a running container
    * @throws {Error} "error adding pid"
    */
   entrance(exec: ExecTarget = newContainer): Entrance {
@@ -79,12 +79,12 @@ export class Cgroup {
    * @param exec as for {@link entrance}
    * @throws {Error} "error adding pid"
    */
-  doors(exec: ExecTarget = newContainer): Doors {
-    return openDoors(this.#joinable, exec);
+  openTasks(exec: ExecTarget = newContainer): CgroupDescriptors {
+    return openTasks(this.#joinable, exec);
   }
 
   /**
-   * Moves a running process into the cgroup. {@link entrance} and {@link doors} cost less.
+   * Moves a running process into the cgroup. {@link entrance} and {@link openTasks} cost less.
    * @throws {Error} "error adding pid"
    */
   join(pid: number, exec: ExecTarget = newContainer): void {

@@ -1,7 +1,8 @@
 /** The features document: what this program can do, whatever the machine can. @see runtime-spec, features.md */
-import { knownMountOptions } from "../plan/mount-options.ts";
+
 import { capabilityNames } from "../sys/capability.ts";
 import { OCI_VERSION } from "./default.ts";
+import { knownMountOptions } from "./mount-options.ts";
 import type { Features } from "./types.ts";
 
 /**

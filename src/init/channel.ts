@@ -4,7 +4,7 @@
  * Both ends see the other's death as the end of the stream, so no wait lasts for ever.
  */
 
-import type { Door } from "../cgroup/entrance.ts";
+import type { CgroupTasksFile } from "../cgroup/entrance.ts";
 import type { Fd } from "../sys/fd.ts";
 import { type Message, receiveMessage, sendMessage } from "../sys/socket.ts";
 import { decode, encode } from "../sys/text.ts";
@@ -31,7 +31,7 @@ export type Failure = Extract<InitMessage, { type: "error" }>;
 /** What the parent tells the init. */
 export type ParentMessage =
   /** All that only the parent can do for the process is done. A descriptor for each of the v1 cgroups that it is to enter. */
-  | { type: "admitted"; doors: readonly Door[] }
+  | { type: "admitted"; files: readonly CgroupTasksFile[] }
   | { type: "go" }
   /** One descriptor: a detached tree of mounts. */
   | { type: "source" };

@@ -1,21 +1,21 @@
 /** What a container's init can do. */
 import { describeStep, type InitStep } from "../plan/plan.ts";
-import type { Repertoire } from "./init.ts";
-import { lifecycleActors } from "./lifecycle.ts";
-import { namespaceActors } from "./namespaces.ts";
-import { networkActors } from "./network.ts";
-import { processActors } from "./process.ts";
-import { rootfsActors } from "./rootfs.ts";
-import { terminalActors } from "./terminal.ts";
+import type { StepHandlers } from "./init.ts";
+import { lifecycleHandlers } from "./lifecycle.ts";
+import { namespaceHandlers } from "./namespaces.ts";
+import { networkHandlers } from "./network.ts";
+import { processHandlers } from "./process.ts";
+import { rootfsHandlers } from "./rootfs.ts";
+import { terminalHandlers } from "./terminal.ts";
 
-export const containerRepertoire: Repertoire<InitStep> = {
-  actors: {
-    ...lifecycleActors,
-    ...namespaceActors,
-    ...networkActors,
-    ...rootfsActors,
-    ...processActors,
-    ...terminalActors,
+export const containerHandlers: StepHandlers<InitStep> = {
+  handlers: {
+    ...lifecycleHandlers,
+    ...namespaceHandlers,
+    ...networkHandlers,
+    ...rootfsHandlers,
+    ...processHandlers,
+    ...terminalHandlers,
   },
   describe: describeStep,
 };

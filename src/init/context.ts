@@ -1,5 +1,5 @@
-/** What the init's actors share while they carry a plan out. */
-import type { Doors } from "../cgroup/entrance.ts";
+/** What the init's handlers share while they carry a plan out. */
+import type { CgroupDescriptors } from "../cgroup/entrance.ts";
 import type { Fd } from "../sys/fd.ts";
 import type { MemoryRange } from "../sys/memory.ts";
 import type { Channel, InitMessage, ParentMessage } from "./channel.ts";
@@ -23,7 +23,7 @@ export interface InitContext {
   /** Whether `start` is left to another command, and may come late or never. */
   waits: boolean;
   /** The v1 cgroups to enter, where they were there before the fork. */
-  doors?: Doors;
+  cgroups?: CgroupDescriptors;
   /** Where the output of hooks goes, opened before the fork. */
   hookOutput?: HookOutput;
   /** Memory to let go of before a wait for `start` that may be long; looked up before the fork, while there is a `/proc`. */

@@ -1,7 +1,7 @@
 /** Carries out the steps of the container's `/dev`. */
 
 import type { DeviceNode, DeviceStep } from "../plan/devices.ts";
-import type { Actors } from "../plan/step.ts";
+import type { Handlers } from "../plan/step.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { check } from "../sys/error.ts";
 import { Fd, O } from "../sys/fd.ts";
@@ -15,7 +15,7 @@ import { rootOf } from "./root.ts";
 const { EEXIST, ENOENT, EPERM } = ERRNO;
 const FILE_TYPES = { c: 0o020000, b: 0o060000, p: 0o010000 } as const;
 
-export const deviceActors: Actors<DeviceStep, InitContext> = {
+export const deviceHandlers: Handlers<DeviceStep, InitContext> = {
   "device-nodes": ({ directory, nodes }, context) => {
     using parent = mkdirAllInRoot(rootOf(context), directory);
     for (const node of nodes) makeNode(parent, directory, node);

@@ -1,7 +1,7 @@
 /** The forked child: carries a plan out, step by step, and reports where it fails. */
 
 import type { InitStep } from "../plan/plan.ts";
-import type { Actors, StepBase } from "../plan/step.ts";
+import type { Handlers, StepBase } from "../plan/step.ts";
 import { syscall } from "../sys/ffi.ts";
 import { writeSome } from "../sys/io.ts";
 import { exit } from "../sys/process.ts";
@@ -11,25 +11,25 @@ import { closeDescriptors } from "./descriptors.ts";
 import { HookError } from "./hooks.ts";
 
 /** What a forked process can do: each kind of step of its plan. */
-export interface Repertoire<S extends StepBase> {
-  actors: Actors<S, InitContext>;
+export interface StepHandlers<S extends StepBase> {
+  handlers: Handlers<S, InitContext>;
   describe(step: S): string;
 }
 
 /** What the init brings along from before the fork. */
 export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> &
-  Partial<Pick<InitContext, "doors" | "startFifo" | "waits" | "hookOutput" | "releasable">>;
+  Partial<Pick<InitContext, "cgroups" | "startFifo" | "waits" | "hookOutput" | "releasable">>;
 
 /**
  * Carries the steps out. Never returns: the last step is an execve, and a failure ends this process once it is reported.
  */
-export function runInit<S extends InitStep>(steps: readonly S[], repertoire: Repertoire<S>, given: InitInput): never {
-  // The table has each kind's own actor; the compiler cannot pair them up.
-  const actors = repertoire.actors as unknown as Record<string, (step: S, context: InitContext) => void>;
-  const { describe } = repertoire;
+export function runInit<S extends InitStep>(steps: readonly S[], handling: StepHandlers<S>, given: InitInput): never {
+  // The table has each kind's own handler; the compiler cannot pair them up.
+  const handlers = handling.handlers as unknown as Record<string, (step: S, context: InitContext) => void>;
+  const { describe } = handling;
   closeDescriptors(passedDescriptors(steps), [
     ...[given.channel.fd, given.startFifo, given.hookOutput?.stdout, given.hookOutput?.stderr],
-    ...(given.doors?.tasks ?? []),
+    ...(given.cgroups?.tasks ?? []),
     ...given.inherited.values(),
   ]);
   const context: InitContext = {
@@ -49,7 +49,7 @@ export function runInit<S extends InitStep>(steps: readonly S[], repertoire: Rep
     for (const step of steps) {
       current = step;
       if (context.trace && !context.ready) context.channel.send({ type: "debug", message: describe(step) });
-      actors[step.kind]?.(step, context);
+      handlers[step.kind]?.(step, context);
     }
     throw new Error("the plan ended without an execve");
   } catch (error) {

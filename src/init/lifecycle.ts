@@ -1,7 +1,7 @@
 /** Carries out the lifecycle steps. */
-import { Doors } from "../cgroup/entrance.ts";
+import { CgroupDescriptors } from "../cgroup/entrance.ts";
 import type { LifecycleStep } from "../plan/lifecycle.ts";
-import type { Actors } from "../plan/step.ts";
+import type { Handlers } from "../plan/step.ts";
 import { check } from "../sys/error.ts";
 import { readReleasing } from "../sys/memory.ts";
 import { exit, prctl } from "../sys/process.ts";
@@ -12,16 +12,16 @@ import { runHooks } from "./hooks.ts";
 
 const { SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM } = SIGNALS;
 
-export const lifecycleActors: Actors<LifecycleStep, InitContext> = {
+export const lifecycleHandlers: Handlers<LifecycleStep, InitContext> = {
   "wait-for-parent": (_, context) => {
     // Whoever stops a container that was not started yet would wait in vain otherwise, and have to kill it. Here, where this
     // process has time.
     if (context.waits) endBy([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
     const admitted = context.channel.expect("admitted");
     if (admitted === null) return exit(1);
-    new Doors(admitted.message.doors, admitted.fds).enter();
+    new CgroupDescriptors(admitted.message.files, admitted.fds).enter();
   },
-  "enter-cgroups": (_, { doors }) => doors?.enter(),
+  "enter-cgroups": (_, { cgroups }) => cgroups?.enter(),
   "die-with-parent": (_, { channel }) => {
     prctl("SET_PDEATHSIG", SIGKILL);
     // It may have died before: then its end of the channel is closed, and no signal comes.

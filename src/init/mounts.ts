@@ -1,7 +1,7 @@
 /** Carries out the mounts. */
 
 import type { ChangeStep, MountStep } from "../plan/mount-steps.ts";
-import type { Actors, OfKind } from "../plan/step.ts";
+import type { Handlers, OfKind } from "../plan/step.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { hasErrno, SyscallError } from "../sys/error.ts";
 import { type Fd, O } from "../sys/fd.ts";
@@ -19,7 +19,7 @@ import { rootOf } from "./root.ts";
 type Mount = OfKind<MountStep, "mount">;
 type Bind = OfKind<MountStep, "bind">;
 
-export const mountActors: Actors<MountStep | ChangeStep, InitContext> = {
+export const mountHandlers: Handlers<MountStep | ChangeStep, InitContext> = {
   mount: (step, context) => {
     const rootfs = rootOf(context);
     const place = openDirectoryMountPoint(rootfs, step.target, step.fstype);

@@ -1,7 +1,7 @@
 /** Carries out the namespace steps. */
 
 import type { NamespaceStep } from "../plan/namespaces.ts";
-import type { Actors, OfKind } from "../plan/step.ts";
+import type { Handlers, OfKind } from "../plan/step.ts";
 import { check } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
@@ -10,7 +10,7 @@ import { setns, unshare } from "../sys/namespace.ts";
 import { prctl } from "../sys/process.ts";
 import type { InitContext } from "./context.ts";
 
-export const namespaceActors: Actors<NamespaceStep, InitContext> = {
+export const namespaceHandlers: Handlers<NamespaceStep, InitContext> = {
   "become-root": becomeRoot,
   unshare: ({ type }) => unshare([type]),
   "new-time-namespace": ({ offsets }) => {

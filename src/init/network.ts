@@ -1,9 +1,9 @@
 /** Carries out the init's part of the network. */
 import type { NetworkStep } from "../plan/network.ts";
-import type { Actors } from "../plan/step.ts";
+import type { Handlers } from "../plan/step.ts";
 import { setLoopbackUp } from "../sys/loopback.ts";
 import type { InitContext } from "./context.ts";
 
-export const networkActors: Actors<NetworkStep, InitContext> = {
+export const networkHandlers: Handlers<NetworkStep, InitContext> = {
   "loopback-up": () => setLoopbackUp(),
 };

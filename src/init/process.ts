@@ -1,6 +1,6 @@
 /** Carries out the steps that make this process the user's. */
 import type { ProcessStep } from "../plan/process.ts";
-import type { Actors, OfKind } from "../plan/step.ts";
+import type { Handlers, OfKind } from "../plan/step.ts";
 import { hasErrno, SyscallError } from "../sys/error.ts";
 import { FIRST_FD, setCloseOnExec } from "../sys/fd.ts";
 import { addKeyPermissions, joinSessionKeyring, KEY_SEARCH } from "../sys/keyring.ts";
@@ -17,7 +17,7 @@ import { writeAppArmorProfile, writeSelinuxLabel, writeSysctl } from "./procfs.t
 import { rootOf } from "./root.ts";
 import { changeDirectory, homeOf, ownStdio, setSupplementaryGroups, verifyDirectory } from "./user.ts";
 
-export const processActors: Actors<ProcessStep, InitContext> = {
+export const processHandlers: Handlers<ProcessStep, InitContext> = {
   warn: ({ message }, { channel }) => channel.send({ type: "warning", message }),
   "new-session": () => setsid(),
   "join-keyring": ({ name, search }, context) => joinKeyring(name, search, context),

@@ -1,7 +1,7 @@
 /** Carries out the read-only and masked paths, after the change of root, without the help of any `/proc`. */
 
 import type { ProtectStep } from "../plan/protected-paths.ts";
-import type { Actors } from "../plan/step.ts";
+import type { Handlers } from "../plan/step.ts";
 import { type Fd, O } from "../sys/fd.ts";
 import { fsconfigCreate, fsconfigSet, fsmount, fsopen, mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
 import { findInRoot, openInRoot } from "../sys/path.ts";
@@ -9,7 +9,7 @@ import { fstat, isDirectory } from "../sys/stat.ts";
 import type { InitContext } from "./context.ts";
 import { isNull, rootOf } from "./root.ts";
 
-export const protectActors: Actors<ProtectStep, InitContext> = {
+export const protectHandlers: Handlers<ProtectStep, InitContext> = {
   "readonly-paths": ({ paths }, context) => {
     for (const path of paths) makeReadonly(rootOf(context), path);
   },

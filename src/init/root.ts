@@ -1,7 +1,7 @@
 /** Carries out the steps of the root directory itself. */
 
 import type { RootStep } from "../plan/root.ts";
-import type { Actors } from "../plan/step.ts";
+import type { Handlers } from "../plan/step.ts";
 import { hasErrno } from "../sys/error.ts";
 import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
@@ -23,7 +23,7 @@ import { fstat, isType } from "../sys/stat.ts";
 import type { InitContext } from "./context.ts";
 import { withHint } from "./mount-hints.ts";
 
-export const rootActors: Actors<RootStep, InitContext> = {
+export const rootHandlers: Handlers<RootStep, InitContext> = {
   "set-umask": ({ mask }) => void syscall("umask", mask),
   "set-root-propagation": ({ propagation }) => setPropagation("/", propagation.type, propagation.recursive),
   "isolate-rootfs": ({ path, type }) => isolate(path, type),

@@ -1,15 +1,15 @@
 /** Carries out the steps of the root filesystem. */
 import type { RootfsStep } from "../plan/rootfs.ts";
-import type { Actors } from "../plan/step.ts";
+import type { Handlers } from "../plan/step.ts";
 import type { InitContext } from "./context.ts";
-import { deviceActors } from "./devices.ts";
-import { mountActors } from "./mounts.ts";
-import { protectActors } from "./protected-paths.ts";
-import { rootActors } from "./root.ts";
+import { deviceHandlers } from "./devices.ts";
+import { mountHandlers } from "./mounts.ts";
+import { protectHandlers } from "./protected-paths.ts";
+import { rootHandlers } from "./root.ts";
 
-export const rootfsActors: Actors<RootfsStep, InitContext> = {
-  ...rootActors,
-  ...mountActors,
-  ...deviceActors,
-  ...protectActors,
+export const rootfsHandlers: Handlers<RootfsStep, InitContext> = {
+  ...rootHandlers,
+  ...mountHandlers,
+  ...deviceHandlers,
+  ...protectHandlers,
 };

@@ -1,6 +1,6 @@
 /** Carries out the steps of the terminal. */
 
-import type { Actors } from "../plan/step.ts";
+import type { Handlers } from "../plan/step.ts";
 import type { TerminalStep } from "../plan/terminal.ts";
 import { bindDescriptor } from "../sys/bind.ts";
 import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
@@ -10,7 +10,7 @@ import type { InitContext } from "./context.ts";
 
 const STDIO = [0, 1, 2];
 
-export const terminalActors: Actors<TerminalStep, InitContext> = {
+export const terminalHandlers: Handlers<TerminalStep, InitContext> = {
   "open-terminal": openTerminal,
 };
 

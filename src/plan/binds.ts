@@ -1,7 +1,8 @@
 /** Bind mounts: whose hands open the source, which owners and attributes the mount has. */
+
+import type { MountOptions, NoFollow } from "../config/mount-options.ts";
 import type { MountAttribute, MountFlag } from "../sys/mount.ts";
 import { parseIdmapOption } from "./idmap-option.ts";
-import type { MountOptions, NoFollow } from "./mount-options.ts";
 import {
   type BindOrigin,
   type IdMappingSource,

@@ -1,7 +1,8 @@
 /** An entry of `mounts` of type `cgroup`: what the container sees of the cgroup hierarchies. */
+
+import type { MountOptions } from "../config/mount-options.ts";
 import type { MountFlag } from "../sys/mount.ts";
 import { bindAttributes } from "./binds.ts";
-import type { MountOptions } from "./mount-options.ts";
 import type {
   CgroupAt,
   MountEntry,

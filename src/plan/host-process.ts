@@ -1,5 +1,5 @@
 /** What the parent does to the forked process from outside, where the rights to do so are. */
-import { parseCpuList } from "./cpu-list.ts";
+import { parseCpuList } from "../config/cpu-list.ts";
 import { effectiveProcess, type ProcessInput } from "./process.ts";
 import type { Describers, StepBase } from "./step.ts";
 

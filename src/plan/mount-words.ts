@@ -1,6 +1,7 @@
 /** The steps of the mounts in words. */
+
+import { propagationName } from "../config/mount-options.ts";
 import type { IdMapping } from "../config/types.ts";
-import { propagationName } from "./mount-options.ts";
 import type { BindOrigin, ChangeStep, IdMappingSource, MountBase, MountStep, SourceStep } from "./mount-steps.ts";
 import type { Describers } from "./step.ts";
 

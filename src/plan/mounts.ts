@@ -1,9 +1,10 @@
 /** The entries of config.json's `mounts`: each becomes the steps that realise it. */
+
+import { type MountOptions, parseMountOptions } from "../config/mount-options.ts";
 import type { Mount } from "../config/types.ts";
 import type { MountFlag } from "../sys/mount.ts";
 import { isIdMapped, planBind } from "./binds.ts";
 import { planCgroupMount } from "./cgroup-mounts.ts";
-import { type MountOptions, parseMountOptions } from "./mount-options.ts";
 import { type MountEntry, type MountPlan, type MountStep, type MountSurroundings, refuse } from "./mount-steps.ts";
 import { cleanPath, targetPath } from "./paths.ts";
 

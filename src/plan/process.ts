@@ -1,8 +1,8 @@
 /** How the forked init becomes the user's process. */
 import { keepsOriginalGroups } from "../config/annotations.ts";
+import { parseCpuList } from "../config/cpu-list.ts";
 import type { Process, Spec } from "../config/types.ts";
 import { type CapabilityStep, planCapabilities } from "./capabilities.ts";
-import { parseCpuList } from "./cpu-list.ts";
 import { planEnvironment } from "./environment.ts";
 import type { HostFacts } from "./host.ts";
 import type { StepBase } from "./step.ts";
@@ -82,7 +82,7 @@ export interface Limit {
 }
 
 /**
- * The process with what it takes over from the container: a further process has what it does not say itself from the
+ * The process with what it takes over from the container: another process has what it does not say itself from the
  * container's own, except its arguments, environment, directory, terminal and user.
  */
 export function effectiveProcess({

@@ -1,6 +1,7 @@
 /** The container's root directory: making it a mount, making it `/`, and what of it may be written to in the end. */
+
+import { type Propagation, parsePropagation, propagationName } from "../config/mount-options.ts";
 import type { Spec } from "../config/types.ts";
-import { type Propagation, parsePropagation, propagationName } from "./mount-options.ts";
 import type { Describers, StepBase } from "./step.ts";
 
 export type RootStep =

@@ -2,7 +2,7 @@
  * The vocabulary of a plan: what a container's start consists of, as plain data.
  *
  * Each domain (namespaces, rootfs, process, …) declares its own steps next to the function that plans them, a
- * {@link Describers} table that says them in words, and, in `init/`, an {@link Actors} table that carries them out.
+ * {@link Describers} table that says them in words, and, in `init/`, a {@link Handlers} table that carries them out.
  */
 
 /** What all steps share. */
@@ -27,4 +27,4 @@ export function describeBy(tables: readonly object[], step: StepBase): string {
 }
 
 /** Carries out each kind of step, in the context `C`. Throws on failure; the caller adds the step's words to the error. */
-export type Actors<S extends StepBase, C> = { [K in S["kind"]]: (step: OfKind<S, K>, context: C) => void };
+export type Handlers<S extends StepBase, C> = { [K in S["kind"]]: (step: OfKind<S, K>, context: C) => void };

@@ -1,12 +1,12 @@
-/** `exec`: a further process in a running container. */
+/** `exec`: another process in a running container. */
 
-import { Doors, Entrance } from "../cgroup/entrance.ts";
+import { CgroupDescriptors, Entrance } from "../cgroup/entrance.ts";
 import { openCgroup } from "../cgroup/manager.ts";
 import { parseSubCgroups } from "../cgroup/sub-cgroups.ts";
 import type { Process, Spec } from "../config/types.ts";
-import { furtherRepertoire } from "../init/further.ts";
+import { execHandlers } from "../init/exec.ts";
 import { runInit } from "../init/init.ts";
-import { type FurtherPlan, planFurtherProcess } from "../plan/further.ts";
+import { type ExecPlan, planExec } from "../plan/exec.ts";
 import type { HostProcessPlan } from "../plan/host-process.ts";
 import { callerNofileLimit } from "../sys/executable.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -79,14 +79,14 @@ class Exec {
     const place = { sub: parseSubCgroups(this.#options.cgroups), initPid: this.#init.pid };
     // For what must come before the cgroup the process waits, and is moved there while it runs.
     const waits = plan.init.some(({ kind }) => kind === "wait-for-parent");
-    using doors = waits ? new Doors([], []) : cgroup.doors(place);
-    const forked = this.#fork(plan.init, signals, waits ? new Entrance(null) : cgroup.entrance(place), doors);
+    using cgroups = waits ? new CgroupDescriptors([], []) : cgroup.openTasks(place);
+    const forked = this.#fork(plan.init, signals, waits ? new Entrance(null) : cgroup.entrance(place), cgroups);
     try {
       const target = { pid: forked.pid, log: this.#context.log };
       actOnProcess(plan.host.beforeCgroup, target);
       if (waits) {
         cgroup.join(forked.pid, place);
-        admit(forked, doors);
+        admit(forked, cgroups);
       }
       if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
       actOnProcess(plan.host.beside, target);
@@ -100,9 +100,9 @@ class Exec {
     }
   }
 
-  #plan(process: Process): FurtherPlan {
+  #plan(process: Process): ExecPlan {
     const { preserved, activated } = preservedDescriptors(this.#options.preserveFds);
-    return planFurtherProcess({
+    return planExec({
       id: this.#container.id,
       process,
       spec: this.#spec,
@@ -114,7 +114,12 @@ class Exec {
     });
   }
 
-  #fork(steps: FurtherPlan["init"], signals: ForegroundSignals | null, entrance: Entrance, doors: Doors): Forked {
+  #fork(
+    steps: ExecPlan["init"],
+    signals: ForegroundSignals | null,
+    entrance: Entrance,
+    cgroups: CgroupDescriptors,
+  ): Forked {
     using _ = entrance;
     using target = pidfdOpen(this.#init.pid);
     // A process of the container could attach to one that has just come in, and reach the host through what that still
@@ -123,7 +128,7 @@ class Exec {
     return forkInto(target, namespacesToJoin(this.#init.pid, this.#spec), entrance, (channel) => {
       if (signals !== null) setSignalMask(signals.maskBefore);
       const trace = this.#context.log.tracing;
-      return runInit(steps, furtherRepertoire, { channel, inherited: new Map(), trace, doors });
+      return runInit(steps, execHandlers, { channel, inherited: new Map(), trace, cgroups });
     });
   }
 

@@ -1,6 +1,6 @@
 /** Forks container processes into their namespaces. */
 
-import type { Doors, Entrance } from "../cgroup/entrance.ts";
+import type { CgroupDescriptors, Entrance } from "../cgroup/entrance.ts";
 import type { NamespaceType } from "../config/types.ts";
 import { Channel, type Failure, type InitMessage, type ParentMessage } from "../init/channel.ts";
 import type { NamespaceJoin, NamespacePlan } from "../plan/namespaces.ts";
@@ -17,9 +17,9 @@ export interface Forked {
 }
 
 /** Tells the process that all that only the parent can do for it is done, and has it enter its v1 cgroups. */
-export function admit({ channel }: Forked, { doors, tasks }: Doors): void {
+export function admit({ channel }: Forked, { files, tasks }: CgroupDescriptors): void {
   channel.send(
-    { type: "admitted", doors },
+    { type: "admitted", files },
     tasks.map(({ number }) => number),
   );
 }

@@ -78,7 +78,7 @@ export class ResctrlGroup {
     });
   }
 
-  /** Puts a further process in the group. A group that has been removed meanwhile is none of its business. */
+  /** Puts another process in the group. A group that has been removed meanwhile is none of its business. */
   join(pid: number): void {
     const directory = join(this.#root, this.#plan.group);
     if (exists(directory)) addTask(directory, pid);

@@ -1,4 +1,4 @@
-/** Which namespaces a further process in a container joins. */
+/** Which namespaces another process in a container joins. */
 
 import type { NamespaceType, Spec } from "../config/types.ts";
 import { NAMESPACE_FILES } from "../sys/namespace.ts";

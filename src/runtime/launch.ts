@@ -3,7 +3,7 @@
 import { type NewCgroup, openNewCgroup } from "../cgroup/new-cgroup.ts";
 import { pidfdReceiver } from "../config/annotations.ts";
 import { findMissingNamespaces } from "../config/validate/host.ts";
-import { containerRepertoire } from "../init/container.ts";
+import { containerHandlers } from "../init/container.ts";
 import { type HookOutput, runHooks } from "../init/hooks.ts";
 import { runInit } from "../init/init.ts";
 import { describeStep } from "../plan/plan.ts";
@@ -174,7 +174,7 @@ class Launch {
       this.#lock.close();
       if (this.#options.signalMask !== undefined) setSignalMask(this.#options.signalMask);
       const trace = this.#context.log.tracing;
-      return runInit(plan.init, containerRepertoire, {
+      return runInit(plan.init, containerHandlers, {
         channel,
         inherited,
         startFifo,
@@ -199,8 +199,8 @@ class Launch {
     actOnProcess(host.beforeCgroup, { pid: forked.pid, log: this.#context.log });
     moveNetDevices(netDevices, forked.pid);
     this.#restrictDevices();
-    using doors = this.#cgroup.doors();
-    admit(forked, doors);
+    using cgroups = this.#cgroup.openTasks();
+    admit(forked, cgroups);
   }
 
   /** Answers the init until it waits for `start`. */

@@ -1,7 +1,7 @@
 /** Carries out what the parent does to the forked process from outside. */
 
 import { describeHostProcess, type HostProcessStep } from "../plan/host-process.ts";
-import { type Actors, describeBy } from "../plan/step.ts";
+import { describeBy, type Handlers } from "../plan/step.ts";
 import { SyscallError } from "../sys/error.ts";
 import { writeFile } from "../sys/file.ts";
 import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
@@ -9,13 +9,13 @@ import { resetAffinity, setAffinity } from "../sys/scheduler.ts";
 import { namingStep } from "./naming-step.ts";
 import type { Logger } from "./options.ts";
 
-/** What the parent's actors need: whose process it is, and where to say what is not worth failing for. */
+/** What the parent's handlers need: whose process it is, and where to say what is not worth failing for. */
 export interface HostProcessContext {
   pid: number;
   log: Logger;
 }
 
-export const hostProcessActors: Actors<HostProcessStep, HostProcessContext> = {
+export const hostProcessHandlers: Handlers<HostProcessStep, HostProcessContext> = {
   "oom-score-adj": ({ value }, { pid }) => writeFile(`/proc/${pid}/oom_score_adj`, String(value)),
   "allow-limit": ({ type, soft, hard }, { pid }) => allowLimit(pid, type, limitValue(soft), limitValue(hard)),
   "set-affinity": ({ cpus }, { pid }) => setAffinity(pid, cpus),
@@ -30,11 +30,11 @@ export const hostProcessActors: Actors<HostProcessStep, HostProcessContext> = {
 
 /** Carries the steps out, in order; a failure names its step. */
 export function actOnProcess(steps: readonly HostProcessStep[], context: HostProcessContext): void {
-  const actors = hostProcessActors as Record<string, (step: HostProcessStep, context: HostProcessContext) => void>;
+  const handlers = hostProcessHandlers as Record<string, (step: HostProcessStep, context: HostProcessContext) => void>;
   for (const step of steps) {
     const words = () => describeBy([describeHostProcess], step);
     if (context.log.tracing) context.log.debug(words());
-    namingStep(words, () => actors[step.kind]?.(step, context));
+    namingStep(words, () => handlers[step.kind]?.(step, context));
   }
 }
 

@@ -1,4 +1,4 @@
-/** What the launcher (`src/machine/launcher.ts`) and the engine that it starts have to know of each other. */
+/** What the launcher (`src/engine/launcher.ts`) and the engine that it starts have to know of each other. */
 import { readLink } from "./file.ts";
 
 declare const TSRUNC_COMPILED: boolean | undefined;
@@ -19,7 +19,7 @@ export const PLAIN_SUFFIX = "-plain";
 export const VARIABLES = {
   /** The engine's path: its own `/proc/self/exe` is a detached mount. */
   engine: "_TSRUNC_ENGINE",
-  /** The descriptor of the addon (`src/machine/addon.ts`), in hexadecimal. */
+  /** The descriptor of the addon (`src/engine/addon.ts`), in hexadecimal. */
   addon: "_TSRUNC_ADDON",
   /**
    * How it was executed: `sealed`, or `unsealed` where the kernel or the caller's rights did not allow that; `snapshot` by the build, see

@@ -1,7 +1,7 @@
 /**
  * The one door to the kernel and to libc: system calls, and functions of libc by name.
  *
- * Behind it is the addon of `src/machine/addon.ts`, which takes the arguments as they are.
+ * Behind it is the addon of `src/engine/addon.ts`, which takes the arguments as they are.
  */
 
 import { isCompiled, VARIABLES } from "./executable.ts";

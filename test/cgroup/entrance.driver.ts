@@ -14,12 +14,12 @@ const [ours, theirs] = socketpair();
 const channel = new Channel<{ type: string }, { type: string }>(ours);
 const target = { sub: parseSubCgroups(sub), initPid };
 const entrance = openNewCgroup(location).entrance(target);
-const doors = openNewCgroup(location).doors(target);
+const tasks = openNewCgroup(location).openTasks(target);
 const pid = entrance.fork();
 if (pid === 0) {
   const child = new Channel<{ type: string }, { type: string }>(theirs);
   try {
-    doors.enter();
+    tasks.enter();
     child.send({ type: "entered" });
     child.receive();
   } catch (error) {

@@ -166,7 +166,7 @@ describe.skipIf(skipV1 !== null)(title("on this machine's v1 hierarchies", skipV
       expect(() => cgroup.join(process.pid, exec)).toThrow(
         /error adding pid \d+ to cgroups: .*no such file or directory/,
       );
-      expect(() => cgroup.doors(exec)).toThrow(/error adding pid .* to cgroups: .*no such file or directory/);
+      expect(() => cgroup.openTasks(exec)).toThrow(/error adding pid .* to cgroups: .*no such file or directory/);
     }
   });
 });

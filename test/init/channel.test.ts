@@ -20,7 +20,7 @@ afterEach(() => {
 
 describe("Channel.expect", () => {
   it("finds a message behind others, which are kept for who expects them", () => {
-    parent.send({ type: "admitted", doors: [{ path: "/cgroup", optional: true }] });
+    parent.send({ type: "admitted", files: [{ path: "/cgroup", optional: true }] });
     parent.send({ type: "go" });
     using source = open("/dev/null", O.RDONLY);
     parent.send({ type: "source" }, [source.number]);
@@ -28,7 +28,7 @@ describe("Channel.expect", () => {
     expect(readLink(fd?.procPath ?? "")).toBe("/dev/null");
     fd?.close();
     expect(init.expect("go")?.message).toEqual({ type: "go" });
-    expect(init.expect("admitted")?.message.doors).toEqual([{ path: "/cgroup", optional: true }]);
+    expect(init.expect("admitted")?.message.files).toEqual([{ path: "/cgroup", optional: true }]);
   });
 
   it("finds none when the other end is gone, whatever else came", () => {

@@ -302,7 +302,7 @@ describe.skipIf(impossible !== null)(`a process started by an init${impossible ?
       expect(cpus(["taskset", "-c", "0", ...driver.command(request)])).toBe(free);
     });
 
-    it("runs a further process on its final CPUs", () => {
+    it("runs another process on its final CPUs", () => {
       const affinity = { execCPUAffinity: { initial: "0", final: "0" } };
       expect(status(affinity, { input: { purpose: "exec" } })["Cpus_allowed_list"]).toBe("0");
     });

@@ -9,7 +9,7 @@ import { detectCgroupMounts } from "../../src/cgroup/layout.ts";
 import type { IdMapping, Spec } from "../../src/config/types.ts";
 import { Channel, type InitMessage, type ParentMessage } from "../../src/init/channel.ts";
 import type { InitContext } from "../../src/init/context.ts";
-import { rootfsActors } from "../../src/init/rootfs.ts";
+import { rootfsHandlers } from "../../src/init/rootfs.ts";
 import { describeRootfs, planRootfs, type RootfsStep, type SourceStep } from "../../src/plan/rootfs.ts";
 import { openSource, provideSource } from "../../src/runtime/mount-sources.ts";
 import type { Fd } from "../../src/sys/fd.ts";
@@ -72,7 +72,7 @@ function main(): number {
 function act(steps: readonly RootfsStep[], context: InitContext): void {
   for (const step of steps) {
     try {
-      (rootfsActors as Record<string, (step: RootfsStep, context: InitContext) => void>)[step.kind]?.(step, context);
+      (rootfsHandlers as Record<string, (step: RootfsStep, context: InitContext) => void>)[step.kind]?.(step, context);
     } catch (error) {
       const describe = describeRootfs as unknown as Record<string, (step: RootfsStep) => string>;
       process.stderr.write(`${describe[step.kind]?.(step)}: ${(error as Error).message}\n`);

@@ -7,7 +7,7 @@
 import type { NamespaceType, Process, Spec } from "../../src/config/types.ts";
 import { Channel, type InitMessage, type ParentMessage } from "../../src/init/channel.ts";
 import type { InitContext } from "../../src/init/context.ts";
-import { processActors } from "../../src/init/process.ts";
+import { processHandlers } from "../../src/init/process.ts";
 import { planHostProcess } from "../../src/plan/host-process.ts";
 import {
   type ProcessInput,
@@ -102,8 +102,8 @@ function child(steps: ProcessStep[], channel: Channel<InitMessage, ParentMessage
     if (channel.receive() === null) exit(1);
     if (namespaces.length > 0) unshare(namespaces);
     for (const step of steps) {
-      const actor = processActors[step.kind] as (step: ProcessStep, context: InitContext) => void;
-      actor(step, context);
+      const handler = processHandlers[step.kind] as (step: ProcessStep, context: InitContext) => void;
+      handler(step, context);
     }
   } catch (error) {
     channel.send({ type: "error", message: (error as Error).message });

@@ -5,8 +5,8 @@ import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync,
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildLauncher } from "../../src/machine/build.ts";
-import { isSnapshot } from "../../src/machine/snapshot.ts";
+import { buildLauncher } from "../../src/engine/build.ts";
+import { isSnapshot } from "../../src/engine/snapshot.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
 import { whyNotTraced } from "../support/tracing.ts";
 import { hasProgram, runtime } from "./harness.ts";

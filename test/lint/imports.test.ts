@@ -29,8 +29,8 @@ const forbidden: [file: string, imported: string][] = [
   ["src/runtime/a.ts", "../cli/run.ts"],
   ["src/runtime/b.ts", "node:fs"],
   ["src/image/a.ts", "../cli/run.ts"],
-  ["src/image/b.ts", "node:fs"],
-  ["src/machine/a.ts", "../plan/plan.ts"],
+
+  ["src/engine/a.ts", "../plan/plan.ts"],
   ["src/cli/a.ts", "node:fs"],
   ["src/main.ts", "node:fs"],
 ];
@@ -40,12 +40,13 @@ const allowed: [file: string, imported: string][] = [
   ["src/cli/z.ts", "../runtime/store.ts"],
   ["src/runtime/z.ts", "../plan/plan.ts"],
   ["src/image/z.ts", "../config/types.ts"],
+  ["src/image/y.ts", "node:fs"],
   ["src/plan/z.ts", "../config/types.ts"],
   ["src/init/z.ts", "../sys/mount.ts"],
-  ["src/machine/x.ts", "node:fs"],
+  ["src/engine/x.ts", "node:fs"],
   ["src/cgroup/z.ts", "../sys/fd.ts"],
-  ["src/machine/z.ts", "../sys/syscall-numbers.ts"],
-  ["src/machine/y.ts", "./elf.ts"],
+  ["src/engine/z.ts", "../sys/syscall-numbers.ts"],
+  ["src/engine/y.ts", "./elf.ts"],
   ["src/sys/z.ts", "node:tty"],
 ];
 

@@ -51,7 +51,7 @@ describe("planSession", () => {
     expect(step(planSession(input({}, {}, spec)), "join-keyring")?.search).toBe("other");
   });
 
-  it("leaves the keyring's permissions alone when a further process joins it", () => {
+  it("leaves the keyring's permissions alone when another process joins it", () => {
     expect(step(planSession(input({ purpose: "exec" })), "join-keyring")?.search).toBeNull();
   });
 
@@ -61,7 +61,7 @@ describe("planSession", () => {
 });
 
 describe("planWorkingDirectory", () => {
-  it("makes the first process's directory, and none for a further process", () => {
+  it("makes the first process's directory, and none for another process", () => {
     expect(planWorkingDirectory(input({}, { cwd: "/work" }))).toMatchObject([
       { kind: "make-working-directory", path: "/work" },
     ]);
@@ -136,7 +136,7 @@ describe("planProcess", () => {
     expect(step(planProcess(input({}, { env: [], user: { uid: 7, gid: 0 } })).identity, "set-home")?.uid).toBe(7);
   });
 
-  it("gives the container umask 022 unless it says another, and a further process the container's", () => {
+  it("gives the container umask 022 unless it says another, and another process the container's", () => {
     expect(step(planProcess(input()).attributes, "umask")?.mask).toBe(0o022);
     expect(step(planProcess(input({}, { user: { uid: 0, gid: 0, umask: 0o77 } })).attributes, "umask")?.mask).toBe(
       0o77,
@@ -229,7 +229,7 @@ describe("planProcess", () => {
   });
 });
 
-describe("a further process", () => {
+describe("another process", () => {
   const container: Process = {
     ...minimal,
     args: ["init"],
@@ -283,7 +283,7 @@ describe("planHostProcess", () => {
 
   const execCPUAffinity = { initial: "0", final: "0-1" };
 
-  it("binds a further process to CPUs around its joining of the cgroup", () => {
+  it("binds another process to CPUs around its joining of the cgroup", () => {
     expect(planHostProcess(input({ purpose: "exec" }, { execCPUAffinity }))).toMatchObject({
       beforeCgroup: [{ kind: "set-affinity", when: "initial", cpus: [0] }],
       beside: [],

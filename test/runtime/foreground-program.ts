@@ -8,7 +8,7 @@
  */
 import { Channel, type InitMessage, type ParentMessage } from "../../src/init/channel.ts";
 import type { InitContext } from "../../src/init/context.ts";
-import { terminalActors } from "../../src/init/terminal.ts";
+import { terminalHandlers } from "../../src/init/terminal.ts";
 import { prepareForeground, prepareTerminal, superviseForeground } from "../../src/runtime/foreground.ts";
 import { mustSyscall } from "../../src/sys/error.ts";
 import type { Fd } from "../../src/sys/fd.ts";
@@ -48,7 +48,7 @@ function child(): never {
     const consoleSize = { height: 11, width: 22 };
     const bindConsole = how === "console";
     if (how !== "stdio") {
-      terminalActors["open-terminal"]({ kind: "open-terminal", consoleSize, bindConsole }, {
+      terminalHandlers["open-terminal"]({ kind: "open-terminal", consoleSize, bindConsole }, {
         channel,
       } as InitContext);
     }

@@ -27,7 +27,7 @@ const options = {
 export const command = defineCommand({
   synopsis: "<container-id> <command> [argument...]",
   description:
-    "Executes a further process in a container that is created or running.\n" +
+    "Executes another process in a container that is created or running.\n" +
     "What follows the container's id belongs to the command. The exit code is the process's own,\n" +
     "128+N when signal N ended it, and 255 when it could not be started.",
   examples: [

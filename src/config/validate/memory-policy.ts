@@ -1,5 +1,5 @@
 /** `linux.memoryPolicy`. */
-import { parseCpuList } from "../../plan/cpu-list.ts";
+import { parseCpuList } from "../cpu-list.ts";
 import type { MemoryPolicy } from "../types.ts";
 import { cpuListError } from "./cpu-list.ts";
 import type { Subject } from "./subject.ts";

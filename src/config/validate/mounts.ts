@@ -1,5 +1,5 @@
 /** `mounts`. */
-import { parseMountOptions } from "../../plan/mount-options.ts";
+import { parseMountOptions } from "../mount-options.ts";
 import type { Mount } from "../types.ts";
 import { validateRanges } from "./id-mappings.ts";
 import { refuseNul } from "./root.ts";

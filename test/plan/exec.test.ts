@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import type { Process } from "../../src/config/types.ts";
-import { planFurtherProcess } from "../../src/plan/further.ts";
+import { planExec } from "../../src/plan/exec.ts";
 
 function kinds(process: Partial<Process>): string[] {
   const whole = { args: ["true"], cwd: "/", ...process };
-  const plan = planFurtherProcess({
+  const plan = planExec({
     id: "c1",
     process: whole,
     spec: { ociVersion: "1.3.0", process: whole },

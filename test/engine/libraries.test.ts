@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { mergeLibraries } from "../../src/machine/libraries.ts";
+import { mergeLibraries } from "../../src/engine/libraries.ts";
 
 const BASE = 0x1000;
 const [DYNAMIC, STRINGS, VERSIONS, END] = [0x100, 0x200, 0x300, 0x400];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { executable, layOut, sharedObject } from "../../src/machine/elf.ts";
+import { executable, layOut, sharedObject } from "../../src/engine/elf.ts";
 
 const [EXECUTE, WRITE, READ] = [1, 2, 4];
 const [LOAD, DYNAMIC, STACK] = [1, 2, 0x6474e551];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { knownMountOptions, parseMountOptions, parsePropagation } from "../../src/plan/mount-options.ts";
+import { knownMountOptions, parseMountOptions, parsePropagation } from "../../src/config/mount-options.ts";
 
 describe("the options of a mount", () => {
   test("without any, ask for nothing", () => {

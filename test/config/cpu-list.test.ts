@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseCpuList } from "../../src/plan/cpu-list.ts";
+import { parseCpuList } from "../../src/config/cpu-list.ts";
 
 describe("parseCpuList", () => {
   it.each<[string, number[] | null]>([

@@ -1,4 +1,4 @@
-/** The plan of a further process in a running container: it is in the container's namespaces and sees its root. */
+/** The plan of another process in a running container: it is in the container's namespaces and sees its root. */
 import { type HostProcessPlan, planHostProcess } from "./host-process.ts";
 import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
@@ -9,17 +9,17 @@ import { describeBy } from "./step.ts";
 import { describeTerminal, planTerminal, type TerminalStep } from "./terminal.ts";
 
 /** A step of the forked process. */
-export type FurtherStep = NamespaceStep | LifecycleStep | ProcessStep | TerminalStep;
+export type ExecStep = NamespaceStep | LifecycleStep | ProcessStep | TerminalStep;
 
 /** What happens, and in whose hands: see `Plan`. */
-export interface FurtherPlan {
+export interface ExecPlan {
   host: HostProcessPlan;
   intelRdt: IntelRdtPlan | null;
-  init: FurtherStep[];
+  init: ExecStep[];
 }
 
-/** Plans a further process. Pure. */
-export function planFurtherProcess(input: Omit<ProcessInput, "purpose">): FurtherPlan {
+/** Plans another process. Pure. */
+export function planExec(input: Omit<ProcessInput, "purpose">): ExecPlan {
   const exec: ProcessInput = { ...input, purpose: "exec" };
   const { attributes, identity, last } = planProcess(exec);
   const host = planHostProcess(exec);
@@ -43,6 +43,6 @@ export function planFurtherProcess(input: Omit<ProcessInput, "purpose">): Furthe
 }
 
 /** Says a step in words. */
-export function describeFurtherStep(step: FurtherStep): string {
+export function describeExecStep(step: ExecStep): string {
   return describeBy([describeLifecycle, describeNamespaces, describeProcess, describeTerminal], step);
 }

@@ -4,12 +4,12 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Data } from "../../src/machine/elf.ts";
-import { executable, layOut } from "../../src/machine/elf.ts";
-import { type Resumption, resumer } from "../../src/machine/resume.ts";
-import { isSnapshot, takeSnapshot } from "../../src/machine/snapshot.ts";
-import { parseMappings } from "../../src/machine/tracee.ts";
-import { X86Assembler } from "../../src/machine/x86-64.ts";
+import type { Data } from "../../src/engine/elf.ts";
+import { executable, layOut } from "../../src/engine/elf.ts";
+import { type Resumption, resumer } from "../../src/engine/resume.ts";
+import { isSnapshot, takeSnapshot } from "../../src/engine/snapshot.ts";
+import { parseMappings } from "../../src/engine/tracee.ts";
+import { X86Assembler } from "../../src/engine/x86-64.ts";
 import { SYSCALL_NUMBERS } from "../../src/sys/syscall-numbers.ts";
 import { whyNotTraced } from "../support/tracing.ts";
 

@@ -1,9 +1,9 @@
 /** The encodings: those of the manuals, which GNU as, capstone and their like read back as what is named here. */
 import { describe, expect, it } from "vitest";
-import { Arm64Assembler } from "../../src/machine/aarch64.ts";
-import type { Assembler } from "../../src/machine/assembler.ts";
-import { buildAddon, buildLauncher } from "../../src/machine/build.ts";
-import { X86Assembler } from "../../src/machine/x86-64.ts";
+import { Arm64Assembler } from "../../src/engine/aarch64.ts";
+import type { Assembler } from "../../src/engine/assembler.ts";
+import { buildAddon, buildLauncher } from "../../src/engine/build.ts";
+import { X86Assembler } from "../../src/engine/x86-64.ts";
 import { SYSCALL_NUMBERS } from "../../src/sys/syscall-numbers.ts";
 
 /** Distance of the data from the first instruction. */

@@ -1,0 +1,12 @@
+/** What another process of a container can do. It need not know how mounts are made, which takes time to load. */
+import { describeExecStep, type ExecStep } from "../plan/exec.ts";
+import type { StepHandlers } from "./init.ts";
+import { lifecycleHandlers } from "./lifecycle.ts";
+import { namespaceHandlers } from "./namespaces.ts";
+import { processHandlers } from "./process.ts";
+import { terminalHandlers } from "./terminal.ts";
+
+export const execHandlers: StepHandlers<ExecStep> = {
+  handlers: { ...lifecycleHandlers, ...namespaceHandlers, ...processHandlers, ...terminalHandlers },
+  describe: describeExecStep,
+};
