@@ -4,26 +4,16 @@
  */
 
 import type { MountStep } from "../plan/mount-steps.ts";
-import type { OfKind } from "../plan/step.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
-import {
-  changeDirectory,
-  fsconfigCreate,
-  fsconfigSet,
-  fscontextMessages,
-  fsmount,
-  fsopen,
-  MOUNT_ATTRIBUTES,
-  type MountAttribute,
-  unmountHere,
-} from "../sys/mount.ts";
+import { changeDirectory, unmountHere } from "../sys/mount.ts";
 import { findInRoot, mkdirAllInRoot, openInRoot } from "../sys/path.ts";
 import { basename, dirname } from "../sys/path-names.ts";
 import { fstat, isDirectory, isSameFile } from "../sys/stat.ts";
 import { FILESYSTEM, fstatfs } from "../sys/statfs.ts";
+import { makeFilesystem } from "./detached-filesystem.ts";
 import { makeLike } from "./mount-point.ts";
-import { attach } from "./mounts.ts";
+import { attach, octalMode } from "./mounts.ts";
 
 /**
  * Adds a mount.
@@ -41,7 +31,7 @@ export function addMount(rootfs: Fd, step: MountStep, source: Fd | null): void {
   } else {
     using target = findInRoot(rootfs, step.target, O.PATH | O.DIRECTORY) ?? mkdirAllInRoot(rootfs, step.target);
     checkPlace(rootfs, target);
-    using filesystem = makeFilesystem(step, target);
+    using filesystem = makeFilesystem(step, step.inherit === "mode" ? octalMode(target) : null);
     attach({ ...step, attributes: null }, filesystem, target);
   }
 }
@@ -57,36 +47,6 @@ function isSame(one: Fd, other: Fd): boolean {
 
 function isIn(fd: Fd, filesystem: number): boolean {
   return fstatfs(fd.number).type === filesystem;
-}
-
-function makeFilesystem({ fstype, source, flags, data, inherit }: OfKind<MountStep, "mount">, target: Fd): Fd {
-  using context = fsopen(fstype);
-  if (context === null) throw new Error(`the kernel does not know the filesystem ${fstype}, or does not permit it`);
-  fsconfigSet(context, "source", source);
-  if (inherit === "mode") {
-    fsconfigSet(context, "mode", (fstat(target.number).mode & 0o7777).toString(8).padStart(4, "0"));
-  }
-  const attributes = flags.filter((flag) => flag in MOUNT_ATTRIBUTES) as MountAttribute[];
-  const ofFilesystem = flags.filter((flag) => !(flag in MOUNT_ATTRIBUTES));
-  for (const [key, value] of [...ofFilesystem.map((flag): Option => [flag, null]), ...splitData(data)]) {
-    if (!fsconfigSet(context, key, value)) {
-      throw new Error([`${fstype} refuses the option ${key}`, ...fscontextMessages(context)].join(": "));
-    }
-  }
-  const mounted = fsconfigCreate(context) ? fsmount(context, attributes) : null;
-  if (mounted !== null) return mounted;
-  throw new Error([`the kernel refuses to make the filesystem ${fstype}`, ...fscontextMessages(context)].join(": "));
-}
-
-type Option = [key: string, value: string | null];
-
-/** The options in mount data. Commas in a value are quoted, as in `context="u:r:t:s0:c1,c2"`. @see mount(8) */
-export function splitData(data: string): Option[] {
-  const parts = data.match(/(?:[^,"]|"[^"]*")+/g) ?? [];
-  return parts.map((part) => {
-    const equals = part.indexOf("=");
-    return equals < 0 ? [part, null] : [part.slice(0, equals), part.slice(equals + 1).replace(/^"(.*)"$/, "$1")];
-  });
 }
 
 /**

@@ -12,8 +12,9 @@ import { setBindAttributes } from "./bind-attributes.ts";
 import type { InitContext } from "./context.ts";
 import { copySymlink } from "./copied-symlink.ts";
 import { copyContents } from "./copy-up.ts";
+import { makeFilesystem } from "./detached-filesystem.ts";
 import { withHint } from "./mount-hints.ts";
-import { openBindMountPoint, openDirectoryMountPoint, pathInRoot } from "./mount-point.ts";
+import { openBindMountPoint, openDirectoryMountPoint } from "./mount-point.ts";
 import { rootOf } from "./root.ts";
 
 type Mount = OfKind<MountStep, "mount">;
@@ -21,19 +22,14 @@ type Bind = OfKind<MountStep, "bind">;
 
 export const mountHandlers: Handlers<MountStep | ChangeStep, InitContext> = {
   mount: (step, context) => {
-    const rootfs = rootOf(context);
-    const place = openDirectoryMountPoint(rootfs, step.target, step.fstype);
+    const place = openDirectoryMountPoint(rootOf(context), step.target, step.fstype);
     using target = place.target;
     try {
       mountFilesystem(step, target, place.made);
     } catch (error) {
       if (step.fallback === null || !hasErrno(error, "EPERM", "EBUSY")) throw withHint(error, step);
-      return bindInstead(step, step.fallback, target, context);
+      bindInstead(step, step.fallback, target, context);
     }
-    if (step.propagation.length === 0 && step.recursive === null && step.inherit !== "contents") return;
-    using mounted = openMounted(rootfs, target, step.target);
-    if (step.inherit === "contents") copyContents(target, mounted);
-    finish(step, mounted);
   },
   bind: (step, context) => {
     const rootfs = rootOf(context);
@@ -54,25 +50,31 @@ export const mountHandlers: Handlers<MountStep | ChangeStep, InitContext> = {
   },
 };
 
-function mountFilesystem({ source, fstype, flags, data, inherit }: Mount, target: Fd, made: boolean): void {
-  // A mode of the configuration comes later in the list, and holds.
-  const mode = inherit === "nothing" || made ? "" : `mode=${octalMode(target)}`;
-  mount(source, target.procPath, fstype, flags, [mode, data].filter((part) => part !== "").join(","));
-}
-
-function octalMode(fd: Fd): string {
-  return (fstat(fd.number).mode & 0o7777).toString(8).padStart(4, "0");
-}
-
 /**
- * Opens what was just mounted on a place, found by its path again: the descriptor of the place is under it.
- * @throws {Error} when the path leads somewhere else by now
+ * Mounts on a directory. With mount(2), which is one call, where that is all. What is done to the mount besides is done
+ * before it is attached: it could be opened afterwards by its path only, and a container that shares a volume can make the
+ * path lead elsewhere by then.
  */
-function openMounted(rootfs: Fd, target: Fd, path: string): Fd {
-  const mounted = openInRoot(rootfs, path, O.PATH);
-  if (pathInRoot(rootfs, mounted) === pathInRoot(rootfs, target)) return mounted;
-  mounted.close();
-  throw new Error(`rootfs${path} was changed while it was mounted on`);
+function mountFilesystem(step: Mount, target: Fd, made: boolean): void {
+  const { source, fstype, flags, data, inherit } = step;
+  const mode = inherit === "nothing" || made ? null : octalMode(target);
+  const changes = step.propagation.length > 0 || step.recursive !== null;
+  if (flags.includes("remount") || !(changes || inherit === "contents")) {
+    // A mode of the configuration comes later in the list, and holds.
+    const options = [mode === null ? "" : `mode=${mode}`, data].filter((part) => part !== "").join(",");
+    mount(source, target.procPath, fstype, flags, options);
+    // Remounted is what the descriptor is open on.
+    if (changes) finish(step, target);
+    return;
+  }
+  using filesystem = makeFilesystem(step, mode);
+  if (inherit === "contents") copyContents(target, filesystem);
+  attach({ ...step, attributes: null }, filesystem, target);
+}
+
+/** The permissions of a file, as mount options write them. */
+export function octalMode(fd: Fd): string {
+  return (fstat(fd.number).mode & 0o7777).toString(8).padStart(4, "0");
 }
 
 function bindInstead(step: Mount, instead: NonNullable<Mount["fallback"]>, target: Fd, context: InitContext): void {

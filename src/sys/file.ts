@@ -6,7 +6,7 @@
 
 import { ERRNO } from "./errno.ts";
 import { check } from "./error.ts";
-import { AT, AT_FDCWD, O, open } from "./fd.ts";
+import { AT, AT_FDCWD, type Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { uninterrupted } from "./io.ts";
 import { findLinkStat, isDirectory, stat } from "./stat.ts";
@@ -163,6 +163,16 @@ export interface DirectoryEntry {
 /** The entries of a directory, without `.` and `..`. @throws {SyscallError} `open <path>`, `read <path>` @see getdents64(2) */
 export function readDirectory(path: string): DirectoryEntry[] {
   using directory = open(path, O.RDONLY | O.DIRECTORY);
+  return readEntries(directory, path);
+}
+
+/** The entries of a directory that a descriptor is open on, `O_PATH` or not, as {@link readDirectory} gives them. */
+export function readOpenDirectory(directory: Fd): DirectoryEntry[] {
+  using listed = open(".", O.RDONLY | O.DIRECTORY, 0, directory.number);
+  return readEntries(listed, `directory of descriptor ${directory.number}`);
+}
+
+function readEntries(directory: Fd, path: string): DirectoryEntry[] {
   const entries: DirectoryEntry[] = [];
   const memory = new Uint8Array(32768);
   const view = new DataView(memory.buffer);
@@ -173,15 +183,15 @@ export function readDirectory(path: string): DirectoryEntry[] {
     for (let at = 0; at < length; at += view.getUint16(at + 16, true)) {
       const name = decode(memory.subarray(at + 19, memory.indexOf(0, at + 19)));
       if (name === "." || name === "..") continue;
-      entries.push({ name, isDirectory: isDirectoryType(memory[at + 18] as number, `${path}/${name}`) });
+      entries.push({ name, isDirectory: isDirectoryType(memory[at + 18] as number, directory, name) });
     }
   }
 }
 
 /** @param type `d_type`; some filesystems do not tell it */
-function isDirectoryType(type: number, path: string): boolean {
+function isDirectoryType(type: number, directory: Fd, name: string): boolean {
   const [DT_UNKNOWN, DT_DIR] = [0, 4];
   if (type !== DT_UNKNOWN) return type === DT_DIR;
-  const found = findLinkStat(path);
+  const found = findLinkStat(name, directory.number);
   return found !== null && isDirectory(found);
 }

@@ -228,9 +228,14 @@ function describeAttributes({ set = [], clear = [], propagation, idmap, recursiv
  * @see fsopen(2), Linux 5.2
  */
 export function fsopen(fstype: string): Fd | null {
-  const FSOPEN_CLOEXEC = 1;
-  const result = syscall("fsopen", fstype, FSOPEN_CLOEXEC);
+  const result = fsopenResult(fstype);
   return result < 0 ? null : new Fd(result);
+}
+
+/** {@link fsopen}. @returns the descriptor's number or `-errno` */
+export function fsopenResult(fstype: string): number {
+  const FSOPEN_CLOEXEC = 1;
+  return syscall("fsopen", fstype, FSOPEN_CLOEXEC);
 }
 
 /** Gives a filesystem context one option: `key=value`, or `key` alone. @returns whether it took it */
@@ -243,8 +248,13 @@ export function fsconfigSet(context: Fd, key: string, value: string | null): boo
 
 /** Makes the filesystem that a context describes. @returns whether it could */
 export function fsconfigCreate(context: Fd): boolean {
+  return fsconfigCreateResult(context) >= 0;
+}
+
+/** {@link fsconfigCreate}. @returns 0 or `-errno` */
+export function fsconfigCreateResult(context: Fd): number {
   const FSCONFIG_CMD_CREATE = 6;
-  return syscall("fsconfig", context.number, FSCONFIG_CMD_CREATE, 0, 0, 0) >= 0;
+  return syscall("fsconfig", context.number, FSCONFIG_CMD_CREATE, 0, 0, 0);
 }
 
 /** What the kernel says about the last failures of a filesystem context, such as `tmpfs: Unknown parameter 'x'`. */
@@ -261,11 +271,16 @@ export function fscontextMessages(context: Fd): string[] {
 
 /** The mount of a filesystem context, attached nowhere. @returns `null` when the kernel refuses */
 export function fsmount(context: Fd, attributes: readonly MountAttribute[]): Fd | null {
+  const result = fsmountResult(context, attributes);
+  return result < 0 ? null : new Fd(result);
+}
+
+/** {@link fsmount}. @returns the descriptor's number or `-errno` */
+export function fsmountResult(context: Fd, attributes: readonly MountAttribute[]): number {
   const FSMOUNT_CLOEXEC = 1;
   let bits = 0;
   for (const name of attributes) bits |= MOUNT_ATTRIBUTES[name];
-  const result = syscall("fsmount", context.number, FSMOUNT_CLOEXEC, bits);
-  return result < 0 ? null : new Fd(result);
+  return syscall("fsmount", context.number, FSMOUNT_CLOEXEC, bits);
 }
 
 /**

@@ -38,6 +38,15 @@ export function openProcfs(path: string, flags: number): Fd {
   return new Fd(check(result, () => `open /proc/${path}`));
 }
 
+/**
+ * Opens the directory of this process's descriptors. A number below it, opened, is the very file that the descriptor is
+ * open on, and no path is resolved on the way.
+ * @throws {SyscallError} `open /proc/self/fd`
+ */
+export function openDescriptors(): Fd {
+  return openProcfs("self/fd", O.PATH | O.DIRECTORY);
+}
+
 /** `/proc` as it is mounted, if it is the root of a procfs. */
 function mountedProcfs(): Fd | null {
   const fd = syscall("openat", -100, "/proc", O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC, 0);

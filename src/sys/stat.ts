@@ -60,9 +60,13 @@ export function findStat(path: string): Stat | null {
   return orNull(() => stat(path));
 }
 
-/** What is at a path, a symlink itself; `null` when there is nothing. @throws {SyscallError} `stat` */
-export function findLinkStat(path: string): Stat | null {
-  return orNull(() => statx(AT_FDCWD, path, AT.SYMLINK_NOFOLLOW, () => `stat ${path}`));
+/**
+ * What is at a path, a symlink itself; `null` when there is nothing.
+ * @param directory descriptor that a relative path starts from
+ * @throws {SyscallError} `stat`
+ */
+export function findLinkStat(path: string, directory: number = AT_FDCWD): Stat | null {
+  return orNull(() => statx(directory, path, AT.SYMLINK_NOFOLLOW, () => `stat ${path}`));
 }
 
 /** What a descriptor is open on; `O_PATH` will do. @throws {SyscallError} `stat` */

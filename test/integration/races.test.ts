@@ -1,0 +1,64 @@
+/**
+ * Races that a container with a shared volume runs against the start of another.
+ *
+ * `TSRUNC_RACE_STARTS` says how many starts; each hole was found within some hundred.
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { directory, hasProgram, makeBundle, newId, tsrunc, useContainers } from "./harness.ts";
+
+useContainers();
+
+const STARTS = Number(process.env.TSRUNC_RACE_STARTS ?? 60);
+const attackers: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const attacker of attackers.splice(0)) attacker.kill("SIGKILL");
+});
+
+/** Exchanges the pairs of names, over and over, until the test's end. */
+function exchange(...names: string[]): void {
+  attackers.push(
+    spawn("python3", [join(import.meta.dirname, "../support/exchange.py"), ...names], { stdio: "ignore" }),
+  );
+}
+
+/** All paths below a directory, with their modes and owners. */
+function listing(path: string): string {
+  return spawnSync("find", [path, "-printf", "%P %y %m %u %l\\n"], { encoding: "utf8" }).stdout;
+}
+
+describe.skipIf(!hasProgram("python3"))("a neighbour that exchanges directories of a shared volume", () => {
+  // The contents of a tmpfs were copied by paths, to where a path led after the mounting: into the volume, and through its symlinks.
+  test("has no contents of a tmpfs (tmpcopyup) written to the host", { timeout: 1_200_000 }, () => {
+    const volume = join(directory(), "volume");
+    const host = join(directory(), "host");
+    mkdirSync(host);
+    for (const name of ["a", "b"]) mkdirSync(join(volume, name, "in"), { recursive: true });
+    mkdirSync(join(volume, "a/in/d"));
+    for (let index = 0; index < 100; index++) {
+      const file = join(volume, `a/in/d/${index}`);
+      writeFileSync(file, "");
+      chmodSync(file, 0o4755);
+    }
+    symlinkSync(host, join(volume, "link"));
+    const bundle = makeBundle("true", (config) => {
+      config.mounts.push(
+        { destination: "/volume", source: volume, options: ["rbind"] },
+        { destination: "/volume/a/in", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"] },
+      );
+    });
+    exchange(join(volume, "a"), join(volume, "b"));
+    exchange(...["a", "b"].flatMap((name) => [join(volume, "link"), join(volume, name, "in/d")]));
+    const codes = new Set<number>();
+    for (let start = 0; start < STARTS; start++) {
+      codes.add(tsrunc(["run", "--bundle", bundle.path, newId()]).code);
+      expect(listing(host), `start ${start}`).toBe(" d 755 root \n");
+    }
+    expect(codes).toContain(0);
+    for (const code of codes) expect([0, 1]).toContain(code);
+    expect(readdirSync(host)).toEqual([]);
+  });
+});
