@@ -11,6 +11,7 @@ import { enginePath, isCompiled, SINGLE_THREAD, VARIABLES } from "./sys/executab
 import { closeOnExecFrom, FIRST_FD, setCloseOnExec } from "./sys/fd.ts";
 import { closeAddon } from "./sys/ffi.ts";
 import { readDirectory, readLink } from "./sys/file.ts";
+import { noteInherited } from "./sys/inherited-fds.ts";
 import { dirname } from "./sys/path-names.ts";
 import { execveFd } from "./sys/process.ts";
 import { sealExecutable } from "./sys/seal.ts";
@@ -40,10 +41,14 @@ export function commandOf(args: readonly string[]): string | undefined {
  */
 export function enterStage(args: readonly string[]): void {
   const stage = process.env[VARIABLES.stage];
-  if (isCompiled && FORKING_COMMANDS.has(commandOf(args) ?? "")) {
+  const forks = FORKING_COMMANDS.has(commandOf(args) ?? "");
+  if (isCompiled && forks) {
     if (stage !== "sealed") executeSealed(args);
     closeAddon();
     refuseWritable(enginePath());
+  }
+  if (forks) {
+    noteInherited();
     // Which of the caller's descriptors the container gets is decided later.
     closeOnExecFrom(FIRST_FD);
   }

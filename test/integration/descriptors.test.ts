@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
@@ -11,10 +11,12 @@ import {
   makeBundle,
   newId,
   output,
+  refused,
   runtime,
   startDetached,
   state,
   succeed,
+  tsrunc,
   useContainers,
 } from "./harness.ts";
 
@@ -28,6 +30,21 @@ function withDescriptors(redirections: string, args: string[], env: Record<strin
     timeout: 30_000,
   });
 }
+
+/** Runs the runtime as {@link withDescriptors} does, to fail. @returns its stderr */
+function withError(redirections: string, args: string[], env: Record<string, string>): string {
+  const done = spawnSync("bash", ["-c", `exec "$@" ${redirections}`, "bash", ...commandLine(args)], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    timeout: 30_000,
+  });
+  expect(done).toMatchObject({ status: 1, stdout: "" });
+  return done.stderr;
+}
+
+/** Takes connections on a socket. */
+const LISTENER =
+  "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()\nwhile 1: s.accept()";
 
 /** Lists the shell's descriptors; the second command keeps the shell from becoming the first. */
 const listing = "ls /proc/$$/fd; true";
@@ -106,10 +123,57 @@ describe("descriptors in the container", () => {
   test.runIf(isTsrunc)("of LISTEN_FDS are passed without LISTEN_PID, and not with that of another process", () => {
     const bundle = makeBundle(`echo "$LISTEN_FDS:$LISTEN_PID"`);
     const listen = (env: Record<string, string>) =>
-      succeed(["run", "--bundle", bundle.path, newId()], { env: { LISTEN_FDS: "1", ...env } });
+      withDescriptors("3</dev/null", ["run", "--bundle", bundle.path, newId()], { LISTEN_FDS: "1", ...env });
     expect(listen({})).toBe("1:1\n");
     expect(listen({ LISTEN_PID: "1" })).toBe(":\n");
   });
+
+  // What was announced and not open was the runtime's own by the time of the fork: directories of the host's cgroups,
+  // through which a container without any capability read and wrote the host's files.
+  test.runIf(isTsrunc)("of LISTEN_FDS that are not open are an error", () => {
+    const bundle = makeBundle(listing);
+    for (let announced = 1; announced <= 12; announced++) {
+      const env = { LISTEN_FDS: String(announced) };
+      expect(refused(["run", "--bundle", bundle.path, newId()], { env })).toContain("descriptor 3 is not open");
+    }
+    const env = { LISTEN_FDS: "2" };
+    expect(withError("3</dev/null", ["run", "--bundle", bundle.path, newId()], env)).toContain(
+      "descriptor 4 is not open",
+    );
+    const id = startDetached();
+    expect(tsrunc(["exec", id, "true"], { env })).toMatchObject({
+      code: 255,
+      stderr: expect.stringMatching(/LISTEN_FDS=2: descriptor 3 is not open/),
+    });
+  });
+
+  test.runIf(isTsrunc)("that the runtime opens for itself do not pass for the caller's", () => {
+    const log = ["--log", join(directory(), "log")];
+    const socket = join(directory(), "pidfd.sock");
+    const server = spawn("python3", ["-c", LISTENER, socket], { stdio: "ignore" });
+    try {
+      execFileSync("bash", ["-c", `until [ -S ${socket} ]; do sleep 0.02; done`]);
+      const id = startDetached();
+      for (const env of [{ LISTEN_FDS: "1" }, {}] as Record<string, string>[]) {
+        const flags = "LISTEN_FDS" in env ? [] : ["--preserve-fds", "1"];
+        const options = { env, global: log };
+        const run = ["run", ...flags, "--bundle", makeBundle(listing).path, newId()];
+        expect(refused(run, options)).toContain("descriptor 3 is not open");
+        const exec = ["exec", ...flags, "--pidfd-socket", socket, id, "true"];
+        expect(tsrunc(exec, options)).toMatchObject({ code: 255, stderr: expect.stringContaining("3 is not open") });
+      }
+    } finally {
+      server.kill();
+    }
+  });
+
+  test.runIf(isTsrunc).each(["-1", "0.5", "1e9", "0x5", " 1", "1 ", "one", "99999999999"])(
+    "of LISTEN_FDS=%j are an error",
+    (count) => {
+      const args = ["run", "--bundle", makeBundle(listing).path, newId()];
+      expect(withError("3</dev/null", args, { LISTEN_FDS: count })).toMatch(/LISTEN_FDS=.*: expected the number/);
+    },
+  );
 });
 
 test("NOTIFY_SOCKET is bound into the container, and what the process sends arrives", async () => {
