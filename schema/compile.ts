@@ -12,7 +12,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Ajv } from "ajv";
+import { _, Ajv, type CodeKeywordDefinition, type KeywordCxt } from "ajv";
 import standaloneCode from "ajv/dist/standalone/index.js";
 
 /** A module to make: its name, and for each validator the schema that it checks and the type that it proves. */
@@ -45,6 +45,21 @@ const lazyRegExp = Object.assign((source: string, flags: string) => new RegExp(s
   })`,
 });
 
+/** What a number of JSON is when it has 64 bits: a `bigint` where a JavaScript number would round it (`src/config/exact-json.ts`). */
+const integer64: CodeKeywordDefinition & { keyword: string } = {
+  keyword: "integer64",
+  code(context: KeywordCxt) {
+    const { data, schema } = context;
+    context.fail(
+      schema === "int64"
+        ? _`typeof ${data} == "number" ? !Number.isSafeInteger(${data}) : typeof ${data} != "bigint" || ${data} < -9223372036854775808n || ${data} > 9223372036854775807n`
+        : _`typeof ${data} == "number" ? !Number.isSafeInteger(${data}) || ${data} < 0 : typeof ${data} != "bigint" || ${data} < 0n || ${data} > 18446744073709551615n`,
+    );
+  },
+  // (What it says is put in words by src/config/schema.ts.)
+  error: { message: "", params: ({ schema }) => _`{type: ${schema}}` },
+};
+
 const here = dirname(fileURLToPath(import.meta.url));
 const output = process.argv[2];
 if (output === undefined) throw new Error("usage: compile.ts <output directory>");
@@ -72,8 +87,12 @@ function compile({ validators }: Module, inlineRefs = true): string {
     // "properties" beside a "$ref" to the type, and the like, are how these schemas are written.
     strictTypes: false,
   });
+  ajv.addKeyword(integer64);
   for (const file of ["config.json", "state.json", "features.json"]) {
-    ajv.addSchema(withoutAnnotations(JSON.parse(readFileSync(join(here, file), "utf8"))) as object);
+    const schema = withoutAnnotations(JSON.parse(readFileSync(join(here, file), "utf8"))) as { $defs?: object };
+    // The bounds that stand there are of numbers, which have lost the last digits.
+    if (file === "config.json") Object.assign(schema.$defs ?? {}, { int64: of64("int64"), uint64: of64("uint64") });
+    ajv.addSchema(schema);
   }
   const names = Object.fromEntries(validators.map(({ name, schema }) => [name, schema]));
   // (standaloneCode is CommonJS: under some loaders its default export is wrapped.)
@@ -104,6 +123,10 @@ function withoutReasons(code: string): string {
   const left = /.{0,40}(errors|instancePath|missing\d|valid\d).{0,40}/i.exec(rest);
   if (left !== null) throw new Error(`ajv has generated something unknown: ${left[0]}`);
   return rest;
+}
+
+function of64(type: "int64" | "uint64"): object {
+  return { [integer64.keyword]: type };
 }
 
 function declare({ validators }: Module, kind: "Validator" | "Check"): string {

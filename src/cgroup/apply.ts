@@ -19,7 +19,7 @@ export function applyStep(step: ResourceStep, location: FsLocation): void {
   }
   const { directory } = hierarchy;
   if (step.kind === "require-usage-below") {
-    const usage = Number(readCgroupFile(directory, step.file));
+    const usage = BigInt(readCgroupFile(directory, step.file).trim());
     if (usage >= step.limit) throw new Error(`rejecting ${step.what} ${step.limit} <= usage ${usage}`);
     return;
   }

@@ -4,7 +4,7 @@
  * Both cgroup versions go through the same reduction, so that a rule means the same on each. It is that of the v1
  * devices controller: a default and a set of exceptions to it, where a rule for all devices starts over.
  */
-import type { Device, DeviceRule, Resources } from "../config/types.ts";
+import type { Device, DeviceRule, Integer64, Resources } from "../config/types.ts";
 
 /** Accesses, as bits: those of `BPF_DEVCG_ACC_*` in linux/bpf.h. */
 export const ACCESS = { m: 1, r: 2, w: 4 } as const;
@@ -155,8 +155,8 @@ function exceptionOf(rule: DeviceRule, index: number): DeviceException | "all" {
 }
 
 /** Older engines write -1 for "any". */
-function numberOrAny(value: number | undefined): number | null {
-  return value === undefined || value < 0 ? null : value;
+function numberOrAny(value: Integer64 | undefined): number | null {
+  return value === undefined || value < 0 ? null : Number(value);
 }
 
 function parseException(line: string): DeviceException | "all" {

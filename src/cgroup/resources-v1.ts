@@ -2,7 +2,7 @@
  * Resource limits on cgroup v1.
  * @see linux/Documentation/admin-guide/cgroup-v1/
  */
-import type { Resources } from "../config/types.ts";
+import type { Integer64, Resources } from "../config/types.ts";
 import type { Errno } from "../sys/errno.ts";
 import { integer, pidsMax } from "./resource-values.ts";
 import type { ResourceStep } from "./resources.ts";
@@ -72,7 +72,7 @@ export function pidsWrites(pids: Resources["pids"]): Writes {
 
 function memoryWrites(memory: Resources["memory"] = {}): Writes {
   const { limit = 0, swap = 0, reservation = 0, kernelTCP = 0, swappiness, disableOOMKiller } = memory;
-  const write = (file: string, value: number, tolerate?: Errno[]): Writes[number] => {
+  const write = (file: string, value: Integer64, tolerate?: Errno[]): Writes[number] => {
     return { kind: "write", controller: "memory", file, value: integer(value), ...(tolerate && { tolerate }) };
   };
   const limitFile = "memory.limit_in_bytes";
@@ -102,7 +102,7 @@ function memoryWrites(memory: Resources["memory"] = {}): Writes {
 
 function cpuWrites(cpu: Cpu = {}): Writes {
   const { shares = 0, quota = 0, period = 0, burst, idle } = cpu;
-  const write = (file: string, value: number, tolerate?: Errno[]): Writes[number] => {
+  const write = (file: string, value: Integer64, tolerate?: Errno[]): Writes[number] => {
     return { kind: "write", controller: "cpu", file, value: integer(value), ...(tolerate && { tolerate }) };
   };
   const writes: Writes = [];
@@ -124,7 +124,7 @@ function cpuWrites(cpu: Cpu = {}): Writes {
 }
 
 /** The kernel checks each of the two against the other's present value: the period may fit only after the amount is set. */
-function dependent(periodFile: string, period: number, amountFile: string, amount: number): Writes {
+function dependent(periodFile: string, period: Integer64, amountFile: string, amount: Integer64): Writes {
   const periodWrite: Writes[number] = { kind: "write", controller: "cpu", file: periodFile, value: integer(period) };
   const amountWrite: Writes[number] = { kind: "write", controller: "cpu", file: amountFile, value: integer(amount) };
   if (amount === 0) return period === 0 ? [] : [periodWrite];

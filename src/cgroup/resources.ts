@@ -1,5 +1,5 @@
 /** Resource limits: from `linux.resources` to a list of writes, and the writing. */
-import type { Device, Resources } from "../config/types.ts";
+import type { Device, Integer64, Resources } from "../config/types.ts";
 import type { Errno } from "../sys/errno.ts";
 import { hasErrno } from "../sys/error.ts";
 import type { DeviceFilter } from "./devices.ts";
@@ -21,7 +21,7 @@ export type ResourceStep =
       otherwise?: { file: string; value: string };
     }
   /** Fails when the memory in use is already over a limit about to be set. */
-  | { kind: "require-usage-below"; controller: "memory"; file: string; limit: number; what: string }
+  | { kind: "require-usage-below"; controller: "memory"; file: string; limit: Integer64; what: string }
   | { kind: "devices"; filter: DeviceFilter };
 
 /** How {@link planResources} plans. */

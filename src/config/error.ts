@@ -43,6 +43,6 @@ const LONGEST = 80;
 
 function show(value: unknown): string {
   if (value === undefined) return "";
-  const text = JSON.stringify(value);
+  const text = typeof value === "bigint" ? String(value) : JSON.stringify(value);
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}…`;
 }

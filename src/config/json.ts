@@ -3,7 +3,9 @@
 import { readText } from "../sys/file.ts";
 import { basename, dirname } from "../sys/path-names.ts";
 import { ConfigError } from "./error.ts";
+import { parseExactly } from "./exact-json.ts";
 import { findJsonError } from "./json-error.ts";
+import { type Check, check, type Validator } from "./schema.ts";
 
 /**
  * Reads and parses a JSON file. Members that are `null` are left out: to the engines, which are written in Go, `null` and
@@ -11,12 +13,31 @@ import { findJsonError } from "./json-error.ts";
  * @throws {Error} `JSON specification file <name> not found`, in the words that runc's users look for
  * @throws {ConfigError} when it cannot be read, is empty, or is no JSON
  */
-export function readJson(path: string): { document: unknown; text: string } {
+export function readJson(path: string): unknown {
+  return parseDocument(readDocument(path), basename(path), JSON.parse);
+}
+
+/**
+ * Reads a JSON file that a schema describes. An integer beyond ±2⁵³ is a `bigint`.
+ * @param quick says whether the document is of its type
+ * @param load  loads the validator that says why it is not
+ * @throws {Error} as {@link readJson}
+ * @throws {ConfigError} as {@link readJson}, and for what breaks the schema
+ */
+export function readValid<T>(path: string, quick: Check<T>, load: () => Validator<T>): T {
   const file = basename(path);
   const text = readDocument(path);
-  if (text.trim() === "") throw new ConfigError("", undefined, `the file ${path} is empty`, file);
+  const document = parseDocument(text, file, JSON.parse);
+  if (quick(document)) return document;
+  // Numbers that may have been rounded are among what is not valid.
+  const exact = parseDocument(text, file, parseExactly);
+  check(quick, load, exact, file);
+  return exact;
+}
+
+function parseDocument(text: string, file: string, parseText: (text: string) => unknown): unknown {
   try {
-    return { document: parse(text, file), text };
+    return parse(text, file, parseText);
   } catch (error) {
     // What goes down a document here does so by recursion.
     if (error instanceof RangeError) throw new ConfigError("", undefined, "is nested too deeply", file);
@@ -24,10 +45,10 @@ export function readJson(path: string): { document: unknown; text: string } {
   }
 }
 
-function parse(text: string, file: string): unknown {
+function parse(text: string, file: string, parseText: (text: string) => unknown): unknown {
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = parseText(text);
   } catch {
     const { line, column, problem } = findJsonError(text);
     throw new ConfigError("", undefined, `is not JSON: line ${line}, column ${column}: ${problem}`, file);
@@ -38,6 +59,12 @@ function parse(text: string, file: string): unknown {
 
 function readDocument(path: string): string {
   const file = basename(path);
+  const text = readFile(path, file);
+  if (text.trim() === "") throw new ConfigError("", undefined, `the file ${path} is empty`, file);
+  return text;
+}
+
+function readFile(path: string, file: string): string {
   try {
     return readText(path);
   } catch (error) {

@@ -2,8 +2,8 @@
 import { basename } from "../sys/path-names.ts";
 import { inFile } from "./error.ts";
 import { isProcess } from "./generated/process-quick.js";
-import { readJson } from "./json.ts";
-import { check, type Validator } from "./schema.ts";
+import { readValid } from "./json.ts";
+import type { Validator } from "./schema.ts";
 import type { Process } from "./types.ts";
 import { validateProcess } from "./validate/process.ts";
 import { Subject } from "./validate/subject.ts";
@@ -15,9 +15,8 @@ import { Subject } from "./validate/subject.ts";
  * @throws {ConfigError}
  */
 export function loadProcess(path: string, warn: (message: string) => void = () => {}): Process {
-  const { document: process } = readJson(path);
+  const process = readValid(path, isProcess, loadValidator);
   const file = basename(path);
-  check(isProcess, loadValidator, process, file);
   const subject = new Subject({ ociVersion: "1.3.0" }, { euid: 0, inUserNamespace: false, forCreate: true });
   inFile(file, () => validateProcess(subject, "", process));
   for (const warning of subject.warnings) warn(`${file}: ${warning}`);

@@ -1,9 +1,8 @@
 /** Reads and validates config.json and parts of it. For process.json see `load-process.ts`. */
 import { basename, join } from "../sys/path-names.ts";
 import { ConfigError, inFile } from "./error.ts";
-import { checkExactArguments } from "./exact.ts";
 import { isSpec } from "./generated/config-quick.js";
-import { readJson } from "./json.ts";
+import { readJson, readValid } from "./json.ts";
 import { check, type Validator } from "./schema.ts";
 import type { Mount, Spec } from "./types.ts";
 import { findOnHost } from "./validate/host.ts";
@@ -30,11 +29,9 @@ export interface LoadOptions {
  * @throws {ConfigError}
  */
 export function loadConfig(path: string, options: LoadOptions = {}): Spec {
-  const { document: spec, text } = readJson(path);
+  const spec = readValid(path, isSpec, loadValidator);
   const file = basename(path);
-  check(isSpec, loadValidator, spec, file);
   inFile(file, () => {
-    if (spec.linux?.seccomp?.syscalls) checkExactArguments(spec.linux.seccomp.syscalls, text);
     const { warnings } = validateMeaning(spec, hostOf(options));
     for (const warning of warnings) options.warn?.(`${file}: ${warning}`);
   });
@@ -48,7 +45,7 @@ export function loadConfig(path: string, options: LoadOptions = {}): Spec {
  * @throws {ConfigError}
  */
 export function loadMounts(path: string, container: Spec, options: LoadOptions = {}): Mount[] {
-  const { document } = readJson(path);
+  const document = readJson(path);
   const file = basename(path);
   try {
     const spec: unknown = { ociVersion: "1.3.0", mounts: document };

@@ -34,8 +34,23 @@ export function check<T>(
   // Each renaming leaves one member less to be missing.
   while (!validator(document)) {
     const error = validator.errors?.[0];
-    if (error?.keyword !== "required" || !renameMember(document, error)) throw failure(error, document, file);
+    if (error?.keyword === "required" && renameMember(document, error)) continue;
+    throw failure(error && explained(error, validator, document), document, file);
   }
+}
+
+/** The error itself; where a large integer stands in a small field, that of its range, which it would have as a number. */
+function explained<T>(error: SchemaError, validator: Validator<T>, document: unknown): SchemaError {
+  const { instancePath } = error;
+  const value = valueAt(document, instancePath);
+  if (typeof value !== "bigint") return error;
+  const cut = instancePath.lastIndexOf("/");
+  const holder = valueAt(document, instancePath.slice(0, cut)) as Record<string, unknown>;
+  const name = nameOf(instancePath.slice(cut + 1));
+  holder[name] = Number(value);
+  validator(document);
+  holder[name] = value;
+  return validator.errors?.[0] ?? error;
 }
 
 function renameMember(document: unknown, { instancePath, params }: SchemaError): boolean {
@@ -51,18 +66,32 @@ function renameMember(document: unknown, { instancePath, params }: SchemaError):
 function failure(error: SchemaError | undefined, document: unknown, file: string): ConfigError {
   if (error === undefined) return new ConfigError("", undefined, "is not valid", file);
   const value = valueAt(document, error.instancePath);
-  return new ConfigError(error.instancePath, isScalar(value) ? value : undefined, rule(error), file);
+  return new ConfigError(error.instancePath, isScalar(value) ? value : undefined, rule(error, value), file);
 }
 
-function rule(error: SchemaError): string {
+function rule(error: SchemaError, value: unknown): string {
   const policy = /^\/linux\/memoryPolicy(\/mode|\/flags)?/.exec(error.instancePath);
-  if (policy === null) return describe(error);
+  if (policy === null) return describe(error, value);
   // The words that runc uses, and that its tests look for.
   const part = error.keyword === "required" ? "mode" : { "/mode": "mode", "/flags": "flag" }[policy[1] ?? ""];
-  return `invalid memory policy${part === undefined ? "" : ` ${part}`}: ${describe(error)}`;
+  return `invalid memory policy${part === undefined ? "" : ` ${part}`}: ${describe(error, value)}`;
 }
 
-function describe({ keyword, params }: SchemaError): string {
+/** The integers of 64 bits, of which no JavaScript number has the ends. */
+const RANGES: Readonly<Record<string, string>> = {
+  int64: "-9223372036854775808 to 9223372036854775807",
+  uint64: "0 to 18446744073709551615",
+};
+
+function describeInteger(type: string, value: unknown): string {
+  if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    return "must be written in digits alone, without a point or an exponent";
+  }
+  if (typeof value !== "bigint" && !Number.isInteger(value)) return "must be an integer";
+  return `must be from ${RANGES[type]}`;
+}
+
+function describe({ keyword, params }: SchemaError, value: unknown): string {
   switch (keyword) {
     case "type":
       return `must be ${article(String(params.type))}`;
@@ -70,6 +99,8 @@ function describe({ keyword, params }: SchemaError): string {
       return `${JSON.stringify(params.missingProperty)} is missing`;
     case "enum":
       return `must be one of ${(params.allowedValues as string[]).filter((value) => value !== "").join(", ")}`;
+    case "integer64":
+      return describeInteger(String(params.type), value);
     case "minimum":
     case "maximum":
       return `must be ${params.comparison} ${params.limit}`;
@@ -90,11 +121,15 @@ function article(type: string): string {
 function valueAt(document: unknown, pointer: string): unknown {
   let value = document;
   for (const part of pointer.split("/").slice(1)) {
-    const name = part.replaceAll("~1", "/").replaceAll("~0", "~");
     if (typeof value !== "object" || value === null) return undefined;
-    value = (value as Record<string, unknown>)[name];
+    value = (value as Record<string, unknown>)[nameOf(part)];
   }
   return value;
+}
+
+/** The name that a segment of a JSON pointer means. @see RFC 6901, section 4 */
+function nameOf(segment: string): string {
+  return segment.replaceAll("~1", "/").replaceAll("~0", "~");
 }
 
 function isScalar(value: unknown): boolean {

@@ -4,6 +4,9 @@
  * Values of these types have passed the validator: the schema in `schema/` and these types say the same thing.
  */
 
+/** An int64 or uint64 of the spec: a `bigint` beyond ±2⁵³, where a number would be another than the one written. */
+export type Integer64 = number | bigint;
+
 export interface Spec {
   ociVersion: string;
   process?: Process;
@@ -18,7 +21,7 @@ export interface Spec {
 
 export interface Process {
   terminal?: boolean;
-  consoleSize?: { height: number; width: number };
+  consoleSize?: { height: Integer64; width: Integer64 };
   user?: User;
   args?: string[];
   commandLine?: string;
@@ -53,8 +56,8 @@ export interface Capabilities {
 
 export interface Rlimit {
   type: string;
-  soft: number;
-  hard: number;
+  soft: Integer64;
+  hard: Integer64;
 }
 
 export type IoPriorityClass = "IOPRIO_CLASS_RT" | "IOPRIO_CLASS_BE" | "IOPRIO_CLASS_IDLE";
@@ -65,9 +68,9 @@ export interface Scheduler {
   priority?: number;
   flags?: string[];
   /** Nanoseconds, as are deadline and period. */
-  runtime?: number;
-  deadline?: number;
-  period?: number;
+  runtime?: Integer64;
+  deadline?: Integer64;
+  period?: Integer64;
 }
 
 export interface Root {
@@ -119,8 +122,8 @@ export interface Namespace {
 export interface Device {
   type: "c" | "b" | "u" | "p";
   path: string;
-  major?: number;
-  minor?: number;
+  major?: Integer64;
+  minor?: Integer64;
   fileMode?: number;
   uid?: number;
   gid?: number;
@@ -156,7 +159,7 @@ export interface Linux {
 }
 
 export interface TimeOffset {
-  secs?: number;
+  secs?: Integer64;
   nanosecs?: number;
 }
 
@@ -177,55 +180,55 @@ export interface MemoryPolicy {
 export interface DeviceRule {
   allow: boolean;
   type?: string;
-  major?: number;
-  minor?: number;
+  major?: Integer64;
+  minor?: Integer64;
   access?: string;
 }
 
 export interface Resources {
   devices?: DeviceRule[];
   memory?: {
-    limit?: number;
-    reservation?: number;
-    swap?: number;
-    kernel?: number;
-    kernelTCP?: number;
-    swappiness?: number;
+    limit?: Integer64;
+    reservation?: Integer64;
+    swap?: Integer64;
+    kernel?: Integer64;
+    kernelTCP?: Integer64;
+    swappiness?: Integer64;
     disableOOMKiller?: boolean;
     useHierarchy?: boolean;
     checkBeforeUpdate?: boolean;
   };
   cpu?: {
-    shares?: number;
-    quota?: number;
-    burst?: number;
-    period?: number;
-    realtimeRuntime?: number;
-    realtimePeriod?: number;
+    shares?: Integer64;
+    quota?: Integer64;
+    burst?: Integer64;
+    period?: Integer64;
+    realtimeRuntime?: Integer64;
+    realtimePeriod?: Integer64;
     cpus?: string;
     mems?: string;
-    idle?: number;
+    idle?: Integer64;
   };
-  pids?: { limit?: number };
+  pids?: { limit?: Integer64 };
   blockIO?: {
     weight?: number;
     leafWeight?: number;
-    weightDevice?: { major: number; minor: number; weight?: number; leafWeight?: number }[];
+    weightDevice?: { major: Integer64; minor: Integer64; weight?: number; leafWeight?: number }[];
     throttleReadBpsDevice?: ThrottleDevice[];
     throttleWriteBpsDevice?: ThrottleDevice[];
     throttleReadIOPSDevice?: ThrottleDevice[];
     throttleWriteIOPSDevice?: ThrottleDevice[];
   };
-  hugepageLimits?: { pageSize: string; limit: number }[];
+  hugepageLimits?: { pageSize: string; limit: Integer64 }[];
   network?: { classID?: number; priorities?: { name: string; priority: number }[] };
   rdma?: Record<string, { hcaHandles?: number; hcaObjects?: number }>;
   unified?: Record<string, string>;
 }
 
 export interface ThrottleDevice {
-  major: number;
-  minor: number;
-  rate: number;
+  major: Integer64;
+  minor: Integer64;
+  rate: Integer64;
 }
 
 export interface Seccomp {
@@ -239,7 +242,7 @@ export interface Seccomp {
     names: string[];
     action: string;
     errnoRet?: number;
-    args?: { index: number; value: number; valueTwo?: number; op: string }[];
+    args?: { index: number; value: Integer64; valueTwo?: Integer64; op: string }[];
   }[];
 }
 

@@ -4,7 +4,7 @@ import type { Limit } from "../plan/process.ts";
 import { errnoName } from "../sys/errno.ts";
 import { errnoText, type SyscallError } from "../sys/error.ts";
 import { execve } from "../sys/process.ts";
-import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
+import { getLimit, setLimit } from "../sys/rlimit.ts";
 import { isDirectory, type Stat, stat } from "../sys/stat.ts";
 import { executable } from "../sys/user.ts";
 import type { InitContext } from "./context.ts";
@@ -88,8 +88,8 @@ export function execute(
 ): void {
   const path = executable as string;
   for (const { type, soft, hard } of limits) {
-    const hardLimit = hard === null ? getLimit(0, type).hard : limitValue(hard);
-    setLimit(0, type, { soft: hard === null ? least(limitValue(soft), hardLimit) : limitValue(soft), hard: hardLimit });
+    const hardLimit = hard === null ? getLimit(0, type).hard : BigInt(hard);
+    setLimit(0, type, { soft: hard === null ? least(BigInt(soft), hardLimit) : BigInt(soft), hard: hardLimit });
   }
   const errno = execve(path, args, environment);
   throw new ExecError(`exec ${path}: ${errnoText(errno)}${hint(errno)}`, errnoName(errno));

@@ -55,8 +55,8 @@ export function planDevices(devices: readonly Device[], bind: boolean): DeviceSt
     const made: DeviceNode = {
       name: path.slice(cut + 1),
       type: device.type === "u" ? "c" : device.type,
-      major: device.major ?? 0,
-      minor: device.minor ?? 0,
+      major: Number(device.major ?? 0),
+      minor: Number(device.minor ?? 0),
       mode: (device.fileMode ?? 0o666) & 0o7777,
       uid: device.uid ?? 0,
       gid: device.gid ?? 0,

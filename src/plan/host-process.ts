@@ -1,12 +1,13 @@
 /** What the parent does to the forked process from outside, where the rights to do so are. */
 import { parseCpuList } from "../config/cpu-list.ts";
+import type { Integer64 } from "../config/types.ts";
 import { effectiveProcess, type ProcessInput } from "./process.ts";
 import type { Describers, StepBase } from "./step.ts";
 
 export type HostProcessStep =
   | (StepBase & { kind: "oom-score-adj"; value: number })
   /** Raises the hard limit where it must rise; the process itself sets the limit right before its exec. */
-  | (StepBase & { kind: "allow-limit"; type: string; soft: number; hard: number })
+  | (StepBase & { kind: "allow-limit"; type: string; soft: Integer64; hard: Integer64 })
   | (StepBase & { kind: "set-affinity"; when: "initial" | "final"; cpus: number[] })
   | (StepBase & { kind: "reset-affinity" });
 

@@ -1,5 +1,5 @@
 /** Which namespaces the container gets, and by which way: made with the process, made later, or joined. */
-import type { IdMapping, Linux, Namespace, NamespaceType, User } from "../config/types.ts";
+import type { IdMapping, Integer64, Linux, Namespace, NamespaceType, User } from "../config/types.ts";
 import type { Describers, StepBase } from "./step.ts";
 
 /** What the init does about namespaces, before anything else. */
@@ -20,7 +20,7 @@ export type BecomeRootStep = Extract<NamespaceStep, { kind: "become-root" }>;
 /** An offset of one clock of a time namespace. */
 export interface TimeOffset {
   clock: string;
-  seconds: number;
+  seconds: Integer64;
   nanoseconds: number;
 }
 

@@ -1,7 +1,7 @@
 /** How the forked init becomes the user's process. */
 import { keepsOriginalGroups } from "../config/annotations.ts";
 import { parseCpuList } from "../config/cpu-list.ts";
-import type { Process, Spec } from "../config/types.ts";
+import type { Integer64, Process, Spec } from "../config/types.ts";
 import { type CapabilityStep, planCapabilities } from "./capabilities.ts";
 import { planEnvironment } from "./environment.ts";
 import type { HostFacts } from "./host.ts";
@@ -49,9 +49,9 @@ export type ProcessStep =
       flags: string[];
       nice: number;
       priority: number;
-      runtime: number;
-      deadline: number;
-      period: number;
+      runtime: Integer64;
+      deadline: Integer64;
+      period: Integer64;
     })
   | (StepBase & { kind: "io-priority"; class: string; priority: number })
   | (StepBase & { kind: "personality"; domain: "LINUX" | "LINUX32" })
@@ -76,9 +76,9 @@ export type ProcessStep =
 /** A resource limit as config.json gives it. */
 export interface Limit {
   type: string;
-  soft: number;
+  soft: Integer64;
   /** `null`: as it is. */
-  hard: number | null;
+  hard: Integer64 | null;
 }
 
 /**

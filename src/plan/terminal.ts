@@ -27,6 +27,9 @@ export const describeTerminal: Describers<TerminalStep> = {
 export function planTerminal(process: Process, bindConsole: boolean): TerminalStep[] {
   if (process.terminal !== true) return [];
   const size = process.consoleSize;
-  const consoleSize = size !== undefined && size.height > 0 && size.width > 0 ? size : null;
+  const consoleSize =
+    size !== undefined && size.height > 0 && size.width > 0
+      ? { height: Number(size.height), width: Number(size.width) }
+      : null;
   return [{ kind: "open-terminal", pointer: "/process/terminal", consoleSize, bindConsole }];
 }

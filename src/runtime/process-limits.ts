@@ -4,7 +4,7 @@ import { describeHostProcess, type HostProcessStep } from "../plan/host-process.
 import { describeBy, type Handlers } from "../plan/step.ts";
 import { SyscallError } from "../sys/error.ts";
 import { writeFile } from "../sys/file.ts";
-import { getLimit, limitValue, setLimit } from "../sys/rlimit.ts";
+import { getLimit, setLimit } from "../sys/rlimit.ts";
 import { resetAffinity, setAffinity } from "../sys/scheduler.ts";
 import { namingStep } from "./naming-step.ts";
 import type { Logger } from "./options.ts";
@@ -17,7 +17,7 @@ export interface HostProcessContext {
 
 export const hostProcessHandlers: Handlers<HostProcessStep, HostProcessContext> = {
   "oom-score-adj": ({ value }, { pid }) => writeFile(`/proc/${pid}/oom_score_adj`, String(value)),
-  "allow-limit": ({ type, soft, hard }, { pid }) => allowLimit(pid, type, limitValue(soft), limitValue(hard)),
+  "allow-limit": ({ type, soft, hard }, { pid }) => allowLimit(pid, type, BigInt(soft), BigInt(hard)),
   "set-affinity": ({ cpus }, { pid }) => setAffinity(pid, cpus),
   "reset-affinity": (_, { pid, log }) => {
     try {

@@ -6,6 +6,7 @@
  */
 
 import type { CgroupLocation } from "../cgroup/plan.ts";
+import { parseKept, textToKeep } from "../config/exact-json.ts";
 import type { Spec } from "../config/types.ts";
 import { monotonicTime } from "../sys/clock.ts";
 import { ERRNO } from "../sys/errno.ts";
@@ -201,7 +202,7 @@ export function prepareState(root: string, container: Container): () => void {
 }
 
 function writeBeside(path: string, contents: object): () => void {
-  writeFile(`${path}.new`, JSON.stringify(contents), { mode: 0o600 });
+  writeFile(`${path}.new`, textToKeep(contents), { mode: 0o600 });
   return () => replace(path, `${path}.new`);
 }
 
@@ -238,7 +239,7 @@ export function findContainer(root: string, id: string): Container | null {
 function readKept(path: string): unknown {
   const text = readText(path);
   try {
-    return JSON.parse(text);
+    return parseKept(text);
   } catch (error) {
     throw new Error(`${path}: is damaged: ${(error as Error).message}`);
   }

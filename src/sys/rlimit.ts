@@ -25,11 +25,6 @@ export function rlimitNumber(type: string): number {
   return number;
 }
 
-/** A limit out of config.json, where 2⁶⁴−1 has been rounded to 2⁶⁴ by the parser of JSON. */
-export function limitValue(value: number): bigint {
-  return value >= 2 ** 64 ? RLIM_INFINITY : BigInt(value);
-}
-
 /** Reads a limit. @param pid 0 for this process @throws {SyscallError} @see prlimit(2) */
 export function getLimit(pid: number, type: string): ResourceLimit {
   const memory = new BigUint64Array(2);

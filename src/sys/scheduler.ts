@@ -21,9 +21,9 @@ export interface SchedulingAttributes {
   flags: readonly string[];
   nice: number;
   priority: number;
-  runtime: number;
-  deadline: number;
-  period: number;
+  runtime: number | bigint;
+  deadline: number | bigint;
+  period: number | bigint;
 }
 
 /**

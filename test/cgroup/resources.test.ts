@@ -42,6 +42,41 @@ describe("conversions from v1 to v2", () => {
 
   test("large limits are written in full", () => {
     expect(integer(2 ** 63 - 4096)).toBe("9223372036854771712");
+    expect(integer(2n ** 64n - 1n)).toBe("18446744073709551615");
+  });
+
+  test("large limits lose no bit on their way", () => {
+    const odd = 9007199254740993n;
+    const device = { major: 8, minor: 0, rate: odd };
+    const resources: Resources = {
+      memory: { limit: odd, swap: odd + 2n, reservation: odd },
+      cpu: { quota: odd, period: odd, burst: odd },
+      hugepageLimits: [{ pageSize: "2MB", limit: 2n ** 64n - 1n }],
+      blockIO: { throttleReadBpsDevice: [device], throttleWriteIOPSDevice: [device] },
+    };
+    expect(writes(1, resources)).toEqual(
+      expect.arrayContaining([
+        "memory.limit_in_bytes=9007199254740993",
+        "memory.memsw.limit_in_bytes=9007199254740995",
+        "memory.soft_limit_in_bytes=9007199254740993",
+        "cpu.cfs_period_us=9007199254740993",
+        "cpu.cfs_quota_us=9007199254740993",
+        "hugetlb.2MB.limit_in_bytes=18446744073709551615",
+        "blkio.throttle.read_bps_device=8:0 9007199254740993",
+      ]),
+    );
+    expect(writes(2, resources)).toEqual(
+      expect.arrayContaining([
+        "memory.max=9007199254740993",
+        "memory.swap.max=2",
+        "memory.low=9007199254740993",
+        "cpu.max=9007199254740993 9007199254740993",
+        "hugetlb.2MB.max=18446744073709551615",
+        "io.max=8:0 rbps=9007199254740993",
+        "io.max=8:0 wiops=9007199254740993",
+      ]),
+    );
+    expect(writes(2, { memory: { limit: 1, swap: odd + 1n } })).toContain("memory.swap.max=9007199254740993");
   });
 });
 

@@ -1,5 +1,5 @@
 /** Loading: what is wrong with the file, in one line that names it. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -7,6 +7,7 @@ import { ConfigError } from "../../src/config/error.ts";
 import { loadConfig, validateBundle } from "../../src/config/load.ts";
 import { loadProcess } from "../../src/config/load-process.ts";
 import { baseConfig } from "../support/config.ts";
+import { missing, shared } from "./support/shared.ts";
 
 /** As root, whoever runs the test: what an ordinary user may not ask for is tested with the rules. */
 const ROOT = { euid: 0 };
@@ -200,23 +201,97 @@ describe("values that JSON and Go see otherwise", () => {
     return JSON.stringify({ ...spec, linux: { ...spec.linux, seccomp } }).replace("4242", value);
   }
 
-  test.each(["9007199254740993", "18446744073709551613"])(
-    "a seccomp value that loses bits (%s) is refused",
+  test.each(["9007199254740993", "18446744073709551613", "18446744073709551615", "2114060288"])(
+    "a seccomp value (%s) has all its bits",
     (value) => {
       write(withSeccompValue(value));
-      expect(messageOf(() => loadConfig(path, ROOT))).toBe(
-        `config.json: /linux/seccomp/syscalls/0/args/0/value: ${value} has more significant bits than the 53 that are supported`,
-      );
+      const [call] = loadConfig(path, ROOT).linux?.seccomp?.syscalls ?? [];
+      expect(String(call?.args?.[0]?.value)).toBe(value);
+    },
+  );
+});
+
+describe("integers of 64 bits", () => {
+  /** Writes a configuration in which the places marked `42424242` have a value. */
+  function withResources(resources: object, value: string): void {
+    const spec = baseConfig(["true"]);
+    write(JSON.stringify({ ...spec, linux: { ...spec.linux, resources } }).replaceAll("42424242", value));
+  }
+  const mark = 42424242;
+
+  test.each(["9007199254740993", "9223372036854775807", "-9007199254740993", "-9223372036854775808"])(
+    "%s is read as it stands",
+    (value) => {
+      withResources({ memory: { limit: mark }, cpu: { quota: mark } }, value);
+      const { memory, cpu } = loadConfig(path, ROOT).linux?.resources ?? {};
+      expect([memory?.limit, cpu?.quota]).toEqual([BigInt(value), BigInt(value)]);
     },
   );
 
-  test.each(["18446744073709551615", "18446744069414584320", "2114060288"])(
-    "a seccomp value of few bits, or of all (%s), is taken",
-    (value) => {
-      write(withSeccompValue(value));
-      expect(() => loadConfig(path, ROOT)).not.toThrow();
+  test("the largest of all is not taken for 0 or for one more", () => {
+    withResources({ hugepageLimits: [{ pageSize: "2MB", limit: mark }] }, "18446744073709551615");
+    expect(loadConfig(path, ROOT).linux?.resources?.hugepageLimits?.[0]?.limit).toBe(2n ** 64n - 1n);
+  });
+
+  test.each([
+    [
+      { memory: { limit: mark } },
+      "9223372036854775808",
+      "/memory/limit",
+      "-9223372036854775808 to 9223372036854775807",
+    ],
+    [{ memory: { swap: mark } }, "-9223372036854775809", "/memory/swap", "-9223372036854775808 to 9223372036854775807"],
+    [{ cpu: { period: mark } }, "18446744073709551616", "/cpu/period", "0 to 18446744073709551615"],
+    [{ cpu: { period: mark } }, "-1", "/cpu/period", "0 to 18446744073709551615"],
+  ])("%j of %s is out of range by one, and said with all its digits", (resources, value, pointer, range) => {
+    withResources(resources, value);
+    const rule = `must be from ${range}`;
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(`config.json: /linux/resources${pointer}: ${value}: ${rule}`);
+  });
+
+  test("a small field has its own range", () => {
+    withResources({ blockIO: { weight: mark } }, "9007199254740993");
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(
+      "config.json: /linux/resources/blockIO/weight: 9007199254740993: must be <= 65535",
+    );
+  });
+
+  test("a text is a text, and says so with all digits of what is there", () => {
+    withResources({ cpu: { cpus: mark } }, "9007199254740993");
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(
+      "config.json: /linux/resources/cpu/cpus: 9007199254740993: must be a string",
+    );
+  });
+
+  test.each(["1e19", "9007199254740993.0"])("%s, which is not written as an integer, is refused", (value) => {
+    withResources({ cpu: { shares: mark } }, value);
+    expect(messageOf(() => loadConfig(path, ROOT))).toMatch(/\/cpu\/shares: \d+: must be written in digits alone/);
+  });
+
+  test.skipIf(missing !== null).each(["docker", "podman"])(
+    "in one place leave the rest of the document as it is: %s",
+    (engine) => {
+      const text = readFileSync(shared(`bundles/${engine}/config.json`), "utf8");
+      write(text);
+      const plain = loadConfig(path, ROOT);
+      const limited = JSON.parse(text);
+      limited.linux.resources.memory = { limit: mark };
+      write(JSON.stringify(limited).replace("42424242", "9007199254740993"));
+      const exact = loadConfig(path, ROOT);
+      expect(exact.linux?.resources?.memory).toEqual({ limit: 9007199254740993n });
+      expect({ ...exact, linux: { ...exact.linux, resources: null } }).toEqual({
+        ...plain,
+        linux: { ...plain.linux, resources: null },
+      });
     },
   );
+
+  test("those of a process.json, too", () => {
+    const { process } = baseConfig(["true"]);
+    const rlimits = [{ type: "RLIMIT_FSIZE", soft: mark, hard: mark }];
+    write(JSON.stringify({ ...process, rlimits }).replaceAll("42424242", "9007199254740993"));
+    expect(loadProcess(path).rlimits?.[0]).toMatchObject({ soft: 9007199254740993n, hard: 9007199254740993n });
+  });
 });
 
 test("warnings are told to whoever wants them", () => {

@@ -29,7 +29,7 @@ function shapeOf(schema: Schema, file: string): Shape {
       if (schema.additionalProperties) return { kind: "map", of: shapeOf(schema.additionalProperties, file) };
       return { kind: "object", members: membersOf(schema, file) };
     case "integer":
-      return { kind: "number" };
+      return { kind: schema.maximum > Number.MAX_SAFE_INTEGER ? "integer64" : "number" };
     default:
       return { kind: schema.type };
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { isTsrunc, output, run, startDetached, state, useContainers } from "./harness.ts";
+import { isTsrunc, output, run, startDetached, state, succeed, useContainers } from "./harness.ts";
 
 useContainers();
 
@@ -111,6 +111,21 @@ test("rlimits are those of the config", () => {
   });
   expect(shown).toMatch(/open files\s+123\s+456/);
   expect(shown).toMatch(/core file size\s+0\s+0/);
+});
+
+test("rlimits have all their 64 bits, in a second process, too", () => {
+  const inDigits = (digits: string) => (JSON as unknown as { rawJSON(text: string): number }).rawJSON(digits);
+  const id = startDetached("sleep 1000", (config) => {
+    config.process.rlimits = [
+      { type: "RLIMIT_FSIZE", soft: inDigits("9007199254740993"), hard: inDigits("18446744073709551614") },
+      { type: "RLIMIT_CORE", soft: inDigits("18446744073709551615"), hard: inDigits("18446744073709551615") },
+    ];
+  });
+  for (const pid of ["1", "self"]) {
+    const shown = succeed(["exec", id, "cat", `/proc/${pid}/limits`]);
+    expect(shown).toMatch(/Max file size\s+9007199254740993\s+18446744073709551614/);
+    expect(shown).toMatch(/Max core file size\s+unlimited\s+unlimited/);
+  }
 });
 
 test.each([

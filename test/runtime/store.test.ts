@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Spec } from "../../src/config/types.ts";
 import {
   type Container,
   checkId,
@@ -9,9 +10,11 @@ import {
   containerIds,
   findContainer,
   loadContainer,
+  loadSavedConfig,
   lockDirectory,
   NoSuchContainerError,
   removeDirectory,
+  saveConfig,
   saveContainer,
 } from "../../src/runtime/store.ts";
 
@@ -86,6 +89,25 @@ describe("saveContainer and loadContainer", () => {
     expect(findContainer(root, "c2")).toBeNull();
     expect(() => loadContainer(root, "c2")).toThrow(NoSuchContainerError);
     expect(() => loadContainer(root, "c2")).toThrow("container does not exist");
+  });
+});
+
+describe("saveConfig and loadSavedConfig", () => {
+  it.each([
+    ["of small integers", 1],
+    ["with integers of 64 bits", 9007199254740993n],
+    ["with the largest integer", 2n ** 64n - 1n],
+  ])("give back a configuration %s, as plain JSON", (_, soft) => {
+    claimDirectory(root, "c1").close();
+    const spec: Spec = {
+      ociVersion: "1.3.0",
+      process: { cwd: "/", rlimits: [{ type: "RLIMIT_FSIZE", soft, hard: soft }] },
+    };
+    saveConfig(root, "c1", spec);
+    expect(loadSavedConfig(root, "c1")).toEqual(spec);
+    const text = readFileSync(join(root, "c1", "config.json"), "utf8");
+    expect(text).toContain(`"soft":${soft},`);
+    expect(() => JSON.parse(text)).not.toThrow();
   });
 });
 

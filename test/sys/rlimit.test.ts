@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { getLimit, limitValue, RLIM_INFINITY, rlimitNumber, setLimit } from "../../src/sys/rlimit.ts";
+import { getLimit, RLIM_INFINITY, rlimitNumber, setLimit } from "../../src/sys/rlimit.ts";
 
 describe("rlimitNumber", () => {
   it.each([
@@ -10,13 +10,6 @@ describe("rlimitNumber", () => {
 
   it.each(["NOFILE", "RLIMIT_NOPE", "RLIMIT_", ""])("refuses %j", (type) => {
     expect(() => rlimitNumber(type)).toThrow(`invalid rlimit type: ${type}`);
-  });
-});
-
-describe("limitValue", () => {
-  it("takes the largest number, as a parser of JSON rounds it, for no limit", () => {
-    expect(limitValue(JSON.parse("18446744073709551615") as number)).toBe(RLIM_INFINITY);
-    expect(limitValue(1024)).toBe(1024n);
   });
 });
 

@@ -1,4 +1,5 @@
 /** What stands by itself in `linux`: devices, the cgroup's path, paths to hide, labels. */
+import type { Integer64 } from "../types.ts";
 import { refuseNul } from "./root.ts";
 import type { Subject } from "./subject.ts";
 
@@ -6,14 +7,24 @@ import type { Subject } from "./subject.ts";
 const MAJORS = 2 ** 12;
 const MINORS = 2 ** 20;
 
+/** Refuses numbers that no device has: of those that need more bits than the kernel keeps it would take the lower ones. */
+export function refuseNoDevice(
+  subject: Subject,
+  at: string,
+  { major = 0, minor = 0 }: { major?: Integer64; minor?: Integer64 },
+): void {
+  const refuse = (name: string, value: Integer64, end: number) =>
+    subject.refuse(`${at}/${name}`, value, `must be from 0 to ${end - 1}`);
+  if (major < 0 || major >= MAJORS) refuse("major", major, MAJORS);
+  if (minor < 0 || minor >= MINORS) refuse("minor", minor, MINORS);
+}
+
 export function validateLinux(subject: Subject): void {
   const { devices = [], cgroupsPath, mountLabel } = subject.linux;
-  devices.forEach(({ type, path, major = 0, minor = 0 }, index) => {
+  devices.forEach((device, index) => {
     const at = `/linux/devices/${index}`;
-    refuseNul(subject, `${at}/path`, path);
-    if (type === "p") return;
-    if (major < 0 || major >= MAJORS) subject.refuse(`${at}/major`, major, `must be from 0 to ${MAJORS - 1}`);
-    if (minor < 0 || minor >= MINORS) subject.refuse(`${at}/minor`, minor, `must be from 0 to ${MINORS - 1}`);
+    refuseNul(subject, `${at}/path`, device.path);
+    if (device.type !== "p") refuseNoDevice(subject, at, device);
   });
   refuseNul(subject, "/linux/cgroupsPath", cgroupsPath);
   for (const name of ["maskedPaths", "readonlyPaths"] as const) {

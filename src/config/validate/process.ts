@@ -1,5 +1,5 @@
 /** `process`, in config.json and by itself in `exec --process`. */
-import type { Process, Rlimit, Scheduler } from "../types.ts";
+import type { Integer64, Process, Rlimit, Scheduler } from "../types.ts";
 import { cpuListError } from "./cpu-list.ts";
 import { refuseNul } from "./root.ts";
 import type { Subject } from "./subject.ts";
@@ -21,6 +21,7 @@ export function validateProcess(subject: Subject, at: string, process: Process |
   if (oomScoreAdj !== undefined && Math.abs(oomScoreAdj) > 1000) {
     subject.refuse(`${at}/oomScoreAdj`, oomScoreAdj, "must be from -1000 to 1000");
   }
+  if (process.terminal && process.consoleSize) validateConsoleSize(subject, `${at}/consoleSize`, process.consoleSize);
   const { rlimits, scheduler, ioPriority } = process;
   if (rlimits) validateRlimits(subject, `${at}/rlimits`, rlimits);
   if (scheduler) validateScheduler(subject, `${at}/scheduler`, scheduler);
@@ -33,6 +34,14 @@ export function validateProcess(subject: Subject, at: string, process: Process |
   const { selinuxLabel } = process;
   if (selinuxLabel && selinuxLabel.split(":").length < 3) {
     subject.refuse(`${at}/selinuxLabel`, selinuxLabel, "must have the form user:role:type[:level]");
+  }
+}
+
+/** @see ioctl_tty(2), TIOCSWINSZ: the kernel would cut larger ones */
+function validateConsoleSize(subject: Subject, at: string, size: Process["consoleSize"] & object): void {
+  const LARGEST = 65535;
+  for (const name of ["height", "width"] as const) {
+    if (size[name] > LARGEST) subject.refuse(`${at}/${name}`, size[name], `must be from 0 to ${LARGEST}`);
   }
 }
 
@@ -73,11 +82,11 @@ function validateScheduler(subject: Subject, at: string, scheduler: Scheduler): 
 }
 
 /** The least runtime that the kernel can reckon with, and the first that it cannot. */
-const [LEAST_RUNTIME, TOO_LONG] = [1024, 2 ** 63];
+const [LEAST_RUNTIME, TOO_LONG] = [1024, 2n ** 63n];
 
 /** What the kernel would call EINVAL. @see sched(7), "SCHED_DEADLINE" */
 function validateDeadline(subject: Subject, at: string, { runtime, deadline, period = 0 }: Scheduler): void {
-  const refuse = (name: string, value: number | undefined, rule: string): never =>
+  const refuse = (name: string, value: Integer64 | undefined, rule: string): never =>
     subject.refuse(`${at}/${name}`, value, `sched_setattr: \`SCHED_DEADLINE\` ${rule}`);
   if (runtime === undefined) return refuse("runtime", runtime, "requires `runtime`");
   if (deadline === undefined) return refuse("deadline", deadline, "requires `deadline`");

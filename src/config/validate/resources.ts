@@ -1,6 +1,7 @@
 /** `linux.resources`, as far as no kernel could take it; the rest is between the cgroups and the kernel. */
 import { segment } from "../error.ts";
 import type { DeviceRule, Resources } from "../types.ts";
+import { refuseNoDevice } from "./linux.ts";
 import type { Subject } from "./subject.ts";
 
 export function validateResources(subject: Subject, resources: Resources): void {
@@ -9,10 +10,7 @@ export function validateResources(subject: Subject, resources: Resources): void 
   if (devices) validateDeviceRules(subject, `${at}/devices`, devices);
   if (memory) validateMemory(subject, `${at}/memory`, memory);
   if (cpu) validateCpu(subject, `${at}/cpu`, cpu);
-  resources.blockIO?.weightDevice?.forEach(({ weight, leafWeight }, index) => {
-    if (weight !== undefined || leafWeight !== undefined) return;
-    subject.refuse(`${at}/blockIO/weightDevice/${index}`, undefined, "must have a weight, a leafWeight or both");
-  });
+  if (resources.blockIO) validateBlockIo(subject, `${at}/blockIO`, resources.blockIO);
   for (const [device, { hcaHandles, hcaObjects }] of Object.entries(resources.rdma ?? {})) {
     if (hcaHandles !== undefined || hcaObjects !== undefined) continue;
     subject.refuse(`${at}/rdma/${segment(device)}`, undefined, "must have hcaHandles, hcaObjects or both");
@@ -34,6 +32,27 @@ function validateDeviceRules(subject: Subject, at: string, devices: readonly Dev
     }
     if (access === "")
       subject.refuse(`${at}/${index}/access`, undefined, `device access at ${index} field cannot be empty`);
+    for (const name of ["major", "minor"] as const) {
+      const number = devices[index]?.[name] ?? -1;
+      // The kernel's comparison has 32 bits: the rule would be for another device.
+      if (number > 0xffffffff) subject.refuse(`${at}/${index}/${name}`, number, "must be -1, for any, or below 2^32");
+    }
+  });
+}
+
+function validateBlockIo(subject: Subject, at: string, blockIO: Resources["blockIO"] & object): void {
+  for (const list of [
+    "weightDevice",
+    "throttleReadBpsDevice",
+    "throttleWriteBpsDevice",
+    "throttleReadIOPSDevice",
+    "throttleWriteIOPSDevice",
+  ] as const) {
+    blockIO[list]?.forEach((device, index) => void refuseNoDevice(subject, `${at}/${list}/${index}`, device));
+  }
+  blockIO.weightDevice?.forEach(({ weight, leafWeight }, index) => {
+    if (weight !== undefined || leafWeight !== undefined) return;
+    subject.refuse(`${at}/weightDevice/${index}`, undefined, "must have a weight, a leafWeight or both");
   });
 }
 

@@ -1,8 +1,8 @@
 /** Reads interfaces and type aliases out of a source file, as far as `src/config/types.ts` goes. */
 
-/** A type, with names looked up. `literals` are unions of strings. */
+/** A type, with names looked up. `literals` are unions of strings, `integer64` a number or a bigint. */
 export type Shape =
-  | { kind: "string" | "number" | "boolean" }
+  | { kind: "string" | "number" | "bigint" | "integer64" | "boolean" }
   | { kind: "literals"; values: string[] }
   | { kind: "array" | "map"; of: Shape }
   | { kind: "object"; members: Record<string, { optional: boolean; shape: Shape }> };
@@ -39,6 +39,7 @@ class Reader {
       members.push(this.#postfix());
     }
     if (members.length === 1) return members[0] as Shape;
+    if (members.map(({ kind }) => kind).join() === "number,bigint") return { kind: "integer64" };
     return { kind: "literals", values: members.flatMap((member) => (member.kind === "literals" ? member.values : [])) };
   }
 
@@ -53,7 +54,7 @@ class Reader {
 
   #primary(): Shape {
     const token = this.#take();
-    if (token === "string" || token === "number" || token === "boolean") return { kind: token };
+    if (token === "string" || token === "number" || token === "bigint" || token === "boolean") return { kind: token };
     if (token.startsWith('"')) return { kind: "literals", values: [JSON.parse(token)] };
     if (token === "{") return this.#object();
     if (token === "Record") {

@@ -78,25 +78,36 @@ describe("process", () => {
       /runtime 1023 must be between 1024 and 2\^63 - 1/,
     ],
     [
-      { scheduler: { policy: "SCHED_DEADLINE", runtime: 2 ** 63, deadline: 2 ** 63 } },
+      { scheduler: { policy: "SCHED_DEADLINE", runtime: 2n ** 63n, deadline: 2n ** 63n } },
       "/process/scheduler/runtime",
       /must be between 1024 and/,
     ],
+    [
+      { scheduler: { policy: "SCHED_DEADLINE", runtime: 2n ** 62n + 1n, deadline: 2n ** 62n } },
+      "/process/scheduler/runtime",
+      /runtime 4611686018427387905 must be <= deadline 4611686018427387904/,
+    ],
+    [
+      { rlimits: [{ type: "RLIMIT_FSIZE", soft: 2n ** 53n + 1n, hard: 2n ** 53n }] },
+      "/process/rlimits/0/soft",
+      /must not exceed the hard limit 9007199254740992/,
+    ],
+    [{ terminal: true, consoleSize: { height: 65536, width: 80 } }, "/process/consoleSize/height", /0 to 65535/],
     [{ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 8 } }, "/process/ioPriority/priority", /0 to 7/],
     [{ ioPriority: { class: "IOPRIO_CLASS_BE", priority: -1 } }, "/process/ioPriority/priority", /0 to 7/],
     [{ execCPUAffinity: { initial: "3-1" } }, "/process/execCPUAffinity/initial", /bad CPUAffinity/],
     [{ execCPUAffinity: { final: "0-" } }, "/process/execCPUAffinity/final", /bad CPUAffinity/],
     [{ execCPUAffinity: { final: "99999999" } }, "/process/execCPUAffinity/final", /bad CPUAffinity/],
-  ])("%j is refused", (part, pointer, rule) => refused(onProcess(part), pointer, rule));
+  ])("%o is refused", (part, pointer, rule) => refused(onProcess(part), pointer, rule));
 
   test.each<Partial<Process>>([
     { env: ["A=", "B==", "C=\n"] },
-    { rlimits: [{ type: "RLIMIT_NOFILE", soft: 2 ** 64, hard: 2 ** 64 }] },
+    { rlimits: [{ type: "RLIMIT_NOFILE", soft: 2n ** 64n - 1n, hard: 2n ** 64n - 1n }] },
     { scheduler: { policy: "SCHED_DEADLINE", runtime: 1024, deadline: 2000 } },
     { scheduler: { policy: "SCHED_DEADLINE", runtime: 1024, deadline: 2000, period: 3000 } },
     { scheduler: { policy: "SCHED_FIFO", priority: 99, flags: ["SCHED_FLAG_RESET_ON_FORK"] } },
     { ioPriority: { class: "IOPRIO_CLASS_IDLE" } },
     { execCPUAffinity: { initial: "0-3, 7", final: "" } },
     { selinuxLabel: "system_u:system_r:container_t:s0:c4,c5" },
-  ])("%j is accepted", (part) => accepted(onProcess(part)));
+  ])("%o is accepted", (part) => accepted(onProcess(part)));
 });

@@ -12,10 +12,24 @@ describe("resources", () => {
     [{ cpu: { quota: 1000, burst: 1001 } }, "/cpu/burst", /quota 1000/],
     [{ cpu: { idle: 2 } }, "/cpu/idle", /0 or 1/],
     [{ blockIO: { weightDevice: [{ major: 8, minor: 0 }] } }, "/blockIO/weightDevice/0", /weight, a leafWeight/],
+    [{ memory: { limit: 2n ** 53n + 1n, swap: 2n ** 53n } }, "/memory/swap", /below the memory limit 9007199254740993/],
+    // The kernel keeps 32 bits of these, or fewer: the rule would be for another device.
+    [{ devices: [{ allow: true, type: "c", major: 2 ** 32 + 1, access: "r" }] }, "/devices/0/major", /below 2\^32/],
+    [{ devices: [{ allow: true, type: "c", minor: 2n ** 60n, access: "r" }] }, "/devices/0/minor", /below 2\^32/],
+    [
+      { blockIO: { weightDevice: [{ major: 4096, minor: 0, weight: 10 }] } },
+      "/blockIO/weightDevice/0/major",
+      /0 to 4095/,
+    ],
+    [
+      { blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 2 ** 32, rate: 1 }] } },
+      "/blockIO/throttleReadBpsDevice/0/minor",
+      /0 to 1048575/,
+    ],
     [{ rdma: { "a/b": {} } }, "/rdma/a~1b", /hcaHandles, hcaObjects/],
     [{ unified: { "../x": "1" } }, "/unified/..~1x", /without slashes/],
     [{ unified: { "..": "1" } }, "/unified/..", /without slashes/],
-  ])("%j is refused", (part, pointer, rule) => refused(resources(part), `/linux/resources${pointer}`, rule));
+  ])("%o is refused", (part, pointer, rule) => refused(resources(part), `/linux/resources${pointer}`, rule));
 
   test.each<object>([
     { blockIO: { weight: 0 }, cpu: { shares: 0, quota: -1 }, memory: { limit: -1, swap: -1 } },
