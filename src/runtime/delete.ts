@@ -1,4 +1,5 @@
 /** `delete`: removes a container and all that was made for it. */
+import { openCgroup } from "../cgroup/manager.ts";
 import type { Spec } from "../config/types.ts";
 import { hasErrno } from "../sys/error.ts";
 import { POLL, poll } from "../sys/poll.ts";
@@ -9,6 +10,7 @@ import type { Context } from "./options.ts";
 import { containerStatus, isAlive } from "./status.ts";
 import {
   type Container,
+  containerIds,
   findContainer,
   loadKeptConfig,
   lockDirectory,
@@ -48,7 +50,11 @@ export function deleteContainer(context: Context, id: string, { force }: DeleteO
     throw new Error(`cannot delete container ${id} that is not stopped: ${status}`);
   }
   const spec = loadKeptConfig(context.root, container);
-  if ((force || status !== "stopped") && !allGone(container, spec)) end(container);
+  if (!allGone(container, spec)) {
+    if (force || status !== "stopped") end(container);
+  } else if (force && !isShared(context, container)) {
+    killForGood(container);
+  }
   clearContainer(context, container, spec);
 }
 
@@ -58,9 +64,27 @@ function endUnlocked(context: Context, id: string): void {
   if (container !== null) killForGood(container);
 }
 
-/** Whether the kernel has ended all with the init: what is in the cgroup then is another container that has the same one. */
+/** Whether the kernel has ended all with the init: what is in the cgroup then has come from elsewhere. */
 function allGone({ init }: Container, spec: Spec): boolean {
   return init !== null && !isAlive(init) && hasOwnPidNamespace(spec);
+}
+
+/** Whether another container lives in the same cgroup: it may be made there as soon as the one before has stopped. */
+function isShared({ root, log }: Context, { id, cgroup }: Container): boolean {
+  if (openCgroup(cgroup).pids({ recursive: true }).length === 0) return false;
+  const directories = new Set(Object.values(openCgroup(cgroup).paths()));
+  return containerIds(root).some((other) => {
+    if (other === id) return false;
+    try {
+      const container = findContainer(root, other);
+      if (container === null || !isAlive(container.init)) return false;
+      return Object.values(openCgroup(container.cgroup).paths()).some((directory) => directories.has(directory));
+    } catch (error) {
+      // Of one that cannot be read nobody knows whether it is here: better what is left than another's end.
+      log.warn(`container ${other}: ${(error as Error).message}`);
+      return true;
+    }
+  });
 }
 
 function end(container: Container): void {

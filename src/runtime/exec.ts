@@ -19,7 +19,7 @@ import { type ForegroundSignals, prepareForeground, superviseForeground } from "
 import { admit, type Forked, forkInto } from "./fork.ts";
 import { hostFacts } from "./host.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
-import { namespacesToJoin } from "./joined-namespaces.ts";
+import { type Joined, openNamespaces } from "./joined-namespaces.ts";
 import type { Context, ExecOptions } from "./options.ts";
 import { writePidFile } from "./pid-file.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
@@ -76,11 +76,12 @@ class Exec {
   run(process: Process, signals: ForegroundSignals | null, console: Fd | null, pidfdSocket: Fd | null): Started {
     const plan = this.#plan(process);
     const cgroup = openCgroup(this.#container.cgroup);
-    const place = { sub: parseSubCgroups(this.#options.cgroups), initPid: this.#init.pid };
+    using joined = openNamespaces(this.#init.pid, this.#spec);
+    const place = { sub: parseSubCgroups(this.#options.cgroups), initPid: joined.tid };
     // For what must come before the cgroup the process waits, and is moved there while it runs.
     const waits = plan.init.some(({ kind }) => kind === "wait-for-parent");
     using cgroups = waits ? new CgroupDescriptors([], []) : cgroup.openTasks(place);
-    const forked = this.#fork(plan.init, signals, waits ? new Entrance(null) : cgroup.entrance(place), cgroups);
+    const forked = this.#fork(plan.init, joined, signals, waits ? new Entrance(null) : cgroup.entrance(place), cgroups);
     try {
       const target = { pid: forked.pid, log: this.#context.log };
       actOnProcess(plan.host.beforeCgroup, target);
@@ -116,16 +117,16 @@ class Exec {
 
   #fork(
     steps: ExecPlan["init"],
+    { pidfd, types }: Joined,
     signals: ForegroundSignals | null,
     entrance: Entrance,
     cgroups: CgroupDescriptors,
   ): Forked {
     using _ = entrance;
-    using target = pidfdOpen(this.#init.pid);
     // A process of the container could attach to one that has just come in, and reach the host through what that still
     // holds (CVE-2016-9962): undumpable, it cannot be attached to, nor its /proc files be opened.
     prctl("SET_DUMPABLE", 0);
-    return forkInto(target, namespacesToJoin(this.#init.pid, this.#spec), entrance, (channel) => {
+    return forkInto(pidfd, types, entrance, (channel) => {
       if (signals !== null) setSignalMask(signals.maskBefore);
       const trace = this.#context.log.tracing;
       return runInit(steps, execHandlers, { channel, inherited: new Map(), trace, cgroups });

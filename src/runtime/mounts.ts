@@ -10,12 +10,12 @@ import { planUserNamespace } from "../plan/namespaces.ts";
 import { mountSurroundings } from "../plan/rootfs.ts";
 import type { Fd } from "../sys/fd.ts";
 import { openRoot } from "../sys/path.ts";
-import { exit, killChild, pidfdOpen, prctl, waitPid } from "../sys/process.ts";
+import { exit, killChild, prctl, waitPid } from "../sys/process.ts";
 import { setUmask } from "../sys/user.ts";
 import { Conversation } from "./conversation.ts";
 import { forkInto } from "./fork.ts";
 import { hostFacts } from "./host.ts";
-import { namespacesToJoin } from "./joined-namespaces.ts";
+import { openNamespaces } from "./joined-namespaces.ts";
 import { openLiveSource } from "./mount-sources.ts";
 import type { Context } from "./options.ts";
 import { containerStatus, isAlive } from "./status.ts";
@@ -94,12 +94,10 @@ function withContainer(context: Context, id: string, act: (container: Container,
  */
 function inContainer(context: Context, { init }: Container, spec: Spec, act: (rootfs: Fd) => void): void {
   if (!isAlive(init)) throw new Error("container not running");
-  using target = pidfdOpen(init.pid);
+  using joined = openNamespaces(init.pid, spec);
   // As for `exec`: the container must not reach the host through the process that comes in (CVE-2016-9962).
   prctl("SET_DUMPABLE", 0);
-  const forked = forkInto(target, namespacesToJoin(init.pid, spec), new Entrance(null), (channel) =>
-    work(channel, spec, act),
-  );
+  const forked = forkInto(joined.pidfd, joined.types, new Entrance(null), (channel) => work(channel, spec, act));
   try {
     forked.channel.send({ type: "go" });
     new Conversation(forked, null, context.log).untilReady(({ type }) => {

@@ -4,14 +4,14 @@ import { openCgroup } from "../cgroup/manager.ts";
 import type { State, Status } from "../config/types.ts";
 import { exists } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
-import { processStat } from "../sys/process.ts";
+import { hasEnded, processStat } from "../sys/process.ts";
 import { type Container, containerDirectory, isLocked, type ProcessIdentity, START_FIFO } from "./store.ts";
 
-/** Whether the process that is meant still runs; a zombie does not. */
+/** Whether the process that is meant still lives, or one of its threads; a zombie does not. */
 export function isAlive(process: ProcessIdentity | null): process is ProcessIdentity {
   if (process === null) return false;
   const stat = processStat(process.pid);
-  return stat !== null && stat.startTime === process.startTime && stat.state !== "Z" && stat.state !== "X";
+  return stat !== null && stat.startTime === process.startTime && !hasEnded(stat);
 }
 
 /** @see runtime-spec, runtime.md, "State" */

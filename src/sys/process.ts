@@ -4,7 +4,7 @@ import { ERRNO } from "./errno.ts";
 import { check, hasErrno, SyscallError } from "./error.ts";
 import { AT, Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
-import { readText } from "./file.ts";
+import { readDirectory, readText } from "./file.ts";
 import { noteIgnoredSignals } from "./signal.ts";
 import { statusField } from "./status-field.ts";
 import { encode } from "./text.ts";
@@ -177,9 +177,19 @@ export function killChild(pid: number): void {
   }
 }
 
-/** A descriptor that names a process for good, and is readable once it has ended. @see pidfd_open(2) */
+/** A descriptor that names a process for good, and is readable once its last thread has ended. @see pidfd_open(2) */
 export function pidfdOpen(pid: number): Fd {
   return new Fd(check(syscall("pidfd_open", pid, 0), () => `pidfd_open ${pid}`));
+}
+
+/**
+ * The same of one thread, which need not be its process's first.
+ * @throws {SyscallError} EINVAL before Linux 6.9
+ * @see pidfd_open(2), PIDFD_THREAD
+ */
+export function pidfdOpenThread(tid: number): Fd {
+  const PIDFD_THREAD = 0o200; // O_EXCL
+  return new Fd(check(syscall("pidfd_open", tid, PIDFD_THREAD), () => `pidfd_open of thread ${tid}`));
 }
 
 /** Sends a signal by pidfd. @returns false when the process is gone */
@@ -195,6 +205,8 @@ export interface ProcessStat {
   /** One letter: R, S, D, Z, T, X, … */
   state: string;
   parent: number;
+  /** How many threads have not ended, and the first of them in any case. */
+  threads: number;
   /** Start time in clock ticks since boot; with the pid, it names a process uniquely. */
   startTime: number;
 }
@@ -202,7 +214,7 @@ export interface ProcessStat {
 /**
  * Reads `/proc/<pid>/stat`.
  * @returns `null` when there is no such process
- * @see proc(5), fields 3, 4 and 22
+ * @see proc(5), fields 3, 4, 20 and 22
  */
 export function processStat(pid: number): ProcessStat | null {
   let text: string;
@@ -214,7 +226,30 @@ export function processStat(pid: number): ProcessStat | null {
   }
   // The command, field 2, is in parentheses and may hold spaces and parentheses itself.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] as string, parent: Number(fields[1]), startTime: Number(fields[19]) };
+  const [state, parent] = fields as [string, string];
+  return { state, parent: Number(parent), threads: Number(fields[17]), startTime: Number(fields[19]) };
+}
+
+/**
+ * Whether a process has ended: reaped, or waiting to be. One whose first thread has ended while others live looks like a zombie, and
+ * is none.
+ */
+export function hasEnded({ state, threads }: ProcessStat): boolean {
+  return state === "X" || (state === "Z" && threads <= 1);
+}
+
+/**
+ * A thread of a process that has what the process has: its namespaces, its cgroups. The first one, unless that has ended before
+ * others: then it has let go of them.
+ * @param pid of a process that has not ended
+ */
+export function livingThread(pid: number): number {
+  if (processStat(pid)?.state !== "Z") return pid;
+  for (const { name } of readDirectory(`/proc/${pid}/task`)) {
+    const state = processStat(Number(name))?.state ?? "X";
+    if (state !== "Z" && state !== "X") return Number(name);
+  }
+  return pid;
 }
 
 /** `prctl(2)` operations that tsrunc uses. */
