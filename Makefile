@@ -9,6 +9,9 @@ BUN := node_modules/@oven/bun-linux-$(BUN_ARCH)/bin/bun
 # npm writes it last: newer than the lock file means that all is installed
 PACKAGES := node_modules/.package-lock.json
 VITEST := $(BUN) --bun node_modules/vitest/vitest.mjs run
+# koffi's shared object, by its own path: an engine that is no snapshot loads it from beside itself
+KOFFI_ARCH := $(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)
+KOFFI := node_modules/@koromix/koffi-linux-$(KOFFI_ARCH)/linux_$(KOFFI_ARCH)/koffi.node
 # Compiled from schema/: the code imports them, so whatever runs or checks the code needs them.
 VALIDATORS := src/config/generated/config.js
 SOURCES := $(shell find src schema -type f -not -path 'src/config/generated/*')
@@ -65,11 +68,11 @@ types: $(PACKAGES) $(VALIDATORS) ## check types
 	@echo "types: tsc --noEmit"
 	@node_modules/.bin/tsc --noEmit -p .
 
-unit: $(PACKAGES) $(VALIDATORS) build/syscall.node ## unit tests: no root needed
+unit: $(PACKAGES) $(VALIDATORS) ## unit tests: no root needed
 	@echo "unit: vitest, test/ without test/integration/"
 	@$(VITEST) --project unit
 
-integration: build build/busybox build/syscall.node ## tests of dist/tsrunc with real containers: as root
+integration: build build/busybox ## tests of dist/tsrunc with real containers: as root
 	@echo "integration: vitest, test/integration/ on $${TSRUNC:-dist/tsrunc}"
 	@$(VITEST) --project integration --no-file-parallelism
 
@@ -84,6 +87,7 @@ install: build ## install below PREFIX (/usr/local), in DESTDIR if set
 	@install -d $(LIBDIR) $(BINDIR)
 	@install -m 0755 dist/tsrunc $(LIBDIR)
 	@$(call write_whole,dist/tsrunc-engine,$(LIBDIR)/tsrunc-engine)
+	@install -m 0644 dist/koffi.node $(LIBDIR)
 	@rm -f $(LIBDIR)/tsrunc-plain $(LIBDIR)/tsrunc-plain-engine
 	@[ ! -e dist/tsrunc-plain ] || { install -m 0755 dist/tsrunc-plain $(LIBDIR) && \
 		$(call write_whole,dist/tsrunc-plain-engine,$(LIBDIR)/tsrunc-plain-engine); }
@@ -118,9 +122,10 @@ dist/tsrunc: dist/tsrunc-engine
 	@echo "build: $@ (the launcher)"
 	@$(BUN) src/engine/build.ts launcher $@ $<
 
-dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES) build/syscall.node
+dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES)
 	@echo "build: $@ (bun build --compile)"
 	@mkdir -p dist build
+	@install -m 0644 $(KOFFI) build/koffi.node && install -m 0644 $(KOFFI) dist/koffi.node
 	@$(BUN) build src/main.ts --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
 		--define TSRUNC_COMPILED=true --define process.arch='"$(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
@@ -136,13 +141,7 @@ dist/tsrunc-engine: $(PACKAGES) $(VALIDATORS) $(SOURCES) build/syscall.node
 		echo "build: $@ (without a snapshot: each command starts the engine, which takes 3 ms more)"; \
 		$(call write_whole,build/engine,$@); \
 	fi
-	@rm -f build/compiled build/engine
-
-# The launcher of an engine that is no snapshot brings its own along; this one is for the source, run by the tests, and for the snapshot.
-build/syscall.node: $(PACKAGES) $(SOURCES)
-	@echo "build: $@ (the addon)"
-	@mkdir -p build
-	@$(BUN) src/engine/build.ts addon $@
+	@rm -f build/compiled build/engine build/koffi.node
 
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@

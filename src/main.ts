@@ -4,16 +4,22 @@ import { writeAll } from "./cli/output.ts";
 import { isForSnapshot, standStill } from "./snapshot.ts";
 import { enterStage } from "./stage.ts";
 import { isCompiled, VARIABLES } from "./sys/executable.ts";
-import { isLoaded } from "./sys/ffi.ts";
+import { isLoaded, load } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
 if (isForSnapshot()) await standStill(tsrunc);
 
 if (isCompiled && process.env[VARIABLES.stage] === undefined) {
   const message = "tsrunc: this is the engine: execute tsrunc, which is beside it\n";
-  // No addon is at hand; but a snapshot has it, and has no streams.
+  // A snapshot has no streams.
   if (isLoaded()) writeAll(2, message);
   else process.stderr.write(message);
+  leave(1);
+}
+try {
+  load();
+} catch (error) {
+  process.stderr.write(`tsrunc: ${(error as Error).message}\n`);
   leave(1);
 }
 void tsrunc(process.argv.slice(2)).then(leave);
@@ -24,7 +30,7 @@ function tsrunc(args: readonly string[]): Promise<number> {
 
 /** Exits without handlers: all output is written synchronously, and nothing else is left to do. */
 function leave(code: number): never {
-  // Without the engine's own clearing up, where that costs no loading of the addon.
+  // Without the engine's own clearing up, where that costs no loading of koffi.
   if (isLoaded()) exit(code);
   return (process as unknown as { reallyExit(code: number): never }).reallyExit(code);
 }

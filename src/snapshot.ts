@@ -6,11 +6,13 @@
  */
 import { commands } from "./cli/commands.ts";
 import { VARIABLES } from "./sys/executable.ts";
-import { libc, syscall } from "./sys/ffi.ts";
+import { declareAll, syscall } from "./sys/ffi.ts";
 import { exit, prctl } from "./sys/process.ts";
 import { decode } from "./sys/text.ts";
 
 const SIGSTOP = 19;
+/** Of x86_64. kill(3) would cut the result, which is an address in the process that goes on. */
+const SYS_KILL = 62;
 const WORD = 8;
 
 /** Whether this process is started to be written to a file. */
@@ -24,11 +26,12 @@ type Tsrunc = (args: readonly string[]) => Promise<number>;
 /** Comes back in another process, and gives `process` the arguments and the environment of that. Ends this one when the rehearsal fails. */
 export async function standStill(tsrunc: Tsrunc): Promise<void> {
   await Promise.all(Object.values(commands).map(({ load }) => load()));
+  declareAll();
   await rehearse(tsrunc);
   // To be read by who traces it, though a rehearsed command has hidden its memory.
   prctl("SET_DUMPABLE", 1);
-  const heapEnd = libc("dlsym", 0, "__curbrk");
-  const stack = syscall("kill", syscall("getpid"), SIGSTOP, heapEnd);
+  const heapEnd = syscall("dlsym", null, "__curbrk") ?? 0n;
+  const stack = syscall("syscall", SYS_KILL, syscall("getpid"), SIGSTOP, heapEnd);
   const { args, environment } = readInitialStack(stack);
   process.argv = [process.argv[0] as string, process.argv[1] as string, ...args];
   process.env = environment;
@@ -62,7 +65,7 @@ async function rehearse(tsrunc: Tsrunc): Promise<void> {
 
 /** Where this process's own initial stack is. */
 function ownStack(): number {
-  return Number(wordsAt(Number(libc("dlsym", 0, "__libc_stack_end")), 1)[0]);
+  return Number(wordsAt(Number(syscall("dlsym", null, "__libc_stack_end")), 1)[0]);
 }
 
 /** What a new process finds on its stack. */
@@ -92,7 +95,7 @@ function readInitialStack(at: number): InitialStack {
   // The kernel puts the texts one after the other.
   const [first = 0] = pointers;
   const last = pointers.at(-1) ?? first;
-  const texts = decode(bytesAt(first, last - first + Number(libc("strlen", last)))).split("\0");
+  const texts = decode(bytesAt(first, last - first + Number(syscall("strlen", last)))).split("\0");
   return { args: texts.slice(1, argc), environment: variables(texts.slice(argc)) };
 }
 
@@ -112,6 +115,6 @@ function wordsAt(address: number, count: number): BigUint64Array {
 
 function bytesAt(address: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
-  if (length > 0) libc("memcpy", bytes, address, length);
+  if (length > 0) syscall("memcpy", bytes, address, length);
   return bytes;
 }

@@ -7,15 +7,12 @@
  */
 
 import { SyscallError } from "./sys/error.ts";
-import { enginePath, isCompiled, SINGLE_THREAD, VARIABLES } from "./sys/executable.ts";
+import { engineDirectory, enginePath, isCompiled, SINGLE_THREAD, VARIABLES } from "./sys/executable.ts";
 import { closeOnExecFrom, FIRST_FD, setCloseOnExec } from "./sys/fd.ts";
-import { closeAddon } from "./sys/ffi.ts";
 import { readDirectory, readLink } from "./sys/file.ts";
 import { noteInherited } from "./sys/inherited-fds.ts";
-import { dirname } from "./sys/path-names.ts";
 import { execveFd } from "./sys/process.ts";
 import { sealExecutable } from "./sys/seal.ts";
-import { stat } from "./sys/stat.ts";
 
 /** The commands that fork. */
 const FORKING_COMMANDS = new Set(["create", "run", "exec", "mounts"]);
@@ -44,8 +41,7 @@ export function enterStage(args: readonly string[]): void {
   const forks = FORKING_COMMANDS.has(commandOf(args) ?? "");
   if (isCompiled && forks) {
     if (stage !== "sealed") executeSealed(args);
-    closeAddon();
-    refuseWritable(enginePath());
+    engineDirectory();
   }
   if (forks) {
     noteInherited();
@@ -53,21 +49,6 @@ export function enterStage(args: readonly string[]): void {
     closeOnExecFrom(FIRST_FD);
   }
   for (const name of [VARIABLES.stage, ...Object.keys(SINGLE_THREAD)]) delete process.env[name];
-}
-
-/**
- * Refuses to run from where others can write: they could have put anything in the engine's place. The executable's own owner
- * may, having owned it from the beginning.
- */
-function refuseWritable(engine: string): void {
-  const directory = dirname(engine);
-  const file = stat(engine);
-  for (const [path, { uid, mode }] of [[engine, file] as const, [directory, stat(directory)] as const]) {
-    const sticky = (mode & 0o1000) !== 0;
-    if (![0, process.geteuid?.(), file.uid].includes(uid) || ((mode & 0o022) !== 0 && !sticky)) {
-      throw new Error(`${path} can be written by other users: refusing to run from it (see docs/install.md)`);
-    }
-  }
 }
 
 /**

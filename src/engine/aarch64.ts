@@ -1,5 +1,5 @@
 /** Machine code of aarch64. @see Arm Architecture Reference Manual for A-profile, "A64 Base Instruction Descriptions" */
-import type { SyscallName } from "../sys/syscall-numbers.ts";
+
 import {
   type Argument,
   type Assembler,
@@ -9,6 +9,7 @@ import {
   type Register,
   type Width,
 } from "./assembler.ts";
+import type { SyscallName } from "./syscall-numbers.ts";
 
 /** Numbers of the registers: x0; x19 to x24. */
 const NUMBERS: Record<Register, number> = { result: 0, a: 19, b: 20, c: 21, d: 22, e: 23, f: 24 };
@@ -16,7 +17,6 @@ const NUMBERS: Record<Register, number> = { result: 0, a: 19, b: 20, c: 21, d: 2
 const X8 = 8;
 /** For values on their way. */
 const SCRATCH = 9;
-const ARGUMENTS = [0, 1, 2, 3, 4, 5];
 const SP = 31;
 
 const LOADS: Record<Width, number> = { 1: 0x39400000, 4: 0xb9400000, 8: 0xf9400000 };
@@ -89,37 +89,6 @@ export class Arm64Assembler extends Code implements Assembler {
     this.word(0xd4000001); // svc #0
   }
 
-  syscallWith(address: Register): void {
-    this.#passWords([X8, ...ARGUMENTS], address);
-    this.word(0xd4000001);
-  }
-
-  call(place: string, ...args: readonly Argument[]): void {
-    this.#pass(args);
-    this.#set(SCRATCH, { address: place });
-    this.word(LOADS[8] | (SCRATCH << 5) | SCRATCH);
-    this.word(0xd63f0000 | (SCRATCH << 5)); // blr
-  }
-
-  callWith(address: Register): void {
-    this.#passWords([SCRATCH, ...ARGUMENTS], address);
-    this.word(0xd63f0000 | (SCRATCH << 5));
-  }
-
-  enter(...args: readonly Register[]): void {
-    this.word(0xa9bd53f3); // stp x19, x20, [sp, #-48]!
-    this.word(0xa9015bf5); // stp x21, x22, [sp, #16]
-    this.word(0xa9027bf7); // stp x23, x30, [sp, #32]
-    args.forEach((argument, index) => this.#copy(NUMBERS[argument], index));
-  }
-
-  leave(): void {
-    this.word(0xa9427bf7); // ldp x23, x30, [sp, #32]
-    this.word(0xa9415bf5); // ldp x21, x22, [sp, #16]
-    this.word(0xa8c353f3); // ldp x19, x20, [sp], #48
-    this.word(0xd65f03c0); // ret
-  }
-
   getStack(to: Register): void {
     // The move that knows the stack pointer: add to, sp, #0
     this.word(0x91000000 | (SP << 5) | NUMBERS[to]);
@@ -143,12 +112,6 @@ export class Arm64Assembler extends Code implements Assembler {
     args.forEach((argument, index) => {
       if (typeof argument === "string") this.#copy(index, NUMBERS[argument]);
       else this.#set(index, argument);
-    });
-  }
-
-  #passWords(registers: readonly number[], address: Register): void {
-    registers.forEach((register, index) => {
-      this.word(LOADS[8] | (index << 10) | (NUMBERS[address] << 5) | register);
     });
   }
 

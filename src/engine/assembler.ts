@@ -1,10 +1,10 @@
 /**
- * What the launcher and the addon are written in: a handful of machine instructions that both architectures have.
+ * What the launcher is written in: a handful of machine instructions that both architectures have.
  *
  * An {@link Assembler} collects the instructions of one architecture. They reach data by its distance from them, so the code
  * may be loaded anywhere.
  */
-import type { SyscallName } from "../sys/syscall-numbers.ts";
+import type { SyscallName } from "./syscall-numbers.ts";
 
 /**
  * The registers. A system call leaves all of them as they are, `result` apart: the architectures map them to registers that
@@ -42,22 +42,6 @@ export interface Assembler {
   jumpIfEqual(one: Register, other: Register, label: string): void;
   /** Makes a system call; `result` is what the kernel returns: a value, or a negative errno. */
   syscall(name: SyscallName, ...args: readonly Argument[]): void;
-  /**
-   * Makes the system call whose number and six arguments are seven words of 64 bits at an address.
-   * @param address stays as it is
-   */
-  syscallWith(address: Register): void;
-  /** Calls a function of the C ABI, by the place that holds its address; `result` is what it returns. */
-  call(place: string, ...args: readonly Argument[]): void;
-  /**
-   * Calls the function of the C ABI whose address and six arguments are seven words of 64 bits at an address.
-   * @param address stays as it is
-   */
-  callWith(address: Register): void;
-  /** The beginning of a function that others call: keeps their registers, `f` apart, and takes up to two arguments. */
-  enter(...args: readonly Register[]): void;
-  /** The end of such a function, which returns `result`. */
-  leave(): void;
   /** The stack pointer, which at the entry points to argc; see the architecture's ABI supplement, "Process Initialization". */
   getStack(to: Register): void;
   /**

@@ -1,24 +1,21 @@
 /**
  * Writes what `make build` consists of, for this machine:
  *
- * - `build.ts addon <file>`;
- * - `build.ts engine <file> <compiled file>`: one that starts faster, see `align.ts` and `libraries.ts`;
- * - `build.ts snapshot <file> <engine>`: one that is started already, see `snapshot.ts`; it needs `build/syscall.node`;
+ * - `build.ts engine <file> <compiled file>`: one that starts faster, see `align.ts`;
+ * - `build.ts snapshot <file> <engine>`: one that is started already, see `snapshot.ts`; koffi.node must be beside the engine;
  * - `build.ts launcher <file> <engine>`, for an engine of either kind.
  */
 import { chmodSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
-import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
 import { Arm64Assembler } from "./aarch64.ts";
-import * as addon from "./addon.ts";
 import { alignToHugePages } from "./align.ts";
 import type { Assembler } from "./assembler.ts";
-import { executable, layOut, type Machine, sharedObject } from "./elf.ts";
+import { executable, layOut, type Machine } from "./elf.ts";
 import * as launcher from "./launcher.ts";
-import { mergeLibraries } from "./libraries.ts";
 import { makeRehearsal } from "./rehearsal.ts";
 import { isSnapshot, takeSnapshot } from "./snapshot.ts";
+import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 import { X86Assembler } from "./x86-64.ts";
 
 const assemblers: Record<Machine, () => Assembler> = {
@@ -29,29 +26,13 @@ const assemblers: Record<Machine, () => Assembler> = {
 /** The file `tsrunc` for an architecture. @param isForSnapshot whether the engine is one, see `snapshot.ts` */
 export function buildLauncher(machine: Machine, isForSnapshot = false): Uint8Array {
   const assembler = assemblers[machine]();
-  const brought = isForSnapshot ? null : buildAddon(machine);
-  launcher.program(assembler, brought?.length ?? null);
-  const data = layOut(machine, launcher.data(brought));
+  launcher.program(assembler, isForSnapshot);
+  const data = layOut(machine, launcher.data(isForSnapshot));
   return executable(machine, assembler.assemble(data.addresses), data);
 }
 
-/** The file `syscall.node` for an architecture. */
-export function buildAddon(machine: Machine): Uint8Array {
-  const assembler = assemblers[machine]();
-  addon.program(assembler);
-  const data = layOut(machine, addon.data);
-  return sharedObject(machine, assembler.assemble(data.addresses), data, addon.symbols(assembler));
-}
-
-/** The compiled program as it is installed. */
-function buildEngine(compiled: Uint8Array): Uint8Array {
-  mergeLibraries(compiled);
-  return alignToHugePages(compiled);
-}
-
-/** The addon is handed over as by the launcher. What the rehearsal says, as one who may not make containers, is in its log. */
+/** What the rehearsal says, as one who may not make containers, is in its log. */
 function buildSnapshot(engine: string): Uint8Array {
-  const INHERITED = 3;
   const rehearsal = makeRehearsal(resolve("build/rehearsal"));
   const log = join(rehearsal, "log");
   const variables = {
@@ -64,7 +45,6 @@ function buildSnapshot(engine: string): Uint8Array {
     BUN_JSC_structureHeapSizeInKB: "65536",
     MIMALLOC_ARENA_RESERVE: "65536",
     ...SINGLE_THREAD,
-    [VARIABLES.addon]: `${INHERITED}`,
     [VARIABLES.stage]: "snapshot",
     [VARIABLES.rehearsal]: rehearsal,
     // In the rehearsal: any program where nobody else can write.
@@ -75,7 +55,6 @@ function buildSnapshot(engine: string): Uint8Array {
       path: resolve(engine),
       environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
       output: openSync(log, "w"),
-      inherited: openSync("build/syscall.node", "r"),
     });
   } catch (error) {
     throw new Error(`${(error as Error).message} (see ${log})`);
@@ -87,8 +66,7 @@ const thisMachine: Machine = process.arch === "arm64" ? "aarch64" : "x86_64";
 /** What there is to build, each from a file. */
 const builds: Readonly<Record<string, (from: string) => Uint8Array>> = {
   launcher: (engine) => buildLauncher(thisMachine, isSnapshot(readFileSync(engine))),
-  addon: () => buildAddon(thisMachine),
-  engine: (compiled) => buildEngine(readFileSync(compiled)),
+  engine: (compiled) => alignToHugePages(readFileSync(compiled)),
   snapshot: buildSnapshot,
 };
 
@@ -96,7 +74,7 @@ if (import.meta.main) {
   const [what = "", file, from = ""] = process.argv.slice(2);
   const build = Object.hasOwn(builds, what) ? builds[what] : undefined;
   if (file === undefined || build === undefined) {
-    process.stderr.write("usage: build.ts launcher|addon|engine|snapshot <file> [<from>]\n");
+    process.stderr.write("usage: build.ts launcher|engine|snapshot <file> [<from>]\n");
     process.exit(2);
   }
   try {
@@ -104,7 +82,7 @@ if (import.meta.main) {
     // Anew and at once: what is written over, or in parts, is cached in smaller pages.
     rmSync(file, { force: true });
     writeFileSync(file, built);
-    if (what !== "addon") chmodSync(file, 0o755);
+    chmodSync(file, 0o755);
   } catch (error) {
     process.stderr.write(`build.ts ${what}: ${(error as Error).message}\n`);
     process.exit(1);

@@ -6,16 +6,15 @@
  * this program does it instead: a page of machine code, from here, in a fraction of a millisecond. It
  *
  * 1. opens the standard streams that the caller has closed;
- * 2. writes the addon that it brings along (`addon.ts`) to a file in memory, where nobody else can put another one: not where the engine
- *    is a snapshot (`snapshot.ts`), which has it, and needs no settings to start with;
- * 3. finds the engine, by its own path;
- * 4. opens it on a read-only mount of its own, which belongs to no mount namespace: "sealed";
- * 5. reads it in huge pages where the page cache has lost it (see `align.ts`);
- * 6. executes it, with the caller's arguments and environment, and with what is for the engine added to this.
+ * 2. finds the engine, by its own path;
+ * 3. opens it on a read-only mount of its own, which belongs to no mount namespace: "sealed";
+ * 4. reads it in huge pages where the page cache has lost it (see `align.ts`);
+ * 5. executes it, with the caller's arguments and environment, and with what is for the engine added to this: settings, where it is no
+ *    snapshot (`snapshot.ts`), which has started already.
  *
- * Where the kernel or the caller's rights do not allow 4, the engine is executed as it is, and `stage.ts` sees to it.
+ * Where the kernel or the caller's rights do not allow 3, the engine is executed as it is, and `stage.ts` sees to it.
  *
- * @see memfd_create(2), open_tree(2), mount_setattr(2), mincore(2), madvise(2), execveat(2)
+ * @see open_tree(2), mount_setattr(2), mincore(2), madvise(2), execveat(2)
  */
 import { ENGINE_SUFFIX, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
 import type { Assembler, Register } from "./assembler.ts";
@@ -40,24 +39,20 @@ const SETTINGS = Object.entries(SINGLE_THREAD).map(([name, value]) => `${name}=$
 const RESERVED = ["BUN_", "_TSR"];
 
 const PATH_VARIABLE = `${VARIABLES.engine}=`;
-const NUMBER_VARIABLES = { limit: `${VARIABLES.softNofile}=0x`, addonFd: `${VARIABLES.addon}=0x` };
+const LIMIT_VARIABLE = `${VARIABLES.softNofile}=0x`;
 const MESSAGES = {
   noSelf: "tsrunc: cannot read /proc/self/exe: is /proc mounted?\n",
-  noAddon: "tsrunc: cannot make a file in memory (memfd_create)\n",
   noEngine: "tsrunc: cannot execute the engine, which belongs beside tsrunc: ",
   newline: "\n",
 };
 
-/** What the program reads and writes, the addon apart. */
+/** What the program reads and writes, settings apart. */
 const ownData = {
   path: concat(PATH_VARIABLE, PATH_MAX),
   pathLength: POINTER,
-  limit: concat(NUMBER_VARIABLES.limit, HEX_DIGITS + 1),
-  addonFd: concat(NUMBER_VARIABLES.addonFd, HEX_DIGITS + 1),
-  addonName: "syscall.node",
+  limit: concat(LIMIT_VARIABLE, HEX_DIGITS + 1),
   sealed: `${VARIABLES.stage}=sealed`,
   unsealed: `${VARIABLES.stage}=unsealed`,
-  ...Object.fromEntries(SETTINGS.map((setting) => [setting, setting])),
   ...MESSAGES,
   suffix: ENGINE_SUFFIX,
   self: "/proc/self/exe",
@@ -72,26 +67,22 @@ const ownData = {
 
 const at = (name: string) => ({ address: name });
 
-/**
- * What the program reads and writes.
- * @param addon `null` for an engine that has it
- */
-export function data(addon: Uint8Array | null): Data {
-  return { ...ownData, addon: addon ?? 0 };
+/** What the program reads and writes. @param hasStarted whether the engine is a snapshot */
+export function data(hasStarted: boolean): Data {
+  return { ...ownData, ...(!hasStarted && Object.fromEntries(SETTINGS.map((setting) => [setting, setting]))) };
 }
 
 /**
  * Writes the program.
- * @param addonSize the bytes of the addon; `null` for an engine that has it
+ * @param hasStarted whether the engine is a snapshot
  */
-export function program(machine: Assembler, addonSize: number | null): void {
+export function program(machine: Assembler, hasStarted: boolean): void {
   openStandardStreams(machine);
-  if (addonSize !== null) writeAddon(machine, addonSize);
   readLimit(machine);
   findEngine(machine);
   openEngine(machine);
   readUncached(machine);
-  buildEnvironment(machine, ["path", "limit", ...(addonSize === null ? [] : ["addonFd", ...SETTINGS])]);
+  buildEnvironment(machine, ["path", "limit", ...(hasStarted ? [] : SETTINGS)]);
   machine.syscall("execveat", "c", at("empty"), "a", "f", AT_EMPTY_PATH);
   failures(machine);
 }
@@ -110,32 +101,18 @@ function openStandardStreams(machine: Assembler): void {
   machine.label("streams open");
 }
 
-/** Not closed on exec, for the engine is to find it; that closes it once it is loaded. */
-function writeAddon(machine: Assembler, size: number): void {
-  machine.syscall("memfd_create", at("addonName"), 0);
-  machine.copy("a", "result");
-  machine.jumpIf("negative", "a", "no addon");
-  machine.syscall("write", "a", at("addon"), size);
-  machine.jumpIf("negative", "result", "no addon");
-  writeNumber(machine, "addonFd");
-}
-
 /** The engine raises its own soft limit of open files as it starts: afterwards nobody knows the caller's. */
 function readLimit(machine: Assembler): void {
   machine.syscall("prlimit64", 0, RLIMIT_NOFILE, 0, at("rlimit"));
   machine.set("a", at("rlimit"));
   machine.load("a", "a", 0, 8);
-  writeNumber(machine, "limit");
-}
-
-/** Writes `a` to a variable, in hexadecimal. */
-function writeNumber(machine: Assembler, variable: keyof typeof NUMBER_VARIABLES): void {
-  machine.set("b", at(variable));
-  machine.add("b", NUMBER_VARIABLES[variable].length);
+  // In hexadecimal, from the last digit to the first.
+  machine.set("b", at("limit"));
+  machine.add("b", LIMIT_VARIABLE.length);
   machine.copy("c", "b");
   machine.add("c", HEX_DIGITS);
   machine.set("d", HEX_DIGITS - 1);
-  machine.label(`digit of ${variable}`);
+  machine.label("next digit");
   machine.copy("e", "a");
   machine.and("e", "d");
   machine.set("f", at("digits"));
@@ -144,9 +121,9 @@ function writeNumber(machine: Assembler, variable: keyof typeof NUMBER_VARIABLES
   machine.add("c", -1);
   machine.store("f", "c", 0, 1);
   machine.shiftRight("a", 4);
-  machine.jumpIfEqual("b", "c", `all digits of ${variable}`);
-  machine.jump(`digit of ${variable}`);
-  machine.label(`all digits of ${variable}`);
+  machine.jumpIfEqual("b", "c", "all digits");
+  machine.jump("next digit");
+  machine.label("all digits");
 }
 
 /** Afterwards: `d` is the engine's path, in the variable that tells the engine. */
@@ -277,14 +254,9 @@ function failures(machine: Assembler): void {
   machine.syscall("write", STDERR, "d", "f");
   say(machine, "newline");
   machine.syscall("exit_group", 1);
-  for (const [label, message] of [
-    ["no self", "noSelf"],
-    ["no addon", "noAddon"],
-  ] as const) {
-    machine.label(label);
-    say(machine, message);
-    machine.syscall("exit_group", 1);
-  }
+  machine.label("no self");
+  say(machine, "noSelf");
+  machine.syscall("exit_group", 1);
 }
 
 function say(machine: Assembler, message: keyof typeof MESSAGES): void {

@@ -7,7 +7,7 @@ const FILE = { programHeaders: 32, programHeaderCount: 56 };
 export const SEGMENT = { type: 0, flags: 4, offset: 8, address: 16, fileSize: 32, alignment: 48, size: 56 } as const;
 
 /** Types of segments. */
-export const [PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_GNU_STACK] = [1, 2, 3, 0x6474e551] as const;
+export const [PT_LOAD, PT_INTERP, PT_GNU_STACK] = [1, 3, 0x6474e551] as const;
 
 /** What a program header says; sizes, addresses and offsets in bytes. */
 export interface Segment {

@@ -1,9 +1,9 @@
 /** The bundle of the containers that are made before a snapshot, see `src/snapshot.ts`. */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
 import type { Assembler } from "./assembler.ts";
 import { executable, layOut } from "./elf.ts";
+import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 import { X86Assembler } from "./x86-64.ts";
 
 /** The programs in it: one ends at once, one waits for ever. */

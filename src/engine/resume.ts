@@ -12,8 +12,8 @@
  * @see System V ABI, AMD64 supplement, "Process Initialization"
  */
 import { ENGINE_SUFFIX, PLAIN_SUFFIX, VARIABLES } from "../sys/executable.ts";
-import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
 import { executable, layOut } from "./elf.ts";
+import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 import { RESUMED, X86Assembler } from "./x86-64.ts";
 
 /** What libc and the engine choose functions by: names of `/proc/cpuinfo`, the leaf of CPUID, its register, the bit. */

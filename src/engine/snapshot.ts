@@ -15,7 +15,6 @@
  */
 import { readFileSync, realpathSync } from "node:fs";
 import { ignoredSignals } from "../sys/signal.ts";
-import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
 import {
   PT_GNU_STACK,
   PT_INTERP,
@@ -26,6 +25,7 @@ import {
   type Segment,
 } from "./program-headers.ts";
 import { type Call, resumer } from "./resume.ts";
+import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 import { type Mapping, type Program, Tracee } from "./tracee.ts";
 
 const PAGE = 0x1000;

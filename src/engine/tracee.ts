@@ -14,7 +14,7 @@ import { closeSync, openSync, readFileSync, readlinkSync, readSync, writeSync } 
 import { check } from "../sys/error.ts";
 import { syscall } from "../sys/ffi.ts";
 import { socketpair } from "../sys/socket.ts";
-import { SYSCALL_NUMBERS } from "../sys/syscall-numbers.ts";
+import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 
 /** Requests of ptrace(2). */
 const REQUEST = { CONT: 7, SINGLESTEP: 9, GETREGS: 12, SETREGS: 13, SEIZE: 0x4206 } as const;
@@ -75,8 +75,6 @@ export interface Program {
   environment: readonly string[];
   /** A descriptor for what it writes. */
   output: number;
-  /** A descriptor that it gets as its descriptor 3. */
-  inherited: number;
 }
 
 /** A program that stands still. */
@@ -91,12 +89,12 @@ export class Tracee implements Disposable {
    * Starts a program, and waits until it stops itself by SIGSTOP.
    * @throws {Error} when it ends instead, or may not be traced
    */
-  static start({ path, environment, output, inherited }: Program): Tracee {
+  static start({ path, environment, output }: Program): Tracee {
     const [ours, theirs] = socketpair();
     // A shell, which waits until it is traced, and then becomes the program.
     const before = check(syscall("personality", PERSONALITY), "personality");
     const child = spawn("/bin/sh", ["-c", 'read -r go && exec "$0"', path], {
-      stdio: [theirs.number, output, output, inherited],
+      stdio: [theirs.number, output, output],
       cwd: "/",
       env: {},
     });

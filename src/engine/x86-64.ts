@@ -1,5 +1,5 @@
 /** Machine code of x86_64. @see Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2 */
-import type { SyscallName } from "../sys/syscall-numbers.ts";
+
 import {
   type Argument,
   type Assembler,
@@ -9,14 +9,13 @@ import {
   type Register,
   type Width,
 } from "./assembler.ts";
+import type { SyscallName } from "./syscall-numbers.ts";
 
 /** Numbers of the registers: rax; rbx, rbp, r12 to r15. */
 const NUMBERS: Record<Register, number> = { result: 0, a: 3, b: 5, c: 12, d: 13, e: 14, f: 15 };
 const RSP = 4;
 /** What a system call takes its arguments from: rdi, rsi, rdx, r10, r8, r9. */
 const SYSCALL_ARGUMENTS = [7, 6, 2, 10, 8, 9];
-/** What a function takes them from: the same, but rcx for r10. */
-const ARGUMENTS = [7, 6, 2, 1, 8, 9];
 /** All that a process has by their names in ptrace(2), but those that a system call overwrites: rax, rcx, r11. */
 const LASTING = {
   rdx: 2,
@@ -37,9 +36,6 @@ const LASTING = {
 export const RESUMED: readonly string[] = [...Object.keys(LASTING), "rip"];
 /** r11, which a system call overwrites. */
 const SPARE = 11;
-
-/** What a function keeps for its caller: rbx, rbp, r12 to r14, our `a` to `e`. */
-const KEPT = [3, 5, 12, 13, 14];
 
 const JUMPS: Record<Condition, number> = { zero: 0x84, "not zero": 0x85, negative: 0x88 };
 
@@ -104,31 +100,13 @@ export class X86Assembler extends Code implements Assembler {
     this.bytes(0x0f, 0x05);
   }
 
+  /**
+   * Makes the system call whose number and six arguments are seven words of 64 bits at an address.
+   * @param address stays as it is
+   */
   syscallWith(address: Register): void {
     this.#passWords([NUMBERS.result, ...SYSCALL_ARGUMENTS], address);
     this.bytes(0x0f, 0x05);
-  }
-
-  call(place: string, ...args: readonly Argument[]): void {
-    this.#pass(ARGUMENTS, args);
-    this.bytes(0xff, 0x15); // call [rip + distance]
-    this.#relative(place);
-  }
-
-  callWith(address: Register): void {
-    this.#passWords([NUMBERS.result, ...ARGUMENTS], address);
-    this.bytes(0xff, 0xd0); // call rax
-  }
-
-  /** Five registers and the return address leave the stack aligned to 16 bytes, as the ABI wants it at a call. */
-  enter(...args: readonly Register[]): void {
-    for (const register of KEPT) this.bytes(...(register > 7 ? [0x41] : []), 0x50 | (register & 7));
-    args.forEach((argument, index) => this.#copy(NUMBERS[argument], ARGUMENTS[index] as number));
-  }
-
-  leave(): void {
-    for (const register of KEPT.toReversed()) this.bytes(...(register > 7 ? [0x41] : []), 0x58 | (register & 7));
-    this.bytes(0xc3);
   }
 
   getStack(to: Register): void {

@@ -1,7 +1,6 @@
 /** What the init's handlers share while they carry a plan out. */
 import type { CgroupDescriptors } from "../cgroup/entrance.ts";
 import type { Fd } from "../sys/fd.ts";
-import type { MemoryRange } from "../sys/memory.ts";
 import type { Channel, InitMessage, ParentMessage } from "./channel.ts";
 import type { HookOutput } from "./hooks.ts";
 
@@ -26,8 +25,6 @@ export interface InitContext {
   cgroups?: CgroupDescriptors;
   /** Where the output of hooks goes, opened before the fork. */
   hookOutput?: HookOutput;
-  /** Memory to let go of before a wait for `start` that may be long; looked up before the fork, while there is a `/proc`. */
-  releasable: readonly MemoryRange[];
   /** Whether to report each step to the parent (`--debug`). */
   trace: boolean;
   /** Whether the parent has been told that all is set up, and is gone. */

@@ -74,7 +74,7 @@ function copyMetadata(stat: Stat, directory: Fd, name: string): void {
   check(syscall("fchownat", number, name, stat.uid, stat.gid, AT.SYMLINK_NOFOLLOW), () => `chown ${name}`);
   // A change of owner takes away the set-id bits, so the mode comes after it.
   if (!isType(stat, "symlink")) {
-    check(syscall("fchmodat", number, name, stat.mode & 0o7777), () => `chmod ${name}`);
+    check(syscall("fchmodat", number, name, stat.mode & 0o7777, 0), () => `chmod ${name}`);
   }
   const NANOSECONDS = 1_000_000_000n;
   // struct timespec [2]: the last access, the last change

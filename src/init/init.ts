@@ -5,6 +5,7 @@ import type { Handlers, StepBase } from "../plan/step.ts";
 import { syscall } from "../sys/ffi.ts";
 import { writeSome } from "../sys/io.ts";
 import { exit } from "../sys/process.ts";
+import { encode } from "../sys/text.ts";
 import { encodeMessage, type Failure } from "./channel.ts";
 import type { InitContext } from "./context.ts";
 import { closeDescriptors } from "./descriptors.ts";
@@ -18,7 +19,7 @@ export interface StepHandlers<S extends StepBase> {
 
 /** What the init brings along from before the fork. */
 export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> &
-  Partial<Pick<InitContext, "cgroups" | "startFifo" | "waits" | "hookOutput" | "releasable">>;
+  Partial<Pick<InitContext, "cgroups" | "startFifo" | "waits" | "hookOutput">>;
 
 /**
  * Carries the steps out. Never returns: the last step is an execve, and a failure ends this process once it is reported.
@@ -35,7 +36,6 @@ export function runInit<S extends InitStep>(steps: readonly S[], handling: StepH
   const context: InitContext = {
     startFifo: null,
     waits: false,
-    releasable: [],
     ...given,
     rootfs: null,
     environment: [],
@@ -63,7 +63,8 @@ export function runInit<S extends InitStep>(steps: readonly S[], handling: StepH
 function failedExecve({ message }: Error): never {
   const STDERR = 2;
   // Where it is closed, nobody is to be told.
-  syscall("write", STDERR, `${message}\n`, Buffer.byteLength(message) + 1);
+  const line = encode(`${message}\n`);
+  syscall("write", STDERR, line, line.byteLength);
   return exit(255);
 }
 

@@ -2,21 +2,24 @@
 import { CgroupDescriptors } from "../cgroup/entrance.ts";
 import type { LifecycleStep } from "../plan/lifecycle.ts";
 import type { Handlers } from "../plan/step.ts";
-import { check } from "../sys/error.ts";
-import { readReleasing } from "../sys/memory.ts";
+import type { Fd } from "../sys/fd.ts";
+import { readSome } from "../sys/io.ts";
+import { POLL, poll } from "../sys/poll.ts";
 import { exit, prctl } from "../sys/process.ts";
-import { endBy, SIGNALS } from "../sys/signal.ts";
+import { blockSignals, readSignal, SIGNALS, signalfd, signalMask } from "../sys/signal.ts";
 import { isHungUp } from "../sys/socket.ts";
 import type { InitContext } from "./context.ts";
 import { runHooks } from "./hooks.ts";
 
 const { SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM } = SIGNALS;
 
+/** What ends an init that waits. As the first process of its pid namespace it would ignore them. @see pid_namespaces(7) */
+const ENDING = signalMask([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
+
 export const lifecycleHandlers: Handlers<LifecycleStep, InitContext> = {
   "wait-for-parent": (_, context) => {
-    // Whoever stops a container that was not started yet would wait in vain otherwise, and have to kill it. Here, where this
-    // process has time.
-    if (context.waits) endBy([SIGHUP, SIGINT, SIGQUIT, SIGTERM]);
+    // Kept until the wait for `start`, which may be long. Here, where this process has time.
+    if (context.waits) blockSignals(ENDING);
     const admitted = context.channel.expect("admitted");
     if (admitted === null) return exit(1);
     new CgroupDescriptors(admitted.message.files, admitted.fds).enter();
@@ -46,12 +49,32 @@ export const lifecycleHandlers: Handlers<LifecycleStep, InitContext> = {
     context.ready = true;
   },
   "wait-for-start": (_, context) => {
-    const byte = new Uint8Array(1);
-    const fifo = context.startFifo?.number;
-    if (fifo !== undefined) check(readReleasing(fifo, byte, context.releasable), "read exec.fifo");
+    if (context.startFifo !== null) waitForStart(context.startFifo, context.waits);
     context.started = true;
   },
 };
+
+/**
+ * Waits for a byte in `exec.fifo`, or for a signal to end by, as a shell does: with 128 + its number. They stay blocked afterwards, until
+ * all are reset for the program.
+ * @param endedBySignals whether {@link ENDING} is blocked
+ */
+function waitForStart({ number: fifo }: Fd, endedBySignals: boolean): void {
+  if (endedBySignals) {
+    using signals = signalfd(ENDING);
+    while (!isReadable(fifo, signals.number)) {
+      const signal = readSignal(signals.number);
+      if (signal !== null) exit(128 + signal);
+    }
+  }
+  readSome(fifo, new Uint8Array(1));
+}
+
+/** Waits until either can be read. @returns whether the first can */
+function isReadable(first: number, other: number): boolean {
+  const seen = poll([first, other].map((fd) => ({ fd, events: POLL.IN })));
+  return seen[0] !== 0;
+}
 
 /** Waits for the parent's word; without one this process has no reason to go on. */
 function waitForGo(context: InitContext): void {

@@ -10,7 +10,6 @@ import { describeStep } from "../plan/plan.ts";
 import type { SourceStep } from "../plan/rootfs.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
-import { codeMappings } from "../sys/memory.ts";
 import { join } from "../sys/path-names.ts";
 import { killChild, pidfdOpen, prctl, processStat } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
@@ -166,7 +165,6 @@ class Launch {
     const { plan } = this.#prepared;
     const inherited = openSources(plan.sources);
     const { waits } = this.#options;
-    const releasable = waits ? codeMappings() : [];
     using startFifo = open(join(this.#directory, START_FIFO), O.RDWR);
     using entrance = this.#cgroup.entrance();
     if (plan.namespaces.undumpable) prctl("SET_DUMPABLE", 0);
@@ -180,7 +178,6 @@ class Launch {
         startFifo,
         waits,
         trace,
-        releasable,
         ...(hookOutput && { hookOutput }),
       });
     });

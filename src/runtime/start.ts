@@ -10,7 +10,7 @@ import { unlink } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
-import { decode } from "../sys/text.ts";
+import { decode, encode } from "../sys/text.ts";
 import { clearContainer } from "./clear.ts";
 import { openHookOutput } from "./hook-output.ts";
 import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
@@ -94,7 +94,7 @@ function waitForEnd({ init }: Container): void {
 export function wakeInit(context: Context, container: Container): Fd {
   const fifo = join(containerDirectory(context.root, container.id), START_FIFO);
   const writer = openWriter(fifo);
-  mustSyscall("write", writer.number, WAKE_UP, 1);
+  mustSyscall("write", writer.number, encode(WAKE_UP), 1);
   unlink(fifo);
   return writer;
 }

@@ -1,7 +1,7 @@
 /** Loading eBPF programs and attaching them to cgroups. @see bpf(2) */
 import { check } from "./error.ts";
 import { Fd } from "./fd.ts";
-import { type Argument, addressOf, syscall } from "./ffi.ts";
+import { addressOf, syscall } from "./ffi.ts";
 
 const COMMAND = { PROG_LOAD: 5, PROG_ATTACH: 8, PROG_DETACH: 9, PROG_GET_FD_BY_ID: 13, PROG_QUERY: 16 } as const;
 
@@ -79,6 +79,6 @@ function attachment(cgroup: number, program: number): Buffer {
   return attributes;
 }
 
-function bpf(command: Argument, attributes: Buffer): number {
+function bpf(command: number, attributes: Buffer): number {
   return syscall("bpf", command, attributes, attributes.byteLength);
 }

@@ -52,7 +52,7 @@ export function dropBounding(capabilities: readonly number[]): void {
   const EPERM = 1;
   const EINVAL = 22;
   for (const capability of capabilities) {
-    const result = syscall("prctl", PR.CAPBSET_DROP, capability);
+    const result = syscall("prctl", PR.CAPBSET_DROP, capability, 0, 0, 0);
     if (result === -EPERM || result === -EINVAL) continue;
     check(result, () => `drop capability ${capability} from the bounding set`);
   }

@@ -55,7 +55,7 @@ export function writeCgroupFile(directory: string, file: string, value: string):
 export function writeCgroupLines(directory: string, file: string, values: readonly string[]): void {
   const path = `${directory}/${file}`;
   const what = (value = "") => `write ${JSON.stringify(value)} to ${path}`;
-  const fd = check(syscall("openat", AT_FDCWD, path, O.WRONLY | O.CLOEXEC), () => what(values[0]));
+  const fd = check(syscall("openat", AT_FDCWD, path, O.WRONLY | O.CLOEXEC, 0), () => what(values[0]));
   for (const value of values) {
     const result = writeText(fd, value);
     if (result >= 0) continue;

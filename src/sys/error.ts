@@ -1,7 +1,7 @@
 /** Errors of system calls, with the errno by name. */
 import { ERRNO, type Errno, errnoName } from "./errno.ts";
-import { type Argument, libc, syscall } from "./ffi.ts";
-import type { SyscallName } from "./syscall-numbers.ts";
+import { type CallName, syscall } from "./ffi.ts";
+import type { Arguments } from "./prototypes.ts";
 
 /** A failed system call. */
 export class SyscallError extends Error {
@@ -25,9 +25,7 @@ export class SyscallError extends Error {
 
 /** The text of an errno in libc's words, in lower case: `errnoText(2)` is `"no such file or directory"`. */
 export function errnoText(errno: number): string {
-  const text = new Uint8Array(256);
-  libc("__xpg_strerror_r", errno, text, text.length);
-  const message = new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
+  const message = syscall("strerror", errno);
   return message.charAt(0).toLowerCase() + message.slice(1);
 }
 
@@ -50,9 +48,9 @@ export function check(result: number, what: string | (() => string)): number {
  * Makes a system call that must succeed, and makes it again when a signal interrupts it.
  * @throws {SyscallError} under the call's own name
  */
-export function mustSyscall(name: SyscallName, ...args: Argument[]): number {
+export function mustSyscall<Name extends CallName>(name: Name, ...args: Arguments<Name>): number {
   for (;;) {
-    const result = syscall(name, ...args);
+    const result = Number(syscall(name, ...args));
     if (result !== -ERRNO.EINTR) return check(result, name);
   }
 }

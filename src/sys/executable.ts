@@ -1,5 +1,7 @@
 /** What the launcher (`src/engine/launcher.ts`) and the engine that it starts have to know of each other. */
-import { readLink } from "./file.ts";
+// biome-ignore lint/style/noRestrictedImports: asked before koffi is loaded, by which all other files of this folder ask
+import { readlinkSync, statSync } from "node:fs";
+import { dirname } from "./path-names.ts";
 
 declare const TSRUNC_COMPILED: boolean | undefined;
 
@@ -19,8 +21,6 @@ export const PLAIN_SUFFIX = "-plain";
 export const VARIABLES = {
   /** The engine's path: its own `/proc/self/exe` is a detached mount. */
   engine: "_TSRUNC_ENGINE",
-  /** The descriptor of the addon (`src/engine/addon.ts`), in hexadecimal. */
-  addon: "_TSRUNC_ADDON",
   /**
    * How it was executed: `sealed`, or `unsealed` where the kernel or the caller's rights did not allow that; `snapshot` by the build, see
    * `src/snapshot.ts`.
@@ -42,7 +42,25 @@ export const SINGLE_THREAD = {
 
 /** Absolute path of the running engine on disk, symlinks resolved. */
 export function enginePath(): string {
-  return process.env[VARIABLES.engine] ?? readLink("/proc/self/exe");
+  return process.env[VARIABLES.engine] ?? readlinkSync("/proc/self/exe");
+}
+
+/**
+ * The directory of the running engine, and of what belongs to it.
+ * @throws {Error} where others can write to it, or to the engine: they could have put anything there. The engine's owner may, having
+ *   owned it from the beginning
+ */
+export function engineDirectory(): string {
+  const engine = enginePath();
+  const directory = dirname(engine);
+  const file = statSync(engine);
+  for (const [path, { uid, mode }] of [[engine, file] as const, [directory, statSync(directory)] as const]) {
+    const sticky = (mode & 0o1000) !== 0;
+    if (![0, process.geteuid?.(), file.uid].includes(uid) || ((mode & 0o022) !== 0 && !sticky)) {
+      throw new Error(`${path} can be written by other users: refusing to run from it (see docs/install.md)`);
+    }
+  }
+  return directory;
 }
 
 /** The environment that the caller gave this program, `NAME=value` strings. */

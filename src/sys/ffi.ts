@@ -1,156 +1,119 @@
 /**
- * The one door to the kernel and to libc: system calls, and functions of libc by name.
+ * The one door to the kernel and to libc: koffi, which calls functions by their prototypes (`prototypes.ts`).
  *
- * Behind it is the addon of `src/engine/addon.ts`, which takes the arguments as they are.
+ * koffi's own `index.js` looks for its shared object in places that depend on the machine, and loads `node:fs` and `node:util` for that.
+ * Here it is loaded by its own path instead; see {@link addonPath}.
  */
+import { createRequire } from "node:module";
+import type * as koffi from "koffi";
+import { engineDirectory, isCompiled, VARIABLES } from "./executable.ts";
+import { dirname } from "./path-names.ts";
+import {
+  type Arguments,
+  type CallName,
+  KERNEL,
+  type KernelName,
+  LIBC,
+  nameIn,
+  type Pointer,
+  type Result,
+} from "./prototypes.ts";
+import { KERNEL_NUMBERS } from "./syscall-numbers.ts";
 
-import { isCompiled, VARIABLES } from "./executable.ts";
-import { type SyscallName, syscallNumbers } from "./syscall-numbers.ts";
-import { encode } from "./text.ts";
+export type { CallName, Pointer } from "./prototypes.ts";
 
-/** What a call takes: an integer, an address, memory to read or write, a string without NUL, or NULL. */
-export type Argument = number | bigint | NodeJS.ArrayBufferView | string | null;
+type Native = (...args: readonly unknown[]) => unknown;
 
-/** `undefined`, and nothing is done, for a string that the addon does not pass: a long one, or one with a NUL in it. */
-type Call<Called> = (called: Called, ...args: readonly (Argument | undefined)[]) => number | undefined;
-
-interface Addon {
-  /** The words that are shared with it. */
-  words: ArrayBuffer;
-  /** Makes a system call, by its number. */
-  syscall: Call<number>;
-  /** Calls a function, by its address. */
-  call: Call<bigint>;
-  /** Makes the system calls that the words hold after the first seven, until a number is negative. */
-  series(): void;
-  /** Has the first word become the address of the memory. */
-  address(memory: NodeJS.ArrayBufferView): void;
+/** What stands for a system call's name: its number, before the arguments. */
+interface Call {
+  native: Native;
+  number: number | null;
 }
 
-let addon: Addon | undefined;
-/** The shared words. The first is the last result. */
-let words: BigInt64Array;
-const functions = new Map<string, bigint>();
-let ending: bigint;
+interface Loaded {
+  koffi: typeof koffi;
+  libc: koffi.LibraryHandle;
+  /** This thread's errno. */
+  errno: Int32Array;
+}
 
-/** Whether this process has loaded the addon yet, at its first call. */
+let loaded: Loaded | undefined;
+const calls = new Map<CallName, Call>();
+
+/** Whether this process has loaded koffi yet, at its first call. */
 export function isLoaded(): boolean {
-  return addon !== undefined;
+  return loaded !== undefined;
 }
 
-/** Loads the addon at first use. */
-function load(): Addon {
-  if (addon !== undefined) return addon;
-  const module = { exports: {} as Addon };
+/** Loads koffi, unless that is done. @throws {Error} where it is missing, or others could have put another in its place */
+export function load(): Loaded {
+  if (loaded !== undefined) return loaded;
+  const module = { exports: {} as typeof koffi };
   process.dlopen(module, addonPath());
-  addon = module.exports;
-  words = new BigInt64Array(addon.words);
-  functions.set("dlsym", words[0] as bigint);
-  ending = words[1] as bigint;
-  return addon;
-}
-
-/** The address of a handler of signals, for sigaction(2), that ends this process with 128 + the signal's number. */
-export function endingHandler(): bigint {
-  load();
-  return ending;
-}
-
-/** Closes the addon's descriptor, which the next program would inherit; the addon stays loaded. */
-export function closeAddon(): void {
-  load();
-  const fd = Number(process.env[VARIABLES.addon]);
-  if (!Number.isNaN(fd)) syscall("close_range", fd, fd, 0);
-  delete process.env[VARIABLES.addon];
+  const api = module.exports;
+  const libc = api.load(null);
+  const errnoLocation = libc.func("void *__errno_location()");
+  loaded = { koffi: api, libc, errno: new Int32Array(api.view(errnoLocation(), Int32Array.BYTES_PER_ELEMENT)) };
+  return loaded;
 }
 
 /**
- * Makes a system call.
- * @returns the call's result, or `-errno`, as the kernel itself returns it
- * @throws {TypeError} for a string with a NUL in it
+ * A compiled engine has it beside itself, in a directory that nobody else can write to; only one that is no snapshot ever loads it. The
+ * build, where it takes the snapshot, is its own owner. When the source is run, by the tests, it is where npm has put it.
  */
-export function syscall(
-  name: SyscallName,
-  a?: Argument,
-  b?: Argument,
-  c?: Argument,
-  d?: Argument,
-  e?: Argument,
-  f?: Argument,
-): number {
-  // Written out: hundreds of calls are made for a container, in the interpreter.
-  const { syscall } = addon ?? load();
-  const number = syscallNumbers[name];
-  return syscall(number, a, b, c, d, e, f) ?? (syscall(number, ...[a, b, c, d, e, f].map(asMemory)) as number);
-}
-
-/** A string as memory with a NUL at its end, whatever its length. */
-function asMemory(value: Argument | undefined): Argument | undefined {
-  if (typeof value !== "string") return value;
-  if (value.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(value)}`);
-  return encode(`${value}\0`);
-}
-
-/** Words of one call: its number and six arguments. */
-const CALL_WORDS = 7;
-
-/**
- * Makes system calls one after the other, with no code and no data of the engine used between them.
- * @param calls with integers, addresses and memory for arguments; no strings
- * @returns each one's result, as of {@link syscall}
- * @throws {RangeError} for more calls than there is room for, which is for more than twenty
- */
-export function syscallSeries(calls: readonly (readonly [SyscallName, ...Exclude<Argument, string>[]])[]): number[] {
-  const { series } = load();
-  const end = CALL_WORDS * (calls.length + 1);
-  if (end >= words.length) throw new RangeError(`no room for ${calls.length} system calls`);
-  calls.forEach(([name, ...args], index) => {
-    const at = CALL_WORDS * (index + 1);
-    words[at] = BigInt(syscallNumbers[name]);
-    args.forEach((value, argument) => {
-      words[at + 1 + argument] = asWord(value);
-    });
-  });
-  words[end] = -1n;
-  series();
-  return calls.map((_, index) => Number(words[CALL_WORDS * (index + 1)]));
-}
-
-function asWord(value: Exclude<Argument, string>): bigint {
-  if (typeof value === "object") return value === null ? 0n : addressOf(value);
-  return BigInt(value);
-}
-
-/**
- * Calls a function of libc with up to six arguments.
- * @returns the result register; a function that returns an `int` leaves its upper half undefined
- * @throws {TypeError} for a string with a NUL in it
- * @throws {Error} when libc has no such function
- */
-export function libc(name: string, ...args: readonly Argument[]): bigint {
-  const { call } = load();
-  const address = functions.get(name) ?? find(name);
-  if (call(address, ...args) === undefined) call(address, ...args.map(asMemory));
-  return words[0] as bigint;
-}
-
-function find(name: string): bigint {
-  const RTLD_DEFAULT = 0;
-  const address = libc("dlsym", RTLD_DEFAULT, name);
-  if (address === 0n) throw new Error(`libc has no function ${name}`);
-  functions.set(name, address);
-  return address;
-}
-
-/** The address of a buffer's memory, to be stored in a struct. Keep a reference to the buffer until after the call. */
-export function addressOf(memory: NodeJS.ArrayBufferView): bigint {
-  if (memory.byteLength === 0) return 0n;
-  load().address(memory);
-  return words[0] as bigint;
-}
-
-/** The launcher hands it over as an open file in memory; when the source is run, in the repository, the build's is taken. */
 function addonPath(): string {
-  if (!isCompiled) return `${process.cwd()}/build/syscall.node`;
-  return `/proc/self/fd/${Number(process.env[VARIABLES.addon])}`;
+  if (isCompiled && process.env[VARIABLES.stage] === "snapshot") return `${dirname(process.execPath)}/koffi.node`;
+  if (isCompiled) return `${engineDirectory()}/koffi.node`;
+  const { arch } = process;
+  return createRequire(import.meta.url).resolve(`@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`);
+}
+
+/** Declares all there is to call, so that it need not be done later: for a snapshot. */
+export function declareAll(): void {
+  for (const prototype of [...LIBC, ...KERNEL]) declare(nameIn(prototype) as CallName);
+}
+
+function declare(name: CallName): Call {
+  const { libc } = load();
+  const isNamed = (prototype: string) => nameIn(prototype) === name;
+  const kernels = KERNEL.find(isNamed);
+  const call: Call =
+    kernels === undefined
+      ? { native: libc.func(LIBC.find(isNamed) as string), number: null }
+      : {
+          native: libc.func(kernels.replace(`${name}(`, "syscall(long number, ")),
+          number: KERNEL_NUMBERS[name as KernelName],
+        };
+  calls.set(name, call);
+  return call;
+}
+
+/**
+ * Calls a function of libc, or makes a system call that libc has no function for.
+ *
+ * Where the C function says -1, errno is read from where libc keeps it: a word of memory, so that between the call and the reading there
+ * is no other call of anything. `koffi.errno()` would be one, by which the engine might allocate, collect garbage, and change errno.
+ *
+ * @returns the result, or `-errno`, as the kernel itself would return it; what says its errno otherwise, as posix_spawn(3), as it is
+ * @throws {TypeError} for a text with a NUL in it, of which C would see the beginning only
+ */
+export function syscall<Name extends CallName>(name: Name, ...args: Arguments<Name>): Result<Name> {
+  const { native, number } = calls.get(name) ?? declare(name);
+  for (let index = 0; index < args.length; index++) {
+    const value: unknown = args[index];
+    if (typeof value === "string" && value.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(value)}`);
+  }
+  const result = number === null ? native(...args) : native(number, ...args);
+  return (result === -1 ? -(loaded?.errno[0] as number) : result) as Result<Name>;
+}
+
+/** The address of a buffer's memory, to be stored in a struct; NULL for an empty one. Keep a reference to the buffer until after the call. */
+export function addressOf(memory: NodeJS.ArrayBufferView): bigint {
+  return memory.byteLength === 0 ? 0n : load().koffi.address(memory);
+}
+
+/** A text as memory with a NUL at its end, for where a pointer is asked for. @throws {TypeError} for one with a NUL in it */
+export function cString(text: string): Pointer {
+  if (text.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(text)}`);
+  return new TextEncoder().encode(`${text}\0`);
 }

@@ -151,7 +151,7 @@ export function replace(path: string, by: string): void {
 
 /** Sets permissions. @throws {SyscallError} `chmod` */
 export function chmod(path: string, mode: number): void {
-  check(syscall("fchmodat", AT_FDCWD, path, mode), () => `chmod ${path}`);
+  check(syscall("fchmodat", AT_FDCWD, path, mode, 0), () => `chmod ${path}`);
 }
 
 /** An entry of a directory. */

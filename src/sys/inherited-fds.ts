@@ -12,7 +12,7 @@ let count = 0;
 export function noteInherited(): void {
   const F_GETFD = 1;
   count = 0;
-  while (syscall("fcntl", FIRST_FD + count, F_GETFD) >= 0 && !isEvent(FIRST_FD + count)) count++;
+  while (syscall("fcntl", FIRST_FD + count, F_GETFD, 0) >= 0 && !isEvent(FIRST_FD + count)) count++;
 }
 
 /** How many descriptors from 3 on, without a gap, the caller left open. */

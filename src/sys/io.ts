@@ -47,6 +47,6 @@ export function setNonBlocking(fd: number): void {
   const F_GETFL = 3;
   const F_SETFL = 4;
   const O_NONBLOCK = 0o4000;
-  const flags = check(syscall("fcntl", fd, F_GETFL), `fcntl F_GETFL of descriptor ${fd}`);
+  const flags = check(syscall("fcntl", fd, F_GETFL, 0), `fcntl F_GETFL of descriptor ${fd}`);
   check(syscall("fcntl", fd, F_SETFL, flags | O_NONBLOCK), `fcntl F_SETFL of descriptor ${fd}`);
 }

@@ -1,7 +1,7 @@
 /** Session keyrings. @see keyctl(2), session-keyring(7) */
 
 import { check } from "./error.ts";
-import { syscall } from "./ffi.ts";
+import { cString, syscall } from "./ffi.ts";
 import { decode } from "./text.ts";
 
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
@@ -17,7 +17,7 @@ export const KEY_SEARCH = { user: 0x80000, other: 0x8 } as const;
  * @throws {SyscallError} `unable to join session keyring`
  */
 export function joinSessionKeyring(name: string): number {
-  const result = syscall("keyctl", KEYCTL_JOIN_SESSION_KEYRING, name);
+  const result = syscall("keyctl", KEYCTL_JOIN_SESSION_KEYRING, cString(name), null, null, null);
   return check(result, () => `unable to join session keyring: unable to create session key ${name}`);
 }
 
@@ -25,8 +25,8 @@ export function joinSessionKeyring(name: string): number {
 export function addKeyPermissions(key: number, permissions: number): void {
   const what = "unable to mod keyring permissions";
   const memory = new Uint8Array(512);
-  check(syscall("keyctl", KEYCTL_DESCRIBE, key, memory, memory.byteLength), what);
+  check(syscall("keyctl", KEYCTL_DESCRIBE, key, memory, memory.byteLength, null), what);
   // "type;uid;gid;permissions in hexadecimal;description"
   const old = Number.parseInt(decode(memory).split(";")[3] as string, 16);
-  check(syscall("keyctl", KEYCTL_SETPERM, key, (old | permissions) >>> 0), what);
+  check(syscall("keyctl", KEYCTL_SETPERM, key, (old | permissions) >>> 0, null, null), what);
 }

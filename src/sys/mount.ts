@@ -72,7 +72,7 @@ export function mount(
 ): void {
   let bits = 0;
   for (const flag of flags) bits |= MOUNT_FLAGS[flag];
-  check(syscall("mount", source ?? 0, target, fstype ?? 0, bits, data === "" ? 0 : data), () =>
+  check(syscall("mount", source, target, fstype, bits, data === "" ? null : data), () =>
     ["mount", fstype, source, "on", target, `[${flags.join(",")}]`, data].filter(Boolean).join(" "),
   );
 }
@@ -84,7 +84,7 @@ export function mount(
  */
 export function setPropagation(target: string, type: PropagationType, recursive: boolean): void {
   const flags = PROPAGATION_FLAGS[type] | (recursive ? MOUNT_FLAGS.rec : 0);
-  check(syscall("mount", 0, target, 0, flags, 0), () => `make ${target} ${recursive ? "r" : ""}${type}`);
+  check(syscall("mount", null, target, null, flags, null), () => `make ${target} ${recursive ? "r" : ""}${type}`);
 }
 
 /**
@@ -243,7 +243,7 @@ export function fsconfigSet(context: Fd, key: string, value: string | null): boo
   const FSCONFIG_SET_FLAG = 0;
   const FSCONFIG_SET_STRING = 1;
   const command = value === null ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
-  return syscall("fsconfig", context.number, command, key, value ?? 0, 0) >= 0;
+  return syscall("fsconfig", context.number, command, key, value, 0) >= 0;
 }
 
 /** Makes the filesystem that a context describes. @returns whether it could */
@@ -254,7 +254,7 @@ export function fsconfigCreate(context: Fd): boolean {
 /** {@link fsconfigCreate}. @returns 0 or `-errno` */
 export function fsconfigCreateResult(context: Fd): number {
   const FSCONFIG_CMD_CREATE = 6;
-  return syscall("fsconfig", context.number, FSCONFIG_CMD_CREATE, 0, 0, 0);
+  return syscall("fsconfig", context.number, FSCONFIG_CMD_CREATE, null, null, 0);
 }
 
 /** What the kernel says about the last failures of a filesystem context, such as `tmpfs: Unknown parameter 'x'`. */

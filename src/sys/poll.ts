@@ -25,7 +25,7 @@ export function poll(entries: readonly PollEntry[], timeout: number | null = nul
     memory[2 * index + 1] = events;
   });
   const limit = timeout === null ? 0 : timespec(timeout);
-  const result = syscall("ppoll", memory, entries.length, limit, 0, 8);
+  const result = syscall("ppoll", memory, entries.length, limit, null);
   const EINTR = 4;
   if (result === -EINTR) return entries.map(() => 0);
   check(result, "ppoll");

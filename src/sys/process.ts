@@ -68,7 +68,7 @@ export function assertSingleThread(): void {
 
 /** Ends this process at once: no exit handlers, no event loop. */
 export function exit(code: number): never {
-  syscall("exit_group", code);
+  syscall("_exit", code);
   throw new Error("unreachable");
 }
 

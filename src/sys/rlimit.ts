@@ -28,7 +28,7 @@ export function rlimitNumber(type: string): number {
 /** Reads a limit. @param pid 0 for this process @throws {SyscallError} @see prlimit(2) */
 export function getLimit(pid: number, type: string): ResourceLimit {
   const memory = new BigUint64Array(2);
-  check(syscall("prlimit64", pid, rlimitNumber(type), null, memory), () => `read ${type} of process ${pid}`);
+  check(syscall("prlimit", pid, rlimitNumber(type), null, memory), () => `read ${type} of process ${pid}`);
   return { soft: memory[0] as bigint, hard: memory[1] as bigint };
 }
 
@@ -41,7 +41,7 @@ export function getLimit(pid: number, type: string): ResourceLimit {
  */
 export function setLimit(pid: number, type: string, { soft, hard }: ResourceLimit): void {
   const number = rlimitNumber(type);
-  const result = syscall("prlimit64", pid, number, new BigUint64Array([soft, hard]), null);
+  const result = syscall("prlimit", pid, number, new BigUint64Array([soft, hard]), null);
   check(result, () => `error setting rlimit type ${number} (${type}) to ${limitText(soft)}:${limitText(hard)}`);
 }
 

@@ -2,7 +2,7 @@
 
 import { check } from "./error.ts";
 import { Fd, O } from "./fd.ts";
-import { endingHandler, syscall } from "./ffi.ts";
+import { syscall } from "./ffi.ts";
 import { statusField } from "./status-field.ts";
 
 /** Numbers by name, the same on x86_64 and aarch64; of two names for one, the usual comes first. @see signal(7) */
@@ -77,11 +77,15 @@ export type SignalMask = BigUint64Array;
 
 /** Every signal that can be caught, but one. */
 export function allSignals({ but }: { but: number }): SignalMask {
-  let mask = 0xffff_ffff_ffff_ffffn;
-  for (const signal of [SIGNALS.SIGKILL, SIGNALS.SIGSTOP, but]) mask &= ~(1n << BigInt(signal - 1));
-  const set = new BigUint64Array(1);
-  set[0] = mask;
-  return set;
+  const [left] = signalMask([SIGNALS.SIGKILL, SIGNALS.SIGSTOP, but]);
+  return BigUint64Array.of(~(left as bigint));
+}
+
+/** The set of some signals. */
+export function signalMask(signals: readonly number[]): SignalMask {
+  let mask = 0n;
+  for (const signal of signals) mask |= 1n << BigInt(signal - 1);
+  return BigUint64Array.of(mask);
 }
 
 /** Blocks signals, so that {@link signalfd} can read them. @returns the mask before, for {@link setSignalMask} */
@@ -98,7 +102,7 @@ export function setSignalMask(mask: SignalMask = new BigUint64Array(1)): void {
 
 /** A descriptor, non-blocking, from which blocked signals are read. @see signalfd(2) */
 export function signalfd(signals: SignalMask): Fd {
-  return new Fd(check(syscall("signalfd4", -1, signals, 8, O.CLOEXEC | O.NONBLOCK), "signalfd"));
+  return new Fd(check(syscall("signalfd", -1, signals, O.CLOEXEC | O.NONBLOCK), "signalfd"));
 }
 
 /** The next pending signal's number, or `null` when none is pending. */
@@ -112,20 +116,6 @@ export function readSignal(fd: number): number | null {
 export function defaultSignal(signal: number): void {
   const SIG_DFL = new BigUint64Array(4); // struct kernel_sigaction: handler, flags, restorer, mask
   check(syscall("rt_sigaction", signal, SIG_DFL, 0, 8), () => `sigaction ${signalName(signal)} to its default`);
-}
-
-/**
- * Has signals end this process with 128 + their number, even if it is the first of its pid namespace: for that the kernel ignores
- * those that have their default disposition. An execve gives them that again.
- * @see pid_namespaces(7)
- */
-export function endBy(signals: readonly number[]): void {
-  // It never returns, but without SA_RESTORER x86_64 would not call it.
-  const SA_RESTORER = 0x04000000n;
-  const handler = endingHandler();
-  const action = BigUint64Array.of(handler, SA_RESTORER, handler, 0n); // struct kernel_sigaction, as above
-  for (const signal of signals)
-    check(syscall("rt_sigaction", signal, action, 0, 8), () => `sigaction ${signalName(signal)}`);
 }
 
 /** The signals that this process ignores, as numbers; `null` until somebody has looked. */

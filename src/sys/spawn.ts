@@ -7,7 +7,7 @@
 import { monotonicTime } from "./clock.ts";
 import { check, SyscallError } from "./error.ts";
 import { closeOnExecFrom, Fd, FIRST_FD, O } from "./fd.ts";
-import { type Argument, libc, syscall } from "./ffi.ts";
+import { syscall } from "./ffi.ts";
 import { setNonBlocking } from "./io.ts";
 import { POLL, poll } from "./poll.ts";
 import { type ExitStatus, pidfdOpen, pidfdSendSignal, StringArray, waitPid } from "./process.ts";
@@ -140,27 +140,26 @@ export function pipe(): [Fd, Fd] {
 
 /** Starts the program with the given standard descriptors, all signals unblocked and at their defaults. */
 function posixSpawn(program: Program, stdio: readonly [number, number, number]): number {
-  const call = (name: string, ...args: Argument[]): void => {
-    const errno = Number(BigInt.asIntN(32, libc(name, ...args)));
+  const must = (errno: number): void => {
     if (errno !== 0) throw new SyscallError(`run ${program.path}`, errno);
   };
   // The opaque structs take 80 and 336 bytes in glibc.
   const actions = Buffer.alloc(512);
   const attributes = Buffer.alloc(512);
-  call("posix_spawn_file_actions_init", actions);
-  call("posix_spawnattr_init", attributes);
-  stdio.forEach((fd, number) => call("posix_spawn_file_actions_adddup2", actions, fd, number));
-  if (program.cwd !== undefined) call("posix_spawn_file_actions_addchdir_np", actions, program.cwd);
+  must(syscall("posix_spawn_file_actions_init", actions));
+  must(syscall("posix_spawnattr_init", attributes));
+  stdio.forEach((fd, number) => must(syscall("posix_spawn_file_actions_adddup2", actions, fd, number)));
+  if (program.cwd !== undefined) must(syscall("posix_spawn_file_actions_addchdir_np", actions, program.cwd));
   const SETSIGDEF = 4;
   const SETSIGMASK = 8;
-  call("posix_spawnattr_setflags", attributes, SETSIGDEF | SETSIGMASK);
-  call("posix_spawnattr_setsigmask", attributes, Buffer.alloc(128));
-  call("posix_spawnattr_setsigdefault", attributes, Buffer.alloc(128, 0xff));
+  must(syscall("posix_spawnattr_setflags", attributes, SETSIGDEF | SETSIGMASK));
+  must(syscall("posix_spawnattr_setsigmask", attributes, Buffer.alloc(128)));
+  must(syscall("posix_spawnattr_setsigdefault", attributes, Buffer.alloc(128, 0xff)));
   const argv = new StringArray(program.args);
   const envp = new StringArray(program.environment);
   const pid = new Int32Array(1);
-  call("posix_spawn", pid, program.path, actions, attributes, argv.pointers, envp.pointers);
-  call("posix_spawn_file_actions_destroy", actions);
-  call("posix_spawnattr_destroy", attributes);
+  must(syscall("posix_spawn", pid, program.path, actions, attributes, argv.pointers, envp.pointers));
+  must(syscall("posix_spawn_file_actions_destroy", actions));
+  must(syscall("posix_spawnattr_destroy", attributes));
   return pid[0] as number;
 }

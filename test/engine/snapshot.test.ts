@@ -8,9 +8,9 @@ import type { Data } from "../../src/engine/elf.ts";
 import { executable, layOut } from "../../src/engine/elf.ts";
 import { type Resumption, resumer } from "../../src/engine/resume.ts";
 import { isSnapshot, takeSnapshot } from "../../src/engine/snapshot.ts";
+import { SYSCALL_NUMBERS } from "../../src/engine/syscall-numbers.ts";
 import { parseMappings } from "../../src/engine/tracee.ts";
 import { X86Assembler } from "../../src/engine/x86-64.ts";
-import { SYSCALL_NUMBERS } from "../../src/sys/syscall-numbers.ts";
 import { whyNotTraced } from "../support/tracing.ts";
 
 const numbers = SYSCALL_NUMBERS.x86_64;
@@ -40,7 +40,7 @@ function program(data: Data, write: (machine: X86Assembler) => void): Uint8Array
 describe.skipIf(reason !== null)(`a snapshot (${reason ?? ""})`, () => {
   const [SIGSTOP, PAGE] = [19, 4096];
   const nothing = openSync("/dev/null", "r+");
-  const started = (path: string) => ({ path, environment: ["A=1"], output: nothing, inherited: nothing });
+  const started = (path: string) => ({ path, environment: ["A=1"], output: nothing });
 
   /**
    * Computes before it stops, with a page of memory of its own; then says what it has computed, and ends with the number of

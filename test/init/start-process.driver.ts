@@ -93,7 +93,6 @@ function child(steps: ProcessStep[], channel: Channel<InitMessage, ParentMessage
     startFifo: null,
     waits: false,
     trace: false,
-    releasable: [],
     ready: false,
     started: false,
     pid: syscall("getpid"),

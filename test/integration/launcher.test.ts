@@ -47,7 +47,6 @@ describe.skipIf(reason !== null).each([
     expect(lines).toContain(`_TSRUNC_ENGINE=${launcher}-engine`);
     // What a snapshot has read when it was started is no use to it now.
     expect(lines.includes("BUN_JSC_useJIT=0")).toBe(!isForSnapshot);
-    expect(lines.some((line) => line.startsWith("_TSRUNC_ADDON="))).toBe(!isForSnapshot);
   });
 
   test("takes from the caller nothing that the engine would obey", () => {

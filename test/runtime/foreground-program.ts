@@ -69,5 +69,5 @@ function child(): never {
 function hideProc(): void {
   const CLONE_NEWNS = 0x20000;
   mustSyscall("unshare", CLONE_NEWNS);
-  mustSyscall("mount", "none", "/proc", "tmpfs", 0, 0);
+  mustSyscall("mount", "none", "/proc", "tmpfs", 0, null);
 }
