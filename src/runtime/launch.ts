@@ -132,7 +132,7 @@ class Launch {
     this.#save();
     makeStartFifo(this.#context.root, this.#container.id);
     makeNotifyDirectory(this.#directory);
-    this.#cgroup.create(this.#prepared.spec.linux?.resources, 2);
+    this.#cgroup.create(this.#prepared.resources, 2);
     using hookOutput = openHookOutput(this.#prepared.spec, this.#container.bundle);
     const forked = this.#fork(hookOutput);
     const conversation = new Conversation(forked, console, this.#context.log);
@@ -189,7 +189,7 @@ class Launch {
   #admit(forked: Forked): void {
     const { namespaces, host, netDevices } = this.#prepared.plan;
     if (namespaces.idMaps !== null) writeIdMaps(forked.pid, namespaces.idMaps, this.#prepared.host.euid);
-    this.#cgroup.create(this.#prepared.spec.linux?.resources, 1);
+    this.#cgroup.create(this.#prepared.resources, 1);
     this.#container.cgroup = this.#cgroup.location;
     const warning = warningOfStrays(this.#container, this.#prepared.spec);
     if (warning !== null) this.#context.log.warn(warning);
@@ -232,13 +232,14 @@ class Launch {
    */
   #restrictDevices(): void {
     if (this.#prepared.host.inUserNamespace) return;
-    const { resources, devices = [] } = this.#prepared.spec.linux ?? {};
-    this.#cgroup.setResources({ ...(resources?.devices && { devices: resources.devices }) }, { devices });
+    const { resources, spec } = this.#prepared;
+    const { devices = [] } = spec.linux ?? {};
+    this.#cgroup.setResources({ ...(resources.devices && { devices: resources.devices }) }, { devices });
   }
 
   /** After most of the init's own work, so that a tight limit does not fail the runtime instead of the container. */
   #limit(): void {
-    this.#cgroup.setResources(this.#prepared.spec.linux?.resources ?? {}, { skipDevices: true });
+    this.#cgroup.setResources(this.#prepared.resources, { skipDevices: true });
   }
 
   /** Whether the init will ask for the hooks of the runtime's namespaces. */

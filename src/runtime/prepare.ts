@@ -3,7 +3,8 @@
 import { isSystemdRunning, readOwnCgroups } from "../cgroup/layout.ts";
 import { type CgroupLocation, planCgroup } from "../cgroup/plan.ts";
 import { loadConfig } from "../config/load.ts";
-import type { Process, Spec } from "../config/types.ts";
+import { effectiveResources } from "../config/resources.ts";
+import type { Process, Resources, Spec } from "../config/types.ts";
 import { validateOnHost } from "../config/validate/host.ts";
 import type { HostFacts } from "../plan/host.ts";
 import { type Plan, planContainer } from "../plan/plan.ts";
@@ -24,6 +25,7 @@ export interface Prepared {
   container: Container;
   spec: Spec;
   process: Process;
+  resources: Resources;
   plan: Plan;
   host: HostFacts;
   rootless: boolean;
@@ -79,7 +81,7 @@ export function prepare(context: Context, options: CreateOptions): Prepared {
     softNofile: callerNofileLimit(),
     state: stateDocument(container, "creating"),
   });
-  return { container, spec, process, plan, host, rootless };
+  return { container, spec, process, resources: effectiveResources(spec), plan, host, rootless };
 }
 
 function cgroupLocation(context: Context, id: string, spec: Spec, host: HostFacts, rootless: boolean): CgroupLocation {

@@ -113,6 +113,17 @@ test("rlimits are those of the config", () => {
   expect(shown).toMatch(/core file size\s+0\s+0/);
 });
 
+test.each([
+  ["1.0.2-dev", /^forked$/],
+  ["1.3.0", /can't fork/],
+])("a pids.limit of 0 means what it does in ociVersion %s", (ociVersion, shown) => {
+  const { stdout, stderr } = run("(echo forked); true", (config) => {
+    Object.assign(config, { ociVersion });
+    config.linux.resources = { pids: { limit: 0 } };
+  });
+  expect(`${stdout}${stderr}`.trim()).toMatch(shown);
+});
+
 test("rlimits have all their 64 bits, in a second process, too", () => {
   const inDigits = (digits: string) => (JSON as unknown as { rawJSON(text: string): number }).rawJSON(digits);
   const id = startDetached("sleep 1000", (config) => {
