@@ -1,5 +1,6 @@
 /** Applies the validators that `schema/compile.ts` makes, and puts what they find in words. */
 import { ConfigError } from "./error.ts";
+import { LAST_ID } from "./validate/id-mappings.ts";
 
 /** A quick compiled validator: says whether a document is of its type, and not why. */
 export type Check<T> = (document: unknown) => document is T;
@@ -101,8 +102,10 @@ function describe({ keyword, params }: SchemaError, value: unknown): string {
       return `must be one of ${(params.allowedValues as string[]).filter((value) => value !== "").join(", ")}`;
     case "integer64":
       return describeInteger(String(params.type), value);
-    case "minimum":
     case "maximum":
+      if (params.limit === LAST_ID) return `must be an id, <= ${LAST_ID}`;
+      return `must be ${params.comparison} ${params.limit}`;
+    case "minimum":
       return `must be ${params.comparison} ${params.limit}`;
     case "pattern":
       return `must match ${params.pattern}`;

@@ -1,5 +1,6 @@
 /** The maps in crun's mount option `idmap=uids=0-1-10#10-11-10;gids=0-100-10`. @see crun(1), "idmap mount options" */
 import type { IdMapping } from "../config/types.ts";
+import { hostId, LAST_ID } from "../config/validate/id-mappings.ts";
 
 /** Both id maps: a file's id, the id that it is shown as, how many. */
 export interface IdMaps {
@@ -27,9 +28,12 @@ export function parseIdmapOption(value: string, container: IdMaps): IdMaps {
 function parseTriplet(text: string, container: readonly IdMapping[]): IdMapping {
   const found = /^(@?)(\d+)-(\d+)-(\d+)$/.exec(text);
   if (found === null) throw new Error(`idmap mapping "${text}": three numbers, ID-ID-COUNT, are expected`);
-  const [containerID, hostID, size] = found.slice(2).map(Number) as [number, number, number];
-  if (found[1] === "") return { containerID, hostID, size };
-  const range = container.find((one) => hostID >= one.containerID && hostID < one.containerID + one.size);
-  if (range === undefined) throw new Error(`idmap mapping "${text}": the user namespace has no id ${hostID}`);
-  return { containerID, hostID: hostID - range.containerID + range.hostID, size };
+  const [containerID, second, size] = found.slice(2).map(Number) as [number, number, number];
+  if (size === 0) throw new Error(`idmap mapping "${text}": the count must not be 0`);
+  const hostID = found[1] === "" ? second : hostId(second, container);
+  if (hostID === null) throw new Error(`idmap mapping "${text}": the user namespace has no id ${second}`);
+  if (containerID + size - 1 > LAST_ID || hostID + size - 1 > LAST_ID) {
+    throw new Error(`idmap mapping "${text}": leads beyond the last id, ${LAST_ID}`);
+  }
+  return { containerID, hostID, size };
 }

@@ -1,5 +1,6 @@
 /** The process that `exec` starts, from a file or from flags over the container's own. */
 import type { Capabilities, Process, Spec, User } from "../config/types.ts";
+import { LAST_ID } from "../config/validate/id-mappings.ts";
 import type { ExecProcess } from "./options.ts";
 
 type Flags = Extract<ExecProcess, { kind: "flags" }>;
@@ -40,14 +41,16 @@ function userFrom({ user, additionalGids }: Flags, own: User | undefined): User 
     result.uid = id("uid", colon < 0 ? user : user.slice(0, colon));
     if (colon >= 0) result.gid = id("gid", user.slice(colon + 1));
   }
+  const bad = additionalGids.find((gid) => gid > LAST_ID);
+  if (bad !== undefined) throw new Error(`bad gid: ${bad}: --additional-gids takes numbers up to ${LAST_ID}`);
   if (additionalGids.length > 0) result.additionalGids = [...(own?.additionalGids ?? []), ...additionalGids];
   return result;
 }
 
 function id(what: "uid" | "gid", text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value > 0xffffffff) {
-    throw new Error(`bad ${what}: ${JSON.stringify(text)}: --user takes numbers, uid[:gid]`);
+  if (!/^\d+$/.test(text) || value > LAST_ID) {
+    throw new Error(`bad ${what}: ${JSON.stringify(text)}: --user takes numbers up to ${LAST_ID}, uid[:gid]`);
   }
   return value;
 }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/error.ts";
 import { loadConfig, validateBundle } from "../../src/config/load.ts";
 import { loadProcess } from "../../src/config/load-process.ts";
-import { baseConfig } from "../support/config.ts";
+import { baseConfig, type TestSpec } from "../support/config.ts";
 import { missing, shared } from "./support/shared.ts";
 
 /** As root, whoever runs the test: what an ordinary user may not ask for is tested with the rules. */
@@ -40,6 +40,42 @@ function messageOf(act: () => unknown): string {
 test("a good configuration is returned as it stands", () => {
   write(baseConfig(["true"]));
   expect(loadConfig(path, ROOT)).toEqual(baseConfig(["true"]));
+});
+
+/** An id of the configuration, and its JSON pointer. */
+const IDS: [string, (spec: TestSpec, id: number) => unknown][] = [
+  ["/process/user/uid", ({ process }, id) => Object.assign(process.user, { uid: id })],
+  ["/process/user/gid", ({ process }, id) => Object.assign(process.user, { gid: id })],
+  ["/process/user/additionalGids/1", ({ process }, id) => Object.assign(process.user, { additionalGids: [0, id] })],
+  ["/linux/devices/0/uid", ({ linux }, id) => Object.assign(linux, { devices: [{ ...DEVICE, uid: id }] })],
+  ["/linux/devices/0/gid", ({ linux }, id) => Object.assign(linux, { devices: [{ ...DEVICE, gid: id }] })],
+  ["/linux/uidMappings/1/containerID", (spec, id) => addMapping(spec, { containerID: id, hostID: 1, size: 1 })],
+  ["/linux/uidMappings/1/hostID", (spec, id) => addMapping(spec, { containerID: 1, hostID: id, size: 1 })],
+];
+const DEVICE = { path: "/dev/x", type: "c", major: 1, minor: 3 };
+
+function addMapping(spec: TestSpec, mapping: object): void {
+  const first = { containerID: 0, hostID: 0, size: 1 };
+  spec.linux.namespaces.push({ type: "user" });
+  Object.assign(spec.linux, { uidMappings: [first, mapping], gidMappings: [first] });
+}
+
+// To the kernel it means "no change": the process stayed root.
+test.each(IDS)("the id 4294967295 is refused at %s, and the one before it is not", (pointer, edit) => {
+  const load = (id: number) => {
+    const spec = baseConfig(["true"]);
+    edit(spec, id);
+    write(spec);
+    return loadConfig(path, ROOT);
+  };
+  expect(messageOf(() => load(4294967295))).toMatch(`${pointer}: 4294967295: must be an id, <= 4294967294`);
+  load(4294967294);
+});
+
+test("the id 4294967295 is refused in a process by itself", () => {
+  const process = { args: ["true"], cwd: "/", user: { uid: 4294967295, gid: 0 } };
+  write(process);
+  expect(messageOf(() => loadProcess(path))).toContain("/user/uid: 4294967295: must be an id, <= 4294967294");
 });
 
 describe("a file that is no configuration", () => {

@@ -26,6 +26,9 @@ describe("the maps of the idmap option", () => {
     ["uids=0-1", /"0-1"/],
     ["uids=a-b-c", /"a-b-c"/],
     ["ids=0-1-1", /"ids=0-1-1": uids=… or gids=…/],
+    ["uids=0-0-0", /must not be 0/],
+    ["uids=0-4294967295-1", /beyond the last id, 4294967294/],
+    ["gids=4294967294-0-2", /beyond the last id, 4294967294/],
     ["gids=@5-5-1", /the user namespace has no id 5/],
   ])("%s is refused", (value, why) => expect(() => parseIdmapOption(value, NONE)).toThrow(why));
 });

@@ -34,6 +34,15 @@ describe("execProcess from flags", () => {
     expect(execProcess(flags({}), spec)).toEqual({ ...own, args: ["ls"], terminal: false });
   });
 
+  it('refuses the id that the kernel takes for "no change", with which the process stayed root', () => {
+    for (const user of ["4294967295", "0:4294967295"]) {
+      expect(() => execProcess(flags({ user }), spec)).toThrow(/bad [ug]id: "4294967295".*up to 4294967294/);
+    }
+    expect(() => execProcess(flags({ additionalGids: [1, 4294967295] }), spec)).toThrow(/bad gid: 4294967295/);
+    const last = execProcess(flags({ user: "4294967294:4294967294", additionalGids: [4294967294] }), spec);
+    expect(last.user).toEqual({ uid: 4294967294, gid: 4294967294, additionalGids: [7, 4294967294] });
+  });
+
   it("refuses a directory that is not absolute", () => {
     expect(() => execProcess(flags({ cwd: "x" }), spec)).toThrow(/--cwd "x": must be an absolute path/);
   });

@@ -4,7 +4,9 @@ import type { Subject } from "./subject.ts";
 
 /** The most ranges that the kernel takes. @see user_namespaces(7), since Linux 4.15 */
 const MOST = 340;
-const LAST_ID = 0xffffffff;
+
+/** The last id: the next, -1, means "no change" to the kernel, and "none" in a map. @see setresuid(2), chown(2) */
+export const LAST_ID = 0xfffffffe;
 
 export function validateIdMappings(subject: Subject): void {
   const { uidMappings, gidMappings } = subject.linux;
@@ -39,7 +41,7 @@ export function validateRanges(subject: Subject, at: string, mappings: readonly 
   mappings.forEach(({ containerID, hostID, size }, index) => {
     if (size === 0) subject.refuse(`${at}/${index}/size`, size, "must not be 0");
     if (containerID + size - 1 > LAST_ID || hostID + size - 1 > LAST_ID) {
-      subject.refuse(`${at}/${index}/size`, size, "leads beyond the last id, 4294967295");
+      subject.refuse(`${at}/${index}/size`, size, `leads beyond the last id, ${LAST_ID}`);
     }
     const overlapped = mappings.findIndex(
       (other, before) =>

@@ -35,12 +35,16 @@ describe("user namespaces", () => {
   });
   test.each<[string, IdMapping[], string, RegExp]>([
     ["of no ids", [map(0, 0, 1), map(1, 1, 0)], "/linux/uidMappings/1/size", /must not be 0/],
-    ["beyond the last id", [map(0, 0, 1), map(1, 4294967295, 2)], "/linux/uidMappings/1/size", /last id/],
+    ["beyond the last id", [map(0, 0, 1), map(1, 4294967294, 2)], "/linux/uidMappings/1/size", /last id/],
+    ["beyond the last id inside", [map(0, 0, 1), map(4294967294, 1, 2)], "/linux/uidMappings/1/size", /last id/],
     ["that overlap inside", [map(0, 0, 10), map(9, 100, 1)], "/linux/uidMappings/1", /overlaps/],
     ["that overlap outside", [map(0, 0, 10), map(10, 9, 1)], "/linux/uidMappings/1", /overlaps/],
     ["too many", Array.from({ length: 341 }, (_, id) => map(id, id, 1)), "/linux/uidMappings", /341 ranges/],
   ])("ranges %s are refused", (_, uidMappings, pointer, rule) => {
     refused(also(userNamespace, onLinux({ uidMappings })), pointer, rule);
+  });
+  test("all ids there are can be mapped", () => {
+    accepted(also(userNamespace, onLinux({ uidMappings: [map(0, 0, 4294967295)] })));
   });
   test("340 ranges of one user's neighbours are accepted", () => {
     accepted(also(userNamespace, onLinux({ uidMappings: Array.from({ length: 340 }, (_, id) => map(id, id, 1)) })));
