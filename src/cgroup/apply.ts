@@ -1,19 +1,14 @@
 /** Setting limits: carrying out the steps of `planResources`. */
-import { attachDeviceProgram, loadDeviceProgram } from "../sys/bpf.ts";
-import { readCgroupFile, writeCgroupFile, writeCgroupLines } from "../sys/cgroupfs.ts";
+import { readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
-import { O, open } from "../sys/fd.ts";
-import { assembleDeviceProgram } from "./device-program.ts";
-import { type DeviceFilter, deviceChanges, parseDevicesList, sameFilter } from "./devices.ts";
-import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
-import { type ResourceStep, writeResource } from "./resources.ts";
-
-type FsLocation = Extract<CgroupLocation, { driver: "cgroupfs" }>;
+import type { CgroupDriver } from "./driver.ts";
+import type { CgroupHierarchy } from "./plan.ts";
+import { type ResourceStep, type WriteStep, writeResource } from "./resources.ts";
 
 /** @throws {Error} when a limit cannot be set */
-export function applyStep(step: ResourceStep, location: FsLocation): void {
-  if (step.kind === "devices") return applyDevices(step.filter, location);
-  const hierarchy = hierarchyOf(step.controller, location);
+export function applyStep(step: ResourceStep, driver: CgroupDriver): void {
+  if (step.kind === "devices") return applyDevices(step.filter, driver);
+  const hierarchy = driver.hierarchyOf(step.controller);
   if (hierarchy === undefined) {
     throw new Error(`cannot set ${step.controller} limit: container could not join or create cgroup`);
   }
@@ -30,49 +25,19 @@ export function applyStep(step: ResourceStep, location: FsLocation): void {
   }
 }
 
-function hierarchyOf(controller: string, { mode, hierarchies }: FsLocation): CgroupHierarchy | undefined {
-  return hierarchies.find(({ version, controllers }) =>
-    mode === "v2" ? version === 2 : version === 1 && controllers.includes(controller),
-  );
-}
-
-function applyDevices(filter: DeviceFilter, location: FsLocation): void {
-  const hierarchy = hierarchyOf("devices", location);
+function applyDevices(filter: Extract<ResourceStep, { kind: "devices" }>["filter"], driver: CgroupDriver): void {
+  const hierarchy = driver.hierarchyOf("devices");
   try {
     if (hierarchy === undefined) throw new Error("cannot restrict devices: container could not join or create cgroup");
-    if (hierarchy.version === 1) setDevicesV1(hierarchy.directory, filter);
-    else setDevicesV2(hierarchy.directory, filter);
+    driver.restrictDevices(hierarchy.directory, filter);
   } catch (error) {
     // Without privilege devices can be neither made nor restricted; the other limits still count.
-    if (!location.rootless) throw error;
+    if (!driver.rootless) throw error;
   }
-}
-
-function setDevicesV1(directory: string, filter: DeviceFilter): void {
-  const list = () => readCgroupFile(directory, "devices.list");
-  let written = "";
-  for (const { allow, lines } of deviceChanges(parseDevicesList(list()), filter)) {
-    writeCgroupLines(directory, allow ? "devices.allow" : "devices.deny", lines);
-    written = `${lines.join("\n")}\n`;
-  }
-  // The kernel ignores some rules in silence. What a new cgroup is allowed it lists as it was written.
-  const result = list();
-  if (result === written || sameFilter(parseDevicesList(result), filter)) return;
-  throw new Error("resulting devices cgroup doesn't precisely match target");
-}
-
-function setDevicesV2(directory: string, filter: DeviceFilter): void {
-  using program = loadDeviceProgram(assembleDeviceProgram(filter));
-  using cgroup = open(directory, O.RDONLY | O.DIRECTORY);
-  attachDeviceProgram(cgroup.number, program.number);
 }
 
 /** Says what the kernel's errno leaves open. */
-function explained(
-  error: unknown,
-  step: Extract<ResourceStep, { kind: "write" }>,
-  hierarchy: CgroupHierarchy,
-): unknown {
+function explained(error: unknown, step: WriteStep, hierarchy: CgroupHierarchy): unknown {
   const { version, directory } = hierarchy;
   if (step.file === "memory.limit_in_bytes" && hasErrno(error, "EBUSY")) {
     const [usage, peak] = ["memory.usage_in_bytes", "memory.max_usage_in_bytes"].map((file) =>

@@ -1,22 +1,27 @@
 /** A container's cgroup, in all hierarchies at once, whichever version they have. */
 
-import { writeCgroupFile } from "../sys/cgroupfs.ts";
+import type { Device, Resources } from "../config/types.ts";
+import { removeCgroup } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { exists } from "../sys/file.ts";
 import { sendSignal } from "../sys/process.ts";
 import { SIGNALS } from "../sys/signal.ts";
+import { applyStep } from "./apply.ts";
+import { type CgroupDriver, driverOf } from "./driver.ts";
 import type { CgroupDescriptors, Entrance } from "./entrance.ts";
 import { freeze, isFrozen, thaw } from "./freezer.ts";
 import { type ExecTarget, joinAll, openEntrance, openTasks } from "./join.ts";
 import { oomKills } from "./oom.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
+import { planResources } from "./resources.ts";
+import { needsControllers } from "./resources-v2.ts";
 import { processesIn, removeTrees, sleep } from "./tree.ts";
 
 const { SIGKILL } = SIGNALS;
 const newContainer: ExecTarget = { sub: new Map(), initPid: null };
 
-/** Opens the cgroup that a location names; whether it exists is another matter. To make it, see `new-cgroup.ts`. */
+/** Opens the cgroup that a location names; whether it exists is another matter. */
 export function openCgroup(location: CgroupLocation): Cgroup {
   return new Cgroup(location);
 }
@@ -24,9 +29,11 @@ export function openCgroup(location: CgroupLocation): Cgroup {
 /** A container's cgroup. Without hierarchies (the driver `disabled`, or no right to make any) most of it does nothing. */
 export class Cgroup {
   #location: CgroupLocation;
+  #driver: CgroupDriver;
 
   constructor(location: CgroupLocation) {
     this.#location = location;
+    this.#driver = driverOf(location);
   }
 
   /** Where it is. */
@@ -34,13 +41,39 @@ export class Cgroup {
     return this.#location;
   }
 
-  protected set location(location: CgroupLocation) {
-    this.#location = location;
+  /**
+   * Makes the cgroup, and sets what must be set before a process can join. What it made is gone again when it throws.
+   * Hierarchies that a runtime without privilege cannot write to are left out of its location.
+   * @param only the version of the hierarchies to make it in; both, if not given
+   * @throws {Error} "unable to apply cgroup configuration", with the failed call as the cause
+   */
+  create(resources: Resources = {}, only?: 1 | 2): void {
+    if (this.#location.driver === "disabled") return;
+    const made: string[] = [];
+    try {
+      const hierarchies = this.#location.hierarchies.filter(
+        (hierarchy) => (only ?? hierarchy.version) !== hierarchy.version || this.#makeIn(hierarchy, resources, made),
+      );
+      this.#location = { ...this.#location, hierarchies };
+      this.#driver = driverOf(this.#location);
+    } catch (error) {
+      for (const directory of made.reverse()) removeCgroup(directory);
+      throw new Error(`unable to apply cgroup configuration: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /**
+   * Sets limits.
+   * @param options `linux.devices`, and `skipDevices` as `planResources` takes it
+   * @throws {Error} when a limit cannot be set
+   */
+  setResources(resources: Resources, options: { devices?: readonly Device[]; skipDevices?: boolean } = {}): void {
+    for (const step of planResources(resources, this.#driver, options)) applyStep(step, this.#driver);
   }
 
   /** Directories by controller, `""` for v2: as runc's state.json has them under `cgroup_paths`. */
   paths(): Record<string, string> {
-    const named = this.hierarchies.flatMap(({ version, controllers, directory }) =>
+    const named = this.#location.hierarchies.flatMap(({ version, controllers, directory }) =>
       version === 2 ? [["", directory]] : controllers.map((name) => [name, directory]),
     );
     return Object.fromEntries(named);
@@ -59,7 +92,7 @@ export class Cgroup {
       const { length } = this.pids({ recursive: true });
       if (length > 0) throw new Error(`container's cgroup is not empty: ${length} process(es) found`);
     }
-    const freezer = this.#with("freezer") ?? this.#v2;
+    const freezer = this.#driver.hierarchyOf("freezer");
     if (freezer !== undefined && exists(freezer.directory) && isFrozen(freezer)) {
       throw new Error("container's cgroup unexpectedly frozen");
     }
@@ -102,7 +135,7 @@ export class Cgroup {
    */
   killAll(signal: number): boolean {
     if (!this.exists()) return false;
-    if (signal === SIGKILL && this.#killAtOnce()) return true;
+    if (signal === SIGKILL && this.#driver.killAtOnce()) return true;
     const held = this.#tryFreeze();
     // While frozen, none can fork away from the signal. Otherwise go after them.
     const rounds = held || signal !== SIGKILL ? 1 : 100;
@@ -129,13 +162,13 @@ export class Cgroup {
 
   /** Whether it is frozen itself; a frozen ancestor does not count. */
   isFrozen(): boolean {
-    const freezer = this.#with("freezer") ?? this.#v2;
+    const freezer = this.#driver.hierarchyOf("freezer");
     return freezer !== undefined && isFrozen(freezer);
   }
 
   /** How often the kernel killed here for want of memory. */
   oomKills(): number {
-    return oomKills(this.hierarchies);
+    return oomKills(this.#driver.hierarchyOf("memory"));
   }
 
   /**
@@ -143,7 +176,7 @@ export class Cgroup {
    * @throws {Error} "Failed to remove paths" when processes are left
    */
   remove(): void {
-    const failures = removeTrees(this.hierarchies.map(({ directory }) => directory));
+    const failures = removeTrees(this.#location.hierarchies.map(({ directory }) => directory));
     if (failures.length > 0) {
       throw new Error(`Failed to remove paths: ${failures.map(({ message }) => message).join("; ")}`);
     }
@@ -155,29 +188,22 @@ export class Cgroup {
     return v2 === undefined ? null : open(v2.directory, O.RDONLY | O.DIRECTORY);
   }
 
-  protected get hierarchies(): readonly CgroupHierarchy[] {
-    return this.#location.driver === "disabled" ? [] : this.#location.hierarchies;
-  }
-
   get #joinable() {
-    return { hierarchies: this.hierarchies, isOptional: (hierarchy: CgroupHierarchy) => this.isOptional(hierarchy) };
+    const isOptional = (hierarchy: CgroupHierarchy) => this.#driver.isOptional(hierarchy);
+    return { hierarchies: this.#location.hierarchies, isOptional };
   }
 
   get #v2(): CgroupHierarchy | undefined {
-    return this.hierarchies.find(({ version }) => version === 2);
+    return this.#location.hierarchies.find(({ version }) => version === 2);
   }
 
   /** The hierarchy that is asked what lives in the cgroup. */
   get #main(): CgroupHierarchy | undefined {
-    return this.#with("devices") ?? this.hierarchies[0];
-  }
-
-  #with(controller: string): CgroupHierarchy | undefined {
-    return this.hierarchies.find(({ controllers }) => controllers.includes(controller));
+    return this.#driver.hierarchyOf("devices") ?? this.#location.hierarchies[0];
   }
 
   #freezer(): CgroupHierarchy {
-    const freezer = this.#with("freezer") ?? this.#v2;
+    const freezer = this.#driver.hierarchyOf("freezer");
     if (freezer === undefined) throw new Error("cannot toggle freezer: cgroups not configured for container");
     return freezer;
   }
@@ -191,23 +217,16 @@ export class Cgroup {
     }
   }
 
-  /** On v1, hierarchies that limit nothing; and all of them for a runtime that may lack the right, unless asked for. */
-  protected isOptional({ version, controllers }: CgroupHierarchy): boolean {
-    if (this.#location.driver === "disabled") return true;
-    const { mode, rootless, explicit } = this.#location;
-    const limitsNothing = version === 2 || controllers.every((name) => name.startsWith("name=") || name === "misc");
-    return (mode === "v1" && limitsNothing) || (rootless && !explicit);
-  }
-
-  /** @returns false where there is no `cgroup.kill`: on v1, and before Linux 5.14 */
-  #killAtOnce(): boolean {
-    if (this.#location.driver === "disabled" || this.#location.mode === "v1") return false;
+  /** @returns false when the hierarchy is to be left out */
+  #makeIn(hierarchy: CgroupHierarchy, resources: Resources, made: string[]): boolean {
     try {
-      writeCgroupFile(this.#main?.directory ?? "", "cgroup.kill", "1");
+      this.#driver.make(hierarchy, resources, made);
       return true;
     } catch (error) {
-      if (hasErrno(error, "ENOENT")) return false;
-      throw error;
+      if (!this.#driver.isOptional(hierarchy) || !hasErrno(error, "EPERM", "EACCES", "EROFS")) throw error;
+      if (this.#driver.hierarchyOf("memory") !== hierarchy || !needsControllers(resources)) return false;
+      const rule = "rootless needs no limits + no cgrouppath when no permission is granted for cgroups";
+      throw new Error(`${rule}: ${(error as Error).message}`, { cause: error });
     }
   }
 }

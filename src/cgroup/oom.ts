@@ -9,11 +9,9 @@ import type { CgroupHierarchy } from "./plan.ts";
  * to explain, and the same may be why the count cannot be read.
  * @see linux/Documentation/admin-guide/cgroup-v1/memory.rst (memory.oom_control), cgroup-v2.rst (memory.events)
  */
-export function oomKills(hierarchies: readonly CgroupHierarchy[]): number {
-  const v1 = hierarchies.find(({ controllers }) => controllers.includes("memory"));
-  const v2 = hierarchies.find(({ version }) => version === 2);
-  if (v1 !== undefined) return readCount(join(v1.directory, "memory.oom_control"));
-  return v2 === undefined ? 0 : readCount(join(v2.directory, "memory.events"));
+export function oomKills(memory: CgroupHierarchy | undefined): number {
+  if (memory === undefined) return 0;
+  return readCount(join(memory.directory, memory.version === 1 ? "memory.oom_control" : "memory.events"));
 }
 
 function readCount(path: string): number {

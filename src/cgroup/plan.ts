@@ -24,7 +24,10 @@ export type CgroupLocation =
       rootless: boolean;
     }
   /** The container stays in the cgroup of whoever started it. */
-  | { driver: "disabled" };
+  | { driver: "disabled"; hierarchies: [] };
+
+/** A location with cgroups. */
+export type FsLocation = Exclude<CgroupLocation, { driver: "disabled" }>;
 
 /** What {@link planCgroup} decides from. */
 export interface CgroupPlanInput {
@@ -58,7 +61,7 @@ const joined = [
  * @throws {Error} when there are no cgroups, the driver is not available, or the path names a cgroup not the container's own
  */
 export function planCgroup(input: CgroupPlanInput): CgroupLocation {
-  if (input.manager === "disabled") return { driver: "disabled" };
+  if (input.manager === "disabled") return { driver: "disabled", hierarchies: [] };
   if (input.manager === "systemd") throw systemdError(input.systemd ?? false);
   const path = cleanPath(input.cgroupsPath ?? "");
   const inner = path === "" ? cleanPath(input.id) : path;

@@ -4,10 +4,11 @@
  */
 import type { Integer64, Resources } from "../config/types.ts";
 import type { Errno } from "../sys/errno.ts";
-import { integer, pidsMax } from "./resource-values.ts";
-import type { ResourceStep } from "./resources.ts";
+import { integer } from "./resource-values.ts";
+import type { WriteStep } from "./resources.ts";
+import { cpusetWrites, hugepageWrites, pidsWrites, rdmaWrites } from "./resources-shared.ts";
 
-type Writes = Extract<ResourceStep, { kind: "write" }>[];
+type Writes = WriteStep[];
 type Cpu = NonNullable<Resources["cpu"]>;
 
 /**
@@ -30,44 +31,9 @@ export function planV1Writes(resources: Resources): Writes {
   ];
 }
 
-/** The cpus and memory nodes: these must be set before a process can join. */
-export function cpusetWrites(cpu: Resources["cpu"]): Writes {
-  const writes: Writes = [];
-  if (cpu?.cpus) writes.push({ kind: "write", controller: "cpuset", file: "cpuset.cpus", value: cpu.cpus });
-  if (cpu?.mems) writes.push({ kind: "write", controller: "cpuset", file: "cpuset.mems", value: cpu.mems });
-  return writes;
-}
-
 /** Real-time bandwidth: a process with a real-time policy can join only after these are set. */
 export function realtimeWrites({ realtimePeriod = 0, realtimeRuntime = 0 }: Cpu): Writes {
   return dependent("cpu.rt_period_us", realtimePeriod, "cpu.rt_runtime_us", realtimeRuntime);
-}
-
-/** v1 and v2 alike, but for the suffix. */
-export function hugepageWrites(limits: Resources["hugepageLimits"] = [], suffix: string): Writes {
-  return limits.flatMap(({ pageSize, limit }): Writes => {
-    const value = integer(limit);
-    const controller = "hugetlb";
-    return [
-      { kind: "write", controller, file: `hugetlb.${pageSize}.${suffix}`, value },
-      { kind: "write", controller, file: `hugetlb.${pageSize}.rsvd.${suffix}`, value, tolerate: ["ENOENT"] },
-    ];
-  });
-}
-
-/** v1 and v2 alike. */
-export function rdmaWrites(rdma: Resources["rdma"] = {}): Writes {
-  return Object.entries(rdma).map(([device, { hcaHandles, hcaObjects }]) => {
-    const handles = hcaHandles === undefined ? "" : ` hca_handle=${hcaHandles}`;
-    const objects = hcaObjects === undefined ? "" : ` hca_object=${hcaObjects}`;
-    return { kind: "write", controller: "rdma", file: "rdma.max", value: `${device}${handles}${objects}` };
-  });
-}
-
-/** v1 and v2 alike. */
-export function pidsWrites(pids: Resources["pids"]): Writes {
-  if (pids?.limit === undefined) return [];
-  return [{ kind: "write", controller: "pids", file: "pids.max", value: pidsMax(pids.limit) }];
 }
 
 function memoryWrites(memory: Resources["memory"] = {}): Writes {

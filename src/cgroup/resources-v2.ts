@@ -6,7 +6,7 @@ import type { Resources } from "../config/types.ts";
 import type { Errno } from "../sys/errno.ts";
 import { blockIoToWeight, integer, limitOrMax, sharesToWeight, swapAlone } from "./resource-values.ts";
 import type { ResourceStep } from "./resources.ts";
-import { cpusetWrites, hugepageWrites, pidsWrites, rdmaWrites } from "./resources-v1.ts";
+import { cpusetWrites, hugepageWrites, pidsWrites, rdmaWrites } from "./resources-shared.ts";
 
 type Steps = Exclude<ResourceStep, { kind: "devices" }>[];
 
@@ -25,6 +25,11 @@ export function planV2Writes(resources: Resources): Steps {
     ...rdmaWrites(resources.rdma),
     ...unifiedSteps(resources.unified),
   ];
+}
+
+/** Whether anything is asked for that needs a controller, besides the devices. */
+export function needsControllers(resources: Resources): boolean {
+  return planV2Writes(resources).length > 0;
 }
 
 function memorySteps(memory: Resources["memory"] = {}): Steps {

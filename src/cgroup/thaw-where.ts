@@ -6,7 +6,6 @@ import type { CgroupLocation } from "./plan.ts";
 
 /** Thaws the v1 cgroup that somebody has moved a process to: a killed one does not end before. */
 export function thawWhereIs(pid: number, location: CgroupLocation): void {
-  if (location.driver === "disabled") return;
   const freezer = location.hierarchies.find(({ controllers }) => controllers.includes("freezer"));
   try {
     const path = readOwnCgroups(pid).get("freezer");

@@ -62,7 +62,7 @@ export function planContainer(input: PlanInput): Plan {
     host,
     noPivot: input.noPivot,
     userNamespace: hasNamespace(linux, "user"),
-    cgroups: cgroup.driver === "disabled" ? [] : cgroup.hierarchies,
+    cgroups: cgroup.hierarchies,
   });
   const network = planNetwork(linux);
   const { attributes, identity, last } = planProcess(init);

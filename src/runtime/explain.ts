@@ -25,7 +25,6 @@ export function explainCreate(context: Context, options: CreateOptions): string[
 }
 
 function cgroupLines(cgroup: ReturnType<typeof prepare>["container"]["cgroup"]): string[] {
-  if (cgroup.driver === "disabled") return [];
   return cgroup.hierarchies.map(({ directory }) => line("parent", `make cgroup ${directory}`, "/linux/cgroupsPath"));
 }
 

@@ -1,6 +1,6 @@
 /** Makes a container: everything up to the moment at which its init waits for `start`. */
 
-import { type NewCgroup, openNewCgroup } from "../cgroup/new-cgroup.ts";
+import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
 import { pidfdReceiver } from "../config/annotations.ts";
 import { findMissingNamespaces } from "../config/validate/host.ts";
 import { containerHandlers } from "../init/container.ts";
@@ -75,7 +75,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   const lock = claimDirectory(context.root, options.id);
   try {
     // Before the state says that the cgroup is ours: what is cleared must not be another container's.
-    openNewCgroup(prepared.container.cgroup).assertUnused();
+    openCgroup(prepared.container.cgroup).assertUnused();
   } catch (error) {
     removeDirectory(context.root, options.id);
     lock.close();
@@ -112,7 +112,7 @@ class Launch {
   readonly #lock: Fd;
   readonly #container: Container;
   readonly #directory: string;
-  readonly #cgroup: NewCgroup;
+  readonly #cgroup: Cgroup;
 
   constructor(context: Context, prepared: Prepared, options: LaunchOptions, lock: Fd) {
     this.#context = context;
@@ -121,7 +121,7 @@ class Launch {
     this.#lock = lock;
     this.#container = prepared.container;
     this.#directory = containerDirectory(context.root, prepared.container.id);
-    this.#cgroup = openNewCgroup(prepared.container.cgroup);
+    this.#cgroup = openCgroup(prepared.container.cgroup);
   }
 
   run(console: Fd | null, pidfdSockets: readonly (Fd | null)[]): Launched {

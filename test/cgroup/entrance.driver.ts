@@ -3,7 +3,7 @@
  * process of one thread may fork, and the test runner is none.
  */
 import { readFileSync } from "node:fs";
-import { openNewCgroup } from "../../src/cgroup/new-cgroup.ts";
+import { openCgroup } from "../../src/cgroup/manager.ts";
 import { parseSubCgroups } from "../../src/cgroup/sub-cgroups.ts";
 import { Channel } from "../../src/init/channel.ts";
 import { exit, sendSignal, waitPid } from "../../src/sys/process.ts";
@@ -13,8 +13,8 @@ const { location, sub, initPid } = JSON.parse(process.argv[2] as string);
 const [ours, theirs] = socketpair();
 const channel = new Channel<{ type: string }, { type: string }>(ours);
 const target = { sub: parseSubCgroups(sub), initPid };
-const entrance = openNewCgroup(location).entrance(target);
-const tasks = openNewCgroup(location).openTasks(target);
+const entrance = openCgroup(location).entrance(target);
+const tasks = openCgroup(location).openTasks(target);
 const pid = entrance.fork();
 if (pid === 0) {
   const child = new Channel<{ type: string }, { type: string }>(theirs);

@@ -3,7 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { detectCgroupMounts, readOwnCgroups } from "../../src/cgroup/layout.ts";
-import { type NewCgroup, openNewCgroup } from "../../src/cgroup/new-cgroup.ts";
+import { type Cgroup, openCgroup } from "../../src/cgroup/manager.ts";
 import { planCgroup } from "../../src/cgroup/plan.ts";
 import { whyNoCgroups, whyNotPrivileged } from "../support/privileges.ts";
 
@@ -35,12 +35,12 @@ export function disableControllers(): void {
 let count = 0;
 
 /** A cgroup of this test's own on all hierarchies as a container gets it, or on the v2 one alone. */
-export function ownCgroup(only: "all" | "v2", path = ""): NewCgroup {
+export function ownCgroup(only: "all" | "v2", path = ""): Cgroup {
   const id = `tsrunc-test-${process.pid}-${count++}`;
   const usable = only === "v2" ? mounts.filter(({ version }) => version === 2) : mounts;
   const cgroupsPath = path === "" ? undefined : `${id}/${path}`;
   const own = readOwnCgroups();
-  return openNewCgroup(
+  return openCgroup(
     planCgroup({ id, ...(cgroupsPath && { cgroupsPath }), mounts: usable, own, manager: "cgroupfs", rootless: false }),
   );
 }
@@ -65,7 +65,7 @@ export class Idler implements Disposable {
 }
 
 /** Runs a shell command inside a cgroup. @returns its exit code */
-export function runInside(cgroup: NewCgroup, command: string): number {
+export function runInside(cgroup: Cgroup, command: string): number {
   const path = cgroup.paths()[""] as string;
   try {
     execFileSync("sh", ["-c", `echo $$ >${path}/cgroup.procs; ${command}`], { stdio: "ignore" });

@@ -3,15 +3,15 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readOwnCgroups } from "../../src/cgroup/layout.ts";
-import { type NewCgroup, openNewCgroup } from "../../src/cgroup/new-cgroup.ts";
+import { type Cgroup, openCgroup } from "../../src/cgroup/manager.ts";
 import type { CgroupHierarchy, CgroupLocation } from "../../src/cgroup/plan.ts";
 import { parseSubCgroups } from "../../src/cgroup/sub-cgroups.ts";
 import { attachedDevicePrograms } from "../../src/sys/bpf.ts";
 import { disableControllers, Idler, ownCgroup, reasonToSkip, runInside } from "./live.ts";
 
-const made: NewCgroup[] = [];
+const made: Cgroup[] = [];
 
-function make(only: "all" | "v2", path?: string): NewCgroup {
+function make(only: "all" | "v2", path?: string): Cgroup {
   const cgroup = ownCgroup(only, path);
   made.push(cgroup);
   return cgroup;
@@ -31,7 +31,7 @@ afterEach(() => {
   }
 });
 
-function read(cgroup: NewCgroup, controller: string, file: string): string {
+function read(cgroup: Cgroup, controller: string, file: string): string {
   return readFileSync(`${cgroup.paths()[controller]}/${file}`, "utf8").trim();
 }
 
@@ -120,7 +120,7 @@ describe.skipIf(skipV1 !== null)(title("on this machine's v1 hierarchies", skipV
   test("a limit of a controller that is not here is an error", () => {
     const location = structuredClone(make("all").location) as Extract<CgroupLocation, { driver: "cgroupfs" }>;
     location.hierarchies = location.hierarchies.filter(({ controllers }) => !controllers.includes("pids"));
-    expect(() => openNewCgroup(location).setResources({ pids: { limit: 1 } }, { skipDevices: true })).toThrow(
+    expect(() => openCgroup(location).setResources({ pids: { limit: 1 } }, { skipDevices: true })).toThrow(
       "cannot set pids limit: container could not join or create cgroup",
     );
   });
@@ -343,7 +343,7 @@ describe("without the right to make cgroups", () => {
   };
 
   test("a rootless container goes without, and its location says so", () => {
-    const cgroup = openNewCgroup(location(false));
+    const cgroup = openCgroup(location(false));
     cgroup.create();
     expect(cgroup.paths()).toEqual({});
     expect(cgroup.location).toMatchObject({ hierarchies: [] });
@@ -354,25 +354,25 @@ describe("without the right to make cgroups", () => {
   });
 
   test("its devices stay as they are, and a limit is an error", () => {
-    const cgroup = openNewCgroup(location(false));
+    const cgroup = openCgroup(location(false));
     cgroup.create();
     cgroup.setResources({ devices: [{ allow: false, access: "rwm" }] });
     expect(() => cgroup.setResources({ pids: { limit: 1 } })).toThrow("cannot set pids limit");
   });
 
   test("a cgroup that config.json names must be made", () => {
-    expect(() => openNewCgroup(location(true)).create()).toThrow(
+    expect(() => openCgroup(location(true)).create()).toThrow(
       /^unable to apply cgroup configuration: mkdir .*(EPERM|EACCES)/,
     );
   });
 
   test("root's must be made in any case", () => {
-    expect(() => openNewCgroup(location(false, false)).create()).toThrow("unable to apply cgroup configuration");
+    expect(() => openCgroup(location(false, false)).create()).toThrow("unable to apply cgroup configuration");
   });
 });
 
 test("a container without cgroups has no limits", () => {
-  const cgroup = openNewCgroup({ driver: "disabled" });
+  const cgroup = openCgroup({ driver: "disabled", hierarchies: [] });
   cgroup.create();
   cgroup.setResources({ devices: [{ allow: false, access: "rwm" }] });
   expect(() => cgroup.setResources({ pids: { limit: 5 } })).toThrow("cannot set limits without cgroups");

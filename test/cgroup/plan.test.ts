@@ -144,7 +144,7 @@ describe("drivers", () => {
   });
 
   test("disabled leaves the container where its creator is", () => {
-    expect(plan({ manager: "disabled" })).toEqual({ driver: "disabled" });
+    expect(plan({ manager: "disabled" })).toEqual({ driver: "disabled", hierarchies: [] });
   });
 
   test("the location survives JSON", () => {

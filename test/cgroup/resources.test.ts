@@ -1,11 +1,26 @@
 import { describe, expect, test } from "vitest";
+import { DriverV1 } from "../../src/cgroup/driver-v1.ts";
+import { DriverV2 } from "../../src/cgroup/driver-v2.ts";
+import type { FsLocation } from "../../src/cgroup/plan.ts";
 import { blockIoToWeight, integer, pidsMax, sharesToWeight, swapAlone } from "../../src/cgroup/resource-values.ts";
-import { needsControllers, planResources, type ResourceStep, writeResource } from "../../src/cgroup/resources.ts";
+import { planResources, type ResourceStep, writeResource } from "../../src/cgroup/resources.ts";
+import { needsControllers } from "../../src/cgroup/resources-v2.ts";
 import type { Resources } from "../../src/config/types.ts";
+
+function driver(version: 1 | 2): DriverV1 | DriverV2 {
+  const location: FsLocation = {
+    driver: "cgroupfs",
+    mode: `v${version}`,
+    hierarchies: [],
+    explicit: true,
+    rootless: false,
+  };
+  return version === 1 ? new DriverV1(location) : new DriverV2(location);
+}
 
 /** The writes, as `file=value`, with `?` where an error may be ignored. */
 function writes(version: 1 | 2, resources: Resources): string[] {
-  return planResources(resources, { version, skipDevices: true }).map((step) =>
+  return planResources(resources, driver(version), { skipDevices: true }).map((step) =>
     step.kind === "write" ? `${step.file}${step.tolerate === undefined ? "" : "?"}=${step.value}` : step.kind,
   );
 }
@@ -149,7 +164,7 @@ describe("on cgroup v1", () => {
   });
 
   test("block I/O weights go to BFQ's files where the scheduler-neutral ones are gone", () => {
-    const steps = planResources({ blockIO: { weight: 500 } }, { version: 1, skipDevices: true });
+    const steps = planResources({ blockIO: { weight: 500 } }, driver(1), { skipDevices: true });
     expect(steps).toEqual([
       {
         kind: "write",
@@ -219,7 +234,7 @@ describe("on cgroup v2", () => {
   });
 
   test("block I/O: BFQ's own scale where it is there, the converted one elsewhere", () => {
-    const [step] = planResources({ blockIO: { weight: 750 } }, { version: 2, skipDevices: true });
+    const [step] = planResources({ blockIO: { weight: 750 } }, driver(2), { skipDevices: true });
     expect(step).toMatchObject({
       file: "io.bfq.weight",
       value: "750",
@@ -251,7 +266,7 @@ describe("on cgroup v2", () => {
 describe("planResources", () => {
   test("puts the devices first, and leaves them out when told", () => {
     const kinds = (skipDevices: boolean) =>
-      planResources({ pids: { limit: 1 } }, { version: 2, skipDevices }).map(({ kind }) => kind);
+      planResources({ pids: { limit: 1 } }, driver(2), { skipDevices }).map(({ kind }) => kind);
     expect(kinds(false)).toEqual(["devices", "write"]);
     expect(kinds(true)).toEqual(["write"]);
   });
@@ -259,7 +274,7 @@ describe("planResources", () => {
   test("devices alone need no controller", () => {
     expect(needsControllers({ devices: [{ allow: false, access: "rwm" }], blockIO: { weight: 0 } })).toBe(false);
     expect(needsControllers({ pids: { limit: 5 } })).toBe(true);
-    expect(needsControllers(undefined)).toBe(false);
+    expect(needsControllers({})).toBe(false);
   });
 });
 

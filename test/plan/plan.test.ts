@@ -16,7 +16,7 @@ function kinds(spec: Partial<Spec>): string[] {
     bundle: "/bundle",
     rootfs: "/bundle/rootfs",
     host: { euid: 0, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts: [], lastCapability: 40 },
-    cgroup: { driver: "disabled" },
+    cgroup: { driver: "disabled", hierarchies: [] },
     noPivot: false,
     noNewKeyring: false,
     passedFds: 0,

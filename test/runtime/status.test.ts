@@ -34,7 +34,7 @@ function container(init: Container["init"], complete: boolean): Container {
     annotations: { a: "b" },
     init,
     complete,
-    cgroup: { driver: "disabled" },
+    cgroup: { driver: "disabled", hierarchies: [] },
   };
 }
 

@@ -36,7 +36,7 @@ const container: Container = {
   annotations: {},
   init: { pid: 1, startTime: 2 },
   complete: true,
-  cgroup: { driver: "disabled" },
+  cgroup: { driver: "disabled", hierarchies: [] },
 };
 
 describe("checkId", () => {
