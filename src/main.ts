@@ -1,13 +1,14 @@
 /** The entry: the command line, which enters the stage that the command needs. */
 import { runCli } from "./cli/cli.ts";
+import { commands } from "./cli/commands.ts";
 import { writeAll } from "./cli/output.ts";
-import { isForSnapshot, standStill } from "./snapshot.ts";
-import { enterStage } from "./stage.ts";
+import { enterStage } from "./engine/stage.ts";
+import { isForSnapshot, standStill } from "./engine/standstill.ts";
 import { isCompiled, VARIABLES } from "./sys/executable.ts";
 import { isLoaded, load } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
-if (isForSnapshot()) await standStill(tsrunc);
+if (isForSnapshot()) await standStill(tsrunc, () => Promise.all(Object.values(commands).map(({ load }) => load())));
 
 if (isCompiled && process.env[VARIABLES.stage] === undefined) {
   const message = "tsrunc: this is the engine: execute tsrunc, which is beside it\n";

@@ -7,7 +7,7 @@
  *
  * @see elf(5)
  */
-import { PT_LOAD, programHeaders, SEGMENT, word } from "./program-headers.ts";
+import { PT_LOAD, programHeaders, SEGMENT, word } from "./elf.ts";
 
 /** Of x86_64, and of aarch64 with pages of 4 KiB; in bytes. */
 const HUGE_PAGE = 0x200000;

@@ -1,4 +1,4 @@
-/** The bundle of the containers that are made before a snapshot, see `src/snapshot.ts`. */
+/** The bundle of the containers that are made before a snapshot, see `standstill.ts`. */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Assembler } from "./assembler.ts";

@@ -2,7 +2,7 @@
  * Makes of a program one that is started already: a snapshot of its memory, as an executable.
  *
  * To start, the engine takes 3 ms, and to load tsrunc one more, always to the same end. So `make build` starts it once, has it load all
- * that there is, and when it says that it stands still (`src/snapshot.ts`) writes its memory to a file, which each command then begins
+ * that there is, and when it says that it stands still (`standstill.ts`) writes its memory to a file, which each command then begins
  * with. The kernel maps that as any program: pages that are not written to are shared by all, and only those that are used are read.
  *
  * The file is the program's own, with what has become of its memory after it, and other program headers. What the kernel keeps of a
@@ -15,15 +15,7 @@
  */
 import { readFileSync, realpathSync } from "node:fs";
 import { ignoredSignals } from "../sys/signal.ts";
-import {
-  PT_GNU_STACK,
-  PT_INTERP,
-  PT_LOAD,
-  programHeader,
-  programHeaders,
-  SEGMENT,
-  type Segment,
-} from "./program-headers.ts";
+import { PT_GNU_STACK, PT_INTERP, PT_LOAD, programHeader, programHeaders, SEGMENT, type Segment } from "./elf.ts";
 import { type Call, resumer } from "./resume.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 import { type Mapping, type Program, Tracee } from "./tracee.ts";

@@ -7,7 +7,7 @@ const CLOCK_MONOTONIC = 1;
 /**
  * Milliseconds since some moment before this process, whoever sets the machine's clock.
  *
- * Not `performance.now()`: that never goes back, and so stands still in a snapshot (`src/snapshot.ts`) until the machine has been up for as
+ * Not `performance.now()`: that never goes back, and so stands still in a snapshot (`src/engine/standstill.ts`) until the machine has been up for as
  * long as the builder's had.
  * @see clock_gettime(2)
  */

@@ -23,7 +23,7 @@ export const VARIABLES = {
   engine: "_TSRUNC_ENGINE",
   /**
    * How it was executed: `sealed`, or `unsealed` where the kernel or the caller's rights did not allow that; `snapshot` by the build, see
-   * `src/snapshot.ts`.
+   * `src/engine/standstill.ts`.
    */
   stage: "_TSRUNC_STAGE",
   /** By the build: a bundle to plan before the snapshot. */

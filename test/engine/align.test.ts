@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { alignToHugePages } from "../../src/engine/align.ts";
-import type { Segment } from "../../src/engine/program-headers.ts";
+import type { Segment } from "../../src/engine/elf.ts";
 
 const HUGE_PAGE = 0x200000;
 const [READ, CODE, DATA] = [4, 5, 6];

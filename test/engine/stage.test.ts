@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commandOf } from "../src/stage.ts";
+import { commandOf } from "../../src/engine/stage.ts";
 
 describe("commandOf", () => {
   it.each([

@@ -2,17 +2,17 @@
  * The second of the two stages in which the program starts.
  *
  * Fork is sound in a process of one thread only, and the engine starts several unless its environment says otherwise
- * before it begins; and what forks must run from a file that no container can write to. The launcher (`src/engine/launcher.ts`),
+ * before it begins; and what forks must run from a file that no container can write to. The launcher (`launcher.ts`),
  * stage one, sees to both. Here the engine finds out what it did, and does what it could not.
  */
 
-import { SyscallError } from "./sys/error.ts";
-import { engineDirectory, enginePath, isCompiled, SINGLE_THREAD, VARIABLES } from "./sys/executable.ts";
-import { closeOnExecFrom, FIRST_FD, setCloseOnExec } from "./sys/fd.ts";
-import { readDirectory, readLink } from "./sys/file.ts";
-import { noteInherited } from "./sys/inherited-fds.ts";
-import { execveFd } from "./sys/process.ts";
-import { sealExecutable } from "./sys/seal.ts";
+import { SyscallError } from "../sys/error.ts";
+import { engineDirectory, enginePath, isCompiled, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
+import { closeOnExecFrom, FIRST_FD, setCloseOnExec } from "../sys/fd.ts";
+import { readDirectory, readLink } from "../sys/file.ts";
+import { noteInherited } from "../sys/inherited-fds.ts";
+import { execveFd } from "../sys/process.ts";
+import { sealExecutable } from "../sys/seal.ts";
 
 /** The commands that fork. */
 const FORKING_COMMANDS = new Set(["create", "run", "exec", "mounts"]);

@@ -1,14 +1,13 @@
 /**
- * The engine's side of a snapshot (`src/engine/snapshot.ts`): loads what there is, stands still while its memory is written to a file,
+ * The engine's side of a snapshot (`snapshot.ts`): loads what there is, stands still while its memory is written to a file,
  * and goes on from there in each process that executes that file, as if it had been started with the arguments and the environment of this.
  *
  * So nothing may be kept in memory before that which a process finds out about the machine, its caller or itself.
  */
-import { commands } from "./cli/commands.ts";
-import { VARIABLES } from "./sys/executable.ts";
-import { declareAll, syscall } from "./sys/ffi.ts";
-import { exit, prctl } from "./sys/process.ts";
-import { decode } from "./sys/text.ts";
+import { VARIABLES } from "../sys/executable.ts";
+import { declareAll, syscall } from "../sys/ffi.ts";
+import { exit, prctl } from "../sys/process.ts";
+import { decode } from "../sys/text.ts";
 
 const SIGSTOP = 19;
 /** Of x86_64. kill(3) would cut the result, which is an address in the process that goes on. */
@@ -23,9 +22,12 @@ export function isForSnapshot(): boolean {
 /** Carries out a command line. @returns the exit code */
 type Tsrunc = (args: readonly string[]) => Promise<number>;
 
-/** Comes back in another process, and gives `process` the arguments and the environment of that. Ends this one when the rehearsal fails. */
-export async function standStill(tsrunc: Tsrunc): Promise<void> {
-  await Promise.all(Object.values(commands).map(({ load }) => load()));
+/**
+ * Comes back in another process, and gives `process` the arguments and the environment of that. Ends this one when the rehearsal fails.
+ * @param loadAll loads all the code there is
+ */
+export async function standStill(tsrunc: Tsrunc, loadAll: () => Promise<unknown>): Promise<void> {
+  await loadAll();
   declareAll();
   await rehearse(tsrunc);
   // To be read by who traces it, though a rehearsed command has hidden its memory.
