@@ -10,7 +10,7 @@ import { closeOnExecFrom, Fd, FIRST_FD, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { setNonBlocking } from "./io.ts";
 import { POLL, poll } from "./poll.ts";
-import { type ExitStatus, pidfdOpen, pidfdSendSignal, StringArray, waitPid } from "./process.ts";
+import { type ExitStatus, pidfdOpen, pidfdSendSignal, StringArray, sendSignal, waitPid } from "./process.ts";
 
 const SIGKILL = 9;
 /** How much of a program's output is kept for an error message, in bytes. */
@@ -29,7 +29,7 @@ export interface Program {
   input?: string;
   /** Where its output goes, instead of {@link Outcome}. */
   output?: { stdout: Fd | null; stderr: Fd | null };
-  /** Milliseconds after which it is killed; none when left out. */
+  /** Milliseconds after which it is killed, and with it what it has started; none when left out. */
   timeout?: number;
 }
 
@@ -92,6 +92,8 @@ function converse(pid: number, program: Program, input: Fd, out: Fd, err: Fd): O
     if (ended !== 0) break;
     if (deadline !== null && monotonicTime() >= deadline) {
       timedOut = true;
+      // Before the program is reaped: its number is nobody else's until then.
+      sendSignal(-pid, SIGKILL);
       pidfdSendSignal(pidfd.number, SIGKILL);
       break;
     }
@@ -138,7 +140,10 @@ export function pipe(): [Fd, Fd] {
   return [new Fd(ends[0] as number), new Fd(ends[1] as number)];
 }
 
-/** Starts the program with the given standard descriptors, all signals unblocked and at their defaults. */
+/**
+ * Starts the program with the given standard descriptors, all signals unblocked and at their defaults, and in a process group of its
+ * own: what it starts is in there, too, and can be killed with it.
+ */
 function posixSpawn(program: Program, stdio: readonly [number, number, number]): number {
   const must = (errno: number): void => {
     if (errno !== 0) throw new SyscallError(`run ${program.path}`, errno);
@@ -150,9 +155,10 @@ function posixSpawn(program: Program, stdio: readonly [number, number, number]):
   must(syscall("posix_spawnattr_init", attributes));
   stdio.forEach((fd, number) => must(syscall("posix_spawn_file_actions_adddup2", actions, fd, number)));
   if (program.cwd !== undefined) must(syscall("posix_spawn_file_actions_addchdir_np", actions, program.cwd));
+  const SETPGROUP = 2; // to a group of its own: the number of the group in the attributes stays 0
   const SETSIGDEF = 4;
   const SETSIGMASK = 8;
-  must(syscall("posix_spawnattr_setflags", attributes, SETSIGDEF | SETSIGMASK));
+  must(syscall("posix_spawnattr_setflags", attributes, SETPGROUP | SETSIGDEF | SETSIGMASK));
   must(syscall("posix_spawnattr_setsigmask", attributes, Buffer.alloc(128)));
   must(syscall("posix_spawnattr_setsigdefault", attributes, Buffer.alloc(128, 0xff)));
   const argv = new StringArray(program.args);

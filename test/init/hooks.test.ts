@@ -1,6 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, vi } from "vitest";
 import type { State } from "../../src/config/types.ts";
 import { runHook, runHooks } from "../../src/init/hooks.ts";
+import { processStat } from "../../src/sys/process.ts";
 
 const state: State = { ociVersion: "1.3.0", id: "c1", status: "creating", pid: 7, bundle: "/b" };
 const shell = (script: string) => ({ path: "/bin/sh", args: ["sh", "-c", script] });
@@ -52,6 +56,18 @@ describe("runHook", () => {
 
   it("kills a hook that takes longer than its timeout", () => {
     expect(runHook({ ...shell("exec sleep 30"), timeout: 1 }, state)).toBe("hook ran past specified timeout of 1.0s");
+  });
+
+  it("kills what such a hook has started, too", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "tsrunc-hooks-"));
+    try {
+      const hook = shell(`sleep 1000 & echo $! > ${directory}/pid; wait`);
+      expect(runHook({ ...hook, timeout: 1 }, state)).toContain("ran past specified timeout");
+      const pid = Number(readFileSync(join(directory, "pid"), "utf8"));
+      await vi.waitFor(() => expect(processStat(pid)?.state ?? "gone").toMatch(/^(gone|Z)$/));
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it("says that a hook is not there", () => {
