@@ -1,5 +1,5 @@
 /** Stopping all processes of a cgroup, and letting them go on. */
-import { readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
+import { childCgroups, readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
 import { monotonicTime } from "../sys/clock.ts";
 import { hasErrno } from "../sys/error.ts";
 import type { CgroupHierarchy } from "./plan.ts";
@@ -28,6 +28,21 @@ export function freeze(hierarchy: CgroupHierarchy): void {
 export function thaw({ version, directory }: CgroupHierarchy): void {
   if (version === 1) writeCgroupFile(directory, "freezer.state", "THAWED");
   else writeCgroupFile(directory, "cgroup.freeze", "0");
+}
+
+/**
+ * Thaws a cgroup and all below it, whoever has frozen them: to v1, a frozen process that is killed does not end before.
+ * What is gone meanwhile is none to worry about.
+ * @throws {SyscallError}
+ */
+export function thawTree(hierarchy: CgroupHierarchy): void {
+  try {
+    thaw(hierarchy);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT", "ENODEV")) throw error;
+  }
+  const { directory } = hierarchy;
+  for (const name of childCgroups(directory) ?? []) thawTree({ ...hierarchy, directory: `${directory}/${name}` });
 }
 
 /** Whether it is frozen, itself and not by an ancestor. False when there is no such cgroup, or no freezer. */
@@ -61,13 +76,10 @@ function freezeV1(directory: string): void {
   throw new Error(`unable to freeze ${directory}`);
 }
 
+/** One that is about to freeze counts, too: a process in an uninterruptible sleep may keep it from that for ever. */
 function isFrozenV1(directory: string): boolean {
-  for (;;) {
-    const state = readCgroupFile(directory, "freezer.state").trim();
-    if (state === "THAWED") return false;
-    if (state === "FROZEN") return readCgroupFile(directory, "freezer.self_freezing").trim() === "1";
-    sleep(1); // FREEZING does not last
-  }
+  if (readCgroupFile(directory, "freezer.state").trim() === "THAWED") return false;
+  return readCgroupFile(directory, "freezer.self_freezing").trim() === "1";
 }
 
 function freezeV2(directory: string): void {

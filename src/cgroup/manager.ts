@@ -10,7 +10,7 @@ import { SIGNALS } from "../sys/signal.ts";
 import { applyStep } from "./apply.ts";
 import { type CgroupDriver, driverOf } from "./driver.ts";
 import type { CgroupDescriptors, Entrance } from "./entrance.ts";
-import { freeze, isFrozen, thaw } from "./freezer.ts";
+import { freeze, isFrozen, thaw, thawTree } from "./freezer.ts";
 import { type ExecTarget, joinAll, openEntrance, openTasks } from "./join.ts";
 import { oomKills } from "./oom.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
@@ -146,7 +146,8 @@ export class Cgroup {
       if (pids.length === 0) break;
       if (round > 0) sleep(round);
     }
-    if (held) this.thaw();
+    if (signal === SIGKILL) this.thawTree();
+    else if (held) this.thaw();
     return true;
   }
 
@@ -158,6 +159,12 @@ export class Cgroup {
   /** @throws {Error} when there is no freezer */
   thaw(): void {
     thaw(this.#freezer());
+  }
+
+  /** Thaws it and all below it, so that those end that were killed. Without a freezer there is nothing to thaw. */
+  thawTree(): void {
+    const freezer = this.#driver.hierarchyOf("freezer");
+    if (freezer !== undefined && exists(freezer.directory)) thawTree(freezer);
   }
 
   /** Whether it is frozen itself; a frozen ancestor does not count. */

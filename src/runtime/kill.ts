@@ -34,7 +34,7 @@ export function killContainer(context: Context, id: string, signal: number, { al
   }
   if (!signalInit(container.init, signal)) throw new Error("container not running");
   // A process in a frozen v1 cgroup does not even die before it is thawed.
-  if (signal === SIGKILL && cgroup.isFrozen()) cgroup.thaw();
+  if (signal === SIGKILL) cgroup.thawTree();
 }
 
 /** Signals the init, and nobody who has its pid after it. @returns false when it is gone */
@@ -55,6 +55,6 @@ export function killForGood(container: Container): void {
   if (isAlive(container.init)) signalInit(container.init, SIGKILL);
   if (cgroup.exists()) {
     cgroup.killAll(SIGKILL);
-    if (cgroup.isFrozen()) cgroup.thaw();
+    cgroup.thawTree();
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { TestSpec } from "../support/config.ts";
 import {
   directory,
   isTsrunc,
@@ -177,6 +178,45 @@ describe("delete", () => {
       writeFileSync(join(elsewhere, "freezer.state"), "THAWED");
       rmdirSync(elsewhere);
     }
+  });
+
+  describe.runIf(isTsrunc && existsSync(FREEZER))("of a container with a frozen cgroup below its own", () => {
+    /** @returns a container whose second process is frozen in a cgroup below the container's */
+    const startFrozenBelow = async (edit: (config: TestSpec) => unknown = () => {}): Promise<string> => {
+      const cgroupsPath = `/test-frozen-${newId()}`;
+      const id = startDetached("sleep 1000 & wait", (config) => {
+        Object.assign(config.linux, { cgroupsPath });
+        edit(config);
+      });
+      const below = join(FREEZER, cgroupsPath, "a/b");
+      mkdirSync(below, { recursive: true });
+      const isOther = (pid: number) => pid !== state(id).pid;
+      const processes = () => JSON.parse(succeed(["ps", "--format", "json", id])) as number[];
+      await until("it has two processes", () => processes().some(isOther));
+      writeFileSync(join(below, "cgroup.procs"), String(processes().find(isOther)));
+      writeFileSync(join(below, "freezer.state"), "FROZEN");
+      await until("it is frozen", () => readFileSync(join(below, "freezer.state"), "utf8") === "FROZEN\n");
+      return id;
+    };
+    const sharingPids = ({ linux }: TestSpec) => {
+      linux.namespaces = linux.namespaces.filter(({ type }) => type !== "pid");
+    };
+
+    test.each([
+      ["its own pid namespace", () => {}],
+      ["the host's pid namespace", sharingPids],
+    ])("--force leaves nothing, with %s", async (_, edit) => {
+      succeed(["delete", "--force", await startFrozenBelow(edit)]);
+    });
+
+    test.each([
+      ["its own pid namespace", () => {}],
+      ["the host's pid namespace", sharingPids],
+    ])("SIGKILL ends it, with %s", async (_, edit) => {
+      const id = await startFrozenBelow(edit);
+      succeed(["kill", id, "KILL"]);
+      await until("it has stopped", () => state(id).status === "stopped");
+    });
   });
 
   test("with --force succeeds for an id that nobody has", () => {
