@@ -26,6 +26,8 @@ export const ERRNO = {
   EINVAL: 22,
   ENOTTY: 25,
   ETXTBSY: 26,
+  EFBIG: 27,
+  ENOSPC: 28,
   EROFS: 30,
   EPIPE: 32,
   ENOSYS: 38,
@@ -34,6 +36,7 @@ export const ERRNO = {
   EOPNOTSUPP: 95,
   ECONNRESET: 104,
   ECONNREFUSED: 111,
+  EDQUOT: 122,
 } as const;
 
 /** The name of an errno that code decides by. */
