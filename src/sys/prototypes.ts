@@ -31,6 +31,7 @@ export const LIBC = [
   "int fstatfs(int fd, void *statfs)",
   "long getdents64(int directory, void *entries, size_t size)",
   "int getpid()",
+  "long getrandom(void *memory, size_t size, uint flags)",
   "int ioctl(int fd, ulong request, void *argument)",
   "int kill(int pid, int signal)",
   "int listen(int socket, int backlog)",
