@@ -4,7 +4,7 @@ import { commands } from "./cli/commands.ts";
 import { writeAll } from "./cli/output.ts";
 import { enterStage } from "./engine/stage.ts";
 import { isForSnapshot, standStill } from "./engine/standstill.ts";
-import { isCompiled, VARIABLES } from "./sys/executable.ts";
+import { callerArguments, isCompiled, VARIABLES } from "./sys/executable.ts";
 import { isLoaded, load } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
@@ -23,7 +23,7 @@ try {
   process.stderr.write(`tsrunc: ${(error as Error).message}\n`);
   leave(1);
 }
-void tsrunc(process.argv.slice(2)).then(leave);
+void tsrunc(callerArguments()).then(leave);
 
 function tsrunc(args: readonly string[]): Promise<number> {
   return runCli(args, () => enterStage(args));
