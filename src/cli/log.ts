@@ -4,6 +4,7 @@ import type { Logger as PinoLogger } from "pino";
 import type { Logger } from "../runtime/options.ts";
 import { errnoText, type SyscallError } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
+import { shorten } from "../sys/shorten.ts";
 import { fstat, isSameFile } from "../sys/stat.ts";
 import { isTerminal } from "../sys/tty.ts";
 import type { DaemonLog } from "./daemon-log.ts";
@@ -23,6 +24,9 @@ export interface LogOptions {
 }
 
 const STDERR = 2;
+
+/** The longest message, in characters; the rest is left out of its middle. */
+const LONGEST = 4096;
 
 export class Log implements Logger {
   #fd = STDERR;
@@ -88,13 +92,15 @@ export class Log implements Logger {
   reportError(error: unknown, prefix?: string): void {
     this.#held = null;
     if (error instanceof Error && error.stack !== undefined) this.debug(error.stack);
-    const message = [...(prefix === undefined ? [] : [prefix]), describe(error)].join(": ");
+    const message = shorten([...(prefix === undefined ? [] : [prefix]), describe(error)].join(": "), LONGEST);
     this.#record("error", message);
     if (this.#daemon !== undefined || !isStderr(this.#fd)) writeQuietly(STDERR, `${message}\n`);
   }
 
-  #record(level: Level, message: string): void {
+  #record(level: Level, text: string): void {
     if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
+    // What is wrong may be a value of any length. Whoever looks for a fault may want it all.
+    const message = level === "debug" ? text : shorten(text, LONGEST);
     if (this.#daemon !== undefined) quietly(() => this.#daemon?.write(level, message));
     else if (this.#format === "json") this.#recordJson(level, message);
     else if (isTerminal(this.#fd)) writeQuietly(this.#fd, `${level}: ${message}\n`);
