@@ -4,6 +4,7 @@
  *
  * So nothing may be kept in memory before that which a process finds out about the machine, its caller or itself.
  */
+import { environmentIn } from "../sys/environment.ts";
 import { VARIABLES } from "../sys/executable.ts";
 import { declareAll, syscall } from "../sys/ffi.ts";
 import { exit, prctl } from "../sys/process.ts";
@@ -99,18 +100,12 @@ function readInitialStack(at: number): InitialStack {
   // The kernel puts the texts one after the other.
   const [first = 0] = pointers;
   const last = pointers.at(-1) ?? first;
-  const texts = decode(bytesAt(first, last - first + Number(syscall("strlen", last)))).split("\0");
-  return { args: texts.slice(1, argc), environment: variables(texts.slice(argc)) };
-}
-
-function variables(texts: readonly string[]): Record<string, string> {
-  const environment: Record<string, string> = Object.create(null);
-  for (const text of texts) {
-    const end = text.indexOf("=");
-    // As getenv(3) finds the first of two.
-    if (end > 0) environment[text.slice(0, end)] ??= text.slice(end + 1);
-  }
-  return environment;
+  const bytes = bytesAt(first, last - first + Number(syscall("strlen", last)));
+  const variables = (pointers[argc] ?? first + bytes.length) - first;
+  const args = decode(bytes.subarray(0, variables)).split("\0").slice(1, argc);
+  const environment = environmentIn(bytes.slice(variables));
+  bytes.fill(0);
+  return { args, environment };
 }
 
 function wordsAt(address: number, count: number): BigUint64Array {

@@ -1,5 +1,6 @@
 /** What the init's handlers share while they carry a plan out. */
 import type { CgroupDescriptors } from "../cgroup/entrance.ts";
+import type { MemoryRange } from "../sys/environment.ts";
 import type { Fd } from "../sys/fd.ts";
 import type { Channel, InitMessage, ParentMessage } from "./channel.ts";
 import type { HookOutput } from "./hooks.ts";
@@ -10,6 +11,8 @@ export interface InitContext {
   rootfs: Fd | null;
   /** Descriptors that the parent opened before the fork, by the name that the plan gave them. */
   inherited: Map<string, Fd>;
+  /** Where the environment of the runtime's caller is in this process's memory, to be forgotten. */
+  callersEnvironment: MemoryRange;
   /** The environment that the process will get, `NAME=value`; steps may add to it (`HOME`). */
   environment: string[];
   /** Where the executable was found, set by the step that looks it up. */

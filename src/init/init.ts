@@ -2,6 +2,7 @@
 
 import type { InitStep } from "../plan/plan.ts";
 import type { Handlers, StepBase } from "../plan/step.ts";
+import { forgetEnvironment } from "../sys/environment.ts";
 import { syscall } from "../sys/ffi.ts";
 import { writeSome } from "../sys/io.ts";
 import { exit } from "../sys/process.ts";
@@ -18,7 +19,7 @@ export interface StepHandlers<S extends StepBase> {
 }
 
 /** What the init brings along from before the fork. */
-export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace"> &
+export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace" | "callersEnvironment"> &
   Partial<Pick<InitContext, "cgroups" | "startFifo" | "waits" | "hookOutput">>;
 
 /**
@@ -45,6 +46,10 @@ export function runInit<S extends InitStep>(steps: readonly S[], handling: StepH
     pid: syscall("getpid"),
   };
   let current: S | undefined;
+  // A hook that says nothing of its environment has the runtime's own.
+  if (!steps.some((step) => step.kind === "container-hooks" && step.hook === "createContainer")) {
+    forgetEnvironment(given.callersEnvironment);
+  }
   try {
     for (const step of steps) {
       current = step;

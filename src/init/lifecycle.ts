@@ -2,6 +2,7 @@
 import { CgroupDescriptors } from "../cgroup/entrance.ts";
 import type { LifecycleStep } from "../plan/lifecycle.ts";
 import type { Handlers } from "../plan/step.ts";
+import { forgetEnvironment } from "../sys/environment.ts";
 import type { Fd } from "../sys/fd.ts";
 import { readSome } from "../sys/io.ts";
 import { POLL, poll } from "../sys/poll.ts";
@@ -42,6 +43,7 @@ export const lifecycleHandlers: Handlers<LifecycleStep, InitContext> = {
   },
   "report-ready": (_, context) => {
     prctl("SET_PDEATHSIG", 0);
+    forgetEnvironment(context.callersEnvironment);
     context.channel.send({ type: "ready" });
     // The parent answers when the state is on disk: only then may this process outlive it.
     waitForGo(context);

@@ -8,6 +8,7 @@ import { execHandlers } from "../init/exec.ts";
 import { runInit } from "../init/init.ts";
 import { type ExecPlan, planExec } from "../plan/exec.ts";
 import type { HostProcessPlan } from "../plan/host-process.ts";
+import { environmentRange } from "../sys/environment.ts";
 import { callerNofileLimit } from "../sys/executable.ts";
 import type { Fd } from "../sys/fd.ts";
 import { exitCode, killChild, pidfdOpen, prctl } from "../sys/process.ts";
@@ -126,10 +127,11 @@ class Exec {
     // A process of the container could attach to one that has just come in, and reach the host through what that still
     // holds (CVE-2016-9962): undumpable, it cannot be attached to, nor its /proc files be opened.
     prctl("SET_DUMPABLE", 0);
+    const callersEnvironment = environmentRange();
     return forkInto(pidfd, types, entrance, (channel) => {
       if (signals !== null) setSignalMask(signals.maskBefore);
       const trace = this.#context.log.tracing;
-      return runInit(steps, execHandlers, { channel, inherited: new Map(), trace, cgroups });
+      return runInit(steps, execHandlers, { channel, inherited: new Map(), callersEnvironment, trace, cgroups });
     });
   }
 

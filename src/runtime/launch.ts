@@ -8,6 +8,7 @@ import { type HookOutput, runHooks } from "../init/hooks.ts";
 import { runInit } from "../init/init.ts";
 import { describeStep } from "../plan/plan.ts";
 import type { SourceStep } from "../plan/rootfs.ts";
+import { environmentRange } from "../sys/environment.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { join } from "../sys/path-names.ts";
@@ -168,6 +169,7 @@ class Launch {
     using startFifo = open(join(this.#directory, START_FIFO), O.RDWR);
     using entrance = this.#cgroup.entrance();
     if (plan.namespaces.undumpable) prctl("SET_DUMPABLE", 0);
+    const callersEnvironment = environmentRange();
     const forked = forkInit(plan.namespaces, entrance, (channel) => {
       this.#lock.close();
       if (this.#options.signalMask !== undefined) setSignalMask(this.#options.signalMask);
@@ -175,6 +177,7 @@ class Launch {
       return runInit(plan.init, containerHandlers, {
         channel,
         inherited,
+        callersEnvironment,
         startFifo,
         waits,
         trace,

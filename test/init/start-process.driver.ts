@@ -92,6 +92,7 @@ function child(steps: ProcessStep[], channel: Channel<InitMessage, ParentMessage
     executable: null,
     startFifo: null,
     waits: false,
+    callersEnvironment: { start: 0n, end: 0n },
     trace: false,
     ready: false,
     started: false,

@@ -1,6 +1,17 @@
 /** What a hostile image, container, neighbour or bundle directory must not achieve. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -11,6 +22,7 @@ import {
   newId,
   refused,
   run,
+  runtime,
   spawnTsrunc,
   startDetached,
   state,
@@ -89,6 +101,53 @@ describe("what the caller has open on the host", () => {
     expect(readFileSync(seen, "utf8")).not.toContain(host.path);
   });
 });
+
+describe("the environment of the runtime's caller", () => {
+  const SECRET = "a-secret-of-the-caller";
+  const env = { TOKEN: SECRET };
+
+  test("is not in the init that waits for start, neither in /proc/1/environ nor elsewhere in its memory", () => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id], { env });
+    const { pid } = state(id);
+    expect(readFileSync(`/proc/${pid}/environ`, "latin1").replaceAll("\0", "")).toBe("");
+    expect(succeed(["exec", id, "cat", "/proc/1/environ"], { env }).replaceAll("\0", "")).toBe("");
+    // An engine that is no snapshot has copies of its own.
+    if (existsSync(`${runtime}-plain`)) expect(mappingsWith(pid, SECRET)).toEqual([]);
+  });
+
+  test("is a createContainer hook's that says nothing of its own, and forgotten afterwards", () => {
+    const id = newId();
+    const seen = join(directory(), "seen");
+    const bundle = makeBundle("true", (config) => {
+      const args = ["sh", "-c", `echo $TOKEN > ${seen}`];
+      config.hooks = { createContainer: [{ path: "/bin/sh", args }] };
+    });
+    succeed(["create", "--bundle", bundle.path, id], { env });
+    expect(readFileSync(seen, "utf8")).toBe(`${SECRET}\n`);
+    expect(readFileSync(`/proc/${state(id).pid}/environ`, "latin1").replaceAll("\0", "")).toBe("");
+  });
+});
+
+/** Where in a process's memory a text is. */
+function mappingsWith(pid: number, text: string): string[] {
+  const memory = openSync(`/proc/${pid}/mem`, "r");
+  const found = readFileSync(`/proc/${pid}/maps`, "utf8")
+    .split("\n")
+    .filter((line) => {
+      const [, start = "", end = ""] = /^([0-9a-f]+)-([0-9a-f]+) r/.exec(line) ?? [];
+      const [from, to] = [Number.parseInt(start, 16), Number.parseInt(end, 16)];
+      if (!(to - from < 2 ** 30)) return false;
+      const bytes = Buffer.alloc(to - from);
+      try {
+        return readSync(memory, bytes, 0, bytes.length, from) > 0 && bytes.includes(text);
+      } catch {
+        return false; // vvar, and what else cannot be read
+      }
+    });
+  closeSync(memory);
+  return found;
+}
 
 describe("a neighbour with the capability to trace", () => {
   const mapping = [{ containerID: 0, hostID: 100000, size: 65536 }];
