@@ -1,14 +1,15 @@
 /** The entry: the command line, which enters the stage that the command needs. */
 import { runCli } from "./cli/cli.ts";
-import { commands } from "./cli/commands.ts";
+import { allCommands } from "./cli/commands.ts";
 import { writeAll } from "./cli/output.ts";
+import { parserOf } from "./cli/parser.ts";
 import { enterStage } from "./engine/stage.ts";
 import { isForSnapshot, standStill } from "./engine/standstill.ts";
-import { callerArguments, isCompiled, VARIABLES } from "./sys/executable.ts";
+import { isCompiled, VARIABLES } from "./sys/executable.ts";
 import { isLoaded, load } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
-if (isForSnapshot()) await standStill(tsrunc, () => Promise.all(Object.values(commands).map(({ load }) => load())));
+if (isForSnapshot()) await standStill(tsrunc, loadAll);
 
 if (isCompiled && process.env[VARIABLES.stage] === undefined) {
   const message = "tsrunc: this is the engine: execute tsrunc, which is beside it\n";
@@ -23,10 +24,16 @@ try {
   process.stderr.write(`tsrunc: ${(error as Error).message}\n`);
   leave(1);
 }
-void tsrunc(callerArguments()).then(leave);
+void tsrunc(process.argv.slice(2)).then(leave);
+
+/** The commands that this program carries out itself, and what reads their arguments. */
+function loadAll(): Promise<unknown> {
+  const own = allCommands().filter(([, { program }]) => program === "runtime");
+  return Promise.all(own.map(([path, command]) => parserOf(path, command)));
+}
 
 function tsrunc(args: readonly string[]): Promise<number> {
-  return runCli(args, () => enterStage(args));
+  return runCli(args, (command) => enterStage(args, command?.forks ?? false));
 }
 
 /** Exits without handlers: all output is written synchronously, and nothing else is left to do. */

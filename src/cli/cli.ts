@@ -1,20 +1,23 @@
 /** The command line: global options, then a command; an error becomes one line on stderr, a log record and an exit code. */
-import type { Command } from "./command.ts";
-import { commands } from "./commands.ts";
-import { type GlobalValues, globalOptions, makeContext } from "./global-options.ts";
+import { PROGRAM } from "./command.ts";
+import { type ComingCommand, type CommandEntry, type CommandGroup, commands, findCommand } from "./commands.ts";
+import { type GlobalValues, makeContext, program } from "./global-options.ts";
 import { type Level, Log } from "./log.ts";
-import { type OptionTable, type Parsed, parseOptions } from "./option.ts";
 import { print } from "./output.ts";
+import { Parser, parserOf } from "./parser.ts";
 import { UsageError } from "./usage-error.ts";
+
+/** Makes this process fit for a command, before anything is opened; `null` for help. */
+export type Prepare = (command: CommandEntry | null) => void;
 
 /**
  * Carries out a command line.
  * @param argv    the arguments, without the program's name
- * @param prepare makes this process fit for the command; an error of it is reported as the command's own
+ * @param prepare an error of it is reported as the command's own
  * @returns the exit code: of the container's process for `run` and `exec`; otherwise 0, 1 for an error, 255 when `exec`
  *          cannot start its process, 3 for a command that does not exist
  */
-export async function runCli(argv: readonly string[], prepare: () => void = () => {}): Promise<number> {
+export async function runCli(argv: readonly string[], prepare: Prepare = () => {}): Promise<number> {
   const log = new Log();
   try {
     return await dispatch(argv, log, prepare);
@@ -24,87 +27,82 @@ export async function runCli(argv: readonly string[], prepare: () => void = () =
   }
 }
 
-async function dispatch(argv: readonly string[], log: Log, prepare: () => void): Promise<number> {
-  const globals = parseWithHint(globalOptions, argv, { stopAtFirst: true });
-  const [name, ...rest] = globals.args;
-  if (globals.options.version || globals.options.V) {
+/** Like that of each command, it is made once. */
+let globalParser: Parser<typeof program.options> | undefined;
+
+async function dispatch(argv: readonly string[], log: Log, prepare: Prepare): Promise<number> {
+  globalParser ??= new Parser(PROGRAM, program.summary, program);
+  const globals = globalParser.read(argv);
+  if (globals === null) return 0;
+  const { options, given, args } = globals;
+  if (options.version || options.V) {
     const { versionText } = await import("./version.ts");
     print(versionText());
     return 0;
   }
+  const { names, isHelp } = options.help ? { names: [], isHelp: true } : withoutHelp(args);
+  const { path, entry, rest } = findCommand(names);
   try {
     // Before the log is opened, which is nothing to hand on to a program executed here.
-    prepare();
+    prepare(entry?.kind === "command" && !isHelp ? entry : null);
   } finally {
-    configureLog(log, globals.options);
+    configureLog(log, options, given);
   }
-  if (name === undefined || globals.options.help) return await printHelp(undefined);
-  if (name === "help" || name === "h") return await printHelp(rest[0]);
-  const command = await loadCommand(name);
-  const { stopAtFirst = false } = command;
-  const { help } = globalOptions;
-  const { options, args } = parseWithHint({ ...command.options, help }, rest, { stopAtFirst }, name);
-  if (options.help) return await printHelp(name);
-  checkArity(name, command, args.length);
+  if (entry?.kind === "coming") return refuse(path, entry, isHelp ? "--help" : rest[0]);
+  if (entry?.kind !== "command") return list(path, entry, isHelp ? [...rest, "--help"] : rest);
+  const { parser, command } = await parserOf(path, entry);
+  log.begin(parser.path, entry.failure.prefix !== null);
+  const parsed = parser.read(isHelp ? ["--help"] : rest);
+  if (parsed === null) return 0;
   const context = makeContext(globals, log);
-  if (command.failure !== undefined) log.hold();
   try {
-    const code = await command.run({ context, options, args, globals: globals.given });
+    const code = await command.run({ ...parsed, context, globals: given });
     log.release();
     return code;
   } catch (error) {
-    if (error instanceof UsageError) throw withHint(error, name);
-    log.reportError(error, command.failure?.prefix);
-    return command.failure?.exitCode ?? 1;
+    if (error instanceof UsageError) throw error;
+    log.reportError(error, entry.failure.prefix);
+    return entry.failure.exitCode;
   }
 }
 
-/** Commands of runc and crun that callers may try, and that are still to come. */
-const COMING: readonly string[] = ["checkpoint", "events", "restore", "update"];
-
-async function loadCommand(name: string): Promise<Command> {
-  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (entry !== undefined) return (await entry.load()).command;
-  if (COMING.includes(name)) throw new UsageError(`tsrunc ${name} is not supported yet`);
-  throw new UsageError(`No help topic for '${name}' ("tsrunc help" lists the commands)`, 3);
+/** Whether help is asked for by the word, and of what. */
+function withoutHelp(args: readonly string[]): { names: readonly string[]; isHelp: boolean } {
+  const [first = "help", ...rest] = args;
+  return first === "help" || first === "h" ? { names: rest, isHelp: true } : { names: args, isHelp: false };
 }
 
-async function printHelp(name: string | undefined): Promise<number> {
-  const { commandHelp, programHelp } = await import("./help.ts");
-  print(name === undefined ? programHelp() : commandHelp(name, await loadCommand(name)));
+/** What is said of a command that there is not, or of those that there are. */
+function list(path: string[], group: CommandGroup | null, [name, ...more]: readonly string[]): number {
+  const table = group?.commands ?? commands;
+  if (name === undefined) throw new UsageError(`"${path.join(" ")}" needs a command: ${Object.keys(table).join(", ")}`);
+  const listing = group === null ? new Parser(PROGRAM, program.summary, program) : bareParser(path, group.summary);
+  for (const [one, { summary }] of Object.entries(table)) listing.command(one).summary(summary);
+  if (isHelpOption(name) && more.length === 0) print(listing.helpInformation());
+  else listing.read([name]);
   return 0;
 }
 
-function configureLog(log: Log, options: GlobalValues): void {
+function refuse(path: string[], { summary }: ComingCommand, first: string | undefined): number {
+  if (!isHelpOption(first)) throw new UsageError(`${PROGRAM} ${path.join(" ")} is not supported yet`);
+  print(bareParser(path, summary).helpInformation());
+  return 0;
+}
+
+function isHelpOption(arg: string | undefined): boolean {
+  return arg === "--help" || arg === "-help" || arg === "-h";
+}
+
+function bareParser(path: string[], summary: string): Parser {
+  return new Parser(path.join(" "), summary, { synopsis: "", description: "", examples: [], options: {} });
+}
+
+function configureLog(log: Log, options: GlobalValues, given: ReadonlySet<string>): void {
   const level = options["log-level"];
   log.configure({
     ...(options.log === undefined ? {} : { file: options.log }),
     format: options["log-format"],
+    isFormatGiven: given.has("log-format"),
     level: options.debug ? "debug" : level === "warn" ? "warning" : (level as Level),
   });
-}
-
-function parseWithHint<T extends OptionTable>(
-  table: T,
-  argv: readonly string[],
-  how: NonNullable<Parameters<typeof parseOptions>[2]>,
-  name?: string,
-): Parsed<T> {
-  try {
-    return parseOptions(table, argv, how);
-  } catch (error) {
-    throw error instanceof UsageError ? withHint(error, name) : error;
-  }
-}
-
-function withHint(error: UsageError, name?: string): UsageError {
-  const help = name === undefined ? "tsrunc help" : `tsrunc help ${name}`;
-  return new UsageError(`Incorrect Usage: ${error.message} (see "${help}")`, error.exitCode);
-}
-
-/** In runc's words, which callers know. */
-function checkArity(name: string, { arity: { min, max } }: Command, count: number): void {
-  if (count >= min && count <= max) return;
-  const [amount, limit] = min === max ? ["exactly", min] : count < min ? ["a minimum of", min] : ["a maximum of", max];
-  throw new UsageError(`tsrunc: "${name}" requires ${amount} ${limit} argument(s) (see "tsrunc help ${name}")`);
 }

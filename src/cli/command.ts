@@ -2,32 +2,40 @@
 import type { Context } from "../runtime/options.ts";
 import type { OptionTable, OptionValues } from "./option.ts";
 
-/** A command line that was understood. */
-export interface Invocation<T extends OptionTable = OptionTable> {
-  context: Context;
-  options: OptionValues<T>;
-  /** The names of the global options that were given. */
-  globals: ReadonlySet<string>;
-  /** What is not an option. */
-  args: string[];
-}
+/** The name of the program, and so of the command that stands for all of it. */
+export const PROGRAM = "tsrunc";
 
-export interface Command<T extends OptionTable = OptionTable> {
-  /** The arguments, as in the usage line: `<container-id> [signal]`. */
+/** What arguments there are, and what help says of them. */
+export interface Syntax<T extends OptionTable = OptionTable> {
+  /** The arguments in commander's notation: `<container-id> [signal]`. */
   synopsis: string;
   /** Paragraphs for help. */
   description: string;
   /** Command lines for help, each of which works as it stands. */
   examples: readonly string[];
   options: T;
-  /** How many arguments it takes. */
-  arity: { min: number; max: number };
   /** Whether the first argument ends the options: what follows belongs to another program. */
   stopAtFirst?: boolean;
-  /** What the errors of `run` get: their beginning, and the exit code (1 where there is nothing to say). */
-  failure?: { prefix: string; exitCode: number };
+}
+
+/** Arguments that were understood. */
+export interface Parsed<T extends OptionTable = OptionTable> {
+  options: OptionValues<T>;
+  /** The names of the options that were given. */
+  given: ReadonlySet<string>;
+  /** What is not an option. */
+  args: string[];
+}
+
+export interface Invocation<T extends OptionTable = OptionTable> extends Parsed<T> {
+  context: Context;
+  /** The names of the global options that were given. */
+  globals: ReadonlySet<string>;
+}
+
+export interface Command<T extends OptionTable = OptionTable> extends Syntax<T> {
   /**
-   * Does it: one call into `runtime/` (or `config/`).
+   * Does it: one call into `runtime/` (or `config/`, or `image/`).
    * @returns the exit code
    */
   run(invocation: Invocation<T>): Promise<number>;

@@ -1,29 +1,120 @@
-/** The commands there are. The table is light: a command's file is loaded when it is called. */
+/**
+ * The commands there are, and what is to be known of each before its file is loaded, which happens when it is called.
+ *
+ * The only such list: help, completion, the stage that a command needs and the exit code of its failure come from it.
+ */
 import type { Command } from "./command.ts";
 
 export interface CommandEntry {
+  kind: "command";
   /** One line, for the list in help and in completions. */
   summary: string;
+  /**
+   * The program that carries it out: the runtime, of one thread and synchronous; or that for images, with an event loop and all of Node, which
+   * the runtime's executable becomes. Its file is loaded by the other, too, for help and completion: it imports what it does lazily.
+   */
+  program: "runtime" | "image";
+  /** Whether it makes processes that a container can reach: it runs in one thread, from a file that nobody can write to. */
+  forks: boolean;
+  /** What its errors get: their beginning in records, for the engines that know it from runc, and the exit code. */
+  failure: { prefix: string | null; exitCode: number };
   // biome-ignore lint/suspicious/noExplicitAny: each command has its own options.
   load(): Promise<{ command: Command<any> }>;
 }
 
+/** Commands under one name: `tsrunc mounts add`. */
+export interface CommandGroup {
+  kind: "group";
+  summary: string;
+  commands: CommandTable;
+}
+
+/** A command of runc and crun that callers may try: it has help, and refuses all else. */
+export interface ComingCommand {
+  kind: "coming";
+  summary: string;
+}
+
+export type Entry = CommandEntry | CommandGroup | ComingCommand;
+
+export type CommandTable = Readonly<Record<string, Entry>>;
+
+type Extra = Partial<Pick<CommandEntry, "forks" | "failure">>;
+
+function command(summary: string, load: CommandEntry["load"], extra: Extra = {}): CommandEntry {
+  const failure = { prefix: null, exitCode: 1 };
+  return { kind: "command", summary, program: "runtime", forks: false, failure, load, ...extra };
+}
+
+function group(summary: string, commands: CommandTable): CommandGroup {
+  return { kind: "group", summary, commands };
+}
+
+function coming(summary: string): ComingCommand {
+  return { kind: "coming", summary: `${summary} (not supported yet)` };
+}
+
 /** The commands by name, in the order in which help lists them. */
-export const commands: Readonly<Record<string, CommandEntry>> = {
-  completion: { summary: "print a completion script for a shell", load: () => import("./commands/completion.ts") },
-  create: { summary: "create a container", load: () => import("./commands/create.ts") },
-  delete: { summary: "delete a container and what it holds", load: () => import("./commands/delete.ts") },
-  exec: { summary: "execute another process in a container", load: () => import("./commands/exec.ts") },
-  features: { summary: "show what this runtime supports, as JSON", load: () => import("./commands/features.ts") },
-  kill: { summary: "send a signal to a container's init process", load: () => import("./commands/kill.ts") },
-  list: { summary: "list the containers", load: () => import("./commands/list.ts") },
-  mounts: { summary: "add mounts to a running container, or remove them", load: () => import("./commands/mounts.ts") },
-  pause: { summary: "suspend all processes in a container", load: () => import("./commands/pause.ts") },
-  ps: { summary: "list the processes in a container", load: () => import("./commands/ps.ts") },
-  resume: { summary: "resume the processes of a paused container", load: () => import("./commands/resume.ts") },
-  run: { summary: "create and run a container", load: () => import("./commands/run.ts") },
-  spec: { summary: "write a config.json to start from", load: () => import("./commands/spec.ts") },
-  start: { summary: "start the process of a created container", load: () => import("./commands/start.ts") },
-  state: { summary: "print the state of a container, as JSON", load: () => import("./commands/state.ts") },
-  validate: { summary: "check a bundle's config.json", load: () => import("./commands/validate.ts") },
+export const commands: CommandTable = {
+  checkpoint: coming("checkpoint a running container"),
+  completion: command("print a completion script for a shell", () => import("./commands/completion.ts")),
+  create: command("create a container", () => import("./commands/create.ts"), {
+    forks: true,
+    failure: { prefix: "tsrunc create failed", exitCode: 1 },
+  }),
+  delete: command("delete a container and what it holds", () => import("./commands/delete.ts")),
+  events: coming("show a container's events and statistics"),
+  exec: command("execute another process in a container", () => import("./commands/exec.ts"), {
+    forks: true,
+    // Not an exit code that the process itself is likely to have.
+    failure: { prefix: "exec failed", exitCode: 255 },
+  }),
+  features: command("show what this runtime supports, as JSON", () => import("./commands/features.ts")),
+  kill: command("send a signal to a container's init process", () => import("./commands/kill.ts")),
+  list: command("list the containers", () => import("./commands/list.ts")),
+  mounts: group("add mounts to a running container, or remove them", {
+    add: command("add mounts to a running container", () => import("./commands/mounts-add.ts"), { forks: true }),
+    remove: command("remove mounts from a running container", () => import("./commands/mounts-remove.ts"), {
+      forks: true,
+    }),
+  }),
+  pause: command("suspend all processes in a container", () => import("./commands/pause.ts")),
+  ps: command("list the processes in a container", () => import("./commands/ps.ts")),
+  restore: coming("restore a container from a checkpoint"),
+  resume: command("resume the processes of a paused container", () => import("./commands/resume.ts")),
+  run: command("create and run a container", () => import("./commands/run.ts"), {
+    forks: true,
+    failure: { prefix: "tsrunc run failed", exitCode: 1 },
+  }),
+  spec: command("write a config.json to start from", () => import("./commands/spec.ts")),
+  start: command("start the process of a created container", () => import("./commands/start.ts")),
+  state: command("print the state of a container, as JSON", () => import("./commands/state.ts")),
+  update: coming("change a container's resource limits"),
+  validate: command("check a bundle's config.json", () => import("./commands/validate.ts")),
 };
+
+/** Every command that there is, with the names that lead to it. */
+export function allCommands(
+  table: CommandTable = commands,
+  before: readonly string[] = [],
+): [string[], CommandEntry][] {
+  return Object.entries(table).flatMap(([name, entry]): [string[], CommandEntry][] => {
+    const path = [...before, name];
+    if (entry.kind === "group") return allCommands(entry.commands, path);
+    return entry.kind === "command" ? [[path, entry]] : [];
+  });
+}
+
+/** What the first words of an argument list name: as many of them as there are in the table, and what follows. `null` for none. */
+export function findCommand(args: readonly string[]): { path: string[]; entry: Entry | null; rest: string[] } {
+  let table: CommandTable = commands;
+  let entry: Entry | null = null;
+  let depth = 0;
+  for (const name of args) {
+    if (!Object.hasOwn(table, name)) break;
+    entry = table[name] as Entry;
+    depth++;
+    table = entry.kind === "group" ? entry.commands : {};
+  }
+  return { path: args.slice(0, depth), entry, rest: args.slice(depth) };
+}

@@ -4,7 +4,8 @@ import { inUserNamespace } from "../runtime/host.ts";
 import type { Context, Logger } from "../runtime/options.ts";
 import { chmod, mkdirAll } from "../sys/file.ts";
 import { resolve } from "../sys/path-names.ts";
-import { choice, type OptionValues, type Parsed, readBoolean, text, toggle } from "./option.ts";
+import type { Parsed, Syntax } from "./command.ts";
+import { choice, type OptionValues, text, toggle, tristate } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
 
 const DEFAULT_ROOT = "/run/tsrunc";
@@ -29,12 +30,24 @@ export const globalOptions = {
   debug: toggle("log at level debug, and show where in the program an error arose"),
   "systemd-cgroup": toggle("let systemd make the cgroups: cgroupsPath is then slice:prefix:name"),
   "cgroup-manager": choice(["cgroupfs", "systemd", "disabled"], "who makes the cgroups (default: cgroupfs)"),
-  rootless: text("true|false|auto", "whether errors for want of cgroup permissions are overlooked (default: auto)"),
+  rootless: tristate("whether errors for want of cgroup permissions are overlooked (default: auto)"),
   criu: text("PATH", "accepted, unused", { hidden: true }),
   help: toggle("show help", { short: "h" }),
   version: toggle("print the version", { short: "v" }),
   V: toggle("as crun has it", { hidden: true }),
 } as const;
+
+/** The program itself, for help. */
+export const program = {
+  summary: "Open Container Initiative runtime",
+  synopsis: "[command...]",
+  description:
+    "Runs containers from OCI bundles: a bundle is a directory with config.json and a root filesystem.\n" +
+    "The command line is runc's; crun's further options work, too.",
+  examples: ["tsrunc spec --bundle DIR", "tsrunc run --bundle DIR my-container"],
+  options: globalOptions,
+  stopAtFirst: true,
+} satisfies Syntax & { summary: string };
 
 /** Their values. */
 export type GlobalValues = OptionValues<typeof globalOptions>;
@@ -47,7 +60,7 @@ export function makeContext({ options, given }: Parsed<typeof globalOptions>, lo
   return {
     root: given.has("root") ? givenRoot(options.root ?? "") : defaultRoot(),
     cgroupManager: cgroupManager(options, given),
-    rootless: rootless(options.rootless ?? "auto"),
+    rootless: options.rootless === "auto" ? null : options.rootless,
     log,
   };
 }
@@ -56,10 +69,6 @@ function cgroupManager(options: GlobalValues, given: ReadonlySet<string>): Conte
   // Podman disables cgroups for one container with --cgroup-manager after the --systemd-cgroup that all of them get.
   if (!given.has("cgroup-manager") && options["systemd-cgroup"]) return "systemd";
   return options["cgroup-manager"];
-}
-
-function rootless(given: string): boolean | null {
-  return given === "" || given.toLowerCase() === "auto" ? null : readBoolean(given, "rootless");
 }
 
 function givenRoot(given: string): string {

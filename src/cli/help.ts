@@ -1,77 +1,68 @@
 /** Help texts, in the layout of runc's: its callers and tests look for `NAME:` and `tsrunc COMMAND - …`. */
-import type { Command } from "./command.ts";
-import { commands } from "./commands.ts";
-import { globalOptions } from "./global-options.ts";
-import type { OptionTable } from "./option.ts";
+import { type Command, Help, type Option } from "commander";
+import { PROGRAM } from "./command.ts";
+import type { Parser } from "./parser.ts";
 
 const WIDTH = 100;
+const INDENT = 3;
 
-/** What `tsrunc --help` prints. */
-export function programHelp(): string {
-  const names = Object.keys(commands);
-  const width = Math.max(...names.map((name) => name.length), "help, h".length) + 2;
-  const lines = [
-    ...names.map((name) => [name, commands[name]?.summary ?? ""]),
-    ["help, h", "show help, of all or of one command"],
-  ];
-  return section("NAME", "tsrunc - Open Container Initiative runtime")
-    .concat(section("USAGE", "tsrunc [global options] command [options] [arguments...]"))
-    .concat(
+export class RuncHelp extends Help {
+  override helpWidth = WIDTH;
+
+  override formatHelp(command: Parser, helper: Help): string {
+    const items = (rows: [term: string, description: string][]) => {
+      const width = Math.max(...rows.map(([term]) => term.length));
+      return rows.map(([term, description]) => helper.formatItem(term, width, description, helper).trimStart());
+    };
+    const commands = helper.visibleCommands(command);
+    const options = helper.visibleOptions(command);
+    const isProgram = command.name() === PROGRAM;
+    const title = `${isProgram ? PROGRAM : `${PROGRAM} ${command.name()}`} - ${command.summary()}`;
+    return [
+      section("NAME", [title]),
+      section("USAGE", [helper.commandUsage(command)]),
+      section("DESCRIPTION", command.description() === "" ? [] : [command.description()]),
+      section(command.examples.length > 1 ? "EXAMPLES" : "EXAMPLE", command.examples),
+      section("COMMANDS", items(commands.map((one) => [one.name(), one.summary()]))),
       section(
-        "DESCRIPTION",
-        "Runs containers from OCI bundles: a bundle is a directory with config.json and a root filesystem.\n" +
-          "The command line is runc's; crun's further options work, too.",
+        isProgram ? "GLOBAL OPTIONS" : "OPTIONS",
+        items(options.map((one) => [helper.optionTerm(one), one.description])),
       ),
-    )
-    .concat(section("EXAMPLE", "tsrunc spec --bundle DIR\ntsrunc run --bundle DIR my-container"))
-    .concat(section("COMMANDS", lines.map(([name = "", summary = ""]) => `${name.padEnd(width)}${summary}`).join("\n")))
-    .concat(section("GLOBAL OPTIONS", describeOptions(globalOptions)))
-    .concat('\n"tsrunc help COMMAND" explains one command.\n');
-}
-
-/** What `tsrunc help COMMAND` prints. */
-export function commandHelp(name: string, command: Command): string {
-  const hasOptions = Object.keys(command.options).length > 0;
-  return section("NAME", `tsrunc ${name} - ${commands[name]?.summary ?? ""}`)
-    .concat(
-      section("USAGE", ["tsrunc", name, ...(hasOptions ? ["[options]"] : []), command.synopsis].join(" ").trimEnd()),
-    )
-    .concat(section("DESCRIPTION", command.description))
-    .concat(section(command.examples.length > 1 ? "EXAMPLES" : "EXAMPLE", command.examples.join("\n")))
-    .concat(section("OPTIONS", describeOptions({ ...command.options, help: globalOptions.help })));
-}
-
-function section(title: string, text: string): string {
-  const lines = text.split("\n").map((line) => (line === "" ? "" : `   ${line}`));
-  return `${title === "NAME" ? "" : "\n"}${title}:\n${lines.join("\n")}\n`;
-}
-
-function describeOptions(table: OptionTable): string {
-  const shown = Object.entries(table).filter(([, option]) => option.hidden !== true);
-  const rows = shown.map(([name, option]) => {
-    const short = option.short === undefined ? "" : `, -${option.short}`;
-    const argument = option.argument === undefined ? "" : ` ${option.argument}`;
-    return [`--${name}${short}${argument}`, option.help] as const;
-  });
-  const width = Math.min(28, Math.max(...rows.map(([label]) => label.length)) + 2);
-  return rows.map(([label, help]) => describeOption(label, help, width)).join("\n");
-}
-
-function describeOption(label: string, help: string, width: number): string {
-  const [first = "", ...more] = wrap(help, WIDTH - width);
-  const indent = " ".repeat(width);
-  const lines = more.map((line) => indent + line);
-  return label.length + 2 > width
-    ? [label, indent + first, ...lines].join("\n")
-    : [label.padEnd(width) + first, ...lines].join("\n");
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
+      ...(commands.length > 0
+        ? [`"${PROGRAM} help${isProgram ? "" : ` ${command.name()}`} COMMAND" explains one.\n`]
+        : []),
+    ]
+      .filter((text) => text !== "")
+      .join("\n");
   }
-  return lines;
+
+  override commandUsage(command: Command): string {
+    if (command.name() === PROGRAM) return `${PROGRAM} [global options] command [options] [arguments...]`;
+    if (command.commands.length > 0) return `${PROGRAM} ${command.name()} command [options] [arguments...]`;
+    return [PROGRAM, command.name(), ...(command.options.length > 0 ? ["[options]"] : []), this.#argumentsOf(command)]
+      .join(" ")
+      .trimEnd();
+  }
+
+  #argumentsOf(command: Command): string {
+    return command.registeredArguments
+      .map((argument) => {
+        const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+        return argument.required ? `<${name}>` : `[${name}]`;
+      })
+      .join(" ");
+  }
+
+  /** A switch is shown without the value that it may have. */
+  override optionTerm({ flags, required }: Option): string {
+    return required ? flags : flags.replace(/ \[.*/, "");
+  }
+}
+
+function section(title: string, lines: readonly string[]): string {
+  if (lines.length === 0) return "";
+  const indented = lines
+    .flatMap((line) => line.split("\n"))
+    .map((line) => (line === "" ? "" : " ".repeat(INDENT) + line));
+  return `${title}:\n${indented.join("\n")}\n`;
 }

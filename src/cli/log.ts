@@ -4,9 +4,9 @@ import type { Logger as PinoLogger } from "pino";
 import type { Logger } from "../runtime/options.ts";
 import { errnoText, type SyscallError } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
-import { shorten } from "../sys/shorten.ts";
 import { fstat, isSameFile } from "../sys/stat.ts";
 import { isTerminal } from "../sys/tty.ts";
+import { PROGRAM } from "./command.ts";
 import type { DaemonLog } from "./daemon-log.ts";
 import { writeAll } from "./output.ts";
 
@@ -19,14 +19,13 @@ export interface LogOptions {
   /** Where records go: `[file:]PATH`, `journald:IDENTIFIER`, `syslog:IDENTIFIER`; stderr when not given. `/proc/self/fd/N` means the descriptor itself, whatever it is open on. */
   file?: string;
   format: "text" | "json";
+  /** Whether that was asked for: then a terminal gets it, too. */
+  isFormatGiven: boolean;
   /** The least level that is written. */
   level: Level;
 }
 
 const STDERR = 2;
-
-/** The longest message, in characters; the rest is left out of its middle. */
-const LONGEST = 4096;
 
 export class Log implements Logger {
   #fd = STDERR;
@@ -35,14 +34,18 @@ export class Log implements Logger {
   #pino: PinoLogger | undefined;
   #daemon: DaemonLog | undefined;
   #held: string[] | null = null;
+  #isFormatGiven = false;
+  /** What a person is told has failed, or warns. */
+  #who = PROGRAM;
 
   /**
    * Sends the records that follow to where the command line says.
    * @throws {Error} naming the file and the reason, when it cannot be opened
    */
-  configure({ file, format, level }: LogOptions): void {
+  configure({ file, format, isFormatGiven, level }: LogOptions): void {
     this.#level = level;
     this.#format = format;
+    this.#isFormatGiven = isFormatGiven;
     if (file === undefined || file === "") return;
     const [, daemon, identifier = ""] = /^(journald|syslog):(.*)$/.exec(file) ?? [];
     if (daemon === "journald" || daemon === "syslog") this.#daemon = openDaemonLog(daemon, identifier);
@@ -67,11 +70,14 @@ export class Log implements Logger {
   }
 
   /**
-   * Holds warnings back until {@link release}, and drops them when an error comes before: Podman takes a log that is not
-   * one record alone for none, and the words of a warning among what stderr says for the reason of the failure.
+   * Says which command the records that follow are of.
+   * @param holds whether warnings are held back until {@link release}, and dropped when an error comes before: Podman takes
+   *              a log that is not one record alone for none, and the words of a warning among what stderr says for the
+   *              reason of the failure
    */
-  hold(): void {
-    this.#held = [];
+  begin(command: string, holds: boolean): void {
+    this.#who = `${PROGRAM} ${command}`;
+    if (holds) this.#held = [];
   }
 
   release(): void {
@@ -82,28 +88,40 @@ export class Log implements Logger {
 
   /** Whether a program may look for the reason of a failure here, rather than a person. */
   #isRead(): boolean {
-    return !this.tracing && this.#daemon === undefined && !isTerminal(this.#fd);
+    return !this.tracing && this.#daemon === undefined && !this.#isForPerson(this.#fd);
   }
 
   /**
    * Reports why a command failed: as the last record of the log, and in one line on stderr where the log is elsewhere.
-   * @param prefix what failed, such as `tsrunc run failed`
+   * @param prefix what records begin with, such as `tsrunc run failed`
    */
-  reportError(error: unknown, prefix?: string): void {
+  reportError(error: unknown, prefix: string | null = null): void {
     this.#held = null;
     if (error instanceof Error && error.stack !== undefined) this.debug(error.stack);
-    const message = shorten([...(prefix === undefined ? [] : [prefix]), describe(error)].join(": "), LONGEST);
-    this.#record("error", message);
-    if (this.#daemon !== undefined || !isStderr(this.#fd)) writeQuietly(STDERR, `${message}\n`);
+    const reason = describe(error);
+    const record = prefix === null ? reason : `${prefix}: ${reason}`;
+    if (this.#isForPerson(this.#fd)) return this.#tell(this.#fd, "error", reason);
+    this.#record("error", record);
+    if (this.#daemon === undefined && isStderr(this.#fd)) return;
+    if (isTerminal(STDERR)) this.#tell(STDERR, "error", reason);
+    else writeQuietly(STDERR, `${record}\n`);
   }
 
-  #record(level: Level, text: string): void {
+  /** Whether what is written there is read at once by a person, who needs neither the time nor quotes. */
+  #isForPerson(fd: number): boolean {
+    return this.#daemon === undefined && !this.#isFormatGiven && isTerminal(fd);
+  }
+
+  #tell(fd: number, level: Level, message: string): void {
+    const who = paint(`${this.#who}:`, level);
+    writeQuietly(fd, `${who} ${level === "error" ? "" : `${level}: `}${printable(message)}\n`);
+  }
+
+  #record(level: Level, message: string): void {
     if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
-    // What is wrong may be a value of any length. Whoever looks for a fault may want it all.
-    const message = level === "debug" ? text : shorten(text, LONGEST);
     if (this.#daemon !== undefined) quietly(() => this.#daemon?.write(level, message));
+    else if (this.#isForPerson(this.#fd)) this.#tell(this.#fd, level, message);
     else if (this.#format === "json") this.#recordJson(level, message);
-    else if (isTerminal(this.#fd)) writeQuietly(this.#fd, `${level}: ${message}\n`);
     else writeQuietly(this.#fd, `time="${timestamp()}" level=${level} msg=${quote(message)}\n`);
   }
 
@@ -112,6 +130,21 @@ export class Log implements Logger {
     if (level === "warning") this.#pino.warn(message);
     else this.#pino[level](message);
   }
+}
+
+/** Colours as compilers have them, unless the user wants none (https://no-color.org). */
+function paint(text: string, level: Level): string {
+  const colour = { error: 31, warning: 33, info: 36, debug: 2 }[level];
+  const isPlain = process.env["NO_COLOR"] || process.env["TERM"] === "dumb";
+  return isPlain ? text : `\x1b[${colour}m${text}\x1b[0m`;
+}
+
+/** A message may hold what a container or a bundle says: nothing of it shall steer the terminal. */
+function printable(message: string): string {
+  return message.replace(
+    /[^\P{Cc}\n\t]/gu,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }
 
 /** Loaded with the first record, since pino takes several milliseconds; a logger's methods are synchronous, so by `require`. */

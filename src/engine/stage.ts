@@ -14,31 +14,15 @@ import { noteInherited } from "../sys/inherited-fds.ts";
 import { execveFd } from "../sys/process.ts";
 import { sealExecutable } from "../sys/seal.ts";
 
-/** The commands that fork. */
-const FORKING_COMMANDS = new Set(["create", "run", "exec", "mounts"]);
-
-/** Global options that take a value in the next argument: what follows is not the command. */
-const VALUE_OPTIONS = new Set(["root", "log", "log-format", "log-level", "criu", "rootless", "cgroup-manager"]);
-
-/** The command in an argument list, global options skipped; `undefined` when there is none. */
-export function commandOf(args: readonly string[]): string | undefined {
-  for (let index = 0; index < args.length; index++) {
-    const arg = args[index] as string;
-    if (!arg.startsWith("-") || arg === "-") return arg;
-    if (VALUE_OPTIONS.has(arg.slice(arg.startsWith("--") ? 2 : 1))) index++;
-  }
-  return undefined;
-}
-
 /**
  * Makes this process one that may fork, where the command needs that, and the environment the caller's again. Executes the
  * program once more when the launcher could not seal it.
+ * @param forks whether the command that the arguments name does
  * @throws {SyscallError} when the executable cannot be sealed or executed
  * @throws {Error} when others can write to the executable
  */
-export function enterStage(args: readonly string[]): void {
+export function enterStage(args: readonly string[], forks: boolean): void {
   const stage = process.env[VARIABLES.stage];
-  const forks = FORKING_COMMANDS.has(commandOf(args) ?? "");
   if (isCompiled && forks) {
     if (stage !== "sealed") executeSealed(args);
     engineDirectory();

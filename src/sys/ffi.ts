@@ -19,7 +19,6 @@ import {
   type Result,
 } from "./prototypes.ts";
 import { KERNEL_NUMBERS } from "./syscall-numbers.ts";
-import { encode, isEscaped } from "./text.ts";
 
 export type { CallName, Pointer } from "./prototypes.ts";
 
@@ -102,9 +101,7 @@ export function syscall<Name extends CallName>(name: Name, ...args: Arguments<Na
   const { native, number } = calls.get(name) ?? declare(name);
   for (let index = 0; index < args.length; index++) {
     const value: unknown = args[index];
-    if (typeof value !== "string") continue;
-    if (value.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(value)}`);
-    if (isEscaped(value)) (args as unknown[])[index] = cString(value);
+    if (typeof value === "string" && value.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(value)}`);
   }
   const result = number === null ? native(...args) : native(number, ...args);
   return (result === -1 ? -(loaded?.errno[0] as number) : result) as Result<Name>;
@@ -118,5 +115,5 @@ export function addressOf(memory: NodeJS.ArrayBufferView): bigint {
 /** A text as memory with a NUL at its end, for where a pointer is asked for. @throws {TypeError} for one with a NUL in it */
 export function cString(text: string): Pointer {
   if (text.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(text)}`);
-  return encode(`${text}\0`);
+  return new TextEncoder().encode(`${text}\0`);
 }

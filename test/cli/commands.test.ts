@@ -92,18 +92,6 @@ describe("create", () => {
     expect(printed).toEqual({ stdout: "", stderr: "" });
   });
 
-  test("conmon's and containerd's command lines are understood", async () => {
-    await runCli(
-      "--root=/r --systemd-cgroup create --bundle /b --pid-file /p --no-pivot --console-socket /c web".split(" "),
-    );
-    await runCli("--root /r --log /dev/null --log-format json create --bundle /b --pid-file /p web".split(" "));
-    const both = { id: "web", ...created, bundle: "/b", pidFile: "/p" };
-    expect(calls.made).toEqual([
-      ["create", { ...both, noPivot: true, consoleSocket: "/c" }],
-      ["create", both],
-    ]);
-  });
-
   test("--explain prints the plan and makes nothing", async () => {
     calls.answers.set("explain", ["parent  make the cgroup", "init    mount proc"]);
     expect(await runCli(["create", "--explain", "web"])).toBe(0);
@@ -274,6 +262,79 @@ describe("the commands that take an id", () => {
   });
 });
 
+/** Command lines as engines put them together; paths shortened. */
+describe("the forms that engines write", () => {
+  const both = { id: "web", ...created, bundle: "/b", pidFile: "/p" };
+  const engines: [engine: string, line: string, call: unknown[]][] = [
+    [
+      "conmon for Podman",
+      "--log-format=json --log=/dev/null --root=/r --systemd-cgroup create --bundle /b --pid-file /p --console-socket /c web",
+      ["create", { ...both, consoleSocket: "/c" }],
+    ],
+    [
+      "conmon for CRI-O",
+      "--root=/r --systemd-cgroup create --bundle /b --pid-file /p --no-pivot --no-new-keyring web",
+      ["create", { ...both, noPivot: true, noNewKeyring: true }],
+    ],
+    [
+      "go-runc for containerd and Docker",
+      "--root /r --log /dev/null --log-format json --systemd-cgroup create --bundle /b --pid-file /p --console-socket /c web",
+      ["create", { ...both, consoleSocket: "/c" }],
+    ],
+    [
+      "buildah",
+      "create --bundle /b --pid-file /p --no-pivot --preserve-fds=1 web",
+      ["create", { ...both, noPivot: true, preserveFds: 1 }],
+    ],
+    ["Podman", "--root /r start web", ["start", "web"]],
+    ["Podman", "--root=/r kill --all web 9", ["kill", "web", 9, { all: true }]],
+    ["go-runc", "--root /r --log /dev/null --log-format json kill --all web 15", ["kill", "web", 15, { all: true }]],
+    ["CRI-O", "--root /r kill web SIGTERM", ["kill", "web", 15, { all: false }]],
+    ["Podman", "--root=/r delete --force web", ["delete", "web", { force: true }]],
+    ["go-runc", "--root /r --log /dev/null --log-format json delete --force web", ["delete", "web", { force: true }]],
+    [
+      "a script of runc's users",
+      "-root /r -log-format=json -debug=false delete -force web",
+      ["delete", "web", { force: true }],
+    ],
+    [
+      "conmon for Podman's exec",
+      "--log-format=json --log=/dev/null exec --pid-file /p --preserve-fds=2 --process /x --detach -t web",
+      [
+        "exec",
+        {
+          ...{ id: "web", detach: true, ignorePaused: false, cgroups: [], preserveFds: 2, pidFile: "/p" },
+          process: { kind: "file", path: "/x", load: loadProcess },
+        },
+      ],
+    ],
+    [
+      "go-runc's exec",
+      "--root /r --log /dev/null --log-format json exec --process /x --console-socket /c --detach --pid-file /p web",
+      [
+        "exec",
+        {
+          ...{
+            id: "web",
+            detach: true,
+            ignorePaused: false,
+            cgroups: [],
+            preserveFds: 0,
+            pidFile: "/p",
+            consoleSocket: "/c",
+          },
+          process: { kind: "file", path: "/x", load: loadProcess },
+        },
+      ],
+    ],
+  ];
+  test.each(engines)("%s: %s", async (_, line, call) => {
+    calls.answers.set("exec", 0);
+    expect(await runCli(line.split(" ")), printed.stderr).toBe(0);
+    expect(calls.made).toEqual([call]);
+  });
+});
+
 const web: ContainerState = {
   owner: "root",
   created: "2026-01-02T03:04:05.678Z",
@@ -360,7 +421,7 @@ describe("list", () => {
 
   test("refuses another format", async () => {
     expect(await runCli(["list", "-f", "xml"])).toBe(1);
-    expect(printed.stderr).toContain('invalid value \\"xml\\" for --format');
+    expect(printed.stderr).toContain("argument 'xml' is invalid");
   });
 });
 
@@ -418,6 +479,12 @@ describe("spec", () => {
     expect(await runCli(["spec", "-b", directory])).toBe(1);
     expect(printed.stderr).toContain("config.json exists. Remove it first");
     expect(readFileSync(join(directory, "config.json"), "utf8")).toBe("mine");
+  });
+
+  test("--file may be absolute", async () => {
+    const file = join(directory, "other.json");
+    expect(await runCli(["spec", "-f", file])).toBe(0);
+    expect(readFileSync(file, "utf8")).toContain("ociVersion");
   });
 
   test("--file writes over what is there", async () => {

@@ -1,8 +1,10 @@
 /** The completion scripts: bash's is run, the others are checked for what they offer. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { commands } from "../../src/cli/commands.ts";
+import { allCommands, commands } from "../../src/cli/commands.ts";
 import { completionScript } from "../../src/cli/completion.ts";
+
+const offered = Object.keys(commands).filter((name) => commands[name]?.kind !== "coming");
 
 const bashScript = await completionScript("bash");
 
@@ -18,7 +20,7 @@ function complete(...words: string[]): string[] {
 
 describe("bash", () => {
   test("completes commands and global options", () => {
-    expect(complete("")).toEqual(expect.arrayContaining([...Object.keys(commands), "help", "--root", "--version"]));
+    expect(complete("")).toEqual(expect.arrayContaining([...offered, "help", "--root", "--version"]));
     expect(complete("s")).toEqual(["spec", "start", "state"]);
     expect(complete("--log-f")).toEqual(["--log-format"]);
   });
@@ -43,6 +45,13 @@ describe("bash", () => {
     expect(complete("--log", "x", "--debug", "features", "--")).toEqual(["--help"]);
   });
 
+  test("completes the commands of a group, and what belongs to each", () => {
+    expect(complete("mounts", "")).toEqual(expect.arrayContaining(["add", "remove"]));
+    expect(complete("mounts", "r")).toEqual(["remove"]);
+    expect(complete("mounts", "add", "web")).toEqual(["web-1"]);
+    expect(complete("mounts", "add", "--")).toEqual(["--help"]);
+  });
+
   test("completes the names of commands for help", () => {
     expect(complete("help", "pa")).toEqual(["pause"]);
   });
@@ -51,8 +60,8 @@ describe("bash", () => {
 describe.each(["zsh", "fish"] as const)("%s", (shell) => {
   test("offers every command and option", async () => {
     const script = await completionScript(shell);
-    for (const [name, { summary, load }] of Object.entries(commands)) {
-      expect(script).toContain(name);
+    for (const [path, { summary, load }] of allCommands()) {
+      expect(script).toContain(path.at(-1));
       expect(script).toContain(summary.replaceAll("'", shell === "zsh" ? "'\\''" : "\\'"));
       for (const option of Object.keys((await load()).command.options)) {
         expect(script).toContain(shell === "zsh" ? `--${option}` : `-l ${option} `);

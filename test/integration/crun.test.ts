@@ -15,6 +15,7 @@ import {
   run,
   startDetached,
   succeed,
+  tsrunc,
   until,
   useContainers,
 } from "./harness.ts";
@@ -176,7 +177,11 @@ describe("mounts remove", () => {
 });
 
 test("mounts takes add or remove", () => {
-  expect(refused(["mounts", "list", "x", "y"])).toMatch(/add or remove is expected/);
+  expect(tsrunc(["mounts", "list", "x", "y"])).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/No help topic for 'list'/),
+  });
+  expect(refused(["mounts"])).toMatch(/needs a command: add, remove/);
 });
 
 describe("a mount option of crun", () => {

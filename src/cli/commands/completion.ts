@@ -3,7 +3,7 @@ import { print } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 
 export const command = defineCommand({
-  synopsis: "bash|zsh|fish",
+  synopsis: "<shell>",
   description: "Prints a script that completes commands, options and container ids.",
   examples: [
     "tsrunc completion bash > /etc/bash_completion.d/tsrunc",
@@ -11,7 +11,6 @@ export const command = defineCommand({
     "tsrunc completion fish > ~/.config/fish/completions/tsrunc.fish",
   ],
   options: {},
-  arity: { min: 1, max: 1 },
   async run({ args: [shell = ""] }) {
     const { completionScript, shells } = await import("../completion.ts");
     const known = shells.find((one) => one === shell);

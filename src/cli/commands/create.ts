@@ -10,8 +10,6 @@ export const command = defineCommand({
     "The id is yours to choose; it names the container until it is deleted.",
   examples: ["tsrunc create --bundle DIR --pid-file web.pid web"],
   options: bundleOptions,
-  arity: { min: 1, max: 1 },
-  failure: { prefix: "tsrunc create failed", exitCode: 1 },
   async run({ context, options, args: [id = ""] }) {
     const create = creation(id, options);
     if (options.explain) {

@@ -13,7 +13,6 @@ export const command = defineCommand({
     force: toggle("kill it first if it runs; a container that does not exist is no error", { short: "f" }),
     regex: regexOption,
   },
-  arity: { min: 1, max: 1 },
   async run({ context, options: { force, regex }, args: [id = ""] }) {
     if (regex) await eachMatching(context, id, (match) => deleteContainer(context, match, { force }));
     else deleteContainer(context, id, { force });

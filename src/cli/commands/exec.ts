@@ -25,7 +25,7 @@ const options = {
 } as const;
 
 export const command = defineCommand({
-  synopsis: "<container-id> <command> [argument...]",
+  synopsis: "<container-id> [command] [argument...]",
   description:
     "Executes another process in a container that is created or running.\n" +
     "What follows the container's id belongs to the command. The exit code is the process's own,\n" +
@@ -36,9 +36,7 @@ export const command = defineCommand({
     "tsrunc exec --process process.json web",
   ],
   options,
-  arity: { min: 1, max: Number.POSITIVE_INFINITY },
   stopAtFirst: true,
-  failure: { prefix: "exec failed", exitCode: 255 },
   async run({ context, options: values, args: [id = "", ...args] }) {
     const process = await processOf(values, args);
     return execInContainer(context, {

@@ -8,7 +8,6 @@ export const command = defineCommand({
   description: "Prints what this runtime supports, as the features document of runtime-spec.",
   examples: ["tsrunc features"],
   options: {},
-  arity: { min: 0, max: 0 },
   async run() {
     print(JSON.stringify(features(version), null, 4));
     return 0;

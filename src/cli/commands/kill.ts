@@ -15,7 +15,6 @@ export const command = defineCommand({
     all: toggle("send it to every process of the container, and let a stopped container pass", { short: "a" }),
     regex: regexOption,
   },
-  arity: { min: 1, max: 2 },
   async run({ context, options: { all, regex }, args: [id = "", name = "TERM"] }) {
     const signal = parseSignal(name === "" ? "TERM" : name);
     if (signal === null) throw new UsageError(`unknown signal "${name}"`);

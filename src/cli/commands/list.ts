@@ -15,7 +15,6 @@ export const command = defineCommand({
     format: choice(["table", "json"], "table or json (default: table)", { short: "f" }),
     quiet: toggle("print ids only", { short: "q" }),
   },
-  arity: { min: 0, max: 0 },
   async run({ context, options, globals }) {
     // The default root is made with the first container; another one that is not there is a mistake.
     if (globals.has("root")) stat(context.root);

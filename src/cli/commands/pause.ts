@@ -6,7 +6,6 @@ export const command = defineCommand({
   description: "Suspends all processes of a running container, by the freezer of its cgroup.",
   examples: ["tsrunc pause web"],
   options: {},
-  arity: { min: 1, max: 1 },
   async run({ context, args: [id = ""] }) {
     pauseContainer(context, id);
     return 0;

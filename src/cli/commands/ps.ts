@@ -4,13 +4,12 @@ import { choice } from "../option.ts";
 import { print } from "../output.ts";
 
 export const command = defineCommand({
-  synopsis: "<container-id> [ps option...]",
+  synopsis: "<container-id> [ps-option...]",
   description:
     "Lists the processes in a container, as the host sees them. What follows the id goes to ps(1), -ef when there is\n" +
     "nothing; ps must print a column PID.",
   examples: ["tsrunc ps web", "tsrunc ps web -o pid,rss,args -e", "tsrunc ps --format json web"],
   options: { format: choice(["table", "json"], "table, or a JSON array of pids (default: table)", { short: "f" }) },
-  arity: { min: 1, max: Number.POSITIVE_INFINITY },
   stopAtFirst: true,
   async run({ context, options, args: [id = "", ...psArgs] }) {
     const pids = containerProcesses(context, id);

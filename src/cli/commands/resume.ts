@@ -6,7 +6,6 @@ export const command = defineCommand({
   description: "Resumes the processes of a container that `tsrunc pause` suspended.",
   examples: ["tsrunc resume web"],
   options: {},
-  arity: { min: 1, max: 1 },
   async run({ context, args: [id = ""] }) {
     resumeContainer(context, id);
     return 0;

@@ -15,8 +15,6 @@ export const command = defineCommand({
     detach: toggle("return once the process has started, and leave the container", { short: "d" }),
     keep: toggle("leave the stopped container and its cgroup when its process has ended"),
   },
-  arity: { min: 1, max: 1 },
-  failure: { prefix: "tsrunc run failed", exitCode: 1 },
   async run({ context, options, args: [id = ""] }) {
     const create = creation(id, options);
     if (options.explain) {

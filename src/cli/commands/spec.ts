@@ -1,7 +1,7 @@
 import { defaultSpec, rootlessSpec } from "../../config/default.ts";
 import { hasErrno } from "../../sys/error.ts";
 import { writeFile } from "../../sys/file.ts";
-import { join } from "../../sys/path-names.ts";
+import { resolve } from "../../sys/path-names.ts";
 import { defineCommand } from "../command.ts";
 import { text, toggle } from "../option.ts";
 
@@ -16,10 +16,9 @@ export const command = defineCommand({
     file: text("FILE", "write to FILE instead, over what is there", { short: "f" }),
     rootless: toggle("for an ordinary user: in a user namespace that maps root to the caller"),
   },
-  arity: { min: 0, max: 0 },
   async run({ options: { bundle, file, rootless } }) {
     const json = `${JSON.stringify(rootless ? rootlessSpec() : defaultSpec(), null, "\t")}\n`;
-    const path = join(bundle || ".", file || "config.json");
+    const path = resolve(bundle || ".", file || "config.json");
     try {
       writeFile(path, json, { exclusive: !file });
     } catch (error) {

@@ -6,7 +6,6 @@ export const command = defineCommand({
   description: "Lets the process of a created container begin.",
   examples: ["tsrunc start web"],
   options: {},
-  arity: { min: 1, max: 1 },
   async run({ context, args: [id = ""] }) {
     startContainer(context, id);
     return 0;

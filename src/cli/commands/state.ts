@@ -8,7 +8,6 @@ export const command = defineCommand({
   description: "Prints the state of a container as JSON: id, status, pid, bundle, rootfs, creation time, annotations.",
   examples: ["tsrunc state web"],
   options: {},
-  arity: { min: 1, max: 1 },
   async run({ context, args: [id = ""] }) {
     print(JSON.stringify(stateDocument(containerState(context, id)), null, 2));
     return 0;

@@ -12,7 +12,6 @@ export const command = defineCommand({
     "line with the JSON pointer, the value and the rule; the exit code is 0 when there is none, and 1 otherwise.",
   examples: ["tsrunc validate --bundle DIR"],
   options: { bundle: text("DIR", "the bundle directory (default: the current directory)", { short: "b" }) },
-  arity: { min: 0, max: 0 },
   async run({ context, options: { bundle } }) {
     const directory = resolve(bundle || ".");
     const { warnings } = validateBundle(directory, { inUserNamespace: inUserNamespace() });
