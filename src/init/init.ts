@@ -3,6 +3,7 @@
 import type { InitStep } from "../plan/plan.ts";
 import type { Handlers, StepBase } from "../plan/step.ts";
 import { forgetEnvironment } from "../sys/environment.ts";
+import type { Fd } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { writeSome } from "../sys/io.ts";
 import { exit } from "../sys/process.ts";
@@ -29,7 +30,7 @@ export function runInit<S extends InitStep>(steps: readonly S[], handling: StepH
   // The table has each kind's own handler; the compiler cannot pair them up.
   const handlers = handling.handlers as unknown as Record<string, (step: S, context: InitContext) => void>;
   const { describe } = handling;
-  closeDescriptors(passedDescriptors(steps), [
+  closeOthers(steps, [
     ...[given.channel.fd, given.startFifo, given.hookOutput?.stdout, given.hookOutput?.stderr],
     ...(given.cgroups?.tasks ?? []),
     ...given.inherited.values(),
@@ -73,7 +74,12 @@ function failedExecve({ message }: Error): never {
   return exit(255);
 }
 
-/** How many descriptors the process will have from 3 on. All others of the parent's, and of its caller's, are let go of. */
+/** Closes all descriptors of the parent's, and of its caller's, but those that the process will have, and some. */
+export function closeOthers(steps: readonly InitStep[], kept: Iterable<Fd | null | undefined>): void {
+  closeDescriptors(passedDescriptors(steps), kept);
+}
+
+/** How many descriptors the process will have from 3 on. */
 function passedDescriptors(steps: readonly InitStep[]): number {
   for (const step of steps) if (step.kind === "keep-passed-descriptors") return step.passed;
   return 0;

@@ -4,11 +4,12 @@ import { CgroupDescriptors, Entrance } from "../cgroup/entrance.ts";
 import { openCgroup } from "../cgroup/manager.ts";
 import { parseSubCgroups } from "../cgroup/sub-cgroups.ts";
 import type { Process, Spec } from "../config/types.ts";
+import type { Channel, InitMessage, ParentMessage } from "../init/channel.ts";
 import { execHandlers } from "../init/exec.ts";
-import { runInit } from "../init/init.ts";
+import { closeOthers, runInit } from "../init/init.ts";
 import { type ExecPlan, planExec } from "../plan/exec.ts";
 import type { HostProcessPlan } from "../plan/host-process.ts";
-import { environmentRange } from "../sys/environment.ts";
+import { environmentRange, forgetEnvironment } from "../sys/environment.ts";
 import { callerNofileLimit } from "../sys/executable.ts";
 import type { Fd } from "../sys/fd.ts";
 import { exitCode, killChild, pidfdOpen, prctl } from "../sys/process.ts";
@@ -128,10 +129,14 @@ class Exec {
     // holds (CVE-2016-9962): undumpable, it cannot be attached to, nor its /proc files be opened.
     prctl("SET_DUMPABLE", 0);
     const callersEnvironment = environmentRange();
-    return forkInto(pidfd, types, entrance, (channel) => {
+    const main = (channel: Channel<InitMessage, ParentMessage>) => {
       if (signals !== null) setSignalMask(signals.maskBefore);
       const trace = this.#context.log.tracing;
       return runInit(steps, execHandlers, { channel, inherited: new Map(), callersEnvironment, trace, cgroups });
+    };
+    return forkInto(pidfd, types, entrance, main, (kept) => {
+      closeOthers(steps, [...kept, ...cgroups.tasks]);
+      forgetEnvironment(callersEnvironment);
     });
   }
 

@@ -62,12 +62,30 @@ export function forkInit(plan: NamespacePlan, entrance: Entrance, main: ChildMai
 
 /**
  * Forks a process into the namespaces of a running one: the last one that this process forks.
+ *
+ * Into a pid namespace it is born with all the others joined, by a helper that stays outside: whoever may trace in there could
+ * open the host's files through `/proc/<pid>/root`, `cwd` and `fd` of a process that has still to join its mounts.
+ *
  * @param pidfd of the running process
  * @param types the namespaces to join
+ * @param closeOthers closes the helper's descriptors, which the process would inherit, but for those given and those it needs
  */
-export function forkInto(pidfd: Fd, types: readonly NamespaceType[], entrance: Entrance, main: ChildMain): Forked {
+export function forkInto(
+  pidfd: Fd,
+  types: readonly NamespaceType[],
+  entrance: Entrance,
+  main: ChildMain,
+  closeOthers: (kept: readonly Fd[]) => void = () => {},
+): Forked {
   if (types.length === 0) return forkDirectly(0n, entrance, main);
-  if (types.includes("user")) return forkThroughHelper(() => setns(pidfd.number, types), 0n, entrance, main);
+  if (types.includes("user") || (types.includes("pid") && types.includes("mount"))) {
+    const join = (lines: readonly Fd[]) => {
+      closeOthers([pidfd, ...lines]);
+      setns(pidfd.number, types);
+      pidfd.close();
+    };
+    return forkThroughHelper(join, 0n, entrance, main);
+  }
   const rest = types.filter((type) => type !== "pid");
   const join = () => {
     if (rest.length > 0) setns(pidfd.number, rest);
@@ -131,7 +149,12 @@ function childOnly<C extends Channel<Failure, ParentMessage>>(channel: C, work: 
  *
  * The helper has a line of its own: the second child runs at once, and may have spoken on the other before the helper tells of it.
  */
-function forkThroughHelper(join: () => void, flags: bigint, entrance: Entrance, main: ChildMain): Forked {
+function forkThroughHelper(
+  join: (lines: readonly Fd[]) => void,
+  flags: bigint,
+  entrance: Entrance,
+  main: ChildMain,
+): Forked {
   const [ours, theirs] = socketpair();
   const [answers, helpers] = socketpair();
   const helper = entrance.fork();
@@ -140,7 +163,7 @@ function forkThroughHelper(join: () => void, flags: bigint, entrance: Entrance, 
     answers.close();
     childOnly(new Channel<HelperMessage, ParentMessage>(helpers), (channel) => {
       assertSingleThread();
-      join();
+      join([theirs, helpers]);
       const pid = fork({ flags: flags | BigInt(CLONE.PARENT), threadsCounted: true });
       if (pid === 0) {
         channel.close();
