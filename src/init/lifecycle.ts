@@ -7,6 +7,7 @@ import type { Fd } from "../sys/fd.ts";
 import { readSome } from "../sys/io.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { exit, prctl } from "../sys/process.ts";
+import { lockFile } from "../sys/record-lock.ts";
 import { blockSignals, readSignal, SIGNALS, signalfd, signalMask } from "../sys/signal.ts";
 import { isHungUp } from "../sys/socket.ts";
 import type { InitContext } from "./context.ts";
@@ -42,6 +43,8 @@ export const lifecycleHandlers: Handlers<LifecycleStep, InitContext> = {
     runHooks(hook, hooks, { ...state, pid: context.pid }, around);
   },
   "report-ready": (_, context) => {
+    // Its end tells `start` that this process is the user's program, or has ended.
+    if (context.startFifo !== null) lockFile(context.startFifo.number);
     prctl("SET_PDEATHSIG", 0);
     forgetEnvironment(context.callersEnvironment);
     context.channel.send({ type: "ready" });

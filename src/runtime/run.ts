@@ -30,7 +30,7 @@ export function runContainer(context: Context, options: RunOptions): number {
   const line = isStartAwaited(prepared, launched) ? null : startUnawaited(context, launched, prepared.spec);
   if (line === null) start(context, prepared, launched);
   const status = superviseForeground({ pid, pidfd, signals, master, log: context.log });
-  if (line !== null) orClear(context, launched, prepared.spec, () => throwStartError(line));
+  if (line !== null) orClear(context, launched, prepared.spec, () => throwStartError(line, status));
   if (!options.keep) clear(context, launched, prepared.spec);
   return exitCode(status);
 }

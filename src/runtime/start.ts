@@ -9,7 +9,8 @@ import { syscall } from "../sys/ffi.ts";
 import { unlink } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
 import { POLL, poll } from "../sys/poll.ts";
-import { pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
+import { type ExitStatus, endWords, pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
+import { lockOwner } from "../sys/record-lock.ts";
 import { decode, encode } from "../sys/text.ts";
 import { clearContainer } from "./clear.ts";
 import { openHookOutput } from "./hook-output.ts";
@@ -25,6 +26,7 @@ import {
   loadSavedConfig,
   lockDirectory,
   NoSuchContainerError,
+  type ProcessIdentity,
   START_FIFO,
   unlock,
 } from "./store.ts";
@@ -106,8 +108,7 @@ export function wakeInit(context: Context, container: Container): Fd {
  */
 export function releaseInit(context: Context, container: Container, spec: Spec, lock: Fd): void {
   using writer = wakeInit(context, container);
-  // Both of the init's ends go with its execve, or with its life: then nobody is left to read.
-  while (poll([{ fd: writer.number, events: 0 }])[0] === 0);
+  if (container.init !== null) waitForProgram(writer, container.init);
   throwStartError(writer);
   unlock(lock);
   if (spec.hooks?.poststart === undefined || container.init === null) return;
@@ -119,6 +120,25 @@ export function releaseInit(context: Context, container: Container, spec: Spec, 
     using pidfd = pidfdOpen(container.init.pid);
     pidfdSendSignal(pidfd.number, SIGKILL);
     throw error;
+  }
+}
+
+/** How long to wait between two looks at what tells of itself by no event, in milliseconds. */
+const LOOK_AGAIN = 20;
+
+/**
+ * Waits until the init is the user's program, or has ended: then it has closed the fifo, mostly as the last to have it open. But another
+ * process of the container may have opened it, through the init's descriptors in `/proc`, and keep it. The init's lock on it goes in
+ * any case.
+ */
+function waitForProgram(fifo: Fd, init: ProcessIdentity): void {
+  using pidfd = pidfdOpen(init.pid);
+  const signs = [
+    { fd: fifo.number, events: 0 },
+    { fd: pidfd.number, events: POLL.IN },
+  ];
+  while (!poll(signs, LOOK_AGAIN).some((seen) => seen !== 0)) {
+    if (lockOwner(fifo.number) !== init.pid) return;
   }
 }
 
@@ -134,15 +154,27 @@ function openWriter(fifo: string): Fd {
 
 /**
  * The init has nobody to tell why it failed but us: it leaves its reason in the fifo.
+ * @param end how the init has ended, where that is known
  * @throws {Error} with the reason, if it failed
  */
-export function throwStartError(fifo: Fd): void {
+export function throwStartError(fifo: Fd, end?: ExitStatus): void {
   using reader = open(fifo.procPath, O.RDONLY | O.NONBLOCK);
   const memory = new Uint8Array(65536);
   const length = syscall("read", reader.number, memory, memory.length);
   if (length <= 0) return;
   const text = decode(memory.subarray(0, length));
-  if (text === WAKE_UP) throw new Error("cannot start a container that has stopped");
-  const { message, hook } = JSON.parse(text) as Failure;
-  throw hook ? new HookError(message) : new Error(message);
+  if (text !== WAKE_UP) throw failureIn(text);
+  if (end !== undefined) throw new Error(`the container's process ${endWords(end)} before it was started`);
+  throw new Error("cannot start a container that has stopped");
+}
+
+/** The failure that the init has left. A process of the container that has the fifo open can write to it as well. */
+function failureIn(text: string): Error {
+  try {
+    const { message, hook } = JSON.parse(text) as Partial<Failure>;
+    if (typeof message === "string") return hook === true ? new HookError(message) : new Error(message);
+  } catch {
+    // What is no JSON is as good as nothing.
+  }
+  return new Error("the container's process has failed, and left a reason that cannot be read");
 }
