@@ -6,7 +6,14 @@ import { FIRST_FD, setCloseOnExec } from "../sys/fd.ts";
 import { addKeyPermissions, joinSessionKeyring, KEY_SEARCH } from "../sys/keyring.ts";
 import { mkdirAllInRoot } from "../sys/path.ts";
 import { prctl } from "../sys/process.ts";
-import { setIoPriority, setMemoryPolicy, setPersonality, setScheduling } from "../sys/scheduler.ts";
+import {
+  resetAffinity,
+  setAffinity,
+  setIoPriority,
+  setMemoryPolicy,
+  setPersonality,
+  setScheduling,
+} from "../sys/scheduler.ts";
 import { resetSignalHandlers, setSignalMask } from "../sys/signal.ts";
 import { setDomainname, setGid, setHostname, setsid, setUid, setUmask } from "../sys/user.ts";
 import { applyCapabilities, dropBoundingSet } from "./capabilities.ts";
@@ -18,6 +25,17 @@ import { rootOf } from "./root.ts";
 import { changeDirectory, homeOf, ownStdio, setSupplementaryGroups, verifyDirectory } from "./user.ts";
 
 export const processHandlers: Handlers<ProcessStep, InitContext> = {
+  "set-affinity": ({ cpus }) => setAffinity(0, cpus),
+  "reset-affinity": (_, { channel }) => {
+    try {
+      resetAffinity(0);
+    } catch (error) {
+      channel.send({
+        type: "warning",
+        message: `the container may keep the caller's CPU affinity: ${(error as Error).message}`,
+      });
+    }
+  },
   warn: ({ message }, { channel }) => channel.send({ type: "warning", message }),
   "new-session": () => setsid(),
   "join-keyring": ({ name, search }, context) => joinKeyring(name, search, context),
@@ -57,7 +75,7 @@ export const processHandlers: Handlers<ProcessStep, InitContext> = {
     setSignalMask();
   },
   "close-descriptors": ({ passed }, { channel, startFifo }) => {
-    // `start` waits for the end of the fifo's last reader, which the execve must be.
+    // The execve closes the fifo, and so tells `start`, which waits for that.
     closeDescriptors(passed, [channel.fd, startFifo]);
     // Not before the hooks have run: they are not theirs.
     for (let fd = FIRST_FD; fd < FIRST_FD + passed; fd++) setCloseOnExec(fd, false);

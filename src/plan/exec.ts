@@ -1,5 +1,6 @@
 /** The plan of another process in a running container: it is in the container's namespaces and sees its root. */
-import { type HostProcessPlan, planHostProcess } from "./host-process.ts";
+import { planAffinity } from "./affinity.ts";
+import { type HostProcessStep, planHostProcess } from "./host-process.ts";
 import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
 import { describeNamespaces, type NamespaceStep, planUserNamespace } from "./namespaces.ts";
@@ -13,7 +14,8 @@ export type ExecStep = NamespaceStep | LifecycleStep | ProcessStep | TerminalSte
 
 /** What happens, and in whose hands: see `Plan`. */
 export interface ExecPlan {
-  host: HostProcessPlan;
+  /** By the parent, on the forked process, while that waits. */
+  host: HostProcessStep[];
   intelRdt: IntelRdtPlan | null;
   init: ExecStep[];
 }
@@ -23,13 +25,17 @@ export function planExec(input: Omit<ProcessInput, "purpose">): ExecPlan {
   const exec: ProcessInput = { ...input, purpose: "exec" };
   const { attributes, identity, last } = planProcess(exec);
   const host = planHostProcess(exec);
-  // An initial affinity is for the time before the cgroup.
-  const waits = host.beforeCgroup.some(({ kind }) => kind === "set-affinity");
+  const { initial, own } = planAffinity(exec);
+  // An initial affinity is for the time before the cgroup, to which the parent moves the process then.
+  const enters: LifecycleStep[] = initial.length > 0 ? [] : [{ kind: "enter-cgroups" }];
+  const waits: LifecycleStep[] = host.length > 0 ? [{ kind: "wait-for-parent" }] : [];
   return {
     host,
     intelRdt: planIntelRdt(input.spec.linux?.intelRdt, input.id),
     init: [
-      { kind: waits ? "wait-for-parent" : "enter-cgroups" },
+      ...enters,
+      ...waits,
+      ...own,
       ...planUserNamespace(input.spec.linux ?? {}, input.process.user, false),
       { kind: "die-with-parent" },
       ...planSession(exec),

@@ -1,7 +1,8 @@
 /** The whole plan of a container's creation: the domains' plans in the order in which they must happen. */
 import type { CgroupLocation } from "../cgroup/plan.ts";
 import type { Linux, NamespaceType, Spec, State } from "../config/types.ts";
-import { describeHostProcess, type HostProcessPlan, type HostProcessStep, planHostProcess } from "./host-process.ts";
+import { planAffinity } from "./affinity.ts";
+import { describeHostProcess, type HostProcessStep, planHostProcess } from "./host-process.ts";
 import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
 import { describeNamespaces, type NamespacePlan, type NamespaceStep, planNamespaces } from "./namespaces.ts";
@@ -28,7 +29,7 @@ export interface Plan {
   /** By the parent, before the fork. */
   sources: SourceStep[];
   /** By the parent, on the forked process, while that waits. */
-  host: HostProcessPlan;
+  host: HostProcessStep[];
   /** By the parent, likewise: host devices that become the container's. */
   netDevices: NetDeviceStep[];
   /** By the parent, likewise: the class of service for caches and memory bandwidth. */
@@ -92,6 +93,7 @@ export function planContainer(input: PlanInput): Plan {
     ...planSystem(init),
     ...rootfs.final,
     ...waitAt("before the user"),
+    ...planAffinity(init).own,
     ...attributes,
     ...identity,
     { kind: "report-ready" },

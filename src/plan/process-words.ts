@@ -1,9 +1,11 @@
 /** The steps of the process in words. */
 import { capabilityNames } from "../sys/capability.ts";
+import { describeAffinity } from "./affinity.ts";
 import type { ProcessStep } from "./process.ts";
 import type { Describers } from "./step.ts";
 
 export const describeProcess: Describers<ProcessStep> = {
+  ...describeAffinity,
   warn: ({ message }) => `warn: ${message}`,
   "new-session": () => "start a new session",
   "join-keyring": ({ name }) => `join the session keyring ${name}`,

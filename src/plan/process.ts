@@ -2,6 +2,7 @@
 import { keepsOriginalGroups } from "../config/annotations.ts";
 import { parseCpuList } from "../config/cpu-list.ts";
 import type { Integer64, Process, Spec } from "../config/types.ts";
+import type { AffinityStep } from "./affinity.ts";
 import { type CapabilityStep, planCapabilities } from "./capabilities.ts";
 import { planEnvironment } from "./environment.ts";
 import type { HostFacts } from "./host.ts";
@@ -29,6 +30,7 @@ export interface ProcessInput {
 }
 
 export type ProcessStep =
+  | AffinityStep
   | SysctlStep
   | CapabilityStep
   | (StepBase & { kind: "warn"; message: string })

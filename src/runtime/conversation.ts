@@ -3,7 +3,7 @@ import type { InitMessage } from "../init/channel.ts";
 import { hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { POLL, poll } from "../sys/poll.ts";
-import { exitCode, waitPid } from "../sys/process.ts";
+import { type ExitStatus, endWords, killChild, waitPid } from "../sys/process.ts";
 import { sendMaster } from "./console-socket.ts";
 import { prepareTerminal } from "./foreground.ts";
 import type { Forked } from "./fork.ts";
@@ -17,6 +17,12 @@ export class Conversation {
   /** The master of the process's terminal, unless it went to `--console-socket`. */
   master: Fd | null = null;
   #allowed = false;
+  /** Whether the process has said that it is set up: it may be the user's program since. */
+  #ready = false;
+  /** Whether it has said why it fails. */
+  #failed = false;
+  /** How the process has ended, once that is known: it is reaped then, and its pid may be another's. */
+  #end: ExitStatus | null = null;
 
   /**
    * @param console the socket that gets the terminal's master; `null` where it is for the foreground
@@ -37,8 +43,14 @@ export class Conversation {
       const received = this.forked.channel.receive();
       if (received === null) throw new Error(this.#died());
       const { message, fds } = received;
-      if (message.type === "ready") return;
-      if (message.type === "error") throw failed(message.message);
+      if (message.type === "ready") {
+        this.#ready = true;
+        return;
+      }
+      if (message.type === "error") {
+        this.#failed = true;
+        throw failed(message.message);
+      }
       if (message.type === "warning") this.log.warn(message.message);
       else if (message.type === "debug") this.log.debug(`init: ${message.message}`);
       else if (message.type === "terminal") this.#takeTerminal(fds[0] as Fd);
@@ -47,15 +59,30 @@ export class Conversation {
     }
   }
 
-  /** Why the process has failed, if it has said so and nobody has heard it yet. */
-  failure(): Error | null {
+  /**
+   * Ends the process, for which something has failed.
+   * @param error what has failed here. That may follow from what has befallen the process before: nothing can be done for one that
+   *   has ended.
+   * @returns what to say
+   */
+  abandon(error: Error): Error {
+    const cause = this.#cause(error);
+    if (this.#end === null) killChild(this.forked.pid);
+    return cause;
+  }
+
+  #cause(error: Error): Error {
+    if (this.#ready || this.#failed || this.#end !== null) return error;
     const { fd } = this.forked.channel;
     while ((poll([{ fd: fd.number, events: POLL.IN }], 0)[0] ?? 0) & POLL.IN) {
       const message = this.forked.channel.receive()?.message;
-      if (message === undefined) return null;
-      if (message.type === "error") return failed(message.message);
+      if (message?.type === "error") return failed(message.message);
+      if (message?.type === "ready") return error;
+      if (message !== undefined) continue;
+      const died = this.#died();
+      return new Error(hasErrno(error, "EPIPE", "ESRCH") ? died : `${error.message}; ${died}`, { cause: error });
     }
-    return null;
+    return error;
   }
 
   /** Lets the process go on as soon as it is set up: it need not wait for an answer then, which is a third of a millisecond. */
@@ -87,10 +114,10 @@ export class Conversation {
     }
   }
 
-  /** Why there is no process any more, when it did not say so itself. */
+  /** How the process has ended that did not say why. */
   #died(): string {
-    const code = exitCode(waitPid(this.forked.pid));
-    return `the process died while it was being set up (exit code ${code}${code > 128 ? `: killed by signal ${code - 128}` : ""})`;
+    this.#end = waitPid(this.forked.pid);
+    return `the process ${endWords(this.#end)} while it was being set up`;
   }
 }
 

@@ -7,12 +7,11 @@ import type { Process, Spec } from "../config/types.ts";
 import type { Channel, InitMessage, ParentMessage } from "../init/channel.ts";
 import { execHandlers } from "../init/exec.ts";
 import { closeOthers, runInit } from "../init/init.ts";
-import { type ExecPlan, planExec } from "../plan/exec.ts";
-import type { HostProcessPlan } from "../plan/host-process.ts";
+import { type ExecPlan, type ExecStep, planExec } from "../plan/exec.ts";
 import { environmentRange, forgetEnvironment } from "../sys/environment.ts";
 import { callerNofileLimit } from "../sys/executable.ts";
 import type { Fd } from "../sys/fd.ts";
-import { exitCode, killChild, pidfdOpen, prctl } from "../sys/process.ts";
+import { exitCode, pidfdOpen, prctl } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
 import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
 import { Conversation } from "./conversation.ts";
@@ -80,26 +79,28 @@ class Exec {
     const cgroup = openCgroup(this.#container.cgroup);
     using joined = openNamespaces(this.#init.pid, this.#spec);
     const place = { sub: parseSubCgroups(this.#options.cgroups), initPid: joined.tid };
-    // For what must come before the cgroup the process waits, and is moved there while it runs.
-    const waits = plan.init.some(({ kind }) => kind === "wait-for-parent");
-    using cgroups = waits ? new CgroupDescriptors([], []) : cgroup.openTasks(place);
-    const forked = this.#fork(plan.init, joined, signals, waits ? new Entrance(null) : cgroup.entrance(place), cgroups);
+    const does = (kind: ExecStep["kind"]) => plan.init.some((step) => step.kind === kind);
+    // For what must come before the cgroup the process does not enter that by itself: it is moved there while it runs.
+    const enters = does("enter-cgroups");
+    using cgroups = enters ? cgroup.openTasks(place) : new CgroupDescriptors([], []);
+    const forked = this.#fork(
+      plan.init,
+      joined,
+      signals,
+      enters ? cgroup.entrance(place) : new Entrance(null),
+      cgroups,
+    );
+    const conversation = new Conversation(forked, console, this.#context.log);
     try {
-      const target = { pid: forked.pid, log: this.#context.log };
-      actOnProcess(plan.host.beforeCgroup, target);
-      if (waits) {
-        cgroup.join(forked.pid, place);
-        admit(forked, cgroups);
-      }
+      actOnProcess(plan.host, { pid: forked.pid, log: this.#context.log });
+      if (!enters) cgroup.join(forked.pid, place);
       if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
-      actOnProcess(plan.host.beside, target);
-      const conversation = new Conversation(forked, console, this.#context.log);
+      if (does("wait-for-parent")) admit(forked, new CgroupDescriptors([], []));
       // Nothing is left to be done for it, but what may as well be done while it runs.
-      if (!process.terminal && plan.host.afterCgroup.length === 0 && pidfdSocket === null) conversation.allow();
-      return this.#finish(forked, conversation, plan.host, pidfdSocket);
+      if (!process.terminal && pidfdSocket === null) conversation.allow();
+      return this.#finish(forked, conversation, pidfdSocket);
     } catch (error) {
-      killChild(forked.pid);
-      throw error;
+      throw conversation.abandon(error as Error);
     }
   }
 
@@ -140,16 +141,10 @@ class Exec {
     });
   }
 
-  #finish(
-    forked: Forked,
-    conversation: Conversation,
-    { afterCgroup }: HostProcessPlan,
-    pidfdSocket: Fd | null,
-  ): Started {
+  #finish(forked: Forked, conversation: Conversation, pidfdSocket: Fd | null): Started {
     conversation.untilReady(({ type }) => {
       throw new Error(`unexpected message from the process: ${type}`);
     });
-    actOnProcess(afterCgroup, { pid: forked.pid, log: this.#context.log });
     const pidfd = pidfdOpen(forked.pid);
     if (pidfdSocket !== null) sendPidfd(pidfdSocket, pidfd, "exec");
     if (this.#options.pidFile) writePidFile(this.#options.pidFile, forked.pid);

@@ -17,9 +17,7 @@ export function explainCreate(context: Context, options: CreateOptions): string[
     ...plan.sources.map((step) => line("parent", describeStep(step), step.pointer)),
     ...forkLines(plan),
     ...init.slice(0, admitted),
-    ...[...plan.host.beforeCgroup, ...plan.netDevices, ...plan.host.beside, ...plan.host.afterCgroup].map((step) =>
-      line("parent", describeStep(step), step.pointer),
-    ),
+    ...[...plan.host, ...plan.netDevices].map((step) => line("parent", describeStep(step), step.pointer)),
     ...init.slice(admitted),
   ];
 }

@@ -7,7 +7,7 @@ import type { NamespaceJoin, NamespacePlan } from "../plan/namespaces.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { namespaceFlags, setns } from "../sys/namespace.ts";
-import { assertSingleThread, CLONE, exit, fork, waitPid } from "../sys/process.ts";
+import { assertSingleThread, CLONE, type ExitStatus, endWords, exit, fork, waitPid } from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
 
 /** A forked process, seen by its parent. */
@@ -53,8 +53,7 @@ export function forkInit(plan: NamespacePlan, entrance: Entrance, main: ChildMai
     const forked = joinPid.length === 0 ? fork() : inPidNamespace(() => joinPid.forEach(joinOne), fork);
     const answer = forked.channel.receive()?.message;
     if (answer?.type === "joined") return forked;
-    waitPid(forked.pid);
-    throw notJoined(answer);
+    throw notJoined(answer, waitPid(forked.pid));
   } finally {
     for (const { fd } of opened) fd.close();
   }
@@ -107,8 +106,10 @@ function inPidNamespace(join: () => void, fork: () => Forked): Forked {
 }
 
 /** Why a process has not joined its namespaces, by the answer that came instead. */
-function notJoined(answer: InitMessage | HelperMessage | undefined): Error {
-  return new Error(answer?.type === "error" ? answer.message : "the process that joins the namespaces was killed");
+function notJoined(answer: InitMessage | HelperMessage | undefined, end: ExitStatus): Error {
+  return new Error(
+    answer?.type === "error" ? answer.message : `the process that joins the namespaces ${endWords(end)}`,
+  );
 }
 
 function forkDirectly(flags: bigint, entrance: Entrance, main: ChildMain, join: ChildWork = () => {}): Forked {
@@ -176,10 +177,10 @@ function forkThroughHelper(
   helpers.close();
   using line = answers;
   const answer = new Channel<never, HelperMessage>(line).receive()?.message;
-  waitPid(helper);
+  const end = waitPid(helper);
   if (answer?.type === "forked") return { pid: answer.pid, channel: new Channel(ours) };
   ours.close();
-  throw notJoined(answer);
+  throw notJoined(answer, end);
 }
 
 /**

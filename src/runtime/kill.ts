@@ -4,7 +4,7 @@ import { hasErrno } from "../sys/error.ts";
 import { pidfdOpen, pidfdSendSignal, processStat } from "../sys/process.ts";
 import { hasOwnPidNamespace } from "./clear.ts";
 import type { Context } from "./options.ts";
-import { isAlive } from "./status.ts";
+import { containerStatus, isAlive } from "./status.ts";
 import { type Container, loadContainer, loadKeptConfig, type ProcessIdentity } from "./store.ts";
 
 const SIGKILL = 9;
@@ -17,10 +17,14 @@ export interface KillOptions {
 /**
  * Sends a signal.
  * @throws {NoSuchContainerError}
- * @throws {Error} `container not running`
+ * @throws {Error} `container not running`: neither created, nor running, nor paused
+ * @see runtime-spec, runtime.md, "Kill"
  */
 export function killContainer(context: Context, id: string, signal: number, { all }: KillOptions): void {
   const container = loadContainer(context.root, id);
+  if (containerStatus(context.root, container) === "creating") {
+    throw new Error("container not running: it is being created");
+  }
   const cgroup = openCgroup(container.cgroup);
   // Where the pid namespace is shared, killing the init would leave the others behind.
   const everyone = all || (signal === SIGKILL && !hasOwnPidNamespace(loadKeptConfig(context.root, container)));

@@ -12,7 +12,7 @@ import { environmentRange } from "../sys/environment.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { join } from "../sys/path-names.ts";
-import { killChild, pidfdOpen, prctl, processStat } from "../sys/process.ts";
+import { pidfdOpen, prctl, processStat } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
 import { clearContainer, warningOfStrays } from "./clear.ts";
 import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
@@ -139,17 +139,13 @@ class Launch {
     const conversation = new Conversation(forked, console, this.#context.log);
     try {
       this.#admit(forked);
-      // Side by side with the init, which waits again before it is the user's.
-      actOnProcess(this.#prepared.plan.host.beside, { pid: forked.pid, log: this.#context.log });
+      // Side by side with the init: root may do it whoever the init is by now.
       resctrl?.create(forked.pid);
       saveConfig(this.#context.root, this.#container.id, this.#prepared.spec);
       this.#container.init = { pid: forked.pid, startTime: processStat(forked.pid)?.startTime ?? 0 };
       return this.#finish(forked, conversation, pidfdSockets, hookOutput);
     } catch (error) {
-      // What can be done for a process that has failed itself fails, too.
-      const cause = conversation.failure();
-      killChild(forked.pid);
-      throw cause ?? error;
+      throw conversation.abandon(error as Error);
     }
   }
 
@@ -196,7 +192,7 @@ class Launch {
     this.#container.cgroup = this.#cgroup.location;
     const warning = warningOfStrays(this.#container, this.#prepared.spec);
     if (warning !== null) this.#context.log.warn(warning);
-    actOnProcess(host.beforeCgroup, { pid: forked.pid, log: this.#context.log });
+    actOnProcess(host, { pid: forked.pid, log: this.#context.log });
     moveNetDevices(netDevices, forked.pid);
     this.#restrictDevices();
     using cgroups = this.#cgroup.openTasks();

@@ -6,7 +6,7 @@ import { SyscallError } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { mapOwners, mountSetAttributes, openTree } from "../sys/mount.ts";
 import { setns } from "../sys/namespace.ts";
-import { exit, fork, waitPid } from "../sys/process.ts";
+import { endWords, exit, fork, waitPid } from "../sys/process.ts";
 import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
 import { decode, encode } from "../sys/text.ts";
 import { userNamespaceWithMaps } from "../sys/user-namespace.ts";
@@ -86,10 +86,10 @@ function fromHelper(work: () => Fd): Fd {
   }
   theirs.close();
   const received = receiveMessage(ours.number);
-  waitPid(pid);
+  const end = waitPid(pid);
   const [fd] = received?.fds ?? [];
   if (fd !== undefined) return fd;
-  if (received === null) throw new Error("the helper process that opens it died");
+  if (received === null) throw new Error(`the helper process that opens it ${endWords(end)}`);
   const { what, errno } = JSON.parse(decode(received.payload)) as { what: string; errno: number };
   throw errno === 0 ? new Error(what) : new SyscallError(what, errno);
 }

@@ -10,7 +10,7 @@ import { planUserNamespace } from "../plan/namespaces.ts";
 import { mountSurroundings } from "../plan/rootfs.ts";
 import type { Fd } from "../sys/fd.ts";
 import { openRoot } from "../sys/path.ts";
-import { exit, killChild, prctl, waitPid } from "../sys/process.ts";
+import { exit, prctl, waitPid } from "../sys/process.ts";
 import { setUmask } from "../sys/user.ts";
 import { Conversation } from "./conversation.ts";
 import { forkInto } from "./fork.ts";
@@ -98,15 +98,15 @@ function inContainer(context: Context, { init }: Container, spec: Spec, act: (ro
   // As for `exec`: the container must not reach the host through the process that comes in (CVE-2016-9962).
   prctl("SET_DUMPABLE", 0);
   const forked = forkInto(joined.pidfd, joined.types, new Entrance(null), (channel) => work(channel, spec, act));
+  const conversation = new Conversation(forked, null, context.log);
   try {
     forked.channel.send({ type: "go" });
-    new Conversation(forked, null, context.log).untilReady(({ type }) => {
+    conversation.untilReady(({ type }) => {
       throw new Error(`unexpected message from the process: ${type}`);
     });
     waitPid(forked.pid);
   } catch (error) {
-    killChild(forked.pid);
-    throw error;
+    throw conversation.abandon(error as Error);
   }
 }
 

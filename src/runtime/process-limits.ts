@@ -5,7 +5,7 @@ import { describeBy, type Handlers } from "../plan/step.ts";
 import { SyscallError } from "../sys/error.ts";
 import { writeFile } from "../sys/file.ts";
 import { getLimit, setLimit } from "../sys/rlimit.ts";
-import { resetAffinity, setAffinity } from "../sys/scheduler.ts";
+import { setAffinity } from "../sys/scheduler.ts";
 import { namingStep } from "./naming-step.ts";
 import type { Logger } from "./options.ts";
 
@@ -19,13 +19,6 @@ export const hostProcessHandlers: Handlers<HostProcessStep, HostProcessContext> 
   "oom-score-adj": ({ value }, { pid }) => writeFile(`/proc/${pid}/oom_score_adj`, String(value)),
   "allow-limit": ({ type, soft, hard }, { pid }) => allowLimit(pid, type, BigInt(soft), BigInt(hard)),
   "set-affinity": ({ cpus }, { pid }) => setAffinity(pid, cpus),
-  "reset-affinity": (_, { pid, log }) => {
-    try {
-      resetAffinity(pid);
-    } catch (error) {
-      log.warn(`the container may keep the caller's CPU affinity: ${(error as Error).message}`);
-    }
-  },
 };
 
 /** Carries the steps out, in order; a failure names its step. */

@@ -1,11 +1,11 @@
 /** Processes: making, waiting for, replacing and naming them. */
 
 import { ERRNO } from "./errno.ts";
-import { check, hasErrno, SyscallError } from "./error.ts";
+import { check, hasErrno } from "./error.ts";
 import { AT, Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
 import { readDirectory, readText } from "./file.ts";
-import { noteIgnoredSignals } from "./signal.ts";
+import { noteIgnoredSignals, signalName } from "./signal.ts";
 import { statusField } from "./status-field.ts";
 import { encode } from "./text.ts";
 
@@ -116,6 +116,11 @@ export function exitCode(status: ExitStatus): number {
   return status.kind === "exited" ? status.code : 128 + status.signal;
 }
 
+/** A status in words that follow the name of a process: "was ended by SIGTERM", "ended with exit code 3". */
+export function endWords(status: ExitStatus): string {
+  return status.kind === "exited" ? `ended with exit code ${status.code}` : `was ended by ${signalName(status.signal)}`;
+}
+
 /**
  * Waits for a child.
  * @param options `wait: false` returns `null` at once when the child still runs
@@ -166,14 +171,17 @@ export function sendSignal(pid: number, signal: number): boolean {
   return true;
 }
 
-/** Kills a child and reaps it; a child that is gone already is left alone. */
+/**
+ * Kills a child and reaps it; a child that is gone already is left alone, and so is one that has become another user whom this
+ * process may not signal.
+ */
 export function killChild(pid: number): void {
   const SIGKILL = 9;
-  if (!sendSignal(pid, SIGKILL)) return;
   try {
+    if (!sendSignal(pid, SIGKILL)) return;
     waitPid(pid);
   } catch (error) {
-    if (!(error instanceof SyscallError && error.code === "ECHILD")) throw error;
+    if (!hasErrno(error, "ECHILD", "EPERM")) throw error;
   }
 }
 

@@ -70,7 +70,7 @@ export function setIoPriority(ioClass: string, priority: number): void {
 }
 
 /**
- * Binds a process to CPUs.
+ * Binds a process to CPUs. @param pid 0 for this process
  * @param cpus numbers; those that the machine or the process's cpuset does not have are left out by the kernel
  * @throws {SyscallError} EINVAL when none is left
  * @see sched_setaffinity(2)

@@ -8,6 +8,7 @@ import type { NamespaceType, Process, Spec } from "../../src/config/types.ts";
 import { Channel, type InitMessage, type ParentMessage } from "../../src/init/channel.ts";
 import type { InitContext } from "../../src/init/context.ts";
 import { processHandlers } from "../../src/init/process.ts";
+import { planAffinity } from "../../src/plan/affinity.ts";
 import { planHostProcess } from "../../src/plan/host-process.ts";
 import {
   type ProcessInput,
@@ -52,6 +53,7 @@ function main(): number {
     ...planSession(input),
     ...planWorkingDirectory(input),
     ...planSystem(input),
+    ...planAffinity(input).own,
     ...attributes,
     ...identity,
     ...last,
@@ -67,9 +69,7 @@ function main(): number {
   const channel = new Channel<ParentMessage, InitMessage>(parentEnd);
   const log = { tracing: false, debug: console.error, info: console.error, warn: console.error, release() {} };
   try {
-    actOnProcess(host.beforeCgroup, { pid, log });
-    actOnProcess(host.beside, { pid, log });
-    actOnProcess(host.afterCgroup, { pid, log });
+    actOnProcess(host, { pid, log });
     channel.send({ type: "go" });
   } catch (error) {
     console.error((error as Error).message);

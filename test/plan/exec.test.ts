@@ -28,3 +28,17 @@ test("it waits for an initial CPU affinity, which is for the time before the cgr
   expect(planned[0]).toBe("wait-for-parent");
   expect(planned).not.toContain("enter-cgroups");
 });
+
+test.each([
+  ["limits", { rlimits: [{ type: "RLIMIT_NOFILE", soft: 1024, hard: 1024 }] }],
+  ["an OOM score", { oomScoreAdj: 100 }],
+])("it waits for what the parent does to it before it becomes another user: %s", (_, process) => {
+  const planned = kinds({ ...process, user: { uid: 1000, gid: 1000 } });
+  const waits = planned.indexOf("wait-for-parent");
+  expect(waits).toBeGreaterThan(planned.indexOf("enter-cgroups"));
+  for (const kind of ["set-uid", "set-gid", "set-groups", "set-capabilities", "become-root"]) {
+    const at = planned.indexOf(kind);
+    if (at >= 0) expect(at, kind).toBeGreaterThan(waits);
+  }
+  expect(planned).toContain("set-uid");
+});

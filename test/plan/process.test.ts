@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Process, Spec } from "../../src/config/types.ts";
+import { planAffinity } from "../../src/plan/affinity.ts";
 import { planHostProcess } from "../../src/plan/host-process.ts";
 import {
   effectiveProcess,
@@ -219,6 +220,8 @@ describe("planProcess", () => {
       ...attributes,
       ...identity,
       ...last,
+      ...planAffinity(all).own,
+      ...planAffinity({ ...all, purpose: "exec", process: { ...all.process, execCPUAffinity: { final: "0" } } }).own,
     ];
     expect(new Set(kinds(steps))).toEqual(new Set(Object.keys(describeProcess)));
     for (const planned of steps) {
@@ -269,39 +272,37 @@ describe("another process", () => {
 });
 
 describe("planHostProcess", () => {
-  it("sets the score and allows the limits before the cgroup is joined", () => {
+  it("sets the score and allows the limits", () => {
     const process = { oomScoreAdj: -5, rlimits: [{ type: "RLIMIT_CORE", soft: 1, hard: 2 }] };
-    expect(planHostProcess(input({}, process))).toEqual({
-      beforeCgroup: [
-        { kind: "oom-score-adj", pointer: "/process/oomScoreAdj", value: -5 },
-        { kind: "allow-limit", pointer: "/process/rlimits/0", type: "RLIMIT_CORE", soft: 1, hard: 2 },
-      ],
-      beside: [{ kind: "reset-affinity" }],
-      afterCgroup: [],
-    });
+    expect(planHostProcess(input({}, process))).toEqual([
+      { kind: "oom-score-adj", pointer: "/process/oomScoreAdj", value: -5 },
+      { kind: "allow-limit", pointer: "/process/rlimits/0", type: "RLIMIT_CORE", soft: 1, hard: 2 },
+    ]);
   });
+});
 
+describe("planAffinity", () => {
   const execCPUAffinity = { initial: "0", final: "0-1" };
 
   it("binds another process to CPUs around its joining of the cgroup", () => {
-    expect(planHostProcess(input({ purpose: "exec" }, { execCPUAffinity }))).toMatchObject({
-      beforeCgroup: [{ kind: "set-affinity", when: "initial", cpus: [0] }],
-      beside: [],
-      afterCgroup: [{ kind: "set-affinity", when: "final", cpus: [0, 1] }],
+    const exec = input({ purpose: "exec" }, { execCPUAffinity });
+    expect(planAffinity(exec)).toMatchObject({
+      initial: [{ kind: "set-affinity", when: "initial", cpus: [0] }],
+      own: [{ kind: "set-affinity", when: "final", cpus: [0, 1] }],
     });
+    expect(planHostProcess(exec)).toEqual(planAffinity(exec).initial);
   });
 
   it("keeps the initial CPUs when there are no final ones", () => {
-    const planned = planHostProcess(input({ purpose: "exec" }, { execCPUAffinity: { initial: "1" } }));
-    expect([...planned.beside, ...planned.afterCgroup]).toEqual([]);
+    expect(planAffinity(input({ purpose: "exec" }, { execCPUAffinity: { initial: "1" } })).own).toEqual([]);
   });
 
   it("does not bind the first process", () => {
-    expect(planHostProcess(input({}, { execCPUAffinity })).beside).toEqual([{ kind: "reset-affinity" }]);
+    expect(planAffinity(input({}, { execCPUAffinity }))).toEqual({ initial: [], own: [{ kind: "reset-affinity" }] });
   });
 
   it("names the list of CPUs that it cannot read", () => {
     const bad = { execCPUAffinity: { final: "1-" } };
-    expect(() => planHostProcess(input({ purpose: "exec" }, bad))).toThrow(/^bad CPUAffinity.Final: /);
+    expect(() => planAffinity(input({ purpose: "exec" }, bad))).toThrow(/^bad CPUAffinity.Final: /);
   });
 });
