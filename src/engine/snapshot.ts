@@ -25,6 +25,8 @@ const PAGE = 0x1000;
 const BASE = 0x100000;
 /** As many pages that were never written to may be between two that were, in one segment: a segment costs more than they do. */
 const GAP = 64;
+/** Program headers that fit in a page: Linux 6.1 executes no file with more (`load_elf_phdrs`), and says ENOEXEC. */
+const MAX_HEADERS = Math.floor(PAGE / 56);
 /** From here on, at most 16 TiB below its end, the kernel puts what a new process has of its own. */
 const TOP = 0x7000_0000_0000;
 /** Mappings that each process has of its own. */
@@ -44,9 +46,15 @@ export function takeSnapshot(program: Program): Uint8Array {
   // As the kernel names it among a process's mappings.
   const path = realpathSync(program.path);
   using tracee = Tracee.start({ ...program, path });
-  const file = new SnapshotFile(readFileSync(path), path, tracee);
-  for (const mapping of tracee.mappings) if (!KERNELS.has(mapping.path)) file.add(mapping);
-  return file.finish();
+  for (let gap = GAP; ; gap *= 2) {
+    const file = new SnapshotFile(readFileSync(path), path, tracee, gap);
+    for (const mapping of tracee.mappings) if (!KERNELS.has(mapping.path)) file.add(mapping);
+    if (file.headerCount <= MAX_HEADERS) return file.finish();
+    if (gap > 1 << 20)
+      throw new Error(
+        `the memory of ${path} is in ${file.headerCount} parts, of which the kernel takes ${MAX_HEADERS}`,
+      );
+  }
 }
 
 /** Whether a program is a snapshot: then it needs no dynamic linker. */
@@ -66,6 +74,7 @@ class SnapshotFile {
     private readonly original: Uint8Array,
     private readonly path: string,
     private readonly program: Tracee,
+    private readonly gap: number,
   ) {
     this.#append(original);
   }
@@ -86,6 +95,11 @@ class SnapshotFile {
       position = to;
     }
     return this.#reserve(position, end, permissions);
+  }
+
+  /** How many program headers there will be: besides what was added, the two parts of the code that resumes, and the stack. */
+  get headerCount(): number {
+    return this.#segments.length + 3;
   }
 
   finish(): Uint8Array {
@@ -130,7 +144,7 @@ class SnapshotFile {
     for (const address of this.#presentPages(start, end)) {
       if (this.program.read(address, PAGE).equals(EMPTY)) continue;
       const last = parts.at(-1);
-      if (last !== undefined && address - last[1] <= GAP * PAGE) last[1] = address + PAGE;
+      if (last !== undefined && address - last[1] <= this.gap * PAGE) last[1] = address + PAGE;
       else parts.push([address, address + PAGE]);
     }
     return parts;

@@ -1,7 +1,18 @@
 /** What the launcher makes of the caller's arguments, environment and limits: seen by a busybox in the engine's place. */
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -16,6 +27,19 @@ const reason =
   process.env.TSRUNC !== undefined ? "for tsrunc only" : existsSync(busybox) ? null : "needs build/busybox";
 
 const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
+
+test.skipIf(!existsSync(`${runtime}-engine`))(
+  "the engine has no more program headers than Linux 6.1 takes: a page of them",
+  () => {
+    const file = openSync(`${runtime}-engine`, "r");
+    const header = Buffer.alloc(64);
+    readSync(file, header, 0, header.length, 0);
+    closeSync(file);
+    const [size, count] = [header.readUInt16LE(54), header.readUInt16LE(56)]; // e_phentsize, e_phnum
+    expect(count).toBeGreaterThan(0);
+    expect(size * count).toBeLessThanOrEqual(4096);
+  },
+);
 
 describe.skipIf(reason !== null).each([
   ["an engine", false],
