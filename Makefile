@@ -26,6 +26,8 @@ FISH_COMPLETIONS = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
 # build: whether the engine is a snapshot of itself, started; without, it runs on processors that have less than this one, too
 SNAPSHOT ?= $(if $(filter x86_64,$(MACHINE)),yes,no)
+# test-vm: what to run; VM_MACHINES, VM_CACHE and others: see test/vm
+VM_TESTS ?= test/integration/machine
 # soak: how many containers, and how many at a time
 COUNT ?= 5000
 JOBS ?= 4
@@ -75,6 +77,9 @@ unit: $(PACKAGES) $(VALIDATORS) ## unit tests: no root needed
 integration: build build/busybox ## tests of dist/tsrunc with real containers: as root
 	@echo "integration: vitest, test/integration/ on $${TSRUNC:-dist/tsrunc}"
 	@$(VITEST) --project integration --no-file-parallelism
+
+test-vm: build build/busybox ## tests that need systemd, cgroup v2 or AppArmor, in virtual machines of two Debian releases: as root
+	@test/vm/test.sh $(VM_TESTS)
 
 bench: build build/busybox ## timings of tsrunc, runc and crun side by side (FORMAT=json): as root
 	@$(BUN) bench/bench.ts --format $(FORMAT)
@@ -153,4 +158,4 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@
 
-.PHONY: help build demo test lint format types unit integration bench soak install uninstall clean
+.PHONY: help build demo test lint format types unit integration test-vm bench soak install uninstall clean

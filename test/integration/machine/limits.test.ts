@@ -1,0 +1,166 @@
+/** Limits as the kernel has them, and as a container feels them: by each cgroup driver that the machine has, in its version. */
+
+import { execFileSync } from "node:child_process";
+import { existsSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Resources } from "../../../src/config/types.ts";
+import { directory, state, until, useContainers } from "../harness.ts";
+import { cgroupDirectory, cgroupFile, drivers, runLimited, version } from "./machine.ts";
+
+useContainers();
+
+const MIB = 1 << 20;
+
+/** A value by the file that has it. */
+type Files = Record<string, string>;
+
+const written: [what: string, resources: Resources, v1: Files, v2: Files][] = [
+  [
+    "memory, with swap",
+    { memory: { limit: 64 * MIB, swap: 96 * MIB, reservation: 32 * MIB } },
+    {
+      "memory.limit_in_bytes": String(64 * MIB),
+      "memory.memsw.limit_in_bytes": String(96 * MIB),
+      "memory.soft_limit_in_bytes": String(32 * MIB),
+    },
+    { "memory.max": String(64 * MIB), "memory.swap.max": String(32 * MIB), "memory.low": String(32 * MIB) },
+  ],
+  ["swap that is forbidden", { memory: { limit: 64 * MIB, swap: 64 * MIB } }, {}, { "memory.swap.max": "0" }],
+  [
+    "CPU shares, quota and period",
+    { cpu: { shares: 2048, quota: 50_000, period: 200_000 } },
+    { "cpu.shares": "2048", "cpu.cfs_quota_us": "50000", "cpu.cfs_period_us": "200000" },
+    { "cpu.weight": "174", "cpu.max": "50000 200000" },
+  ],
+  [
+    "CPUs and memory nodes",
+    { cpu: { cpus: "0", mems: "0" } },
+    { "cpuset.cpus": "0", "cpuset.mems": "0" },
+    { "cpuset.cpus": "0", "cpuset.mems": "0" },
+  ],
+  ["processes", { pids: { limit: 17 } }, { "pids.max": "17" }, { "pids.max": "17" }],
+  ["processes without a limit", { pids: { limit: -1 } }, { "pids.max": "max" }, { "pids.max": "max" }],
+];
+
+describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
+  const here = test.skipIf(whyNot !== null);
+
+  function start(script: string, resources: Resources): string {
+    const { id, code, stderr } = runLimited(driver, script, resources, { flags: ["--detach"] });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    return id;
+  }
+
+  here.each(written)("%s: the kernel's files say what config.json says", (_, resources, v1, v2) => {
+    const { pid } = state(start("sleep 100", resources));
+    // A kernel may be without accounting of swap.
+    const expected = Object.entries(version === 1 ? v1 : v2).filter(
+      ([file]) => !/swap|memsw/.test(file) || existsSync(join(cgroupDirectory(pid, "memory"), file)),
+    );
+    expect(expected.map(([file]) => [file, cgroupFile(pid, file)])).toEqual(expected);
+  });
+
+  here("who takes more memory than the limit is killed, and the kernel counts it", async () => {
+    // tail keeps what it reads: there are no lines in it.
+    const id = start("sh -c 'head -c 100m /dev/zero | tail' & wait; sleep 100", {
+      memory: { limit: 24 * MIB, swap: 24 * MIB },
+    });
+    const { pid } = state(id);
+    const file = version === 1 ? "memory.oom_control" : "memory.events";
+    await until("an OOM kill", () => /^oom_kill [1-9]/m.test(cgroupFile(pid, file)));
+    const { code } = runLimited(driver, "exec tail /dev/zero", { memory: { limit: 24 * MIB, swap: 24 * MIB } });
+    expect(code).toBe(137);
+  });
+
+  here("a container whose init cannot live with its memory says so", () => {
+    const { code, stderr } = runLimited(driver, "true", { memory: { limit: 64 << 10, swap: 64 << 10 } });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/memory limit/);
+  });
+
+  here("no process more than the limit: EAGAIN", () => {
+    const { stderr } = runLimited(driver, "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait", { pids: { limit: 4 } });
+    expect(stderr).toMatch(/can't fork: Resource temporarily unavailable/);
+  });
+
+  here("a quota of a fifth of a CPU is no more than that", () => {
+    const script = "(timeout 3 sh -c 'while :; do :; done'); cat /proc/self/stat >/dev/null; times";
+    const { stdout } = runLimited(driver, script, { cpu: { quota: 20_000, period: 100_000 } });
+    // The last line of `times`: user and system time of the children.
+    const [user = 0, system = 0] = (stdout.trim().split("\n").at(-1) ?? "").split(" ").map(seconds);
+    expect(user + system).toBeGreaterThan(0.1);
+    expect(user + system).toBeLessThan(1);
+  });
+
+  here("shares divide a CPU that two want", async () => {
+    const spin = "while :; do :; done";
+    const [more, less] = [1024, 128].map((shares) => state(start(spin, { cpu: { shares, cpus: "0", mems: "0" } })).pid);
+    const used = () => [more, less].map((pid) => cpuTime(pid as number));
+    const [moreBefore = 0, lessBefore = 0] = used();
+    await new Promise((done) => setTimeout(done, 3000));
+    const [moreAfter = 0, lessAfter = 0] = used();
+    expect((moreAfter - moreBefore) / Math.max(lessAfter - lessBefore, 1)).toBeGreaterThan(2.5);
+  });
+
+  here("a device, or an access to it, that no rule allows: EPERM", ({ skip }) => {
+    if (!existsSync("/dev/loop-control")) skip("needs loop devices");
+    // It can be opened by whoever the mode of the file lets.
+    const rules = [{ allow: true, type: "c", major: 10, minor: 237, access: "r" }];
+    const script = "mknod /control c 10 237; (: </control) && echo readable; (: >/control) || (: <>/control)";
+    const allowed = runLimited(driver, script, { devices: [{ allow: false, access: "rwm" }, ...rules] });
+    expect(allowed.stdout).toBe("readable\n");
+    expect(allowed.stderr).toMatch(
+      /^sh: can't create \/control: Operation not permitted\n.*Operation not permitted\n$/,
+    );
+    const denied = runLimited(driver, script, { devices: [{ allow: false, access: "rwm" }] });
+    expect(denied.stdout).toBe("");
+    expect(denied.stderr).toMatch(/can't open \/control: Operation not permitted/);
+  });
+
+  here("writing to a disk is as slow as its throttle", ({ skip, onTestFinished }) => {
+    const image = join(directory(), "disk");
+    writeFileSync(image, "");
+    truncateSync(image, 8 * MIB);
+    let loop: string;
+    try {
+      loop = execFileSync("losetup", ["--find", "--show", image], { encoding: "utf8" }).trim();
+    } catch {
+      return skip("needs loop devices");
+    }
+    onTestFinished(() => {
+      execFileSync("losetup", ["--detach", loop]);
+    });
+    const numbers = execFileSync("stat", ["--format=%Hr %Lr", loop], { encoding: "utf8" }).trim().split(" ");
+    const [major = 0, minor = 0] = numbers.map(Number);
+    const resources = {
+      devices: [{ allow: true, type: "b", major, minor, access: "rw" }],
+      blockIO: { throttleWriteBpsDevice: [{ major, minor, rate: MIB }] },
+    };
+    const edit = ({ linux }: { linux: { devices?: object[] } }) => {
+      linux.devices = [{ path: "/dev/disk", type: "b", major, minor, fileMode: 0o600, uid: 0, gid: 0 }];
+    };
+    const script = "dd if=/dev/zero of=/dev/disk bs=64k count=48 oflag=direct";
+    const duration = (limits: Resources): number => {
+      const before = Date.now();
+      const { code, stderr } = runLimited(driver, script, limits, { edit });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/48\+0 records out/) });
+      return Date.now() - before;
+    };
+    // 3 MiB at 1 MiB a second.
+    const without = duration({ devices: resources.devices });
+    expect(duration(resources) - without).toBeGreaterThan(1500);
+  });
+});
+
+/** `0m1.500000s` */
+function seconds(text: string): number {
+  const [minutes = 0, rest = 0] = text.replace("s", "").split("m").map(Number);
+  return 60 * minutes + rest;
+}
+
+/** Microseconds that a process's cgroup has had of the CPUs. */
+function cpuTime(pid: number): number {
+  if (version === 1) return Number(cgroupFile(pid, "cpuacct.usage")) / 1000;
+  return Number(/^usage_usec (\d+)/m.exec(cgroupFile(pid, "cpu.stat"))?.[1]);
+}

@@ -1,0 +1,57 @@
+/** What kind of machine the tests run on: which cgroup drivers it has, and where a process's cgroups are. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { detectCgroupMounts, readOwnCgroups } from "../../../src/cgroup/layout.ts";
+import type { Resources } from "../../../src/config/types.ts";
+import { type Edit, makeBundle, newId, type Result, tsrunc } from "../harness.ts";
+
+const mounts = detectCgroupMounts();
+
+/** The version that limits containers here. */
+export const version: 1 | 2 = mounts.some((mount) => mount.version === 1 && mount.controllers.includes("memory"))
+  ? 1
+  : 2;
+
+/** Why a test that asks systemd for anything cannot run here; `null` where it can. */
+export const whyNoSystemd = existsSync("/run/systemd/system") ? null : "needs systemd";
+
+export type DriverName = "cgroupfs" | "systemd";
+
+/** The cgroup drivers, and why one cannot be tested here. */
+export const drivers: [driver: DriverName, whyNot: string | null][] = [
+  ["cgroupfs", null],
+  ["systemd", whyNoSystemd],
+];
+
+/** Runs a container with limits, by a driver. @param flags of `run` */
+export function runLimited(
+  driver: DriverName,
+  script: string,
+  resources: Resources,
+  { edit = () => {}, flags = [] }: { edit?: Edit; flags?: string[] } = {},
+): Result & { id: string } {
+  const id = newId();
+  const bundle = makeBundle(script, (config, made) => {
+    if (driver === "systemd") config.linux.cgroupsPath = `:tsrunc:${id}`;
+    Object.assign(config.linux.resources, resources);
+    edit(config, made);
+  });
+  const global = ["--cgroup-manager", driver];
+  return { id, ...tsrunc(["run", ...flags, "--bundle", bundle.path, id], { global }) };
+}
+
+/** The directory of a process's cgroup. @param controller as v1 names it */
+export function cgroupDirectory(pid: number, controller: string): string {
+  const mount =
+    mounts.find(({ controllers }) => controllers.includes(controller)) ?? mounts.find((other) => other.version === 2);
+  if (mount === undefined) throw new Error(`no cgroup hierarchy with ${controller}`);
+  const path = readOwnCgroups(pid).get(mount.version === 1 ? controller : "");
+  if (path === undefined) throw new Error(`process ${pid} has no cgroup with ${controller}`);
+  return join(mount.mountPoint, path);
+}
+
+/** What a file of a process's cgroup says. @param file such as `memory.max`: its beginning names the controller */
+export function cgroupFile(pid: number, file: string): string {
+  return readFileSync(join(cgroupDirectory(pid, file.split(".")[0] as string), file), "utf8").trim();
+}

@@ -1,0 +1,17 @@
+#!/bin/bash
+# Runs integration tests in each virtual machine, and ends as `make test` does: with `N passed, N failed, N skipped`.
+# Usage: test/vm/test.sh TESTS…, files or directories below test/integration
+# $VM_MACHINES names the machines: a suite each, with `-v1` for one with cgroup v1.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+bun=$(echo node_modules/@oven/bun-linux-*/bin/bun)
+machines=${VM_MACHINES:-bookworm trixie bookworm-v1}
+rm -rf build/test/vm
+for machine in $machines; do
+  echo "vm: $machine"
+  options=()
+  [[ $machine != *-v1 ]] || options=(--v1)
+  test/vm/run.sh "${options[@]}" "${machine%-v1}" \
+    "$bun --bun node_modules/vitest/vitest.mjs run --project integration --no-file-parallelism $*"
+done
+exec "$bun" test/vm/report.ts $machines
