@@ -18,6 +18,8 @@ import standaloneCode from "ajv/dist/standalone/index.js";
 /** A module to make: its name, and for each validator the schema that it checks and the type that it proves. */
 interface Module {
   name: string;
+  /** Where the types are declared, seen from the output; default: `../types.ts`. */
+  types?: string;
   validators: { name: string; schema: string; type: string }[];
   /** Whether it is on the way of a container's start, and made quick, too. */
   quick?: true;
@@ -32,6 +34,17 @@ const modules: Module[] = [
   },
   { name: "state", validators: [{ name: "isState", schema: "state.json", type: "State" }] },
   { name: "features", validators: [{ name: "isFeatures", schema: "features.json", type: "Features" }] },
+  {
+    name: "image",
+    types: "../../image/store/documents.ts",
+    validators: [
+      { name: "isManifest", schema: "image.json#/$defs/manifest", type: "Manifest" },
+      { name: "isIndex", schema: "image.json#/$defs/index", type: "Index" },
+      { name: "isImageConfig", schema: "image.json#/$defs/config", type: "ImageConfig" },
+      { name: "isLayoutFile", schema: "image.json#/$defs/layout", type: "LayoutFile" },
+      { name: "isArchiveManifest", schema: "image.json#/$defs/archiveManifest", type: "ArchiveManifest" },
+    ],
+  },
 ];
 
 const annotations = new Set(["$schema", "title", "description"]);
@@ -88,7 +101,7 @@ function compile({ validators }: Module, inlineRefs = true): string {
     strictTypes: false,
   });
   ajv.addKeyword(integer64);
-  for (const file of ["config.json", "state.json", "features.json"]) {
+  for (const file of ["config.json", "state.json", "features.json", "image.json"]) {
     const schema = withoutAnnotations(JSON.parse(readFileSync(join(here, file), "utf8"))) as { $defs?: object };
     // The bounds that stand there are of numbers, which have lost the last digits.
     if (file === "config.json") Object.assign(schema.$defs ?? {}, { int64: of64("int64"), uint64: of64("uint64") });
@@ -129,10 +142,10 @@ function of64(type: "int64" | "uint64"): object {
   return { [integer64.keyword]: type };
 }
 
-function declare({ validators }: Module, kind: "Validator" | "Check"): string {
+function declare({ validators, types: from = "../types.ts" }: Module, kind: "Validator" | "Check"): string {
   const types = validators.map(({ type }) => type).join(", ");
   const declarations = validators.map(({ name, type }) => `export declare const ${name}: ${kind}<${type}>;\n`);
-  return `import type { ${types} } from "../types.ts";\nimport type { ${kind} } from "../schema.ts";\n${declarations.join("")}`;
+  return `import type { ${types} } from "${from}";\nimport type { ${kind} } from "../schema.ts";\n${declarations.join("")}`;
 }
 
 /** A schema without what is there for readers; properties that happen to be called so stay. */

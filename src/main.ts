@@ -5,7 +5,7 @@ import { writeAll } from "./cli/output.ts";
 import { parserOf } from "./cli/parser.ts";
 import { enterStage } from "./engine/stage.ts";
 import { isForSnapshot, standStill } from "./engine/standstill.ts";
-import { isCompiled, VARIABLES } from "./sys/executable.ts";
+import { callerArguments, isCompiled, VARIABLES } from "./sys/executable.ts";
 import { isLoaded, load } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
@@ -24,7 +24,7 @@ try {
   process.stderr.write(`tsrunc: ${(error as Error).message}\n`);
   leave(1);
 }
-void tsrunc(process.argv.slice(2)).then(leave);
+void tsrunc(callerArguments()).then(leave);
 
 /** The commands that this program carries out itself, and what reads their arguments. */
 function loadAll(): Promise<unknown> {

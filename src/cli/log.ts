@@ -4,6 +4,7 @@ import type { Logger as PinoLogger } from "pino";
 import type { Logger } from "../runtime/options.ts";
 import { errnoText, type SyscallError } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
+import { shorten } from "../sys/shorten.ts";
 import { fstat, isSameFile } from "../sys/stat.ts";
 import { isTerminal } from "../sys/tty.ts";
 import { PROGRAM } from "./command.ts";
@@ -26,6 +27,9 @@ export interface LogOptions {
 }
 
 const STDERR = 2;
+
+/** The longest message, in characters; the rest is left out of its middle. */
+const LONGEST = 4096;
 
 export class Log implements Logger {
   #fd = STDERR;
@@ -98,8 +102,8 @@ export class Log implements Logger {
   reportError(error: unknown, prefix: string | null = null): void {
     this.#held = null;
     if (error instanceof Error && error.stack !== undefined) this.debug(error.stack);
-    const reason = describe(error);
-    const record = prefix === null ? reason : `${prefix}: ${reason}`;
+    const reason = shorten(describe(error), LONGEST);
+    const record = shorten(prefix === null ? reason : `${prefix}: ${reason}`, LONGEST);
     if (this.#isForPerson(this.#fd)) return this.#tell(this.#fd, "error", reason);
     this.#record("error", record);
     if (this.#daemon === undefined && isStderr(this.#fd)) return;
@@ -117,8 +121,10 @@ export class Log implements Logger {
     writeQuietly(fd, `${who} ${level === "error" ? "" : `${level}: `}${printable(message)}\n`);
   }
 
-  #record(level: Level, message: string): void {
+  #record(level: Level, text: string): void {
     if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
+    // What is wrong may be a value of any length. Whoever looks for a fault may want it all.
+    const message = level === "debug" ? text : shorten(text, LONGEST);
     if (this.#daemon !== undefined) quietly(() => this.#daemon?.write(level, message));
     else if (this.#isForPerson(this.#fd)) this.#tell(this.#fd, level, message);
     else if (this.#format === "json") this.#recordJson(level, message);

@@ -2,13 +2,14 @@
 
 import { writeSome } from "../sys/io.ts";
 import { POLL, poll } from "../sys/poll.ts";
+import { encode } from "../sys/text.ts";
 
 /**
  * Writes all of a text to a descriptor, waiting where it is a pipe that is full and not blocking.
  * @throws the write's error, such as `EPIPE`
  */
 export function writeAll(fd: number, text: string): void {
-  let rest = new TextEncoder().encode(text);
+  let rest = encode(text);
   while (rest.length > 0) {
     const written = writeSome(fd, rest);
     if (written === null) poll([{ fd, events: POLL.OUT }], null);

@@ -1,5 +1,7 @@
 /** The error of a configuration that cannot be used. */
 
+import { shorten } from "../sys/shorten.ts";
+
 /** Says, in one line: which file, where in it, what stands there, and the rule that it breaks. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
@@ -16,7 +18,7 @@ export class ConfigError extends Error {
     readonly rule: string,
     readonly file: string = "config.json",
   ) {
-    super([file, pointer, show(value), rule].filter((part) => part !== "").join(": "));
+    super([file, shorten(pointer, LONGEST_POINTER), show(value), rule].filter((part) => part !== "").join(": "));
   }
 
   /** The same error about another file. */
@@ -40,9 +42,10 @@ export function segment(name: string): string {
 }
 
 const LONGEST = 80;
+const LONGEST_POINTER = 240;
 
 function show(value: unknown): string {
   if (value === undefined) return "";
   const text = typeof value === "bigint" ? String(value) : JSON.stringify(value);
-  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}…`;
+  return shorten(text, LONGEST);
 }

@@ -1,5 +1,7 @@
 /** Finds where a text stops being JSON: the engine's own parser does not say. */
 
+import { DEEPEST } from "./json-depth.ts";
+
 /** A place in a text, counted from 1, and what is wrong there. */
 export interface JsonProblem {
   line: number;
@@ -7,7 +9,7 @@ export interface JsonProblem {
   problem: string;
 }
 
-/** Finds the first error of a text that `JSON.parse` has refused. @see RFC 8259 */
+/** Finds the first error of a text that `JSON.parse` has refused, or that is nested too deeply to be given to it. @see RFC 8259 */
 export function findJsonError(text: string): JsonProblem {
   const scanner = new Scanner(text);
   try {
@@ -31,6 +33,7 @@ class Stop {
 /** Walks over a text by the grammar, and throws a Stop where it cannot go on. */
 class Scanner {
   #at = 0;
+  #depth = 0;
 
   constructor(readonly text: string) {}
 
@@ -49,6 +52,12 @@ class Scanner {
   }
 
   #list(end: string, item: () => void): void {
+    if (++this.#depth > DEEPEST) throw new Stop(this.#at, `nested more than ${DEEPEST} deep`);
+    this.#items(end, item);
+    this.#depth--;
+  }
+
+  #items(end: string, item: () => void): void {
     this.#at++;
     if (this.#next() === end) {
       this.#at++;

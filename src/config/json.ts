@@ -1,17 +1,23 @@
 /** Reads JSON files, with errors that say where. */
 
-import { readText } from "../sys/file.ts";
+import { O, open } from "../sys/fd.ts";
+import { readTextOf } from "../sys/file.ts";
 import { basename, dirname } from "../sys/path-names.ts";
+import { fstat, isDirectory, isType, type Stat } from "../sys/stat.ts";
 import { ConfigError } from "./error.ts";
 import { parseExactly } from "./exact-json.ts";
+import { isTooDeep } from "./json-depth.ts";
 import { findJsonError } from "./json-error.ts";
 import { type Check, check, type Validator } from "./schema.ts";
+
+/** The largest file that is read, in bytes: an engine's has 20,000. */
+const LARGEST = 64 << 20;
 
 /**
  * Reads and parses a JSON file. Members that are `null` are left out: to the engines, which are written in Go, `null` and
  * "absent" are the same, and scripts that edit configurations with jq take a member away by it.
  * @throws {Error} `JSON specification file <name> not found`, in the words that runc's users look for
- * @throws {ConfigError} when it cannot be read, is empty, or is no JSON
+ * @throws {ConfigError} when it cannot be read, is no regular file, empty, larger than 64 MB, no JSON, or nested more than 1000 deep
  */
 export function readJson(path: string): unknown {
   return parseDocument(readDocument(path), basename(path), JSON.parse);
@@ -28,33 +34,36 @@ export function readValid<T>(path: string, quick: Check<T>, load: () => Validato
   const file = basename(path);
   const text = readDocument(path);
   const document = parseDocument(text, file, JSON.parse);
-  if (quick(document)) return document;
-  // Numbers that may have been rounded are among what is not valid.
+  try {
+    check(quick, load, document, file);
+    return document;
+  } catch (error) {
+    if (!(error instanceof ConfigError) || !isRounded(error.value)) throw error;
+  }
   const exact = parseDocument(text, file, parseExactly);
   check(quick, load, exact, file);
   return exact;
 }
 
-function parseDocument(text: string, file: string, parseText: (text: string) => unknown): unknown {
-  try {
-    return parse(text, file, parseText);
-  } catch (error) {
-    // What goes down a document here does so by recursion.
-    if (error instanceof RangeError) throw new ConfigError("", undefined, "is nested too deeply", file);
-    throw error;
-  }
-}
-
-function parse(text: string, file: string, parseText: (text: string) => unknown): unknown {
+function parseDocument(text: string, file: string, parse: (text: string) => unknown): unknown {
+  const refuse = (rule: string): never => {
+    const { line, column, problem } = findJsonError(text);
+    throw new ConfigError("", undefined, `${rule}: line ${line}, column ${column}: ${problem}`, file);
+  };
+  if (isTooDeep(text)) refuse("is not readable");
   let document: unknown;
   try {
-    document = parseText(text);
+    document = parse(text);
   } catch {
-    const { line, column, problem } = findJsonError(text);
-    throw new ConfigError("", undefined, `is not JSON: line ${line}, column ${column}: ${problem}`, file);
+    refuse("is not JSON");
   }
   if (text.includes("null")) dropNulls(document);
   return document;
+}
+
+/** Whether the parser may have read another number than the one written. */
+function isRounded(value: unknown): boolean {
+  return Number.isInteger(value) && !Number.isSafeInteger(value);
 }
 
 function readDocument(path: string): string {
@@ -66,21 +75,32 @@ function readDocument(path: string): string {
 
 function readFile(path: string, file: string): string {
   try {
-    return readText(path);
+    using opened = open(path, O.RDONLY | O.NONBLOCK | O.NOCTTY);
+    const { mode, size } = fstat(opened.number);
+    if (!isType({ mode }, "regular"))
+      throw new ConfigError("", undefined, `${path} is ${typeName({ mode })}, not a file`, file);
+    if (size <= LARGEST) return readTextOf(opened, path, LARGEST);
+    throw new ConfigError("", undefined, `${path} has ${size} bytes: the largest file that is read has 64 MB`, file);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     switch (code) {
       case "ENOENT":
       case "ENOTDIR":
         throw new Error(`JSON specification file ${file} not found in ${dirname(path)}`);
-      case "EISDIR":
-        throw new ConfigError("", undefined, `${path} is a directory, not a file`, file);
       case "EACCES":
         throw new ConfigError("", undefined, `${path} cannot be read: permission denied`, file);
       default:
         throw new ConfigError("", undefined, `${path} cannot be read: ${code ?? (error as Error).message}`, file);
     }
   }
+}
+
+/** What a file is that is no regular one, in words. */
+function typeName(stat: Pick<Stat, "mode">): string {
+  if (isDirectory(stat)) return "a directory";
+  if (isType(stat, "fifo")) return "a fifo";
+  return "a device";
 }
 
 function dropNulls(value: unknown): void {

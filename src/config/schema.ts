@@ -64,7 +64,8 @@ function renameMember(document: unknown, { instancePath, params }: SchemaError):
   return true;
 }
 
-function failure(error: SchemaError | undefined, document: unknown, file: string): ConfigError {
+/** What a validator has found wrong with a document, in words. @param error the first of the validator's `errors` */
+export function failure(error: SchemaError | undefined, document: unknown, file: string): ConfigError {
   if (error === undefined) return new ConfigError("", undefined, "is not valid", file);
   const value = valueAt(document, error.instancePath);
   return new ConfigError(error.instancePath, isScalar(value) ? value : undefined, rule(error, value), file);
@@ -95,7 +96,8 @@ function describeInteger(type: string, value: unknown): string {
 function describe({ keyword, params }: SchemaError, value: unknown): string {
   switch (keyword) {
     case "type":
-      return `must be ${article(String(params.type))}`;
+      // A list where null will do as well, which is the same as nothing.
+      return `must be ${article(String([params.type].flat()[0]))}`;
     case "required":
       return `${JSON.stringify(params.missingProperty)} is missing`;
     case "enum":

@@ -6,13 +6,15 @@
  *    of an engine that starts anew, `tsrunc-plain`;
  * 2. maps the memory that nothing was written to, and sets what else the kernel keeps for a process;
  * 3. tells libc where its heap may grow, which the kernel chooses anew;
- * 4. returns from the system call in which the program stood still: with the address of its arguments and its environment, as the
+ * 4. renews libc's secrets, see `secrets.ts`;
+ * 5. returns from the system call in which the program stood still: with the address of its arguments and its environment, as the
  *    kernel puts them on the stack of a new process.
  *
  * @see System V ABI, AMD64 supplement, "Process Initialization"
  */
 import { ENGINE_SUFFIX, PLAIN_SUFFIX, VARIABLES } from "../sys/executable.ts";
 import { executable, layOut } from "./elf.ts";
+import { ROTATION, type Secret } from "./secrets.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 import { RESUMED, X86Assembler } from "./x86-64.ts";
 
@@ -62,6 +64,9 @@ export type Call = readonly number[];
 export interface Resumption {
   /** Which system calls to make, in their order. One that fails ends the process. */
   calls: readonly Call[];
+  /** Where libc's secrets are, in bytes; and what is to be called once they are renewed: to make memory read-only again. */
+  secrets: Readonly<Record<Secret, readonly number[]>>;
+  protections: readonly Call[];
   /** Signals to ignore. */
   ignored: readonly number[];
   /** Where libc keeps the end of its heap. */
@@ -83,6 +88,7 @@ const MESSAGES = {
   noPlain:
     "tsrunc: the engine was built on a processor that has more than this one, and the one for others, tsrunc-plain, is not beside it\n",
   noMemory: "tsrunc: the engine cannot be mapped into memory: is there a limit (ulimit -v, vm.overcommit_memory)?\n",
+  noRandom: "tsrunc: the kernel has given this process no random bytes (AT_RANDOM)\n",
 };
 
 const at = (address: string) => ({ address });
@@ -91,14 +97,19 @@ const at = (address: string) => ({ address });
  * The program, as an executable: a page of code, which is entered at its entry, and data.
  * @param base where its first byte will be in memory
  */
-export function resumer(base: number, { calls, ignored, heapEnd, registers, features }: Resumption): Uint8Array {
+export function resumer(base: number, resumption: Resumption): Uint8Array {
+  const { calls, secrets, protections, ignored, heapEnd, registers, features } = resumption;
   const numbers = SYSCALL_NUMBERS.x86_64;
   const machine = new X86Assembler(numbers);
   program(machine);
   const ignore = ignored.map((signal) => [numbers.rt_sigaction, signal, base + FIRST_DATA, 0, SIGNAL_MASK_BYTES]);
   const data = layOut("x86_64", {
     ignore: words([1n, 0n, 0n, 0n]), // struct kernel_sigaction: SIG_IGN
-    calls: words([...[...calls, ...ignore].flatMap(padded), -1n]),
+    calls: callList([...calls, ...ignore]),
+    protections: callList(protections),
+    ...Object.fromEntries(
+      Object.entries(secrets).map(([secret, places]) => [secret, words([...places.map(BigInt), 0n])]),
+    ),
     heapEnd: words([heapEnd]),
     registers: words(RESUMED.map((name) => registers[name] ?? 0n)),
     ...featureData(features),
@@ -113,15 +124,9 @@ export function resumer(base: number, { calls, ignored, heapEnd, registers, feat
 function program(machine: X86Assembler): void {
   machine.getStack("f");
   checkProcessor(machine);
-  machine.set("a", at("calls"));
-  machine.label("next call");
-  machine.load("b", "a", 0, 8);
-  machine.jumpIf("negative", "b", "all called");
-  machine.syscallWith("a");
-  machine.jumpIf("negative", "result", "no memory");
-  machine.add("a", 8 * CALL_WORDS);
-  machine.jump("next call");
-  machine.label("all called");
+  makeCalls(machine, "calls");
+  renewSecrets(machine);
+  makeCalls(machine, "protections");
   machine.syscall("brk", 0);
   machine.set("a", at("heapEnd"));
   machine.load("a", "a", 0, 8);
@@ -132,11 +137,78 @@ function program(machine: X86Assembler): void {
   for (const [label, message] of [
     ["no plain", "noPlain"],
     ["no memory", "noMemory"],
+    ["no random", "noRandom"],
   ] as const) {
     machine.label(label);
     machine.syscall("write", STDERR, at(message), MESSAGES[message].length);
     machine.syscall("exit_group", 1);
   }
+}
+
+function makeCalls(machine: X86Assembler, list: string): void {
+  machine.set("a", at(list));
+  machine.label(`next of ${list}`);
+  machine.load("b", "a", 0, 8);
+  machine.jumpIf("negative", "b", `all ${list}`);
+  machine.syscallWith("a");
+  machine.jumpIf("negative", "result", "no memory");
+  machine.add("a", 8 * CALL_WORDS);
+  machine.jump(`next of ${list}`);
+  machine.label(`all ${list}`);
+}
+
+/** By the bits that the kernel has put beside this process's arguments; see `secrets.ts`. */
+function renewSecrets(machine: X86Assembler): void {
+  findRandom(machine);
+  machine.load("b", "a", 0, 8);
+  machine.load("c", "a", 8, 8);
+  machine.set("a", -0x100);
+  machine.and("b", "a");
+  changeWords(machine, "canary", "b");
+  changeWords(machine, "guard", "c");
+  machine.rotateLeft("c", ROTATION);
+  changeWords(machine, "mangled", "c");
+}
+
+/** XORs each word whose address is in the list. Uses `a`, `d` and `e`. */
+function changeWords(machine: X86Assembler, list: Secret, difference: "b" | "c"): void {
+  machine.set("d", at(list));
+  machine.label(`next ${list}`);
+  machine.load("a", "d", 0, 8);
+  machine.jumpIf("zero", "a", `every ${list}`);
+  machine.load("e", "a", 0, 8);
+  machine.xor("e", difference);
+  machine.store("e", "a", 0, 8);
+  machine.add("d", 8);
+  machine.jump(`next ${list}`);
+  machine.label(`every ${list}`);
+}
+
+/** Afterwards: `a` is the address of 16 random bytes. The auxiliary vector, pairs of words, follows the environment. */
+function findRandom(machine: X86Assembler): void {
+  const AT_RANDOM = 25;
+  findEnvironment(machine);
+  machine.label("skip variable");
+  machine.load("b", "a", 0, 8);
+  machine.add("a", 8);
+  machine.jumpIf("not zero", "b", "skip variable");
+  machine.label("next entry");
+  machine.load("b", "a", 0, 8);
+  machine.jumpIf("zero", "b", "no random");
+  machine.add("a", 16);
+  machine.add("b", -AT_RANDOM);
+  machine.jumpIf("not zero", "b", "next entry");
+  machine.load("a", "a", -8, 8);
+}
+
+/** Afterwards: `a` is the environment's address. Uses `b`. */
+function findEnvironment(machine: X86Assembler): void {
+  // Of the stack that `f` points to: argc, the arguments, NULL, the environment, NULL.
+  machine.load("b", "f", 0, 8);
+  for (let times = 1; times < 8; times *= 2) machine.add("b", "b");
+  machine.copy("a", "f");
+  machine.add("a", "b");
+  machine.add("a", 16);
 }
 
 /** The variable that has the engine's path, up to the path's first character: two words of 64 bits. */
@@ -146,15 +218,12 @@ const PATH_MAX = 4096;
 /** Executes the launcher of the engine that starts anew, with the arguments and the environment of this process. */
 function executePlain(machine: X86Assembler): void {
   machine.label("other processor");
-  // `a` becomes the arguments' address, `c` that of the environment; see "Process Initialization".
-  machine.load("b", "f", 0, 8);
-  for (let times = 1; times < 8; times *= 2) machine.add("b", "b");
+  findEnvironment(machine);
+  machine.copy("c", "a");
+  machine.copy("d", "c");
+  // The arguments.
   machine.copy("a", "f");
   machine.add("a", 8);
-  machine.copy("c", "a");
-  machine.add("c", "b");
-  machine.add("c", 8);
-  machine.copy("d", "c");
   machine.label("next variable");
   machine.load("e", "d", 0, 8);
   machine.jumpIf("zero", "e", "no plain");
@@ -231,6 +300,10 @@ function featureData(features: ReadonlySet<string>): Record<string, Uint8Array> 
 function want(data: Record<string, Uint8Array>, place: string, bits: number): void {
   data[place] = new Uint8Array(4);
   data[`wanted ${place}`] = new Uint8Array(Int32Array.of(bits).buffer);
+}
+
+function callList(calls: readonly Call[]): Uint8Array {
+  return words([...calls.flatMap(padded), -1n]);
 }
 
 function padded(call: Call): bigint[] {

@@ -17,8 +17,9 @@ import { readFileSync, realpathSync } from "node:fs";
 import { ignoredSignals } from "../sys/signal.ts";
 import { PT_GNU_STACK, PT_INTERP, PT_LOAD, programHeader, programHeaders, SEGMENT, type Segment } from "./elf.ts";
 import { type Call, resumer } from "./resume.ts";
+import { CANARY_AT, GUARD_AT, SecretFinder } from "./secrets.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
-import { type Mapping, type Program, Tracee } from "./tracee.ts";
+import { type Mapping, type Program, type Registers, STACK, Tracee } from "./tracee.ts";
 
 const PAGE = 0x1000;
 /** Where what comes first is mapped: below the program, which is linked for 0x200000. */
@@ -69,6 +70,8 @@ class SnapshotFile {
   #length = 0;
   readonly #segments: Segment[] = [];
   readonly #calls: Call[] = [];
+  readonly #protections: Call[] = [];
+  readonly #secrets: SecretFinder;
 
   constructor(
     private readonly original: Uint8Array,
@@ -77,6 +80,8 @@ class SnapshotFile {
     private readonly gap: number,
   ) {
     this.#append(original);
+    const code = program.mappings.filter(({ permissions }) => permissions.includes("x"));
+    this.#secrets = new SecretFinder(program.random, code, { start: STACK.start, end: STACK.start + STACK.size });
   }
 
   /** @throws {Error} for memory that is shared with others, or in the kernel's way */
@@ -91,7 +96,9 @@ class SnapshotFile {
     let position = start;
     for (const [from, to] of this.#writtenParts(mapping)) {
       this.#reserve(position, from, permissions);
-      this.#addSegment(permissions, this.#append(this.program.read(from, to - from)), from, to);
+      const contents = this.program.read(from, to - from);
+      this.#addSegment(permissions, this.#append(contents), from, to);
+      this.#findSecrets(contents, from, permissions);
       position = to;
     }
     return this.#reserve(position, end, permissions);
@@ -102,10 +109,14 @@ class SnapshotFile {
     return this.#segments.length + 3;
   }
 
+  /** @throws {Error} where libc does not keep its secrets in the way that is known */
   finish(): Uint8Array {
     const { registers } = this.program;
+    this.#assertSecrets(registers);
     const begin = resumer(BASE, {
       calls: [...this.#calls, [ARCH_PRCTL, ARCH_SET_FS, Number(registers["fs_base"])]],
+      secrets: this.#secrets.found,
+      protections: this.#protections,
       ignored: ignoredSignals(this.program.proc("status").toString()).filter((signal) => signal < LIBC_SIGNALS),
       heapEnd: registers["rdx"] as bigint,
       registers,
@@ -128,6 +139,32 @@ class SnapshotFile {
     result.writeUInt16LE(0, 60);
     result.writeUInt16LE(0, 62);
     return result;
+  }
+
+  /** Also has what is read-only be written to before they are renewed. */
+  #findSecrets(contents: Uint8Array, start: number, permissions: string): void {
+    const { found } = this.#secrets;
+    const count = () => Object.values(found).flat().length;
+    const before = count();
+    this.#secrets.search(contents, start);
+    if (permissions.includes("w") || count() === before) return;
+    const { mprotect } = SYSCALL_NUMBERS.x86_64;
+    const protection = protectionOf(permissions);
+    this.#calls.push([mprotect, start, contents.length, protection | PROT_WRITE]);
+    this.#protections.push([mprotect, start, contents.length, protection]);
+  }
+
+  /** A program without libc has none. */
+  #assertSecrets(registers: Registers): void {
+    const thread = Number(registers["fs_base"]);
+    if (thread === 0) return;
+    const { canary, guard } = this.#secrets.found;
+    if (!canary.includes(thread + CANARY_AT) || !guard.includes(thread + GUARD_AT)) {
+      throw new Error("libc keeps canary and pointer guard somewhere else than x86_64's ABI says");
+    }
+    for (const [name, value] of Object.entries(registers)) {
+      if (this.#secrets.isSecret(value)) throw new Error(`register ${name} has a secret that cannot be renewed`);
+    }
   }
 
   /** Whether it is a part of the program's file that is as it was: not so what the linker has changed in it. */
@@ -176,7 +213,7 @@ class SnapshotFile {
     const NORESERVE = 0x4000;
     const FIXED_NOREPLACE = 0x100000;
     if (start === end) return;
-    const protection = bits(permissions, { r: 1, w: 2, x: 4 });
+    const protection = protectionOf(permissions);
     const flags = PRIVATE_ANONYMOUS | NORESERVE | FIXED_NOREPLACE;
     this.#calls.push([SYSCALL_NUMBERS.x86_64.mmap, start, end - start, protection, flags, -1, 0]);
   }
@@ -196,6 +233,13 @@ const EMPTY = Buffer.alloc(PAGE);
 function bits(permissions: string, values: { r: number; w: number; x: number }): number {
   const given = Object.entries(values).filter(([letter]) => permissions.includes(letter));
   return given.reduce((sum, [, value]) => sum | value, 0);
+}
+
+const PROT_WRITE = 2;
+
+/** `PROT_*` of mmap(2). */
+function protectionOf(permissions: string): number {
+  return bits(permissions, { r: 1, w: PROT_WRITE, x: 4 });
 }
 
 function processorFeatures(): ReadonlySet<string> {

@@ -8,6 +8,7 @@ import { environmentIn } from "../sys/environment.ts";
 import { VARIABLES } from "../sys/executable.ts";
 import { declareAll, syscall } from "../sys/ffi.ts";
 import { exit, prctl } from "../sys/process.ts";
+import { randomNumber } from "../sys/random.ts";
 import { decode } from "../sys/text.ts";
 
 const SIGSTOP = 19;
@@ -38,6 +39,7 @@ export async function standStill(tsrunc: Tsrunc, loadAll: () => Promise<unknown>
   const { args, environment } = readInitialStack(stack);
   process.argv = [process.argv[0] as string, process.argv[1] as string, ...args];
   process.env = environment;
+  Math.random = randomNumber;
 }
 
 /**

@@ -12,6 +12,7 @@ const x86_64 = {
   mincore: 27,
   mmap: 9,
   mount_setattr: 442,
+  mprotect: 10,
   open_tree: 428,
   openat: 257,
   ppoll: 271,
@@ -19,7 +20,6 @@ const x86_64 = {
   readlinkat: 267,
   rt_sigaction: 13,
   write: 1,
-  memfd_create: 319,
 } as const;
 
 /** A system call that an assembler knows. */
@@ -38,6 +38,7 @@ const aarch64: Readonly<Record<SyscallName, number>> = {
   mincore: 232,
   mmap: 222,
   mount_setattr: 442,
+  mprotect: 226,
   open_tree: 428,
   openat: 56,
   ppoll: 73,
@@ -45,7 +46,6 @@ const aarch64: Readonly<Record<SyscallName, number>> = {
   readlinkat: 78,
   rt_sigaction: 134,
   write: 64,
-  memfd_create: 279,
 };
 
 /** Both tables. */

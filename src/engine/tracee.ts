@@ -33,7 +33,7 @@ const REGISTERS =
 export type Registers = Record<string, bigint>;
 
 /** In bytes. The kernel gives out none of it in the lower layout before a process has used some 10 TiB. */
-const STACK = { start: 0x2000_0000_0000, size: 0x800000 };
+export const STACK = { start: 0x2000_0000_0000, size: 0x800000 };
 const PAGE = 0x1000;
 const WORD = 8;
 
@@ -80,6 +80,8 @@ export interface Program {
 /** A program that stands still. */
 export class Tracee implements Disposable {
   #memory = -1;
+  /** What it has got as AT_RANDOM. */
+  readonly random: Uint8Array = crypto.getRandomValues(new Uint8Array(16));
   /** The signal to go on with; `null` while it runs. */
   #stopped: number | null = null;
 
@@ -185,7 +187,7 @@ export class Tracee implements Disposable {
       if (OMITTED.has(tag)) continue;
       if (tag === AUXILIARY.platform) value = text("x86_64");
       if (tag === AUXILIARY.executable) value = text(path);
-      if (tag === AUXILIARY.random) value = place(crypto.getRandomValues(new Uint8Array(16)));
+      if (tag === AUXILIARY.random) value = place(this.random);
       words.push(tag, value);
       if (tag === AUXILIARY.end) break;
     }

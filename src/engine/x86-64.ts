@@ -109,6 +109,16 @@ export class X86Assembler extends Code implements Assembler {
     this.bytes(0x0f, 0x05);
   }
 
+  /** Changes the bits that are set in the other register. */
+  xor(to: Register, value: Register): void {
+    this.#between(0x31, NUMBERS[to], NUMBERS[value]);
+  }
+
+  rotateLeft(register: Register, bits: number): void {
+    this.#between(0xc1, NUMBERS[register], 0);
+    this.bytes(bits);
+  }
+
   getStack(to: Register): void {
     this.#copy(NUMBERS[to], RSP);
   }

@@ -6,6 +6,7 @@
 
 import type { CgroupTasksFile } from "../cgroup/entrance.ts";
 import type { Fd } from "../sys/fd.ts";
+import { shorten } from "../sys/shorten.ts";
 import { type Message, receiveMessage, sendMessage } from "../sys/socket.ts";
 import { decode, encode } from "../sys/text.ts";
 
@@ -89,7 +90,7 @@ export class Channel<Out extends { type: string }, In extends { type: string }> 
 const MESSAGE_BYTES = 65536;
 
 /**
- * A message as it is sent. One that is too long loses the end of its text, in which a hook may have put what it likes.
+ * A message as it is sent. One that is too long loses the middle of its text, in which a hook may have put what it likes.
  * @throws {Error} when it is too long without any text
  */
 export function encodeMessage(message: unknown): Uint8Array {
@@ -97,5 +98,5 @@ export function encodeMessage(message: unknown): Uint8Array {
   if (encoded.byteLength < MESSAGE_BYTES) return encoded;
   const { message: text = "" } = message as { message?: string };
   if (text === "") throw new Error(`a message of ${encoded.byteLength} bytes is too long`);
-  return encodeMessage({ ...(message as object), message: text.slice(0, text.length >> 1) });
+  return encodeMessage({ ...(message as object), message: shorten(text, text.length >> 1) });
 }

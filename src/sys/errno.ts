@@ -26,14 +26,19 @@ export const ERRNO = {
   EINVAL: 22,
   ENOTTY: 25,
   ETXTBSY: 26,
+  EFBIG: 27,
+  ENOSPC: 28,
   EROFS: 30,
   EPIPE: 32,
+  ENAMETOOLONG: 36,
   ENOSYS: 38,
   ENOTEMPTY: 39,
   ELOOP: 40,
+  ENODATA: 61,
   EOPNOTSUPP: 95,
   ECONNRESET: 104,
   ECONNREFUSED: 111,
+  EDQUOT: 122,
 } as const;
 
 /** The name of an errno that code decides by. */

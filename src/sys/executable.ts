@@ -1,7 +1,8 @@
 /** What the launcher (`src/engine/launcher.ts`) and the engine that it starts have to know of each other. */
 // biome-ignore lint/style/noRestrictedImports: asked before koffi is loaded, by which all other files of this folder ask
-import { readlinkSync, statSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { dirname } from "./path-names.ts";
+import { decode } from "./text.ts";
 
 declare const TSRUNC_COMPILED: boolean | undefined;
 
@@ -61,6 +62,14 @@ export function engineDirectory(): string {
     }
   }
   return directory;
+}
+
+/** The arguments that the caller gave this program. The engine itself makes U+FFFD of bytes that are not UTF-8. */
+export function callerArguments(): string[] {
+  const args = process.argv.slice(2);
+  if (!args.some((arg) => arg.includes("\ufffd"))) return args;
+  const all = decode(readFileSync("/proc/self/cmdline")).split("\0").slice(0, -1);
+  return all.slice(all.length - args.length);
 }
 
 /** The environment that the caller gave this program, `NAME=value` strings. */

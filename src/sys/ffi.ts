@@ -19,6 +19,7 @@ import {
   type Result,
 } from "./prototypes.ts";
 import { KERNEL_NUMBERS } from "./syscall-numbers.ts";
+import { encode, isEscaped } from "./text.ts";
 
 export type { CallName, Pointer } from "./prototypes.ts";
 
@@ -101,7 +102,9 @@ export function syscall<Name extends CallName>(name: Name, ...args: Arguments<Na
   const { native, number } = calls.get(name) ?? declare(name);
   for (let index = 0; index < args.length; index++) {
     const value: unknown = args[index];
-    if (typeof value === "string" && value.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(value)}`);
+    if (typeof value !== "string") continue;
+    if (value.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(value)}`);
+    if (isEscaped(value)) (args as unknown[])[index] = cString(value);
   }
   const result = number === null ? native(...args) : native(number, ...args);
   return (result === -1 ? -(loaded?.errno[0] as number) : result) as Result<Name>;
@@ -115,5 +118,5 @@ export function addressOf(memory: NodeJS.ArrayBufferView): bigint {
 /** A text as memory with a NUL at its end, for where a pointer is asked for. @throws {TypeError} for one with a NUL in it */
 export function cString(text: string): Pointer {
   if (text.includes("\0")) throw new TypeError(`a NUL in ${JSON.stringify(text)}`);
-  return new TextEncoder().encode(`${text}\0`);
+  return encode(`${text}\0`);
 }

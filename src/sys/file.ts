@@ -5,7 +5,7 @@
  */
 
 import { ERRNO } from "./errno.ts";
-import { check } from "./error.ts";
+import { check, SyscallError } from "./error.ts";
 import { AT, AT_FDCWD, type Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { uninterrupted } from "./io.ts";
@@ -32,16 +32,27 @@ let scratch = new Uint8Array(65536);
  */
 export function readText(path: string): string {
   using file = open(path, O.RDONLY);
-  return decode(readAll(file.number, path));
+  return readTextOf(file, path);
+}
+
+/**
+ * What an open file has from its offset on, as UTF-8.
+ * @param path its name, for the error
+ * @param most bytes that are read: the file may grow meanwhile
+ * @throws {SyscallError} `read <path>`: EFBIG when there are more
+ */
+export function readTextOf(file: Fd, path: string, most = Number.POSITIVE_INFINITY): string {
+  return decode(readAll(file.number, path, most));
 }
 
 /** Reads to the end. @returns bytes that the next call overwrites */
-function readAll(fd: number, path: string): Uint8Array {
+function readAll(fd: number, path: string, most: number): Uint8Array {
   let length = 0;
   for (;;) {
     const count = check(uninterrupted("read", fd, scratch.subarray(length)), () => `read ${path}`);
     if (count === 0) return scratch.subarray(0, length);
     length += count;
+    if (length > most) throw new SyscallError(`read ${path}`, ERRNO.EFBIG);
     if (length === scratch.length) {
       const larger = new Uint8Array(2 * length);
       larger.set(scratch);

@@ -1,8 +1,8 @@
 /**
  * What tsrunc calls of libc and of the kernel, as their manual pages declare it; koffi and the compiler read the same text.
  *
- * The types are koffi's. `str` is a text, `char *` a text or NULL; any other pointer is memory, an address or NULL. Integers that the
- * kernel keeps in structs of its own (`mode_t`, `uid_t`) are what they are on x86_64 and aarch64.
+ * The types are koffi's. `str` is a text, or its bytes with a NUL at their end; `char *` is a text or NULL; any other pointer is memory,
+ * an address or NULL. Integers that the kernel keeps in structs of its own (`mode_t`, `uid_t`) are what they are on x86_64 and aarch64.
  */
 
 /**
@@ -18,23 +18,32 @@ export const LIBC = [
   "int chroot(str path)",
   "int clock_gettime(int clock, void *time)",
   "int connect(int socket, void *address, uint length)",
+  "long copy_file_range(int from, void *from_offset, int to, void *to_offset, size_t size, uint flags)",
   "void *dlsym(void *library, str name)",
   "int dup3(int fd, int number, int flags)",
   "int execve(str path, void *args, void *environment)",
   "void _exit(int code)",
   "int fchdir(int directory)",
+  "int fchmod(int fd, uint mode)",
   "int fchmodat(int directory, str path, uint mode, int flags)",
   "int fchown(int fd, uint uid, uint gid)",
   "int fchownat(int directory, str path, uint uid, uint gid, int flags)",
   "int fcntl(int fd, int command, long value)",
   "int flock(int fd, int operation)",
+  "int fsetxattr(int fd, str name, void *value, size_t size, int flags)",
   "int fstatfs(int fd, void *statfs)",
+  "int ftruncate(int fd, long length)",
   "long getdents64(int directory, void *entries, size_t size)",
   "int getpid()",
+  "long getrandom(void *memory, size_t size, uint flags)",
   "int ioctl(int fd, ulong request, void *argument)",
   "int kill(int pid, int signal)",
+  "long lgetxattr(str path, str name, void *value, size_t size)",
+  "int linkat(int from_directory, str from, int to_directory, str to, int flags)",
   "int listen(int socket, int backlog)",
+  "long llistxattr(str path, void *list, size_t size)",
   "long lseek(int fd, long offset, int from)",
+  "int lsetxattr(str path, str name, void *value, size_t size, int flags)",
   "void *memcpy(void *to, void *from, size_t size)",
   "int memfd_create(str name, uint flags)",
   "int mkdirat(int directory, str path, uint mode)",
@@ -141,7 +150,7 @@ type Named<Name extends CallName> = Prototype extends infer Text
   : never;
 
 type ValueOf<Parameter> = Parameter extends `str ${string}`
-  ? string
+  ? string | Uint8Array
   : Parameter extends `char *${string}`
     ? string | null
     : Parameter extends `${string} *${string}`

@@ -57,11 +57,11 @@ export function sendDatagram(path: string, text: string, fds: readonly number[] 
 }
 
 function withAddress(call: "bind" | "connect", type: number, path: string): Fd {
-  const name = Buffer.from(path.replace(/^@/, "\0")); // the abstract namespace, as systemd writes it
+  const name = encode(path.replace(/^@/, "\0")); // the abstract namespace, as systemd writes it
   if (name.length > 107) throw new Error(`socket path ${path} is longer than the 107 bytes that unix(7) allows`);
   const address = Buffer.alloc(110);
   address.writeUInt16LE(AF_UNIX, 0);
-  name.copy(address, 2);
+  address.set(name, 2);
   const fd = new Fd(check(syscall("socket", AF_UNIX, type | SOCK_CLOEXEC, 0), "socket"));
   const result = syscall(call, fd.number, address, 2 + name.length + (name[0] === 0 ? 0 : 1));
   if (result < 0) fd.close();

@@ -5,6 +5,7 @@ import { AT, AT_FDCWD } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 
 const S_IFMT = 0o170000;
+const STATX_BASIC_STATS = 0x7ff;
 
 /** Types of files, in the bits `S_IFMT` of a mode. @see inode(7) */
 export const FILE_TYPE = {
@@ -75,10 +76,16 @@ export function fstat(fd: number): Stat {
 }
 
 function statx(fd: number, path: string, flags: number, what: () => string): Stat {
-  const STATX_BASIC_STATS = 0x7ff;
   const words = new Uint32Array(64);
   check(syscall("statx", fd, path, flags, STATX_BASIC_STATS, words), what);
   return new StatxAnswer(words);
+}
+
+/** What a path below a directory leads to, the path as memory with a NUL at its end. @returns `-errno` where there is nothing @see statx(2) */
+export function statxOf(directory: number, path: Uint8Array, flags: number): Stat | number {
+  const words = new Uint32Array(64);
+  const result = syscall("statx", directory, path, flags, STATX_BASIC_STATS, words);
+  return result < 0 ? result : new StatxAnswer(words);
 }
 
 /** struct statx, read as it is asked for: mostly that is one member or two. */

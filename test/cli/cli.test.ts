@@ -255,6 +255,15 @@ describe("the log", () => {
   };
   const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
 
+  test("an error that repeats a long value keeps its beginning and its end, here and there", async () => {
+    fail(`/mounts/0: ${"x".repeat(280_000)}: must not contain a null byte`);
+    await runCli(["--log", file(), "--log-format", "json", "start", "web"]);
+    const { msg } = JSON.parse(readFileSync(file(), "utf8")) as { msg: string };
+    expect(msg).toMatch(/^\/mounts\/0: x+…x+: must not contain a null byte$/);
+    expect(msg).toHaveLength(4096);
+    expect(printed.stderr).toBe(`${msg}\n`);
+  });
+
   test("an error is the last record of --log, and a plain line on stderr", async () => {
     fail("container not running");
     expect(await runCli(["--log", file(), "--log-format", "json", "start", "web"])).toBe(1);

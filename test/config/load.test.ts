@@ -1,5 +1,15 @@
 /** Loading: what is wrong with the file, in one line that names it. */
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -107,6 +117,34 @@ describe("a file that is no configuration", () => {
     expect(messageOf(() => loadConfig(path, ROOT))).toBe(`config.json: the file ${path} is empty`);
   });
 
+  test("that is a fifo, which nobody writes to", () => {
+    execFileSync("mkfifo", [path]);
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(`config.json: ${path} is a fifo, not a file`);
+  });
+
+  test("that is a device, which has no end", () => {
+    symlinkSync("/dev/zero", path);
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(`config.json: ${path} is a device, not a file`);
+  });
+
+  test("that is larger than 64 MB", () => {
+    write("");
+    truncateSync(path, 64 * 2 ** 20 + 1);
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(
+      `config.json: ${path} has 67108865 bytes: the largest file that is read has 64 MB`,
+    );
+  });
+
+  test("that is nested more deeply than anything sensible, with the place, and without reading on", () => {
+    write(`{"x":\n${"[".repeat(2 ** 25)}`);
+    const before = process.memoryUsage().rss;
+    expect(messageOf(() => loadConfig(path, ROOT))).toBe(
+      "config.json: is not readable: line 2, column 1000: nested more than 1000 deep",
+    );
+    // 32 MB as text, and twice at most; as nested arrays they would take gigabytes.
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 29);
+  });
+
   test("that is not JSON, with the place", () => {
     write('{\n  "ociVersion": "1.0.0",\n}');
     expect(messageOf(() => loadConfig(path, ROOT))).toBe(
@@ -162,6 +200,17 @@ describe("an error of the schema", () => {
   ])("names the place, the value and the rule: %s", (_, document, message) => {
     write(document);
     expect(messageOf(() => loadConfig(path, ROOT))).toBe(`config.json: ${message}`);
+  });
+
+  test("shows the beginning and the end of a long value, and of a long pointer", () => {
+    write({ ociVersion: "1.0.0", annotations: { [`a${"b".repeat(280_000)}c`]: 1 } });
+    expect(messageOf(() => loadConfig(path, ROOT))).toMatch(
+      /^config\.json: \/annotations\/ab{50,150}…b{50,150}c: 1: must be a string$/,
+    );
+    write({ ociVersion: `1${"2".repeat(280_000)}3` });
+    expect(messageOf(() => loadConfig(path, ROOT))).toMatch(
+      /^config\.json: \/ociVersion: "12{20,50}…2{20,50}3": must be a version/,
+    );
   });
 
   test("carries its parts", () => {

@@ -89,7 +89,16 @@ describe.skipIf(process.arch !== "x64")("what a snapshot begins with", () => {
   const BASE = 0x400000;
   const exit = (code: number) => [numbers.exit_group, code];
   const resume = (more: Partial<Resumption>) =>
-    resumer(BASE, { calls: [], ignored: [], heapEnd: 0n, registers: {}, features: new Set(), ...more });
+    resumer(BASE, {
+      calls: [],
+      protections: [],
+      secrets: { canary: [], guard: [], mangled: [] },
+      ignored: [],
+      heapEnd: 0n,
+      registers: {},
+      features: new Set(),
+      ...more,
+    });
 
   it("makes its system calls in order", () => {
     expect(run(resume({ calls: [[numbers.getpid], exit(7), exit(8)] })).status).toBe(7);

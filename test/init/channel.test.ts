@@ -18,6 +18,15 @@ afterEach(() => {
   init.close();
 });
 
+describe("Channel.send", () => {
+  it("leaves out the middle of a text that is too long: its beginning names the step, its end the reason", () => {
+    init.send({ type: "error", message: `execute ${"x".repeat(280_000)}: argument list too long` });
+    const message = parent.expect("error")?.message.message ?? "";
+    expect(message).toMatch(/^execute x+…x+: argument list too long$/);
+    expect(message.length).toBeLessThan(65536);
+  });
+});
+
 describe("Channel.expect", () => {
   it("finds a message behind others, which are kept for who expects them", () => {
     parent.send({ type: "admitted", files: [{ path: "/cgroup", optional: true }] });

@@ -249,7 +249,7 @@ describe("a configuration", () => {
   ])("that is nested without end gets a clear error (%s)", (opening, closing, depth) => {
     const bundle = makeBundle("true");
     writeFileSync(join(bundle.path, "config.json"), opening.repeat(depth) + closing.repeat(depth));
-    expect(refused(["create", "--bundle", bundle.path, newId()])).toContain("nested too deeply");
+    expect(refused(["create", "--bundle", bundle.path, newId()])).toContain("nested more than 1000 deep");
   });
 });
 

@@ -67,6 +67,22 @@ describe("directories", () => {
     expect(entries.filter(({ isDirectory }) => isDirectory).map(({ name }) => name)).toEqual(["sub"]);
   });
 
+  it("list and take names that are not UTF-8, which are bytes", () => {
+    const [name, target] = [Buffer.from("a\xff\xe2\x82b", "latin1"), Buffer.from("to\xfe", "latin1")];
+    const path = (...parts: Buffer[]) => Buffer.concat([Buffer.from(`${at("bytes")}/`), ...parts]);
+    fs.mkdirSync(path(name), { recursive: true });
+    fs.symlinkSync(target, path(name, Buffer.from("/link")));
+    const [entry] = file.readDirectory(at("bytes"));
+    expect(entry).toEqual({ name: "a\udcff\udce2\udc82b", isDirectory: true });
+    const directory = `${at("bytes")}/${entry?.name}`;
+    expect(file.readLink(`${directory}/link`)).toBe("to\udcfe");
+    expect(file.realPath(directory)).toBe(directory);
+    file.rename(`${directory}/link`, `${directory}/\udc80`);
+    expect(fs.readdirSync(path(name), "buffer")).toEqual([Buffer.from([0x80])]);
+    file.removeAll(at("bytes"));
+    expect(fs.existsSync(at("bytes"))).toBe(false);
+  });
+
   it("go with all that is in them, but not with what links in them lead to", () => {
     fs.writeFileSync(at("kept"), "");
     fs.symlinkSync(at("kept"), join(at("many"), "sub/link"));

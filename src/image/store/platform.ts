@@ -1,0 +1,119 @@
+/** Platforms: which of an index's images runs here. @see image-spec, image-index.md, and Go's GOOS, GOARCH and GOARM */
+import type { Descriptor, Platform } from "./documents.ts";
+
+/** Go's names for what uname(2), Debian and people call it. */
+const ARCHITECTURES: Readonly<Record<string, Pick<Platform, "architecture" | "variant">>> = {
+  x86_64: { architecture: "amd64" },
+  "x86-64": { architecture: "amd64" },
+  x64: { architecture: "amd64" },
+  i386: { architecture: "386" },
+  i686: { architecture: "386" },
+  ia32: { architecture: "386" },
+  aarch64: { architecture: "arm64" },
+  armhf: { architecture: "arm", variant: "v7" },
+  armel: { architecture: "arm", variant: "v6" },
+  armv5: { architecture: "arm", variant: "v5" },
+  armv6: { architecture: "arm", variant: "v6" },
+  armv6l: { architecture: "arm", variant: "v6" },
+  armv7: { architecture: "arm", variant: "v7" },
+  armv7l: { architecture: "arm", variant: "v7" },
+  ppc64el: { architecture: "ppc64le" },
+  mipsel: { architecture: "mipsle" },
+  mips64el: { architecture: "mips64le" },
+};
+
+/** The platform of this machine. */
+export function hostPlatform(): Platform {
+  return canonical({ os: "linux", architecture: process.arch });
+}
+
+/**
+ * Reads `--platform`: `os/architecture[/variant]`, or an architecture alone.
+ * @throws {Error}
+ */
+export function parsePlatform(text: string): Platform {
+  const parts = text.split("/");
+  if (parts.length > 3 || parts.some((part) => !/^[A-Za-z0-9_.-]+$/.test(part))) {
+    throw new Error(
+      `invalid platform ${JSON.stringify(text)}: os/architecture[/variant] is expected, such as linux/arm64/v8`,
+    );
+  }
+  const [first = "", second, variant] = parts;
+  if (second === undefined) return canonical({ os: "linux", architecture: first });
+  return canonical({ os: first.toLowerCase(), architecture: second, ...(variant === undefined ? {} : { variant }) });
+}
+
+/** Go's spelling; the one variant of arm64 that there was for years is named by leaving it out. */
+function canonical(platform: Platform): Platform {
+  const name = platform.architecture.toLowerCase();
+  const known = Object.hasOwn(ARCHITECTURES, name) ? ARCHITECTURES[name] : undefined;
+  const { architecture, variant } = { ...(known ?? { architecture: name }), ...variantOf(platform) } as Platform;
+  if (
+    variant === undefined ||
+    (architecture === "arm64" && variant === "v8") ||
+    (architecture === "amd64" && variant === "v1")
+  ) {
+    return { ...without(platform), architecture };
+  }
+  return { ...without(platform), architecture, variant };
+}
+
+function variantOf({ variant }: Platform): { variant?: string } {
+  if (variant === undefined || variant === "") return {};
+  // "8" for "v8", as some builders write it.
+  return { variant: /^\d/.test(variant) ? `v${variant}` : variant.toLowerCase() };
+}
+
+function without({ variant: _, architecture: __, ...rest }: Platform): Omit<Platform, "architecture" | "variant"> {
+  return rest;
+}
+
+/** A platform as people write it: `linux/arm/v7`. */
+export function formatPlatform({
+  os,
+  architecture,
+  variant,
+}: Pick<Platform, "os" | "architecture" | "variant">): string {
+  return [os, architecture, ...(variant === undefined || variant === "" ? [] : [variant])].join("/");
+}
+
+/**
+ * How well an image for one platform runs on another: the lower the better; `null` when it does not.
+ * A processor runs what was made for an older variant of its architecture, and never what was made for a newer one.
+ */
+export function fitness(offered: Platform, wanted: Platform): number | null {
+  const [image, host] = [canonical(offered), canonical(wanted)];
+  if (image.os !== host.os || image.architecture !== host.architecture) return null;
+  const versions = [image, host].map(({ architecture, variant }) => version(architecture, variant));
+  const [has = null, runs = null] = versions;
+  if (has === null || runs === null) return image.variant === host.variant || image.variant === undefined ? 0 : null;
+  return has > runs ? null : runs - has;
+}
+
+/** The number of a variant; `null` for one that has none. Without a variant: the oldest that is meant by that, and of arm the newest. */
+function version(architecture: string, variant: string | undefined): number | null {
+  if (variant === undefined) return { arm: 7, arm64: 8, amd64: 1 }[architecture] ?? null;
+  const match = /^v(\d+)(?:\.(\d+))?$/.exec(variant);
+  return match === null ? null : Number(match[1]) + Number(match[2] ?? 0) / 100;
+}
+
+/** What is no image to run, such as an attestation, which has no platform on purpose. */
+export function isRunnable({ platform, annotations }: Descriptor): boolean {
+  if (annotations?.["vnd.docker.reference.type"] !== undefined) return false;
+  return platform?.os !== "unknown" || platform.architecture !== "unknown";
+}
+
+/**
+ * The manifest of an index for a platform: the best variant, of equals the first. Manifests without a platform come after those that say
+ * theirs: what they are for shows in their configuration.
+ * @returns `null` when there is none
+ */
+export function choosePlatform(manifests: readonly Descriptor[], wanted: Platform): Descriptor | null {
+  let best: { descriptor: Descriptor; rank: number } | null = null;
+  for (const descriptor of manifests.filter(isRunnable)) {
+    const { platform } = descriptor;
+    const rank = platform ? fitness(platform, wanted) : Number.MAX_SAFE_INTEGER;
+    if (rank !== null && (best === null || rank < best.rank)) best = { descriptor, rank };
+  }
+  return best?.descriptor ?? null;
+}

@@ -1,0 +1,84 @@
+/** Stores and small images for tests. */
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { type Digest, digestOf } from "../../src/image/store/digest.ts";
+import type { Descriptor, ImageConfig, Manifest } from "../../src/image/store/documents.ts";
+import { putImage } from "../../src/image/store/images.ts";
+import { ingest } from "../../src/image/store/ingest.ts";
+import { Lease } from "../../src/image/store/lease.ts";
+import { MEDIA_TYPE } from "../../src/image/store/media-types.ts";
+import { openStore, type Store } from "../../src/image/store/store.ts";
+
+/** A directory that is removed at the end of its block. */
+export class Scratch implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), "tsrunc-image-"));
+
+  at(name: string): string {
+    return join(this.path, name);
+  }
+
+  store(name = "store"): Store {
+    return openStore(this.at(name));
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** An image in memory. */
+export interface SampleImage {
+  manifest: Manifest;
+  descriptor: Descriptor;
+  config: ImageConfig;
+  blobs: Map<Digest, Uint8Array>;
+}
+
+/**
+ * Makes an image of layers that are no archives: who reads no layers does not see the difference.
+ * @param contents one a layer
+ */
+export function sampleImage(contents: readonly string[], change: Partial<ImageConfig> = {}): SampleImage {
+  const blobs = new Map<Digest, Uint8Array>();
+  const put = (mediaType: string, bytes: Uint8Array): Descriptor => {
+    const digest = digestOf(bytes);
+    blobs.set(digest, bytes);
+    return { mediaType, digest, size: bytes.byteLength };
+  };
+  const layers = contents.map((content) => put(MEDIA_TYPE.layerGzip, gzipSync(content)));
+  const config: ImageConfig = {
+    architecture: process.arch === "arm64" ? "arm64" : "amd64",
+    os: "linux",
+    config: { Cmd: ["/bin/sh"] },
+    rootfs: {
+      type: "layers",
+      diff_ids: contents.map((content): Digest => `sha256:${createHash("sha256").update(content).digest("hex")}`),
+    },
+    ...change,
+  };
+  const manifest: Manifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPE.manifest,
+    config: put(MEDIA_TYPE.config, encode(config)),
+    layers,
+  };
+  return { manifest, config, blobs, descriptor: put(MEDIA_TYPE.manifest, encode(manifest)) };
+}
+
+function encode(document: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(document));
+}
+
+/** Puts an image into a store. */
+export async function storeImage(store: Store, name: string | null, image: SampleImage): Promise<void> {
+  using lease = await Lease.take(store);
+  for (const [digest, bytes] of image.blobs) {
+    await ingest(lease, { digest, size: bytes.byteLength }, async function* (offset) {
+      yield bytes.subarray(offset);
+    });
+  }
+  await putImage(store, name, image.descriptor);
+}
