@@ -32,9 +32,16 @@ const LOCKABLE: Partial<Record<MountAttribute, number>> = {
  * Gives a bind mount the attributes that are asked for, and no others, access times apart. Where a user namespace has
  * locked some that came with the source, they stay, unless one of them was to be cleared by name.
  *
+ * `rw` is such a name, but one that Podman writes on every mount that is not to be read-only: it is no more than a wish.
+ *
+ * @param warn takes what was not to be had; without, that is an error, too
  * @throws {Error} when a locked attribute stands against what is asked for
  */
-export function setBindAttributes(mount: Fd, { set, clear }: BindAttributes): void {
+export function setBindAttributes(
+  mount: Fd,
+  { set, clear }: BindAttributes,
+  warn: ((message: string) => void) | null = null,
+): void {
   const times = accessTimes(set);
   const wanted = [...set.filter((name) => !isTime(name)), ...times.set];
   const others = NOT_INHERITED.filter((name) => !set.includes(name));
@@ -43,11 +50,15 @@ export function setBindAttributes(mount: Fd, { set, clear }: BindAttributes): vo
   if (result !== -ERRNO.EPERM) check(result, () => `mount_setattr ${words({ set, clear })}`);
   const { flags } = fstatfs(mount.number);
   const isLocked = (name: MountAttribute) => (flags & (LOCKABLE[name] ?? 0)) !== 0;
-  const locked = clear.filter(isLocked);
+  const locked = clear.filter((name) => isLocked(name) && !(name === "ro" && warn !== null));
   if (locked.length > 0) throw new Error(`cannot clear locked flags ${locked.join(",")}: operation not permitted`);
   // What is not locked is taken back after all.
   const clearable = [...others.filter((name) => !isLocked(name)), ...times.clear];
-  if (mountSetAttributesResult(mount, { set: wanted, clear: clearable }) === 0) return;
+  if (mountSetAttributesResult(mount, { set: wanted, clear: clearable }) === 0) {
+    if (clear.includes("ro"))
+      warn?.("rw is not permitted: the source is read-only, and so is the mount, in this user namespace");
+    return;
+  }
   throw new Error(`cannot set ${words({ set, clear })} against locked flags of the source: operation not permitted`);
 }
 

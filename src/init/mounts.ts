@@ -36,12 +36,12 @@ export const mountHandlers: Handlers<MountStep | ChangeStep, InitContext> = {
     if (step.copySymlink && copySymlink(rootfs, step.source, step.target)) return;
     using tree = openSource(step, context);
     using target = openBindMountPoint(rootfs, step.target, tree, step.nofollow?.includes("destination"));
-    attach(step, tree, target);
+    attach(step, tree, target, warning(step, context));
   },
   "change-mount": (step, context) => {
     using mounted = openInRoot(rootOf(context), step.target, O.PATH);
     try {
-      setBindAttributes(mounted, step.attributes);
+      setBindAttributes(mounted, step.attributes, warning(step, context));
     } catch (error) {
       if (hasErrno(error, "EINVAL")) (error as Error).message += " (nothing is mounted there)";
       throw error;
@@ -116,6 +116,11 @@ function openSource({ source, origin, tree, otherwise, nofollow = [] }: Bind, co
   return opened;
 }
 
+/** What a mount could not get goes into the log, with the name of its entry. */
+function warning({ pointer, target }: Bind | ChangeStep, { channel }: InitContext): (message: string) => void {
+  return (message) => channel.send({ type: "warning", message: `${pointer ?? "mount"}: ${target}: ${message}` });
+}
+
 /** Has the parent open what this process may not. The parent ends the creation when it cannot either. */
 function askForSource({ channel }: InitContext, name: string): Fd {
   channel.send({ type: "source", name });
@@ -126,10 +131,16 @@ function askForSource({ channel }: InitContext, name: string): Fd {
 
 /**
  * Puts a detached tree in its place, with what the step asks of it.
+ * @param warn as {@link setBindAttributes} takes it
  * @throws {SyscallError} `move_mount`, `mount_setattr`
  */
-export function attach(step: Pick<Bind, "attributes" | "propagation" | "recursive">, tree: Fd, target: Fd): void {
-  if (step.attributes !== null) setBindAttributes(tree, step.attributes);
+export function attach(
+  step: Pick<Bind, "attributes" | "propagation" | "recursive">,
+  tree: Fd,
+  target: Fd,
+  warn: ((message: string) => void) | null = null,
+): void {
+  if (step.attributes !== null) setBindAttributes(tree, step.attributes, warn);
   try {
     moveMount(tree, target);
   } catch (error) {

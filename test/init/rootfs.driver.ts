@@ -86,6 +86,10 @@ function serve(channel: Channel<ParentMessage, InitMessage>, pid: number, source
   channel.send({ type: "go" });
   for (;;) {
     const message = channel.receive()?.message;
+    if (message?.type === "warning") {
+      process.stderr.write(`warning: ${message.message}\n`);
+      continue;
+    }
     if (message?.type !== "source") return;
     const step = sources.find(({ name }) => name === message.name);
     if (step?.kind !== "open-source") throw new Error(`no source ${message.name}`);

@@ -306,6 +306,14 @@ describe("in a user namespace", () => {
     expect(failure({ ...mount("strictatime"), namespaces, prepare })).toMatch(/locked flags.*operation not permitted/);
   });
 
+  test("rw on a read-only source gives a read-only mount and a warning: Podman writes it everywhere", () => {
+    const prepare = `mount -t tmpfs none ${source("source")}; mount -o remount,bind,ro,nodev,nosuid ${join(bundle, "source")}`;
+    const mount = { destination: "/mnt", source: "source", options: ["rbind", "rw", "noexec"] };
+    const { stdout, stderr } = container(optionsOn("/mnt"), { ...withMount(mount), namespaces, prepare });
+    expect(stdout.trim()).toBe("ro,nosuid,nodev,noexec,relatime");
+    expect(stderr).toMatch(/^warning: \/mounts\/\d+: \/mnt: rw is not permitted: the source is read-only/);
+  });
+
   test("sysfs of another's network namespace is bound from the host", () => {
     const mount = { destination: "/sys", type: "sysfs", source: "sysfs", options: ["ro", "nosuid", "noexec", "nodev"] };
     expect(output(`test -d /sys/class && ${optionsOn("/sys")}`, { ...withMount(mount), namespaces })).toMatch(
