@@ -35,7 +35,7 @@ export interface DeviceChange {
 
 /**
  * What every container may use, whatever its rules say, since programs rely on it: `mknod` of anything, and these.
- * The path is that of the device which config.json may redefine, and so take from this list.
+ * The path is that of the device which config.json may redefine, by other numbers, and so take from this list.
  */
 function alwaysAllowed(): [line: string, path?: string][] {
   return [
@@ -65,9 +65,15 @@ export function planDevices(rules: Resources["devices"] = [], devices: readonly 
     applyRule(filter, rule.allow, exceptionOf(rule, index));
   });
   for (const [line, path] of alwaysAllowed()) {
-    if (!devices.some((device) => device.path === path)) applyRule(filter, true, parseException(line));
+    const redefined = devices.some((device) => device.path === path && !isDevice(device, line));
+    if (!redefined) applyRule(filter, true, parseException(line));
   }
   return filter;
+}
+
+/** Whether a device is the one of a line such as `c 1:3 rwm`. */
+function isDevice({ type, major = 0, minor = 0 }: Device, line: string): boolean {
+  return line.startsWith(`${type === "u" ? "c" : type} ${major}:${minor} `);
 }
 
 /** The filter that a v1 cgroup has, from the text of its `devices.list`. */

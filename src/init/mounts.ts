@@ -122,7 +122,7 @@ function warning({ pointer, target }: Bind | ChangeStep, { channel }: InitContex
 }
 
 /** Has the parent open what this process may not. The parent ends the creation when it cannot either. */
-function askForSource({ channel }: InitContext, name: string): Fd {
+export function askForSource({ channel }: InitContext, name: string): Fd {
   channel.send({ type: "source", name });
   const [source] = channel.expect("source")?.fds ?? [];
   if (source === undefined) throw new Error("the parent gave no source");

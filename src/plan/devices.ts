@@ -1,8 +1,8 @@
 /** The device nodes and symlinks of the container's `/dev`. */
 import type { Device } from "../config/types.ts";
-import type { LinkStep } from "./mount-steps.ts";
+import type { LinkStep, SourceStep } from "./mount-steps.ts";
 import { cleanPath } from "./paths.ts";
-import type { Describers, StepBase } from "./step.ts";
+import type { Describers, OfKind, StepBase } from "./step.ts";
 
 /** One device node. */
 export interface DeviceNode {
@@ -15,13 +15,18 @@ export interface DeviceNode {
   mode: number;
   uid: number;
   gid: number;
+  /**
+   * Whether config.json lists it: one that is there gets its mode and owner, and anything else that is there is an error. Of the
+   * default ones, what is there is left.
+   */
+  listed: boolean;
 }
 
 export type DeviceStep =
-  /** Makes nodes, leaving those that exist; where that is not permitted, binds the host's. */
+  /** Makes nodes; where that is not permitted, binds the host's. */
   | (StepBase & { kind: "device-nodes"; directory: string; nodes: DeviceNode[] })
-  /** Binds the host's devices: in a user namespace nobody may make nodes. */
-  | (StepBase & { kind: "bind-devices"; directory: string; nodes: DeviceNode[] })
+  /** Binds the host's devices: in a user namespace nobody may make nodes. `source`: the parent makes one that the host lacks. */
+  | (StepBase & { kind: "bind-devices"; directory: string; nodes: DeviceNode[]; source: string | null })
   | LinkStep
   /** Makes a symlink in place of whatever is there. */
   | (StepBase & { kind: "replace-by-symlink"; path: string; to: string });
@@ -36,16 +41,26 @@ const DEFAULT_DEVICES = [
   ["urandom", 1, 9],
 ] as const;
 
-/**
- * Plans `/dev`: the default devices, those of `linux.devices`, which win over a default of the same path, and the links.
- * @param bind whether nodes cannot be made, so that the host's are bound
- */
-export function planDevices(devices: readonly Device[], bind: boolean): DeviceStep[] {
-  const kind = bind ? "bind-devices" : "device-nodes";
+/** Who makes the nodes: the init; nobody, so that the host's are bound; or the parent, what the host has not. */
+export type DeviceMaker = "init" | "nobody" | "parent";
+
+/** What {@link planDevices} gives. */
+export interface DevicePlan {
+  steps: DeviceStep[];
+  /** What the init may ask its parent for. */
+  sources: OfKind<SourceStep, "make-device">[];
+}
+
+/** Plans `/dev`: the default devices, those of `linux.devices`, which win over a default of the same path, and the links. */
+export function planDevices(devices: readonly Device[], maker: DeviceMaker): DevicePlan {
+  const sources: DevicePlan["sources"] = [];
   const paths = devices.map(({ path }) => cleanPath(path));
   const defaults = DEFAULT_DEVICES.filter(([name]) => !paths.includes(`/dev/${name}`));
+  const usual = defaults.map(([name, major, minor]) => node(name, major, minor));
   const steps: DeviceStep[] = [
-    { kind, directory: "/dev", nodes: defaults.map(([name, major, minor]) => node(name, major, minor)) },
+    maker === "init"
+      ? { kind: "device-nodes", directory: "/dev", nodes: usual }
+      : { kind: "bind-devices", directory: "/dev", nodes: usual, source: null },
   ];
   devices.forEach((device, index) => {
     const path = paths[index] as string;
@@ -60,13 +75,18 @@ export function planDevices(devices: readonly Device[], bind: boolean): DeviceSt
       mode: (device.fileMode ?? 0o666) & 0o7777,
       uid: device.uid ?? 0,
       gid: device.gid ?? 0,
+      listed: true,
     };
     const pointer = `/linux/devices/${index}`;
+    const where = { pointer, directory: path.slice(0, cut) || "/", nodes: [made] };
     // Anyone may make a pipe.
-    const how = device.type === "p" ? "device-nodes" : kind;
-    steps.push({ kind: how, pointer, directory: path.slice(0, cut) || "/", nodes: [made] });
+    if (device.type === "p" || maker === "init") return void steps.push({ kind: "device-nodes", ...where });
+    const name = `device-${index}`;
+    if (maker === "parent") sources.push({ kind: "make-device", name, pointer, node: made });
+    steps.push({ kind: "bind-devices", ...where, source: maker === "parent" ? name : null });
   });
-  return [...steps, { kind: "replace-by-symlink", path: "/dev/ptmx", to: "pts/ptmx" }, DEFAULT_LINKS];
+  steps.push({ kind: "replace-by-symlink", path: "/dev/ptmx", to: "pts/ptmx" }, DEFAULT_LINKS);
+  return { steps, sources };
 }
 
 const DEFAULT_LINKS: LinkStep = {
@@ -82,7 +102,7 @@ const DEFAULT_LINKS: LinkStep = {
 };
 
 function node(name: string, major: number, minor: number): DeviceNode {
-  return { name, type: "c", major, minor, mode: 0o666, uid: 0, gid: 0 };
+  return { name, type: "c", major, minor, mode: 0o666, uid: 0, gid: 0, listed: false };
 }
 
 export const describeDevices: Describers<DeviceStep> = {
@@ -94,7 +114,7 @@ export const describeDevices: Describers<DeviceStep> = {
   "replace-by-symlink": ({ path, to }) => `link rootfs${path} to ${to}`,
 };
 
-function inWords({ name, type, major, minor, mode, uid, gid }: DeviceNode): string {
+export function inWords({ name, type, major, minor, mode, uid, gid }: DeviceNode): string {
   const owner = uid === 0 && gid === 0 ? "" : ` ${uid}:${gid}`;
   return type === "p"
     ? `${name} (pipe ${octal(mode)}${owner})`

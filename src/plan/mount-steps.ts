@@ -4,6 +4,7 @@ import type { ContextType } from "../config/annotations.ts";
 import type { MountOptions, NoFollow, Propagation } from "../config/mount-options.ts";
 import type { IdMapping, Mount } from "../config/types.ts";
 import type { MountAttribute, MountFlag } from "../sys/mount.ts";
+import type { DeviceNode } from "./devices.ts";
 import type { StepBase } from "./step.ts";
 
 /** What every step that mounts something in the rootfs has. */
@@ -71,7 +72,9 @@ export type SourceStep =
       tree: boolean;
       idmap: { mapping: IdMappingSource; recursive: boolean } | null;
       nofollow?: NoFollow[];
-    });
+    })
+  /** A device that the host lacks, on a filesystem of its own; when the init asks for it. */
+  | (StepBase & { kind: "make-device"; name: string; node: DeviceNode });
 
 /** Where id maps come from: the container's own user namespace by path, or lists. */
 export type IdMappingSource =

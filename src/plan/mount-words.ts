@@ -2,6 +2,7 @@
 
 import { propagationName } from "../config/mount-options.ts";
 import type { IdMapping } from "../config/types.ts";
+import { inWords } from "./devices.ts";
 import type { BindOrigin, ChangeStep, IdMappingSource, MountBase, MountStep, SourceStep } from "./mount-steps.ts";
 import type { Describers } from "./step.ts";
 
@@ -27,6 +28,7 @@ export const describeMounts: Describers<MountStep | ChangeStep | SourceStep> = {
     const words = [`open ${source}`, tree && "and the mounts below it", idmap && `owned by ${mapped(idmap.mapping)}`];
     return `${ofEntry(step)}${words.filter(Boolean).join(" ")}`;
   },
+  "make-device": ({ node }) => `make the device ${inWords(node)}, which the host lacks`,
 };
 
 function attributeWords({ set, clear }: ChangeStep["attributes"]): string[] {

@@ -54,7 +54,7 @@ export interface RootfsPlan {
  * @throws {Error} when a mount cannot be realised, naming its JSON pointer
  */
 export function planRootfs(input: RootfsInput): RootfsPlan {
-  const { spec, rootfsPath, host } = input;
+  const { spec, rootfsPath } = input;
   const linux = spec.linux ?? {};
   const mounts = spec.mounts ?? [];
   const own = (linux.namespaces ?? []).some(({ type }) => type === "mount");
@@ -68,13 +68,15 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
   });
   const bound = mounts.some(({ destination, options = [] }) => isBind(options) && cleanPath(destination) === "/dev");
   const ownDev = !bound;
+  const maker = around.parentHelps ? "parent" : around.inUserNamespace ? "nobody" : "init";
+  const devices = ownDev ? planDevices(linux.devices ?? [], maker) : { steps: [], sources: [] };
   return {
-    sources: planned.sources,
+    sources: [...planned.sources, ...devices.sources],
     beforeHooks: [
       { kind: "set-umask", mask: 0 },
       ...(own ? planRootMount(spec, rootfsPath) : hostRootMount(rootfsPath)),
       ...planned.steps,
-      ...(ownDev ? planDevices(linux.devices ?? [], input.userNamespace || host.inUserNamespace) : []),
+      ...devices.steps,
       { kind: "set-umask", mask: 0o022 },
     ],
     afterHooks: [

@@ -254,7 +254,8 @@ class Launch {
 
   #provideSource(name: string, { pid, channel }: Forked): void {
     const step = this.#prepared.plan.sources.find((source) => source.name === name);
-    if (step?.kind !== "open-source") throw new Error(`the init asked for an unknown source ${name}`);
+    if (step === undefined || step.kind === "id-mapping")
+      throw new Error(`the init asked for an unknown source ${name}`);
     namingStep(
       () => describeStep(step),
       () => {

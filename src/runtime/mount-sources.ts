@@ -1,10 +1,21 @@
 /** What the parent opens for the init's mounts: what the init may not open, or not do, itself. */
 
+import { makeDeviceNode } from "../init/devices.ts";
+import type { DeviceNode } from "../plan/devices.ts";
 import type { IdMappingSource, SourceStep } from "../plan/mount-steps.ts";
 import type { OfKind } from "../plan/step.ts";
-import { SyscallError } from "../sys/error.ts";
-import { type Fd, O, open } from "../sys/fd.ts";
-import { mapOwners, mountSetAttributes, openTree } from "../sys/mount.ts";
+import { check, SyscallError } from "../sys/error.ts";
+import { AT, Fd, O, open } from "../sys/fd.ts";
+import { syscall } from "../sys/ffi.ts";
+import { chmod, readText } from "../sys/file.ts";
+import {
+  fsconfigCreateResult,
+  fsmountResult,
+  fsopenResult,
+  mapOwners,
+  mountSetAttributes,
+  openTree,
+} from "../sys/mount.ts";
 import { setns } from "../sys/namespace.ts";
 import { endWords, exit, fork, waitPid } from "../sys/process.ts";
 import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
@@ -35,7 +46,8 @@ function openMapping(mapping: IdMappingSource): Fd {
  * @returns a detached tree of mounts
  * @throws {Error} in the words of the helper's failure
  */
-export function provideSource(step: OfKind<SourceStep, "open-source">, pid: number): Fd {
+export function provideSource(step: Exclude<SourceStep, { kind: "id-mapping" }>, pid: number): Fd {
+  if (step.kind === "make-device") return provideDevice(step.node, pid);
   const { source, tree: recursive, idmap, nofollow = [] } = step;
   using userNamespace = idmap === null ? null : openMapping(idmap.mapping);
   using namespace = open(`/proc/${pid}/ns/mnt`, O.RDONLY);
@@ -45,6 +57,34 @@ export function provideSource(step: OfKind<SourceStep, "open-source">, pid: numb
     if (userNamespace !== null) mapOwners(tree, userNamespace, idmap?.recursive ?? false);
     return tree;
   });
+}
+
+/**
+ * Makes a device that may be mounted in a user namespace, in which nobody may make one: on a filesystem that belongs to this one's.
+ * @param pid the init, whose user namespace maps the owner
+ * @returns a detached mount of the device alone
+ * @throws {SyscallError} also before Linux 6.15, which does not take it off a filesystem that is mounted nowhere
+ */
+function provideDevice(node: DeviceNode, pid: number): Fd {
+  using context = new Fd(check(fsopenResult("tmpfs"), "fsopen tmpfs"));
+  check(fsconfigCreateResult(context), "make a tmpfs");
+  using filesystem = new Fd(check(fsmountResult(context, ["nosuid", "noexec"]), "fsmount tmpfs"));
+  check(makeDeviceNode(filesystem, node), () => `mknod ${node.name}`);
+  const [uid, gid] = [hostId(node.uid, pid, "uid_map"), hostId(node.gid, pid, "gid_map")];
+  const path = `${filesystem.procPath}/${node.name}`;
+  check(syscall("fchownat", filesystem.number, node.name, uid, gid, AT.SYMLINK_NOFOLLOW), () => `chown ${node.name}`);
+  // mknod(2) has left out what the umask says.
+  chmod(path, node.mode);
+  return openTree(path, { clone: true, recursive: false });
+}
+
+/** The id on this side of a process's map. @throws {Error} when there is none @see user_namespaces(7) */
+function hostId(id: number, pid: number, map: "uid_map" | "gid_map"): number {
+  for (const line of readText(`/proc/${pid}/${map}`).split("\n")) {
+    const [inside = 0, outside = 0, size = 0] = line.trim().split(/\s+/).map(Number);
+    if (id >= inside && id < inside + size) return outside + id - inside;
+  }
+  throw new Error(`the owner ${id} of the device has no id outside the user namespace (${map})`);
 }
 
 /**

@@ -146,12 +146,22 @@ class StatxAnswer implements Stat {
   }
 }
 
-/** @see makedev(3) */
-function makeDevice(major: number, minor: number): number {
+/** The number of a device. @see makedev(3) */
+export function makeDevice(major: number, minor: number): number {
   return (
     Math.floor(major / 2 ** 12) * 2 ** 44 +
     Math.floor(minor / 2 ** 8) * 2 ** 20 +
     (major % 2 ** 12) * 2 ** 8 +
     (minor % 2 ** 8)
   );
+}
+
+/** @see makedev(3) */
+export function majorOf(device: number): number {
+  return Math.floor(device / 2 ** 44) * 2 ** 12 + (Math.floor(device / 2 ** 8) % 2 ** 12);
+}
+
+/** @see makedev(3) */
+export function minorOf(device: number): number {
+  return (Math.floor(device / 2 ** 20) % 2 ** 24) * 2 ** 8 + (device % 2 ** 8);
 }

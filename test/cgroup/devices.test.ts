@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { deviceChanges, parseDevicesList, planDevices, sameFilter } from "../../src/cgroup/devices.ts";
+import { ACCESS, deviceChanges, parseDevicesList, planDevices, sameFilter } from "../../src/cgroup/devices.ts";
 import type { DeviceRule } from "../../src/config/types.ts";
 
 const denyAll: DeviceRule = { allow: false, access: "rwm" };
@@ -36,6 +36,11 @@ describe("planDevices", () => {
     const filter = planDevices([denyAll], [{ type: "c", path: "/dev/full", major: 1, minor: 3 }]);
     expect(filter.exceptions.has("c 1:7")).toBe(false);
     expect(filter.exceptions.has("c 1:3")).toBe(true);
+  });
+
+  test.each(["c", "u"] as const)("a usual device that config.json lists as it is stays in the list (%s)", (type) => {
+    const filter = planDevices([denyAll], [{ type, path: "/dev/full", major: 1, minor: 7 }]);
+    expect(filter.exceptions.get("c 1:7")?.access).toBe(ACCESS.r | ACCESS.w | ACCESS.m);
   });
 
   test("rules for the same device add up", () => {

@@ -92,7 +92,7 @@ function serve(channel: Channel<ParentMessage, InitMessage>, pid: number, source
     }
     if (message?.type !== "source") return;
     const step = sources.find(({ name }) => name === message.name);
-    if (step?.kind !== "open-source") throw new Error(`no source ${message.name}`);
+    if (step === undefined || step.kind === "id-mapping") throw new Error(`no source ${message.name}`);
     using source = provideSource(step, pid);
     channel.send({ type: "source" }, [source.number]);
   }

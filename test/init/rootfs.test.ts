@@ -288,6 +288,21 @@ describe("in a user namespace", () => {
     );
   });
 
+  test("devices that the host lacks are made by the parent, with the owner as the container has it", () => {
+    const devices = [
+      { path: "/dev/sub/only-here", type: "c" as const, major: 1, minor: 5, fileMode: 0o640, uid: 3, gid: 4 },
+    ];
+    const script = "stat -c '%t:%T %a %u:%g' /dev/sub/only-here; head -c 3 /dev/sub/only-here | wc -c";
+    const shown = output(script, { namespaces, linux: { namespaces: namespaces.map((type) => ({ type })), devices } });
+    expect(shown).toBe("1:5 640 3:4\n3");
+  });
+
+  test("a device whose path is another's on the host is not that one", () => {
+    const devices = [{ path: "/dev/full", type: "c" as const, major: 1, minor: 5 }];
+    const linux = { namespaces: namespaces.map((type) => ({ type })), devices };
+    expect(output("stat -c %t:%T /dev/full; head -c 3 /dev/full | wc -c", { namespaces, linux })).toBe("1:5\n3");
+  });
+
   test("a source that the container's root may not reach is bound all the same", () => {
     const data = source("closed/data", { file: "text" });
     chmodSync(join(bundle, "closed"), 0o700);
@@ -415,6 +430,43 @@ describe("devices", () => {
     ];
     const linux: Linux = { namespaces: [{ type: "mount" }, { type: "pid" }], devices };
     expect(output("stat -c '%t:%T %a %u:%g' /dev/sub/fuse", { linux })).toBe("a:e5 640 3:4");
+  });
+
+  const listed = (path: string, more: object = {}): Linux => ({
+    namespaces: [{ type: "mount" }, { type: "pid" }],
+    devices: [{ path, type: "c", major: 1, minor: 3, ...more }],
+  });
+
+  test.each([
+    ["a file", "echo text > $0", "a file"],
+    ["an empty file", "touch $0", "a file"],
+    ["a directory", "mkdir $0", "a directory"],
+    ["a symlink", "ln -s /dev/null $0", "a symlink"],
+    ["a symlink that leads to it", "mknod $0.real c 1 3; ln -s there.real $0", "a symlink"],
+    ["another device", "mknod $0 c 1 5", "the character device 1:5"],
+    ["a device of another type", "mknod $0 b 1 3", "the block device 1:3"],
+    ["a pipe", "mkfifo $0", "a pipe"],
+  ])("of linux.devices are not taken to be there where %s is", (_, command, words) => {
+    execFileSync("sh", ["-ec", command, join(rootfs, "dev/there")]);
+    const message = failure({ mounts: [PROC], linux: listed("/dev/there") });
+    expect(message).toContain(`/dev/there is there already, and is ${words}, not there (c 1:3 0666)`);
+  });
+
+  test("of linux.devices that are there get the mode and owner that are asked for", () => {
+    execFileSync("sh", ["-ec", "mknod -m 600 $0 c 1 3", join(rootfs, "dev/there")]);
+    const linux = listed("/dev/there", { fileMode: 0o640, uid: 3, gid: 4 });
+    expect(output("stat -c '%t:%T %a %u:%g' /dev/there", { mounts: [PROC], linux })).toBe("1:3 640 3:4");
+  });
+
+  test("of linux.devices that are pipes may be there", () => {
+    execFileSync("mkfifo", ["-m", "600", join(rootfs, "dev/pipe")]);
+    const linux = listed("/dev/pipe", { type: "p", uid: 7 });
+    expect(output("stat -c '%F %a %u' /dev/pipe", { mounts: [PROC], linux })).toBe("fifo 666 7");
+  });
+
+  test("that are usual are bound on the empty files that a start in a user namespace has left", () => {
+    execFileSync("touch", [join(rootfs, "dev/zero")]);
+    expect(output("head -c 3 /dev/zero | wc -c", { mounts: [PROC] })).toBe("3");
   });
 });
 
