@@ -143,14 +143,16 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
 		--outfile build/compiled
 	@$(BUN) src/engine/build.ts engine build/engine build/compiled
-	@if [ $(SNAPSHOT) = yes ] && timeout 300 $(BUN) src/engine/build.ts snapshot $@ build/engine; then \
-		echo "build: $@ (a snapshot of it, started)"; \
+	@rm -f dist/tsrunc-plain dist/tsrunc-plain-engine; \
+	if [ $(SNAPSHOT) != yes ]; then why="$(if $(filter x86_64,$(MACHINE)),SNAPSHOT=$(SNAPSHOT),only x86_64 has snapshots)"; \
+	elif why=$$(timeout 300 $(BUN) src/engine/build.ts snapshot $@ build/engine 2>&1); then why=; \
+	else why=$${why:-a snapshot took longer than five minutes}; fi; \
+	if [ -z "$$why" ]; then \
+		echo "build: $@ is a snapshot of the started engine; beside it tsrunc-plain, for processors that have less than this one"; \
 		$(call write_whole,build/engine,dist/tsrunc-plain-engine) && \
-		$(BUN) src/engine/build.ts launcher dist/tsrunc-plain dist/tsrunc-plain-engine && \
-		echo "build: dist/tsrunc-plain{,-engine} (for processors that have less than this one)"; \
+		$(BUN) src/engine/build.ts launcher dist/tsrunc-plain dist/tsrunc-plain-engine; \
 	else \
-		rm -f dist/tsrunc-plain dist/tsrunc-plain-engine; \
-		echo "build: $@ (without a snapshot: each command starts the engine, which takes 3 ms more)"; \
+		echo "build: $@ is a plain engine, which each command starts anew: $$why"; \
 		$(call write_whole,build/engine,$@); \
 	fi
 	@rm -f build/compiled build/engine build/koffi.node

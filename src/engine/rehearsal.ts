@@ -1,13 +1,12 @@
 /** The bundle of the containers that are made before a snapshot, see `standstill.ts`. */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Assembler } from "./assembler.ts";
 import { executable, layOut } from "./elf.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 import { X86Assembler } from "./x86-64.ts";
 
 /** The programs in it: one ends at once, one waits for ever. */
-const PROGRAMS: Readonly<Record<string, (machine: Assembler) => void>> = {
+const PROGRAMS: Readonly<Record<string, (machine: X86Assembler) => void>> = {
   exit: (machine) => machine.syscall("exit_group", 0),
   wait: (machine) => {
     machine.label("again");

@@ -14,48 +14,10 @@
  */
 import { ENGINE_SUFFIX, PLAIN_SUFFIX, VARIABLES } from "../sys/executable.ts";
 import { executable, layOut } from "./elf.ts";
+import { checkProcessor, processorData } from "./processor.ts";
 import { ROTATION, type Secret } from "./secrets.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 import { RESUMED, X86Assembler } from "./x86-64.ts";
-
-/** What libc and the engine choose functions by: names of `/proc/cpuinfo`, the leaf of CPUID, its register, the bit. */
-const FEATURES: Readonly<Record<string, readonly [leaf: 1 | 7, register: "ebx" | "ecx", bit: number]>> = {
-  pclmulqdq: [1, "ecx", 1],
-  ssse3: [1, "ecx", 9],
-  fma: [1, "ecx", 12],
-  sse4_1: [1, "ecx", 19],
-  sse4_2: [1, "ecx", 20],
-  movbe: [1, "ecx", 22],
-  popcnt: [1, "ecx", 23],
-  aes: [1, "ecx", 25],
-  xsave: [1, "ecx", 26],
-  avx: [1, "ecx", 28],
-  f16c: [1, "ecx", 29],
-  bmi1: [7, "ebx", 3],
-  avx2: [7, "ebx", 5],
-  bmi2: [7, "ebx", 8],
-  erms: [7, "ebx", 9],
-  rtm: [7, "ebx", 11],
-  avx512f: [7, "ebx", 16],
-  avx512dq: [7, "ebx", 17],
-  avx512cd: [7, "ebx", 28],
-  avx512bw: [7, "ebx", 30],
-  avx512vl: [7, "ebx", 31],
-  avx512vbmi: [7, "ecx", 1],
-  avx512_vbmi2: [7, "ecx", 6],
-  gfni: [7, "ecx", 8],
-  vaes: [7, "ecx", 9],
-  vpclmulqdq: [7, "ecx", 10],
-  avx512_vnni: [7, "ecx", 11],
-  avx512_bitalg: [7, "ecx", 12],
-  avx512_vpopcntdq: [7, "ecx", 14],
-};
-/** That the kernel has switched XSAVE on, and with it what comes after: not in `/proc/cpuinfo`. */
-const OSXSAVE = 1 << 27;
-/** What of the registers the kernel must keep for them, bits of XCR0: SSE and AVX; opmasks, and both parts of the larger vectors. */
-const KEPT: Readonly<Record<string, number>> = { avx: 0x6, avx512f: 0xe6 };
-const LEAVES = [1, 7] as const;
-const REGISTERS = ["ebx", "ecx"] as const;
 
 /** A system call: its number and its arguments. */
 export type Call = readonly number[];
@@ -73,7 +35,7 @@ export interface Resumption {
   heapEnd: bigint;
   /** By their names in ptrace(2). */
   registers: Readonly<Record<string, bigint>>;
-  /** What the processor has, as in `/proc/cpuinfo`. */
+  /** What the processor must have, by the names of `/proc/cpuinfo`. */
   features: ReadonlySet<string>;
 }
 
@@ -84,7 +46,12 @@ const STDERR = 2;
 /** Where the first piece of data is: at the beginning of the second page. */
 const FIRST_DATA = 0x1000;
 
+/** The calls that are made for a snapshot. */
+const MADE = ["mmap", "mprotect", "rt_sigaction", "arch_prctl"] as const;
+
 const MESSAGES = {
+  ...(Object.fromEntries(MADE.map((name) => [name, `${name}\n`])) as Record<(typeof MADE)[number], string>),
+  refused: "tsrunc: the engine cannot be mapped into memory: a filter of system calls (seccomp) refuses ",
   noPlain:
     "tsrunc: the engine was built on a processor that has more than this one, and the one for others, tsrunc-plain, is not beside it\n",
   noMemory: "tsrunc: the engine cannot be mapped into memory: is there a limit (ulimit -v, vm.overcommit_memory)?\n",
@@ -112,7 +79,7 @@ export function resumer(base: number, resumption: Resumption): Uint8Array {
     ),
     heapEnd: words([heapEnd]),
     registers: words(RESUMED.map((name) => registers[name] ?? 0n)),
-    ...featureData(features),
+    ...processorData(features),
     pathVariable: PATH_VARIABLE,
     plainPath: PATH_MAX,
     plainSuffix: PLAIN_SUFFIX.padEnd(ENGINE_SUFFIX.length, "\0"),
@@ -123,7 +90,7 @@ export function resumer(base: number, resumption: Resumption): Uint8Array {
 
 function program(machine: X86Assembler): void {
   machine.getStack("f");
-  checkProcessor(machine);
+  checkProcessor(machine, "other processor");
   makeCalls(machine, "calls");
   renewSecrets(machine);
   makeCalls(machine, "protections");
@@ -134,15 +101,46 @@ function program(machine: X86Assembler): void {
   machine.copy("result", "f");
   machine.resume("registers");
   executePlain(machine);
+  explainFailure(machine);
   for (const [label, message] of [
     ["no plain", "noPlain"],
     ["no memory", "noMemory"],
     ["no random", "noRandom"],
   ] as const) {
     machine.label(label);
-    machine.syscall("write", STDERR, at(message), MESSAGES[message].length);
+    say(machine, message);
     machine.syscall("exit_group", 1);
   }
+}
+
+/** Of the call whose number is in `b`: a filter that does not let it through says EPERM or ENOSYS, and the kernel ENOMEM and others. */
+function explainFailure(machine: X86Assembler): void {
+  const [EPERM, ENOSYS] = [1, 38];
+  machine.label("failed call");
+  machine.copy("c", "result");
+  machine.add("c", EPERM);
+  machine.jumpIf("zero", "c", "refused call");
+  machine.add("c", ENOSYS - EPERM);
+  machine.jumpIf("not zero", "c", "no memory");
+  machine.label("refused call");
+  say(machine, "refused");
+  let subtracted = 0;
+  for (const name of MADE) {
+    const number = SYSCALL_NUMBERS.x86_64[name];
+    machine.add("b", subtracted - number);
+    machine.jumpIf("zero", "b", `refused ${name}`);
+    subtracted = number;
+  }
+  machine.syscall("exit_group", 1);
+  for (const name of MADE) {
+    machine.label(`refused ${name}`);
+    say(machine, name);
+    machine.syscall("exit_group", 1);
+  }
+}
+
+function say(machine: X86Assembler, message: keyof typeof MESSAGES): void {
+  machine.syscall("write", STDERR, at(message), MESSAGES[message].length);
 }
 
 function makeCalls(machine: X86Assembler, list: string): void {
@@ -151,7 +149,7 @@ function makeCalls(machine: X86Assembler, list: string): void {
   machine.load("b", "a", 0, 8);
   machine.jumpIf("negative", "b", `all ${list}`);
   machine.syscallWith("a");
-  machine.jumpIf("negative", "result", "no memory");
+  machine.jumpIf("negative", "result", "failed call");
   machine.add("a", 8 * CALL_WORDS);
   machine.jump(`next of ${list}`);
   machine.label(`all ${list}`);
@@ -249,57 +247,6 @@ function executePlain(machine: X86Assembler): void {
   machine.store("b", "d", -(ENGINE_SUFFIX.length + 1), 8);
   machine.syscall("execve", at("plainPath"), "a", "c");
   machine.jump("no plain");
-}
-
-const nameOf = (leaf: number, register: string) => `${register} of leaf ${leaf}`;
-
-function checkProcessor(machine: X86Assembler): void {
-  for (const leaf of LEAVES) {
-    machine.cpuid(leaf, nameOf(leaf, "ebx"), nameOf(leaf, "ecx"));
-    for (const register of REGISTERS) checkBits(machine, nameOf(leaf, register));
-  }
-  // Without OSXSAVE, which has been asked for where this matters, there is no such instruction.
-  machine.set("a", at("wanted kept"));
-  machine.load("a", "a", 0, 4);
-  machine.jumpIf("zero", "a", "has kept");
-  machine.xgetbv("kept");
-  checkBits(machine, "kept");
-}
-
-/** Goes on at `other processor` when bits that are wanted are not in a place. */
-function checkBits(machine: X86Assembler, place: string): void {
-  machine.set("a", at(`wanted ${place}`));
-  machine.load("a", "a", 0, 4);
-  machine.set("b", at(place));
-  machine.load("b", "b", 0, 4);
-  machine.and("b", "a");
-  machine.jumpIfEqual("a", "b", `has ${place}`);
-  machine.jump("other processor");
-  machine.label(`has ${place}`);
-}
-
-/** Places for what the processor has, and what it must have. */
-function featureData(features: ReadonlySet<string>): Record<string, Uint8Array> {
-  const data: Record<string, Uint8Array> = {};
-  for (const leaf of LEAVES) {
-    for (const register of REGISTERS) {
-      const wanted = Object.entries(FEATURES).filter(
-        ([name, [itsLeaf, itsRegister]]) => itsLeaf === leaf && itsRegister === register && features.has(name),
-      );
-      const bits = wanted.reduce((sum, [, [, , bit]]) => sum | (1 << bit), 0);
-      const others = leaf === 1 && register === "ecx" && features.has("avx") ? OSXSAVE : 0;
-      want(data, nameOf(leaf, register), bits | others);
-    }
-  }
-  const kept = Object.entries(KEPT).reduce((sum, [name, bits]) => sum | (features.has(name) ? bits : 0), 0);
-  want(data, "kept", kept);
-  return data;
-}
-
-/** A place of 32 bits, and what must be in it. */
-function want(data: Record<string, Uint8Array>, place: string, bits: number): void {
-  data[place] = new Uint8Array(4);
-  data[`wanted ${place}`] = new Uint8Array(Int32Array.of(bits).buffer);
 }
 
 function callList(calls: readonly Call[]): Uint8Array {

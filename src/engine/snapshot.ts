@@ -16,6 +16,7 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { ignoredSignals } from "../sys/signal.ts";
 import { PT_GNU_STACK, PT_INTERP, PT_LOAD, programHeader, programHeaders, SEGMENT, type Segment } from "./elf.ts";
+import { processorFeatures } from "./processor.ts";
 import { type Call, resumer } from "./resume.ts";
 import { CANARY_AT, GUARD_AT, SecretFinder } from "./secrets.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
@@ -35,7 +36,6 @@ const KERNELS: ReadonlySet<string> = new Set(["[stack]", "[vdso]", "[vvar]", "[v
 /** From here on signals are libc's own, or real-time ones. */
 const LIBC_SIGNALS = 32;
 const ARCH_SET_FS = 0x1002;
-const ARCH_PRCTL = 158;
 
 /**
  * Starts a program and takes a snapshot of it.
@@ -114,7 +114,7 @@ class SnapshotFile {
     const { registers } = this.program;
     this.#assertSecrets(registers);
     const begin = resumer(BASE, {
-      calls: [...this.#calls, [ARCH_PRCTL, ARCH_SET_FS, Number(registers["fs_base"])]],
+      calls: [...this.#calls, [SYSCALL_NUMBERS.x86_64.arch_prctl, ARCH_SET_FS, Number(registers["fs_base"])]],
       secrets: this.#secrets.found,
       protections: this.#protections,
       ignored: ignoredSignals(this.program.proc("status").toString()).filter((signal) => signal < LIBC_SIGNALS),
@@ -240,9 +240,4 @@ const PROT_WRITE = 2;
 /** `PROT_*` of mmap(2). */
 function protectionOf(permissions: string): number {
   return bits(permissions, { r: 1, w: PROT_WRITE, x: 4 });
-}
-
-function processorFeatures(): ReadonlySet<string> {
-  const [, flags = ""] = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8")) ?? [];
-  return new Set(flags.trim().split(" "));
 }

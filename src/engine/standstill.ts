@@ -10,10 +10,9 @@ import { declareAll, syscall } from "../sys/ffi.ts";
 import { exit, prctl } from "../sys/process.ts";
 import { randomNumber } from "../sys/random.ts";
 import { decode } from "../sys/text.ts";
+import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 
 const SIGSTOP = 19;
-/** Of x86_64. kill(3) would cut the result, which is an address in the process that goes on. */
-const SYS_KILL = 62;
 const WORD = 8;
 
 /** Whether this process is started to be written to a file. */
@@ -35,7 +34,8 @@ export async function standStill(tsrunc: Tsrunc, loadAll: () => Promise<unknown>
   // To be read by who traces it, though a rehearsed command has hidden its memory.
   prctl("SET_DUMPABLE", 1);
   const heapEnd = syscall("dlsym", null, "__curbrk") ?? 0n;
-  const stack = syscall("syscall", SYS_KILL, syscall("getpid"), SIGSTOP, heapEnd);
+  // Not by kill(3), which would cut the result: in the process that goes on it is an address.
+  const stack = syscall("syscall", SYSCALL_NUMBERS.x86_64.kill, syscall("getpid"), SIGSTOP, heapEnd);
   const { args, environment } = readInitialStack(stack);
   process.argv = [process.argv[0] as string, process.argv[1] as string, ...args];
   process.env = environment;

@@ -1,5 +1,10 @@
-/** Numbers of the system calls that the machine code of this folder makes. @see syscall_64.tbl, asm-generic/unistd.h */
+/**
+ * Numbers of the system calls that the machine code of this folder makes; on aarch64 that is the launcher only.
+ *
+ * @see syscall_64.tbl, asm-generic/unistd.h
+ */
 const x86_64 = {
+  arch_prctl: 158,
   brk: 12,
   close_range: 436,
   execve: 59,
@@ -22,34 +27,26 @@ const x86_64 = {
   write: 1,
 } as const;
 
-/** A system call that an assembler knows. */
-export type SyscallName = keyof typeof x86_64;
-
-const aarch64: Readonly<Record<SyscallName, number>> = {
-  brk: 214,
+const aarch64 = {
   close_range: 436,
-  execve: 221,
   execveat: 281,
   exit_group: 94,
-  getpid: 172,
-  kill: 129,
   lseek: 62,
   madvise: 233,
   mincore: 232,
   mmap: 222,
   mount_setattr: 442,
-  mprotect: 226,
   open_tree: 428,
   openat: 56,
-  ppoll: 73,
   prlimit64: 261,
   readlinkat: 78,
-  rt_sigaction: 134,
   write: 64,
-};
+} as const;
+
+/** A system call that all assemblers know. */
+export type SyscallName = keyof typeof aarch64;
+/** One that the assembler for x86_64 knows. */
+export type X86SyscallName = keyof typeof x86_64;
 
 /** Both tables. */
-export const SYSCALL_NUMBERS: Readonly<Record<"x86_64" | "aarch64", Readonly<Record<SyscallName, number>>>> = {
-  x86_64,
-  aarch64,
-};
+export const SYSCALL_NUMBERS = { x86_64, aarch64 } as const;

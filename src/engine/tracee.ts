@@ -2,17 +2,19 @@
  * A program that is started under ptrace(2) so that its memory can be written to a file and be mapped again, in any other process, at
  * the same addresses: see `snapshot.ts`.
  *
- * - The kernel does not choose addresses at random for it, and gives out memory from low ones upwards; a new process's stack, and what
- *   it maps by itself, are at high ones, out of the way.
+ * - It is executed without a limit for its stack. For that the kernel leaves five sixths of all addresses, and gives out memory below; a new
+ *   process's stack, and what it maps by itself, are at high ones, out of the way. (personality(2) has a flag for the same, but Podman's and
+ *   Docker's filters of system calls refuse that one, and a build in a container would have to do without a snapshot.)
  * - Its stack is where the kernel does not put one.
  * - It does not know of the vDSO, the kernel's own code in each process, which is somewhere else in each.
  *
- * @see ptrace(2), personality(2), vdso(7), getauxval(3)
+ * @see ptrace(2), vdso(7), getauxval(3)
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, readlinkSync, readSync, writeSync } from "node:fs";
 import { check } from "../sys/error.ts";
 import { syscall } from "../sys/ffi.ts";
+import { RLIM_INFINITY, setLimit } from "../sys/rlimit.ts";
 import { socketpair } from "../sys/socket.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 
@@ -22,8 +24,6 @@ const REQUEST = { CONT: 7, SINGLESTEP: 9, GETREGS: 12, SETREGS: 13, SEIZE: 0x420
 const OPTIONS = 0x100000 | 0x10;
 const EVENT_EXEC = 4;
 const [SIGTRAP, SIGSTOP, SIGKILL] = [5, 19, 9];
-/** ADDR_NO_RANDOMIZE, and ADDR_COMPAT_LAYOUT: memory is given out upwards. */
-const PERSONALITY = 0x0040000 | 0x0200000;
 
 /** The registers, in the order of `struct user_regs_struct`. */
 const REGISTERS =
@@ -32,7 +32,7 @@ const REGISTERS =
   );
 export type Registers = Record<string, bigint>;
 
-/** In bytes. The kernel gives out none of it in the lower layout before a process has used some 10 TiB. */
+/** In bytes: between what the kernel gives out to such a process and what it puts into a new one. @see arch/x86/mm/mmap.c, mmap_base */
 export const STACK = { start: 0x2000_0000_0000, size: 0x800000 };
 const PAGE = 0x1000;
 const WORD = 8;
@@ -94,13 +94,11 @@ export class Tracee implements Disposable {
   static start({ path, environment, output }: Program): Tracee {
     const [ours, theirs] = socketpair();
     // A shell, which waits until it is traced, and then becomes the program.
-    const before = check(syscall("personality", PERSONALITY), "personality");
-    const child = spawn("/bin/sh", ["-c", 'read -r go && exec "$0"', path], {
+    const child = spawn("/bin/sh", ["-c", 'read -r go && ulimit -s unlimited && exec "$0"', path], {
       stdio: [theirs.number, output, output],
       cwd: "/",
       env: {},
     });
-    syscall("personality", before);
     const { pid } = child;
     // That somebody else, we, has reaped it.
     child.on("error", () => {});
@@ -113,6 +111,8 @@ export class Tracee implements Disposable {
     while (tracee.#executable !== path);
     // Not earlier: it is the memory that the process has when it is opened.
     tracee.#memory = openSync(`/proc/${pid}/mem`, "r+");
+    // It reads the limit to find out how much stack it has.
+    setLimit(pid, "RLIMIT_STACK", { soft: BigInt(STACK.size), hard: RLIM_INFINITY });
     tracee.#moveStack(path, environment);
     tracee.#waitFor(SIGSTOP, 0);
     ours.close();

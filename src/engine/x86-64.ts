@@ -9,11 +9,15 @@ import {
   type Register,
   type Width,
 } from "./assembler.ts";
-import type { SyscallName } from "./syscall-numbers.ts";
+import type { X86SyscallName } from "./syscall-numbers.ts";
 
 /** Numbers of the registers: rax; rbx, rbp, r12 to r15. */
 const NUMBERS: Record<Register, number> = { result: 0, a: 3, b: 5, c: 12, d: 13, e: 14, f: 15 };
+const RCX = 1;
 const RSP = 4;
+/** What CPUID answers in. */
+const CPUID_REGISTERS = { eax: 0, ecx: 1, edx: 2, ebx: 3 } as const;
+export type CpuidRegister = keyof typeof CPUID_REGISTERS;
 /** What a system call takes its arguments from: rdi, rsi, rdx, r10, r8, r9. */
 const SYSCALL_ARGUMENTS = [7, 6, 2, 10, 8, 9];
 /** All that a process has by their names in ptrace(2), but those that a system call overwrites: rax, rcx, r11. */
@@ -41,7 +45,7 @@ const JUMPS: Record<Condition, number> = { zero: 0x84, "not zero": 0x85, negativ
 
 /** Assembles for x86_64. */
 export class X86Assembler extends Code implements Assembler {
-  constructor(private readonly syscalls: Readonly<Record<SyscallName, number>>) {
+  constructor(private readonly syscalls: Readonly<Record<X86SyscallName, number>>) {
     super();
   }
 
@@ -94,7 +98,7 @@ export class X86Assembler extends Code implements Assembler {
     this.#relative(label);
   }
 
-  syscall(name: SyscallName, ...args: readonly Argument[]): void {
+  syscall(name: X86SyscallName, ...args: readonly Argument[]): void {
     this.#pass(SYSCALL_ARGUMENTS, args);
     this.#set(NUMBERS.result, this.syscalls[name]);
     this.bytes(0x0f, 0x05);
@@ -123,14 +127,18 @@ export class X86Assembler extends Code implements Assembler {
     this.#copy(NUMBERS[to], RSP);
   }
 
-  /** Puts what the processor says of itself, EBX and ECX, into two places of 32 bits. Overwrites `a`. */
-  cpuid(leaf: number, ebx: string, ecx: string): void {
-    this.#set(NUMBERS.result, leaf);
-    this.bytes(0x31, 0xc9, 0x0f, 0xa2); // xor ecx, ecx; cpuid
-    this.bytes(0x89, 0x1d);
-    this.#relative(ebx);
-    this.bytes(0x89, 0x0d);
-    this.#relative(ecx);
+  /**
+   * Puts what the processor says of itself into places of 32 bits, one for each register. Overwrites `a`.
+   * @param part what some leaves have several of
+   */
+  cpuid(leaf: number, part: number, placeOf: (register: CpuidRegister) => string): void {
+    this.#set(NUMBERS.result, leaf | 0);
+    this.#set(RCX, part);
+    this.bytes(0x0f, 0xa2);
+    for (const [register, number] of Object.entries(CPUID_REGISTERS)) {
+      this.bytes(0x89, 0x05 | (number << 3)); // mov [rip + distance], r32
+      this.#relative(placeOf(register as CpuidRegister));
+    }
   }
 
   /** Puts the parts of the registers that the kernel keeps for processes, the lower half of XCR0, into a place of 32 bits. */

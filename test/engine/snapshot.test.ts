@@ -113,6 +113,21 @@ describe.skipIf(process.arch !== "x64")("what a snapshot begins with", () => {
     });
   });
 
+  const filtered = join(import.meta.dirname, "../support/refuse-syscall.py");
+  const hasPython = spawnSync("python3", ["-c", ""]).status === 0;
+  it.runIf(hasPython).each([
+    ["mprotect", numbers.mprotect, 1],
+    ["arch_prctl", numbers.arch_prctl, 38],
+  ] as const)("names %s, which a filter of system calls refuses, and does not blame memory", (name, number, errno) => {
+    const path = join(directory, "filtered");
+    writeFileSync(path, resume({ calls: [[number], exit(0)] }), { mode: 0o755 });
+    const { status, stderr } = spawnSync("python3", [filtered, `${number}`, `${errno}`, path], { encoding: "utf8" });
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `tsrunc: the engine cannot be mapped into memory: a filter of system calls (seccomp) refuses ${name}\n`,
+    });
+  });
+
   it("takes the processor that it was made on", () => {
     const [, flags = ""] = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8")) ?? [];
     expect(run(resume({ calls: [exit(7)], features: new Set(flags.trim().split(" ")) })).status).toBe(7);
@@ -131,6 +146,16 @@ describe.skipIf(process.arch !== "x64")("what a snapshot begins with", () => {
       const env = { A: "a", _TSRUNC_STAGE: "sealed", _TSRUNC_ENGINE: `${path}-engine`, B: "b" };
       const { status, stdout } = spawnSync(`${path}-engine`, ["one", "two"], { env, encoding: "utf8" });
       expect({ status, stdout }).toEqual({ status: 5, stdout: "a 2 two b\n" });
+    },
+  );
+
+  const flags = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.trim().split(" ") ?? [];
+  it.each(["avx_vnni", "avx512_fp16", "avx512_bf16"].filter((name) => !flags.includes(name)))(
+    "asks a processor without %s for it",
+    (name) => {
+      expect(run(resume({ calls: [exit(0)], features: new Set([...flags, name]) })).stderr).toContain(
+        "is not beside it",
+      );
     },
   );
 
