@@ -32,6 +32,11 @@ const modules: Module[] = [
     validators: [{ name: "isProcess", schema: "config.json#/$defs/process", type: "Process" }],
     quick: true,
   },
+  {
+    name: "container",
+    validators: [{ name: "isContainer", schema: "container.json", type: "Container" }],
+    types: "../../runtime/store.ts",
+  },
   { name: "state", validators: [{ name: "isState", schema: "state.json", type: "State" }] },
   { name: "features", validators: [{ name: "isFeatures", schema: "features.json", type: "Features" }] },
   {
@@ -101,7 +106,7 @@ function compile({ validators }: Module, inlineRefs = true): string {
     strictTypes: false,
   });
   ajv.addKeyword(integer64);
-  for (const file of ["config.json", "state.json", "features.json", "image.json"]) {
+  for (const file of ["config.json", "state.json", "features.json", "image.json", "container.json"]) {
     const schema = withoutAnnotations(JSON.parse(readFileSync(join(here, file), "utf8"))) as { $defs?: object };
     // The bounds that stand there are of numbers, which have lost the last digits.
     if (file === "config.json") Object.assign(schema.$defs ?? {}, { int64: of64("int64"), uint64: of64("uint64") });

@@ -74,6 +74,11 @@ export function validateBundle(bundle: string, options: LoadOptions = {}): { war
   return { warnings };
 }
 
+/** Checks a configuration that was kept, and was valid then. @throws {ConfigError} @see check */
+export function checkKept(document: unknown, file: string): asserts document is Spec {
+  check(isSpec, loadValidator, document, file);
+}
+
 function loadValidator(): Validator<Spec> {
   return (require("./generated/config.js") as typeof import("./generated/config.js")).isSpec;
 }

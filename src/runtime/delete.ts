@@ -7,10 +7,11 @@ import { pidfdOpen } from "../sys/process.ts";
 import { clearContainer, hasOwnPidNamespace } from "./clear.ts";
 import { killForGood } from "./kill.ts";
 import type { Context } from "./options.ts";
+import { livesElsewhere } from "./shared-cgroup.ts";
 import { containerStatus, isAlive } from "./status.ts";
 import {
   type Container,
-  containerIds,
+  DamagedError,
   findContainer,
   loadKeptConfig,
   lockDirectory,
@@ -38,7 +39,8 @@ export function deleteContainer(context: Context, id: string, { force }: DeleteO
     throw new NoSuchContainerError(id);
   }
   using _ = lock;
-  const container = findContainer(context.root, id);
+  const container = findOrClear(context, id, force);
+  if (container === "cleared") return;
   if (container === null) {
     // Its creator died before it had made anything else.
     removeDirectory(context.root, id);
@@ -49,42 +51,52 @@ export function deleteContainer(context: Context, id: string, { force }: DeleteO
   if (!force && status !== "stopped" && status !== "created" && status !== "creating") {
     throw new Error(`cannot delete container ${id} that is not stopped: ${status}`);
   }
-  const spec = loadKeptConfig(context.root, container);
+  const spec = configOf(context, container, force);
   if (!allGone(container, spec)) {
     if (force || status !== "stopped") end(container);
-  } else if (force && !isShared(context, container)) {
+  } else if (force && !livesElsewhere(context, id, openCgroup(container.cgroup))) {
     killForGood(container);
   }
   clearContainer(context, container, spec);
 }
 
+/** Finds a container; with `force`, one that cannot be read is cleared as far as may be. @throws {DamagedError} without it */
+function findOrClear(context: Context, id: string, force: boolean): Container | null | "cleared" {
+  try {
+    return findContainer(context.root, id);
+  } catch (error) {
+    if (!(error instanceof DamagedError)) throw error;
+    if (!force) throw new DamagedError(`${error.message} (delete --force clears what can be found)`);
+    const { clearDamaged } = require("./damaged.ts") as typeof import("./damaged.ts");
+    clearDamaged(context, id, error.message);
+    return "cleared";
+  }
+}
+
+/** The configuration; with `force`, one that cannot be read is done without. @throws {DamagedError} without it */
+function configOf(context: Context, container: Container, force: boolean): Spec {
+  try {
+    return loadKeptConfig(context.root, container);
+  } catch (error) {
+    if (!(force && error instanceof DamagedError)) throw error;
+    context.log.warn(`container ${container.id}: ${error.message}: its poststop hooks were not run`);
+    return { ociVersion: container.ociVersion };
+  }
+}
+
 /** Kills what another command works on, which then fails: it may be waiting for a hook that never ends. */
 function endUnlocked(context: Context, id: string): void {
-  const container = findContainer(context.root, id);
-  if (container !== null) killForGood(container);
+  try {
+    const container = findContainer(context.root, id);
+    if (container !== null) killForGood(container);
+  } catch (error) {
+    if (!(error instanceof DamagedError)) throw error;
+  }
 }
 
 /** Whether the kernel has ended all with the init: what is in the cgroup then has come from elsewhere. */
 function allGone({ init }: Container, spec: Spec): boolean {
   return init !== null && !isAlive(init) && hasOwnPidNamespace(spec);
-}
-
-/** Whether another container lives in the same cgroup: it may be made there as soon as the one before has stopped. */
-function isShared({ root, log }: Context, { id, cgroup }: Container): boolean {
-  if (openCgroup(cgroup).pids({ recursive: true }).length === 0) return false;
-  const directories = new Set(Object.values(openCgroup(cgroup).paths()));
-  return containerIds(root).some((other) => {
-    if (other === id) return false;
-    try {
-      const container = findContainer(root, other);
-      if (container === null || !isAlive(container.init)) return false;
-      return Object.values(openCgroup(container.cgroup).paths()).some((directory) => directories.has(directory));
-    } catch (error) {
-      // Of one that cannot be read nobody knows whether it is here: better what is left than another's end.
-      log.warn(`container ${other}: ${(error as Error).message}`);
-      return true;
-    }
-  });
 }
 
 function end(container: Container): void {

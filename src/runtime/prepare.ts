@@ -84,7 +84,14 @@ export function prepare(context: Context, options: CreateOptions): Prepared {
   return { container, spec, process, resources: effectiveResources(spec), plan, host, rootless };
 }
 
-function cgroupLocation(context: Context, id: string, spec: Spec, host: HostFacts, rootless: boolean): CgroupLocation {
+/** Where a container's cgroup is to be, or must have been made. @throws {Error} where there can be none */
+export function cgroupLocation(
+  context: Context,
+  id: string,
+  spec: Spec,
+  host: HostFacts,
+  rootless: boolean,
+): CgroupLocation {
   return planCgroup({
     ...(spec.linux?.cgroupsPath ? { cgroupsPath: spec.linux.cgroupsPath } : {}),
     id,

@@ -7,16 +7,20 @@
 
 import type { CgroupLocation } from "../cgroup/plan.ts";
 import { parseKept, textToKeep } from "../config/exact-json.ts";
+import { isContainer } from "../config/generated/container.js";
+import { checkKept } from "../config/load.ts";
+import { check } from "../config/schema.ts";
 import type { Spec } from "../config/types.ts";
 import { monotonicTime } from "../sys/clock.ts";
 import { ERRNO } from "../sys/errno.ts";
-import { check, hasErrno, orNull } from "../sys/error.ts";
+import { hasErrno, orNull, check as succeeded } from "../sys/error.ts";
 import { AT, AT_FDCWD, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
-import { mkdir, mkdirAll, readDirectory, readText, removeAll, replace, writeFile } from "../sys/file.ts";
+import { exists, mkdir, mkdirAll, readDirectory, readText, removeAll, replace, writeFile } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
 import { poll } from "../sys/poll.ts";
 import { FILE_TYPE, fstat } from "../sys/stat.ts";
+import { assertTrusted } from "./trust.ts";
 
 /** What is known of a container: the contents of `state.json`. */
 export interface Container {
@@ -89,6 +93,7 @@ export function containerDirectory(root: string, id: string): string {
  * @throws {Error} `container with given ID already exists`
  */
 export function claimDirectory(root: string, id: string): Fd {
+  assertTrusted(root);
   const directory = containerDirectory(root, id);
   try {
     makeDirectoryIn(root, directory);
@@ -124,6 +129,7 @@ const PATIENCE = 10_000;
  * @see flock(2)
  */
 export function lockDirectory(root: string, id: string, whenBusy: () => void = () => {}): Fd | null {
+  assertTrusted(root);
   const directory = containerDirectory(root, id);
   let lock: Fd;
   try {
@@ -132,6 +138,7 @@ export function lockDirectory(root: string, id: string, whenBusy: () => void = (
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
     throw error;
   }
+  assertTrusted(directory, fstat(lock.number));
   waitForLock(lock, id, whenBusy);
   // Whoever held the lock may have deleted the directory, and another container may have its name now.
   if (isThere(lock)) return lock;
@@ -142,7 +149,7 @@ export function lockDirectory(root: string, id: string, whenBusy: () => void = (
 /** Lets other commands work on the container; {@link lockAgain} keeps them out once more. */
 export function unlock(lock: Fd): void {
   const LOCK_UN = 8;
-  check(syscall("flock", lock.number, LOCK_UN), "unlock");
+  succeeded(syscall("flock", lock.number, LOCK_UN), "unlock");
 }
 
 /**
@@ -166,7 +173,7 @@ function waitForLock(lock: Fd, id: string, whenBusy: () => void): void {
   const deadline = monotonicTime() + PATIENCE;
   for (let delay = 0; ; delay = Math.min(delay * 2, 50)) {
     const result = syscall("flock", lock.number, LOCK_EX_NB);
-    if (result !== -EAGAIN && result !== -EINTR) return void check(result, () => `lock container ${id}`);
+    if (result !== -EAGAIN && result !== -EINTR) return void succeeded(result, () => `lock container ${id}`);
     if (delay === 0) {
       whenBusy();
       delay = 1;
@@ -211,9 +218,11 @@ export function saveConfig(root: string, id: string, spec: Spec): void {
   writeBeside(join(containerDirectory(root, id), CONFIG), spec)();
 }
 
-/** The configuration that the container was made from. @throws {SyscallError} */
+/** The configuration that the container was made from. @throws {SyscallError} @throws {DamagedError} */
 export function loadSavedConfig(root: string, id: string): Spec {
-  return readKept(join(containerDirectory(root, id), CONFIG)) as Spec;
+  return readKept(join(containerDirectory(root, id), CONFIG), (document): asserts document is Spec =>
+    checkKept(document, CONFIG),
+  );
 }
 
 /** The same; an empty one when the container's creator died before it kept any: it had run no hooks, and started nothing. */
@@ -231,22 +240,46 @@ export function loadContainer(root: string, id: string): Container {
   return container;
 }
 
-/** Reads a container's state; `null` when there is none, or its creator died before it wrote any. */
+/**
+ * Reads a container's state; `null` when there is none, or its creator died before it wrote any.
+ * @throws {DamagedError} when it is not what was written, or not there any more
+ */
 export function findContainer(root: string, id: string): Container | null {
-  return orNull(() => readKept(join(containerDirectory(root, id), STATE)) as Container);
+  assertTrusted(root);
+  const directory = containerDirectory(root, id);
+  assertTrusted(directory);
+  const path = join(directory, STATE);
+  const isState = (document: unknown): asserts document is Container => checkState(document, id);
+  const found = orNull(() => readKept(path, isState));
+  // Both are made after the state is written.
+  if (found === null && (exists(join(directory, CONFIG)) || exists(join(directory, START_FIFO)))) {
+    throw new DamagedError(`${path}: is missing`);
+  }
+  return found;
 }
 
-function readKept(path: string): unknown {
+function checkState(document: unknown, id: string): asserts document is Container {
+  check(isContainer, () => isContainer, document, STATE);
+  if (document.id !== id) throw new Error(`it is of a container ${JSON.stringify(document.id)}`);
+}
+
+/** What was kept of a container cannot be read. */
+export class DamagedError extends Error {}
+
+function readKept<T>(path: string, validate: (document: unknown) => asserts document is T): T {
   const text = readText(path);
   try {
-    return parseKept(text);
+    const document: unknown = parseKept(text);
+    validate(document);
+    return document;
   } catch (error) {
-    throw new Error(`${path}: is damaged: ${(error as Error).message}`);
+    throw new DamagedError(`${path}: is damaged: ${(error as Error).message}`);
   }
 }
 
 /** The ids of all containers below the root. */
 export function containerIds(root: string): string[] {
+  assertTrusted(root);
   try {
     return readDirectory(root)
       .filter((entry) => entry.isDirectory)
@@ -269,5 +302,5 @@ export function removeDirectory(root: string, id: string): void {
 /** Makes the fifo on which the init waits for `start`. @see mkfifo(3) */
 export function makeStartFifo(root: string, id: string): void {
   const path = join(containerDirectory(root, id), START_FIFO);
-  check(syscall("mknodat", AT_FDCWD, path, FILE_TYPE.fifo | 0o600, 0), () => `mkfifo ${path}`);
+  succeeded(syscall("mknodat", AT_FDCWD, path, FILE_TYPE.fifo | 0o600, 0), () => `mkfifo ${path}`);
 }

@@ -1,0 +1,98 @@
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import {
+  commandLine,
+  directory,
+  isTsrunc,
+  makeBundle,
+  newId,
+  refused,
+  startDetached,
+  state,
+  succeed,
+  tsrunc,
+  until,
+  useContainers,
+} from "./harness.ts";
+
+useContainers();
+
+const root = () => commandLine([])[2] as string;
+
+const damages: [string, (path: string) => void][] = [
+  ["empty", (path) => truncateSync(path, 0)],
+  ["cut", (path) => truncateSync(path, 100)],
+  ["missing", (path) => rmSync(path)],
+  ["null", (path) => writeFileSync(path, "null")],
+  ["of wrong types", (path) => writeFileSync(path, '{"init":"x","cgroup":[]}')],
+  ["another container's", (path) => writeFileSync(path, readFileSync(path, "utf8").replace('"id":"', '"id":"x'))],
+];
+
+describe.runIf(isTsrunc)("a state.json that is", () => {
+  test.each(damages)(
+    "%s: is reported in one line, and delete --force leaves nothing of what the id tells",
+    async (_, damage) => {
+      const id = startDetached();
+      const { pid } = state(id);
+      damage(join(root(), id, "state.json"));
+      for (const args of [
+        ["state", id],
+        ["kill", id, "KILL"],
+        ["exec", id, "true"],
+        ["delete", id],
+      ]) {
+        const { code, stderr: said } = tsrunc(args);
+        expect(code).not.toBe(0);
+        expect(said).toMatch(/state\.json: is (damaged|missing)/);
+        expect(said).not.toMatch(/internal error|undefined/);
+      }
+      const { code, stderr } = tsrunc(["delete", "--force", id]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("poststop hooks were not run") });
+      await until("the process is gone", () => !existsSync(`/proc/${pid}`));
+      expect(refused(["state", id])).toContain("does not exist");
+    },
+  );
+});
+
+describe.runIf(isTsrunc)("a config.json in the container's directory that is", () => {
+  test.each(damages.slice(0, 2))("%s: does not keep delete --force from its work", (_, damage) => {
+    const id = startDetached();
+    damage(join(root(), id, "config.json"));
+    expect(tsrunc(["exec", id, "true"]).stderr).toContain("config.json: is damaged");
+    expect(tsrunc(["delete", "--force", id])).toMatchObject({ code: 0, stderr: expect.stringContaining("is damaged") });
+    expect(refused(["state", id])).toContain("does not exist");
+  });
+});
+
+describe.runIf(isTsrunc)("a --root that belongs to another user", () => {
+  test("is not believed: its hooks do not run as root", () => {
+    const planted = join(directory(), "planted");
+    const id = newId();
+    mkdirSync(planted);
+    succeed(["create", "--bundle", makeBundle("true").path, id], { root: planted });
+    const config = join(planted, id, "config.json");
+    const proof = join(directory(), "hook-ran");
+    const hooks = { poststop: [{ path: "/bin/touch", args: ["touch", proof] }] };
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, "utf8")), hooks }));
+    try {
+      for (const [path, owner] of [
+        [planted, 1000],
+        [join(planted, id), 1000],
+      ] as const) {
+        chownSync(path, owner, owner);
+        for (const args of [
+          ["delete", "--force", id],
+          ["start", id],
+          ["kill", id],
+        ]) {
+          expect(refused(args, { root: planted })).toContain("belongs to user 1000");
+        }
+        expect(existsSync(proof)).toBe(false);
+        chownSync(path, 0, 0);
+      }
+    } finally {
+      succeed(["delete", "--force", id], { root: planted });
+    }
+  });
+});
