@@ -5,6 +5,7 @@
  * write to (see `stage.ts`). Starting the engine a first time only to arrange that took a third of a container's start, so
  * this program does it instead: a page of machine code, from here, in a fraction of a millisecond. It
  *
+ * 0. refuses to run set-user-ID;
  * 1. opens the standard streams that the caller has closed;
  * 2. finds the engine, by its own path;
  * 3. opens it on a read-only mount of its own, which belongs to no mount namespace: "sealed";
@@ -16,7 +17,7 @@
  *
  * @see open_tree(2), mount_setattr(2), mincore(2), madvise(2), execveat(2)
  */
-import { ENGINE_SUFFIX, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
+import { ENGINE_SUFFIX, SET_ID, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
 import type { Assembler, Register } from "./assembler.ts";
 import type { Data } from "./elf.ts";
 
@@ -44,6 +45,7 @@ const MESSAGES = {
   noSelf: "tsrunc: cannot read /proc/self/exe: is /proc mounted?\n",
   noEngine: "tsrunc: cannot execute the engine, which belongs beside tsrunc: ",
   newline: "\n",
+  setId: `${SET_ID}\n`,
 };
 
 /** What the program reads and writes, settings apart. */
@@ -77,6 +79,7 @@ export function data(hasStarted: boolean): Data {
  * @param hasStarted whether the engine is a snapshot
  */
 export function program(machine: Assembler, hasStarted: boolean): void {
+  refuseSetId(machine);
   openStandardStreams(machine);
   readLimit(machine);
   findEngine(machine);
@@ -85,6 +88,21 @@ export function program(machine: Assembler, hasStarted: boolean): void {
   buildEnvironment(machine, ["path", "limit", ...(hasStarted ? [] : SETTINGS)]);
   machine.syscall("execveat", "c", at("empty"), "a", "f", AT_EMPTY_PATH);
   failures(machine);
+}
+
+/** Set-user-ID or set-group-ID, this would give everybody what its owner may. */
+function refuseSetId(machine: Assembler): void {
+  for (const [real, effective] of [
+    ["getuid", "geteuid"],
+    ["getgid", "getegid"],
+  ] as const) {
+    machine.syscall(real);
+    machine.copy("a", "result");
+    machine.syscall(effective);
+    machine.jumpIfEqual("a", "result", `${real} is ${effective}`);
+    machine.jump("set-id");
+    machine.label(`${real} is ${effective}`);
+  }
 }
 
 /** Where the caller has closed one it becomes `/dev/null`: what is opened next must not take its place. */
@@ -253,6 +271,9 @@ function failures(machine: Assembler): void {
   machine.load("f", "f", 0, 8);
   machine.syscall("write", STDERR, "d", "f");
   say(machine, "newline");
+  machine.syscall("exit_group", 1);
+  machine.label("set-id");
+  say(machine, "setId");
   machine.syscall("exit_group", 1);
   machine.label("no self");
   say(machine, "noSelf");

@@ -7,7 +7,7 @@
  */
 
 import { SyscallError } from "../sys/error.ts";
-import { engineDirectory, enginePath, isCompiled, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
+import { engineDirectory, enginePath, isCompiled, refuseSetId, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
 import { closeOnExecFrom, FIRST_FD, setCloseOnExec } from "../sys/fd.ts";
 import { readDirectory, readLink } from "../sys/file.ts";
 import { noteInherited } from "../sys/inherited-fds.ts";
@@ -19,9 +19,10 @@ import { sealExecutable } from "../sys/seal.ts";
  * program once more when the launcher could not seal it.
  * @param forks whether the command that the arguments name does
  * @throws {SyscallError} when the executable cannot be sealed or executed
- * @throws {Error} when others can write to the executable
+ * @throws {Error} when others can write to the executable, or it is set-user-ID
  */
 export function enterStage(args: readonly string[], forks: boolean): void {
+  refuseSetId();
   const stage = process.env[VARIABLES.stage];
   if (isCompiled && forks) {
     if (stage !== "sealed") executeSealed(args);

@@ -41,6 +41,16 @@ export const SINGLE_THREAD = {
   BUN_JSC_useConcurrentGC: "0",
 } as const;
 
+/** What a set-user-ID or set-group-ID tsrunc says. */
+export const SET_ID =
+  "tsrunc: is set-user-ID or set-group-ID, which would give its owner's rights to everybody: refusing to run";
+
+/** @throws {Error} when this process has the rights of another user than its caller's: by the mode of the engine's file */
+export function refuseSetId(): void {
+  const same = process.getuid?.() === process.geteuid?.() && process.getgid?.() === process.getegid?.();
+  if (!same) throw new Error(SET_ID.slice("tsrunc: ".length));
+}
+
 /** Absolute path of the running engine on disk, symlinks resolved. */
 export function enginePath(): string {
   return process.env[VARIABLES.engine] ?? readlinkSync("/proc/self/exe");
@@ -48,18 +58,17 @@ export function enginePath(): string {
 
 /**
  * The directory of the running engine, and of what belongs to it.
- * @throws {Error} where others can write to it, or to the engine: they could have put anything there. The engine's owner may, having
- *   owned it from the beginning
+ * @throws {Error} where another user can write to it, or to a file of these: they could have put anything there. The user who runs it
+ *   may, and root
  */
 export function engineDirectory(): string {
   const engine = enginePath();
   const directory = dirname(engine);
-  const file = statSync(engine);
-  for (const [path, { uid, mode }] of [[engine, file] as const, [directory, statSync(directory)] as const]) {
-    const sticky = (mode & 0o1000) !== 0;
-    if (![0, process.geteuid?.(), file.uid].includes(uid) || ((mode & 0o022) !== 0 && !sticky)) {
-      throw new Error(`${path} can be written by other users: refusing to run from it (see docs/install.md)`);
-    }
+  const launcher = engine.slice(0, -ENGINE_SUFFIX.length);
+  for (const path of [directory, engine, launcher, `${directory}/koffi.node`]) {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined || isOwn(stats)) continue;
+    throw new Error(`${path} can be written by other users: refusing to run from it (see docs/install.md)`);
   }
   return directory;
 }
@@ -70,6 +79,13 @@ export function callerArguments(): string[] {
   if (!args.some((arg) => arg.includes("\ufffd"))) return args;
   const all = decode(readFileSync("/proc/self/cmdline")).split("\0").slice(0, -1);
   return all.slice(all.length - args.length);
+}
+
+/** Whether nobody but root and the user of this process can change a file, or, of a sticky directory, what is theirs in it. */
+function isOwn({ uid, mode }: { uid: number; mode: number }): boolean {
+  const [S_IFMT, S_IFDIR, S_ISVTX] = [0o170000, 0o040000, 0o1000];
+  const sticky = (mode & S_IFMT) === S_IFDIR && (mode & S_ISVTX) !== 0;
+  return [0, process.geteuid?.()].includes(uid) && ((mode & 0o022) === 0 || sticky);
 }
 
 /** The environment that the caller gave this program, `NAME=value` strings. */

@@ -23,6 +23,17 @@ test.skipIf(cannotRun() !== null)("nothing is started from where other users can
       stderr: expect.stringContaining(refusal(join(home, "dist/tsrunc-engine"))),
     });
     chmodSync(join(home, "dist/tsrunc-engine"), 0o755);
+    for (const name of ["", "/tsrunc", "/tsrunc-engine"]) {
+      const path = join(home, `dist${name}`);
+      // root would run what another user can change.
+      chownSync(path, NOBODY, NOBODY);
+      expect(run()).toMatchObject({ status: 1, stderr: expect.stringContaining(refusal(path)) });
+      chownSync(path, 0, 0);
+    }
+    // The sticky bit says something of directories only.
+    chmodSync(join(home, "dist/tsrunc"), 0o1777);
+    expect(run().stderr).toContain(refusal(join(home, "dist/tsrunc")));
+    chmodSync(join(home, "dist/tsrunc"), 0o755);
     expect(run().stderr).toContain("config.json");
   } finally {
     rmSync(home, { recursive: true });
@@ -38,6 +49,30 @@ test.skipIf(cannotRun() !== null)("the engine does not run by itself", () => {
 });
 
 const reason = cannotRun() ?? (hasProgram("setpriv") ? null : "needs setpriv");
+
+test.skipIf(reason !== null)(`tsrunc does not run set-user-ID or set-group-ID (${reason ?? ""})`, () => {
+  const home = mkdtempSync(join(tmpdir(), "tsrunc-seal-"));
+  try {
+    chmodSync(home, 0o755);
+    cpSync(dirname(runtime), join(home, "dist"), { recursive: true });
+    mkdirSync(join(home, "none"));
+    const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+    const list = () => {
+      const args = [...user, join(home, "dist/tsrunc"), "--root", join(home, "none"), "list"];
+      return spawnSync("setpriv", args, { encoding: "utf8" });
+    };
+    expect(list()).toMatchObject({ status: 0, stderr: "" });
+    for (const name of ["tsrunc", "tsrunc-engine"]) {
+      for (const mode of [0o4755, 0o2755]) {
+        chmodSync(join(home, "dist", name), mode);
+        expect(list()).toMatchObject({ status: 1, stdout: "", stderr: expect.stringContaining("refusing to run") });
+      }
+      chmodSync(join(home, "dist", name), 0o755);
+    }
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+});
 
 test.skipIf(reason !== null)(
   `an ordinary user's init runs from a mount, not from a copy in memory (${reason ?? ""})`,
