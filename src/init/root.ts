@@ -33,6 +33,7 @@ export const rootHandlers: Handlers<RootStep, InitContext> = {
     mountSetAttributes(rootfs, { propagation });
     enter(rootfs, context);
   },
+  "enter-rootfs": ({ path }, context) => enter(open(path, O.PATH | O.DIRECTORY), context),
   "pivot-root": (_, context) => {
     using host = openRoot("/");
     pivotRoot(rootOf(context), host);

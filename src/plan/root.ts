@@ -13,6 +13,8 @@ export type RootStep =
   | (StepBase & { kind: "isolate-rootfs"; path: string; type: "private" | "slave" })
   /** Makes the rootfs a mount, whatever it was, and the root directory of the steps that follow. */
   | (StepBase & { kind: "bind-rootfs"; path: string; propagation: "private" | "slave" })
+  /** Makes it the root directory of the steps that follow as it is: no mount of the host's may change. */
+  | (StepBase & { kind: "enter-rootfs"; path: string })
   | (StepBase & { kind: "pivot-root" })
   /** Moves the rootfs over `/`, first unmounting the host's procfs and sysfs, which would let mounts of new ones pass. */
   | (StepBase & { kind: "move-root"; path: string })
@@ -54,6 +56,7 @@ export const describeRoot: Describers<RootStep> = {
   "set-root-propagation": ({ propagation }) => `make the mount of / ${propagationName(propagation)}`,
   "isolate-rootfs": ({ path, type }) => `make the mount that holds ${path} ${type}`,
   "bind-rootfs": ({ path, propagation }) => `make the rootfs ${path} a mount of its own [rbind,${propagation}]`,
+  "enter-rootfs": ({ path }) => `enter the rootfs ${path}`,
   "pivot-root": () => "make the rootfs the root, and let go of the host's",
   "move-root": () => "move the rootfs over the host's root",
   chroot: () => "make the rootfs the root directory",

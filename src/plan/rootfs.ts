@@ -74,7 +74,9 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
     sources: [...planned.sources, ...devices.sources],
     beforeHooks: [
       { kind: "set-umask", mask: 0 },
-      ...(own ? planRootMount(spec, rootfsPath) : hostRootMount(rootfsPath)),
+      ...(own
+        ? planRootMount(spec, rootfsPath)
+        : [{ kind: "enter-rootfs", pointer: "/root/path", path: rootfsPath } as const]),
       ...planned.steps,
       ...devices.steps,
       { kind: "set-umask", mask: 0o022 },
@@ -85,11 +87,6 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
     ],
     final: own ? planReadonly(spec, planned.readonlyLater) : [],
   };
-}
-
-/** In the runtime's own mount namespace the mounts are made on the host, where they stay: the rootfs is one, to hold them. */
-function hostRootMount(path: string): RootStep[] {
-  return [{ kind: "bind-rootfs", pointer: "/root/path", path, propagation: "private" }];
 }
 
 function planReadonly(spec: Spec, mountPoints: readonly string[]): RootfsStep[] {

@@ -1,7 +1,18 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { isTsrunc, makeBundle, newId, output, run, succeed, useContainers } from "./harness.ts";
+import type { TestSpec } from "../support/config.ts";
+import {
+  directory,
+  isTsrunc,
+  makeBundle,
+  newId,
+  output,
+  run,
+  startDetached,
+  succeed,
+  useContainers,
+} from "./harness.ts";
 
 useContainers();
 
@@ -36,6 +47,17 @@ test("read-only paths refuse writes", () => {
     config.linux.readonlyPaths.push("/locked", "/does/not/exist");
   });
   expect(succeed(["run", "--bundle", bundle.path, newId()])).toBe("");
+});
+
+test.skipIf(!isTsrunc)("without a mount namespace nothing is mounted, on the host or elsewhere", () => {
+  const edit = (config: TestSpec) => {
+    config.linux.namespaces = config.linux.namespaces.filter(({ type }) => type !== "mount" && type !== "pid");
+    Object.assign(config.linux, { maskedPaths: [], readonlyPaths: [] });
+    config.mounts = [];
+  };
+  const id = startDetached("sleep 1000", (config) => edit(config));
+  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(directory());
+  expect(succeed(["exec", id, "ls", "/bin/busybox"]).trim()).toBe("/bin/busybox");
 });
 
 describe("devices", () => {

@@ -114,9 +114,9 @@ describe("the root mount", () => {
     expect(final.map(words)).toEqual(["make the mount on rootfs/ read-only", "make read-only: /proc/sys"]);
   });
 
-  test("is a mount on the host and a chroot without a mount namespace", () => {
+  test("is a chroot without a mount namespace, and no mount of the host's", () => {
     const { beforeHooks, afterHooks, final } = plan({ namespaces: [], readonly: true });
-    expect(kinds(beforeHooks).slice(0, 3)).toEqual(["set-umask", "bind-rootfs", "device-nodes"]);
+    expect(kinds(beforeHooks).slice(0, 3)).toEqual(["set-umask", "enter-rootfs", "device-nodes"]);
     expect(kinds(afterHooks)).toEqual(["chroot", "reopen-null"]);
     expect(final).toEqual([]);
   });

@@ -23,6 +23,16 @@ export function validateNamespaces(subject: Subject): void {
       subject.refuse(`/linux/${name}`, undefined, "unable to restrict sys entries without a private MNT namespace");
     }
   }
+  if (!seen.has("mount")) refuseMounting(subject);
+}
+
+/** What would be done to the host's mounts, and stay there when the container is gone. */
+function refuseMounting(subject: Subject): void {
+  const { root, mounts = [] } = subject.spec;
+  const rule =
+    "needs a mount namespace of the container's own (linux.namespaces): without, it would be done to the host";
+  if (root?.readonly) subject.refuseToCreate("/root/readonly", true, rule);
+  if (mounts.length > 0) subject.refuseToCreate("/mounts/0", mounts[0]?.destination, rule);
 }
 
 /** @see time_namespaces(7) */

@@ -1,6 +1,6 @@
 /** `linux.namespaces`, and what depends on one of them. */
 import { describe, test } from "vitest";
-import { accepted, also, onLinux, refused, withNamespace, without } from "../support/judge.ts";
+import { accepted, also, type Edit, onLinux, refused, withNamespace, without } from "../support/judge.ts";
 
 describe("namespaces", () => {
   test("each type may be there once", () => {
@@ -33,6 +33,15 @@ describe("namespaces", () => {
       `/linux/${name}`,
       /private MNT/,
     );
+  });
+
+  test.each<[string, Edit]>([
+    ["/root/readonly", ({ root }) => void Object.assign(root, { readonly: true })],
+    ["/mounts/0", () => {}],
+  ])("without a mount namespace, what would be done to the host is refused: %s", (pointer, edit) => {
+    const open = also(onLinux({ maskedPaths: [], readonlyPaths: [] }), without("mount"));
+    refused(also(open, edit), pointer, /needs a mount namespace/);
+    accepted(also(open, (spec) => void Object.assign(spec, { mounts: [] })));
   });
 
   describe("timeOffsets", () => {
