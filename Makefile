@@ -140,7 +140,7 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 	@install -m 0644 $(KOFFI) build/koffi.node && install -m 0644 $(KOFFI) dist/koffi.node
 	@$(BUN) build src/main.ts --tsconfig-override=build/commander/tsconfig.json --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
 		--define TSRUNC_COMPILED=true --define process.arch='"$(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
-		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=100000 \
+		--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 		--outfile build/compiled
 	@$(BUN) src/engine/build.ts engine build/engine build/compiled
 	@rm -f dist/tsrunc-plain dist/tsrunc-plain-engine; \

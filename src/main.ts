@@ -3,6 +3,7 @@ import { runCli } from "./cli/cli.ts";
 import { allCommands } from "./cli/commands.ts";
 import { writeAll } from "./cli/output.ts";
 import { parserOf } from "./cli/parser.ts";
+import { becomeImageProgram, isImageProgram } from "./engine/image-program.ts";
 import { enterStage } from "./engine/stage.ts";
 import { isForSnapshot, standStill } from "./engine/standstill.ts";
 import { callerArguments, isCompiled, VARIABLES } from "./sys/executable.ts";
@@ -33,7 +34,11 @@ function loadAll(): Promise<unknown> {
 }
 
 function tsrunc(args: readonly string[]): Promise<number> {
-  return runCli(args, (command) => enterStage(args, command?.forks ?? false));
+  return runCli(args, (command) => {
+    // (The source, run by the tests, is either.)
+    if (isCompiled && command?.program === "image" && !isImageProgram()) becomeImageProgram(args);
+    enterStage(args, command?.forks ?? false);
+  });
 }
 
 /** Exits without handlers: all output is written synchronously, and nothing else is left to do. */

@@ -54,6 +54,11 @@ function coming(summary: string): ComingCommand {
   return { kind: "coming", summary: `${summary} (not supported yet)` };
 }
 
+/** A command of the image program. */
+function ofImages(summary: string, load: CommandEntry["load"]): CommandEntry {
+  return { ...command(summary, load), program: "image" };
+}
+
 /** The commands by name, in the order in which help lists them. */
 export const commands: CommandTable = {
   checkpoint: coming("checkpoint a running container"),
@@ -70,6 +75,23 @@ export const commands: CommandTable = {
     failure: { prefix: "exec failed", exitCode: 255 },
   }),
   features: command("show what this runtime supports, as JSON", () => import("./commands/features.ts")),
+  image: group("fetch, keep and hand on images", {
+    history: ofImages("list the steps in which an image was made", () => import("./commands/image/history.ts")),
+    import: ofImages("make an image of a root filesystem", () => import("./commands/image/import.ts")),
+    inspect: ofImages("print all there is to know of images, as JSON", () => import("./commands/image/inspect.ts")),
+    list: ofImages("list the images", () => import("./commands/image/list.ts")),
+    load: ofImages("load images from an archive or a directory", () => import("./commands/image/load.ts")),
+    login: ofImages("log in to a registry", () => import("./commands/image/login.ts")),
+    logout: ofImages("log out of a registry", () => import("./commands/image/logout.ts")),
+    prune: ofImages("remove what belongs to no named image", () => import("./commands/image/prune.ts")),
+    pull: ofImages("fetch an image from a registry", () => import("./commands/image/pull.ts")),
+    push: ofImages("send an image to a registry", () => import("./commands/image/push.ts")),
+    rm: ofImages("remove images", () => import("./commands/image/rm.ts")),
+    save: ofImages("write images as an archive or a directory", () => import("./commands/image/save.ts")),
+    tag: ofImages("give an image further names", () => import("./commands/image/tag.ts")),
+    untag: ofImages("take names from images", () => import("./commands/image/untag.ts")),
+    verify: ofImages("check all that is in the store", () => import("./commands/image/verify.ts")),
+  }),
   kill: command("send a signal to a container's init process", () => import("./commands/kill.ts")),
   list: command("list the containers", () => import("./commands/list.ts")),
   mounts: group("add mounts to a running container, or remove them", {

@@ -108,3 +108,8 @@ export function familiarReference(reference: Reference): string {
     ? rest.slice("library/".length)
     : rest;
 }
+
+/** The name of a repository as people write it: `alpine`. @param name in full, `docker.io/library/alpine` */
+export function familiarRepository(name: string): string {
+  return familiarReference({ ...parseReference(name), tag: null, digest: null });
+}

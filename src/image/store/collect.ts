@@ -10,7 +10,7 @@ import { join } from "../../sys/path-names.ts";
 import { blobPath, hasBlob } from "./blobs.ts";
 import { type Digest, digestOf, isDigest, splitDigest } from "./digest.ts";
 import type { Descriptor } from "./documents.ts";
-import { listEntries } from "./images.ts";
+import { type Entry, listEntries } from "./images.ts";
 import { leasedDigests } from "./lease.ts";
 import { tryLock } from "./lock.ts";
 import { isIndexType, isManifestType } from "./media-types.ts";
@@ -46,11 +46,10 @@ export class UnknownContentError extends Error {
  * What can be reached. The store's lock must be held exclusively.
  * @throws {UnknownContentError} when a manifest is missing or damaged: what it refers to must not be taken for garbage
  */
-export function findLive(store: Store): Live {
+export function findLive(store: Store, entries: readonly Entry[] = listEntries(store)): Live {
   const blobs = new Set<Digest>();
   const stacks: Digest[][] = [];
-  for (const { name, descriptor } of listEntries(store))
-    visit(store, descriptor, name ?? descriptor.digest, blobs, stacks);
+  for (const { name, descriptor } of entries) visit(store, descriptor, name ?? descriptor.digest, blobs, stacks);
   for (const digest of leasedDigests(store)) blobs.add(digest);
   return { blobs, stacks };
 }
@@ -117,6 +116,8 @@ export interface CollectOptions {
   dryRun?: boolean;
   /** Only these contents; default: all. */
   only?: ReadonlySet<Digest>;
+  /** What counts as the images; default: all. */
+  entries?: readonly Entry[];
   /** Also what interrupted processes have left below `ingest/`. */
   partials?: boolean;
   collectors?: readonly Collector[];
@@ -128,7 +129,7 @@ export interface CollectOptions {
  */
 export function collectLocked(store: Store, options: CollectOptions = {}): Garbage[] {
   const { dryRun = false, only, partials = false, collectors = [] } = options;
-  const live = findLive(store);
+  const live = findLive(store, options.entries);
   const garbage = collectors.flatMap((collect) => collect(store, live, { dryRun }));
   for (const { digest, path } of blobFiles(store)) {
     if (live.blobs.has(digest) || (only !== undefined && !only.has(digest))) continue;

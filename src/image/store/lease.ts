@@ -14,9 +14,10 @@ import { tryLock } from "./lock.ts";
 import { lockStore, type Store } from "./store.ts";
 import { writeAllTo } from "./write.ts";
 
-/** Take it with `await using`: it ends with its block. */
+/** Take it with `using`: it ends with its block. */
 export class Lease implements Disposable {
   readonly #held = new Set<Digest>();
+  #ended = false;
 
   private constructor(
     readonly store: Store,
@@ -54,8 +55,10 @@ export class Lease implements Disposable {
     for (const digest of digests) this.#held.add(digest);
   }
 
-  /** Lets go of everything. */
+  /** Lets go of everything; a second time is harmless. */
   [Symbol.dispose](): void {
+    if (this.#ended) return;
+    this.#ended = true;
     unlink(this.path);
     this.file.close();
   }

@@ -14,7 +14,7 @@
  * **Reading an image**, which is all that a bundle takes:
  *
  *     const store = openStore(path);
- *     await using lease = await Lease.take(store);
+ *     using lease = await Lease.take(store);
  *     const image = await resolveImage(store, "alpine:3.20", { lease });
  *     for (const { descriptor, diffId, kind } of image.layers) {
  *       using blob = openBlob(store, descriptor); // a descriptor at offset 0, of a file of the right size

@@ -1,0 +1,42 @@
+import { defineCommand } from "../../command.ts";
+import { openNamedStore, platformOption, quietOption, storeOptions, withReporter } from "../../image-options.ts";
+import { list, text } from "../../option.ts";
+import { print } from "../../output.ts";
+
+export const command = defineCommand({
+  synopsis: "<path> [name]",
+  description:
+    "Makes an image of one layer from a plain root filesystem: a directory, or a tar archive (a file, or - for stdin; plain, or compressed by gzip or zstd).",
+  examples: ["tsrunc image import rootfs.tar app:1", "tsrunc image import --message base rootfs/ app:1"],
+  options: {
+    ...storeOptions,
+    change: list(
+      "INSTRUCTION",
+      "CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR as in a Dockerfile; may be repeated",
+      { short: "c" },
+    ),
+    message: text("TEXT", "a comment for the image's history", { short: "m" }),
+    ...platformOption,
+    ...quietOption,
+  },
+  async run({ options, args: [path = "", name] }) {
+    const { importImage } = await import("../../../image/operations/import.ts");
+    const { parsePlatform } = await import("../../../image/store/platform.ts");
+    const store = await openNamedStore(options);
+    const imported = await withReporter(options.quiet, (reporter) =>
+      importImage(
+        store,
+        path,
+        {
+          changes: options.change,
+          ...(name === undefined ? {} : { name }),
+          ...(options.message === undefined ? {} : { message: options.message }),
+          ...(options.platform === undefined ? {} : { platform: parsePlatform(options.platform) }),
+        },
+        reporter,
+      ),
+    );
+    print(imported.digest);
+    return 0;
+  },
+});

@@ -1,0 +1,35 @@
+import { defineCommand } from "../../command.ts";
+import { openNamedStore, storeOptions } from "../../image-options.ts";
+import { choice, toggle } from "../../option.ts";
+import { print } from "../../output.ts";
+
+export const command = defineCommand({
+  synopsis: "",
+  description:
+    "Removes what nobody can name or use: images without a name, contents and unpacked layers that belong to no image, and what interrupted commands have left. Images with a name stay.",
+  examples: ["tsrunc image prune --dry-run"],
+  options: {
+    ...storeOptions,
+    "dry-run": toggle("only show what would be removed", { short: "n" }),
+    format: choice(["text", "json"], "text or json (default: text)", { short: "f" }),
+  },
+  async run({ options }) {
+    const { describeRemoved, pruneStore } = await import("../../../image/operations/remove.ts");
+    const { formatBytes } = await import("../../../image/progress/units.ts");
+    const { collectors } = await import("../../../image/collectors.ts");
+    const dryRun = options["dry-run"];
+    const removed = await pruneStore(await openNamedStore(options), { dryRun, collectors });
+    if (options.format === "json") {
+      print(JSON.stringify(removed));
+      return 0;
+    }
+    for (const line of [
+      ...describeRemoved(removed),
+      ...removed.garbage.map(({ kind, name }) => `Deleted ${kind}: ${name}`),
+    ])
+      print(line);
+    const bytes = removed.garbage.reduce((sum, { size }) => sum + size, 0);
+    print(`${dryRun ? "Would free" : "Freed"} ${formatBytes(bytes)}`);
+    return 0;
+  },
+});

@@ -1,0 +1,24 @@
+import { defineCommand } from "../../command.ts";
+import { openNamedStore, storeOptions } from "../../image-options.ts";
+import { choice, toggle } from "../../option.ts";
+import { print } from "../../output.ts";
+
+export const command = defineCommand({
+  synopsis: "<image...>",
+  description:
+    "Removes images: by a name, that name, and with its last name the image; by an id, the image, if it has one name at most. Contents that other images have stay.",
+  examples: ["tsrunc image rm alpine:3.20"],
+  options: {
+    ...storeOptions,
+    force: toggle("remove an image with all its names; one that is not there is no error"),
+    format: choice(["text", "json"], "text or json (default: text)", { short: "f" }),
+  },
+  async run({ options, args }) {
+    const { describeRemoved, removeImages } = await import("../../../image/operations/remove.ts");
+    const { collectors } = await import("../../../image/collectors.ts");
+    const removed = await removeImages(await openNamedStore(options), args, { force: options.force, collectors });
+    if (options.format === "json") print(JSON.stringify(removed));
+    else for (const line of describeRemoved(removed)) print(line);
+    return 0;
+  },
+});

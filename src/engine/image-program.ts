@@ -1,0 +1,48 @@
+/**
+ * The second program of the one executable: the runtime becomes the image program by `execve`, of the same compiled engine.
+ *
+ * The runtime is one thread in the interpreter, and on most machines a snapshot, which has no event loop. The image program is the engine as
+ * it is: started anew, with threads, JIT and all of Node. Its code is in chunks of its own, which the runtime never loads.
+ */
+
+import { SyscallError } from "../sys/error.ts";
+import {
+  callerEnvironment,
+  ENGINE_SUFFIX,
+  engineDirectory,
+  enginePath,
+  PLAIN_SUFFIX,
+  VARIABLES,
+} from "../sys/executable.ts";
+import { O, open as openFile } from "../sys/fd.ts";
+import { exists } from "../sys/file.ts";
+import { execveFd } from "../sys/process.ts";
+
+/** Whether this process is the image program. */
+export function isImageProgram(): boolean {
+  return process.env[VARIABLES.stage] === "image";
+}
+
+/**
+ * Becomes the image program, with the caller's arguments and environment.
+ * @throws {Error} when others can write to the executable
+ * @throws {SyscallError} when it cannot be executed
+ */
+export function becomeImageProgram(args: readonly string[]): never {
+  engineDirectory();
+  const own = enginePath();
+  // A snapshot has a plain engine beside it; where there is none, this is one.
+  const plain = own.endsWith(`${PLAIN_SUFFIX}${ENGINE_SUFFIX}`)
+    ? own
+    : own.slice(0, -ENGINE_SUFFIX.length) + PLAIN_SUFFIX + ENGINE_SUFFIX;
+  const path = exists(plain) ? plain : own;
+  using file = openFile(path, O.RDONLY);
+  const limit = process.env[VARIABLES.softNofile];
+  const environment = [
+    ...callerEnvironment(),
+    `${VARIABLES.engine}=${path}`,
+    `${VARIABLES.stage}=image`,
+    ...(limit === undefined ? [] : [`${VARIABLES.softNofile}=${limit}`]),
+  ];
+  throw new SyscallError(`execute ${path}`, execveFd(file.number, [process.argv0, ...args], environment));
+}

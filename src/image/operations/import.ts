@@ -1,0 +1,151 @@
+/** `image import`: a plain root filesystem becomes an image. */
+import { spawn } from "node:child_process";
+import { createReadStream, statSync } from "node:fs";
+import { basename } from "node:path";
+import { pipeline, Readable } from "node:stream";
+import { constants, createGunzip, createGzip, createZstdDecompress } from "node:zlib";
+import { compressionOf } from "../archive/tar-members.ts";
+import type { Reporter } from "../progress/reporter.ts";
+import { formatReference, parseReference } from "../reference/reference.ts";
+import { type Digest, Digester } from "../store/digest.ts";
+import type { ImageConfig, Manifest, Platform } from "../store/documents.ts";
+import { putImage } from "../store/images.ts";
+import { ingestNew } from "../store/ingest.ts";
+import { Lease } from "../store/lease.ts";
+import { MEDIA_TYPE } from "../store/media-types.ts";
+import { hostPlatform } from "../store/platform.ts";
+import { putDocument } from "../store/put-document.ts";
+import type { Store } from "../store/store.ts";
+import { applyChange } from "./config-change.ts";
+
+export interface ImportOptions {
+  name?: string;
+  /** Instructions of a Dockerfile that change the configuration. */
+  changes: readonly string[];
+  message?: string;
+  platform?: Platform;
+}
+
+/**
+ * Imports a tar archive or a directory as an image of one layer.
+ * @param path `-` for stdin
+ */
+export async function importImage(
+  store: Store,
+  path: string,
+  options: ImportOptions,
+  reporter: Reporter,
+): Promise<{ digest: Digest }> {
+  const name = options.name === undefined ? null : formatReference(parseReference(options.name));
+  const config: NonNullable<ImageConfig["config"]> = {};
+  for (const change of options.changes) applyChange(config, change);
+  using lease = await Lease.take(store);
+  const task = reporter.task(basename(path === "-" ? "stdin" : path), null);
+  const digester = new Digester();
+  const plain = await openTar(path);
+  async function* hashed(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of plain) {
+      digester.update(chunk);
+      task.update(digester.size);
+      yield chunk;
+    }
+  }
+  const gzip = createGzip({ level: constants.Z_BEST_SPEED + 2 });
+  pipeline(Readable.from(checked(hashed(), path)), gzip, () => {});
+  const layer = await ingestNew(lease, gzip as AsyncIterable<Uint8Array>);
+  task.done();
+  const created = new Date().toISOString();
+  const imageConfig: ImageConfig = {
+    created,
+    ...(options.platform ?? hostPlatform()),
+    config,
+    rootfs: { type: "layers", diff_ids: [digester.digest()] },
+    history: [{ created, created_by: `tsrunc image import ${basename(path)}`, comment: options.message ?? "" }],
+  };
+  const manifest: Manifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPE.manifest,
+    config: await putDocument(lease, MEDIA_TYPE.config, imageConfig),
+    layers: [{ mediaType: MEDIA_TYPE.layerGzip, ...layer }],
+  };
+  const descriptor = await putDocument(lease, MEDIA_TYPE.manifest, manifest);
+  await putImage(store, name, descriptor);
+  return { digest: descriptor.digest };
+}
+
+/** A plain tar archive of what is at the path. */
+async function openTar(path: string): Promise<AsyncIterable<Uint8Array>> {
+  if (path !== "-" && statSync(path).isDirectory()) return tarOf(path);
+  const file =
+    path === "-"
+      ? createReadStream("", { fd: 0, autoClose: false, highWaterMark: 1 << 20 })
+      : createReadStream(path, { highWaterMark: 1 << 20 });
+  const content = (file as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  const first = await content.next();
+  if (first.done) throw new Error(`${path}: is empty`);
+  async function* whole(): AsyncGenerator<Uint8Array> {
+    yield first.value as Uint8Array;
+    yield* { [Symbol.asyncIterator]: () => content };
+  }
+  const compression = compressionOf(first.value);
+  if (compression === "none") return whole();
+  if (compression !== "gzip" && compression !== "zstd")
+    throw new Error(`${path}: is compressed by ${compression}, which is not read: decompress it first`);
+  const through = compression === "gzip" ? createGunzip() : createZstdDecompress();
+  pipeline(Readable.from(whole()), through, () => {});
+  return through as AsyncIterable<Uint8Array>;
+}
+
+/** What is no tar archive is told before it becomes a layer: the magic of a header, or the zeros of an empty archive. @see POSIX, ustar */
+async function* checked(content: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
+  const BLOCK = 512;
+  let head: Uint8Array | null = new Uint8Array(0);
+  for await (const chunk of content) {
+    if (head !== null) {
+      head = Buffer.concat([head, chunk]);
+      if (head.byteLength < BLOCK) continue;
+      if (!isHeader(head.subarray(0, BLOCK))) throw new Error(`${path}: is no tar archive`);
+      yield head;
+      head = null;
+    } else yield chunk;
+  }
+  if (head !== null) throw new Error(`${path}: is no tar archive: it has ${head.byteLength} bytes`);
+}
+
+/** By its checksum, which the oldest archives have, too. */
+function isHeader(block: Uint8Array): boolean {
+  if (block.every((byte) => byte === 0)) return true;
+  const [FROM, TO] = [148, 156];
+  const stored = Number.parseInt(new TextDecoder().decode(block.subarray(FROM, TO)).replace(/\0.*$/s, "").trim(), 8);
+  return stored === block.reduce((sum, byte, at) => sum + (at >= FROM && at < TO ? 0x20 : byte), 0);
+}
+
+/** A directory as an archive, by tar(1), which keeps all that there is to keep. */
+async function* tarOf(path: string): AsyncGenerator<Uint8Array> {
+  const args = [
+    "--create",
+    "--format=posix",
+    "--numeric-owner",
+    "--xattrs",
+    "--xattrs-include=*",
+    "--sort=name",
+    "--sparse-version=1.0",
+    "--directory",
+    path,
+    ".",
+  ];
+  const child = spawn("tar", args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C" } });
+  let said = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    said += chunk.toString("utf8");
+  });
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on("error", (error) =>
+      reject(new Error(`tar, which reads directories, cannot be started: ${error.message}`)),
+    );
+    child.on("close", resolve);
+  });
+  yield* child.stdout as AsyncIterable<Uint8Array>;
+  const code = await ended;
+  if (code !== 0) throw new Error(`${path}: ${said.split("\n")[0] ?? `tar ended with ${code}`}`);
+}

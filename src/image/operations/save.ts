@@ -1,0 +1,309 @@
+/** `image save`: images of the store as an archive or a directory that others load. */
+
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createWriteStream, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import type { Writable } from "node:stream";
+import { pipeline, Readable } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { type Pack, pack } from "tar-stream";
+import { compressionOf } from "../archive/tar-members.ts";
+import type { Reporter } from "../progress/reporter.ts";
+import { familiarReference, formatReference, parseReference } from "../reference/reference.ts";
+import { blobPath, readBlob, streamBlob } from "../store/blobs.ts";
+import { reachableFrom } from "../store/collect.ts";
+import { type Digest, Digester, shortDigest, splitDigest } from "../store/digest.ts";
+import type { ArchiveManifest, Descriptor, Index } from "../store/documents.ts";
+import { ANNOTATION, type Entry } from "../store/images.ts";
+import { Lease } from "../store/lease.ts";
+import { isIndexType, MEDIA_TYPE } from "../store/media-types.ts";
+import { findEntry, type Image, readImage } from "../store/resolve.ts";
+import { lockStore, replaceFile, type Store } from "../store/store.ts";
+
+/**
+ * `oci-archive`: an OCI layout, with Docker's manifest.json beside, so that every Docker loads it, too. `docker-archive`: what Docker wrote before
+ * version 25, its layers plain. `oci-dir`: a directory with an OCI layout.
+ */
+export type SaveFormat = "oci-archive" | "docker-archive" | "oci-dir";
+
+export interface SaveOptions {
+  format: SaveFormat;
+  /** `-` for stdout. */
+  output: string;
+}
+
+/** The times and owners in archives are always the same, so that the same images make the same archive. */
+const MEMBER = { mtime: new Date(0), uid: 0, gid: 0, uname: "", gname: "" } as const;
+
+/**
+ * Writes images.
+ * @throws {Error} one line; a file that was to be written is not there then, or is what it was before
+ */
+export async function saveImages(
+  store: Store,
+  references: readonly string[],
+  options: SaveOptions,
+  reporter: Reporter,
+): Promise<void> {
+  const { format, output } = options;
+  if (output === "-" && format === "oci-dir") throw new Error("a directory cannot be written to stdout: use --output");
+  if (output === "-" && process.stdout.isTTY)
+    throw new Error("stdout is a terminal: use --output, or send it into a file or a pipe");
+  using lease = await Lease.take(store);
+  const entries = await Promise.all(references.map((reference) => named(store, reference)));
+  const digests = await protectAll(store, lease, entries);
+  if (format === "oci-dir") return await saveDirectory(store, entries, digests, resolve(output), reporter);
+  const write = (archive: Pack) =>
+    format === "oci-archive"
+      ? writeLayout(store, archive, entries, digests, reporter)
+      : writeDockerArchive(store, archive, entries, reporter);
+  if (output === "-") return await packInto(process.stdout, write);
+  const target = resolve(output);
+  const temporary = temporaryBeside(target);
+  try {
+    await packInto(createWriteStream(temporary, { flags: "wx", mode: 0o666 }), write);
+    renameSync(temporary, target);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** The entry, under the name that it was called by. */
+async function named(store: Store, reference: string): Promise<Entry> {
+  const entry = await findEntry(store, reference);
+  try {
+    const parsed = parseReference(reference);
+    const full = formatReference(parsed);
+    return parsed.digest === null && full === entry.name
+      ? entry
+      : { ...entry, name: isDigestName(entry.name) ? null : entry.name };
+  } catch {
+    return entry;
+  }
+}
+
+function isDigestName(name: string | null): boolean {
+  return name?.includes("@") ?? false;
+}
+
+async function protectAll(store: Store, lease: Lease, entries: readonly Entry[]): Promise<Digest[]> {
+  using _ = await lockStore(store, "exclusive");
+  const digests = [...new Set(entries.flatMap(({ descriptor }) => [...reachableFrom(store, descriptor)]))];
+  lease.protectLocked(digests);
+  return digests.filter((digest) => existsSync(blobPath(store, digest)));
+}
+
+function temporaryBeside(path: string): string {
+  return join(dirname(path), `.tsrunc-${randomBytes(6).toString("hex")}.partial`);
+}
+
+function indexOf(entries: readonly Entry[]): Index {
+  const manifests = entries.map(({ name, descriptor }): Descriptor => {
+    const { annotations: _, ...rest } = descriptor;
+    return name === null
+      ? rest
+      : { ...rest, annotations: { [ANNOTATION.containerdName]: name, [ANNOTATION.name]: name } };
+  });
+  return { schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests };
+}
+
+async function saveDirectory(
+  store: Store,
+  entries: readonly Entry[],
+  digests: readonly Digest[],
+  target: string,
+  reporter: Reporter,
+): Promise<void> {
+  if (existsSync(target)) throw new Error(`${target}: is there already: name a directory that is not`);
+  const temporary = temporaryBeside(target);
+  try {
+    for (const algorithm of new Set(digests.map((digest) => splitDigest(digest).algorithm)))
+      mkdirSync(join(temporary, "blobs", algorithm), { recursive: true });
+    for (const digest of digests) {
+      const { algorithm, hex } = splitDigest(digest);
+      await copyContent(blobPath(store, digest), join(temporary, "blobs", algorithm, hex));
+      reporter.task(shortDigest(digest), null).done("written");
+    }
+    replaceFile(join(temporary, "index.json"), JSON.stringify(indexOf(entries)));
+    replaceFile(join(temporary, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+    renameSync(temporary, target);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+/** By a reflink where the filesystem has them. */
+async function copyContent(from: string, to: string): Promise<void> {
+  const COPYFILE_FICLONE = 2;
+  await copyFile(from, to, COPYFILE_FICLONE);
+}
+
+/** @param write makes the members */
+async function packInto(output: Writable, write: (archive: Pack) => Promise<void>): Promise<void> {
+  const archive = pack();
+  const written = new Promise<void>((done, fail) => {
+    output.on("error", fail);
+    archive.on("error", fail);
+    pipeline(archive as unknown as Readable, output, (error) => (error ? fail(error) : done()));
+  });
+  // What goes wrong with the output also ends the waiting for room in it.
+  await Promise.race([written, write(archive).then(() => archive.finalize())].map((one) => one.then(() => {})));
+  await written;
+}
+
+async function member(archive: Pack, name: string, size: number, content: AsyncIterable<Uint8Array>): Promise<void> {
+  await new Promise<void>((done, fail) => {
+    const entry = archive.entry({ ...MEMBER, name, size, mode: 0o644 }, (error) =>
+      error ? fail(error) : done(),
+    ) as unknown as Writable;
+    (async () => {
+      for await (const chunk of content) if (!entry.write(chunk)) await once(entry, "drain");
+      entry.end();
+    })().catch((error) => {
+      entry.destroy(error as Error);
+      fail(error);
+    });
+  });
+}
+
+async function document(archive: Pack, name: string, value: unknown): Promise<void> {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  await member(archive, name, bytes.byteLength, Readable.from([bytes]));
+}
+
+async function writeLayout(
+  store: Store,
+  archive: Pack,
+  entries: readonly Entry[],
+  digests: readonly Digest[],
+  reporter: Reporter,
+): Promise<void> {
+  await document(archive, "oci-layout", { imageLayoutVersion: "1.0.0" });
+  await document(archive, "index.json", indexOf(entries));
+  const images = await Promise.all(
+    entries.filter(({ descriptor }) => !isIndexType(descriptor.mediaType)).map((entry) => readImage(store, entry)),
+  );
+  if (images.length > 0)
+    await document(
+      archive,
+      "manifest.json",
+      archiveManifest(
+        images,
+        (digest) => memberName(digest),
+        (digest) => memberName(digest),
+      ),
+    );
+  for (const digest of digests) {
+    const { size } = lstatSync(blobPath(store, digest));
+    const task = reporter.task(shortDigest(digest), size);
+    await member(archive, memberName(digest), size, streamBlob(store, { digest, size }));
+    task.done();
+  }
+}
+
+function memberName(digest: Digest): string {
+  const { algorithm, hex } = splitDigest(digest);
+  return `blobs/${algorithm}/${hex}`;
+}
+
+/** One item an image, with all its tags. */
+function archiveManifest(
+  images: readonly Image[],
+  config: (digest: Digest) => string,
+  layer: (blob: Digest, diffId: Digest) => string,
+): ArchiveManifest {
+  const items = new Map<Digest, ArchiveManifest[number]>();
+  for (const { name, descriptor, configDigest, layers } of images) {
+    const item = items.get(descriptor.digest) ?? {
+      Config: config(configDigest),
+      RepoTags: [],
+      Layers: layers.map(({ descriptor: { digest }, diffId }) => layer(digest, diffId)),
+    };
+    if (name !== null && !isDigestName(name)) item.RepoTags?.push(familiarReference(parseReference(name)));
+    items.set(descriptor.digest, item);
+  }
+  return [...items.values()];
+}
+
+async function writeDockerArchive(
+  store: Store,
+  archive: Pack,
+  entries: readonly Entry[],
+  reporter: Reporter,
+): Promise<void> {
+  const images: Image[] = [];
+  for (const entry of entries) images.push(await readImage(store, entry));
+  const written = new Set<Digest>();
+  for (const { manifest, layers } of images) {
+    for (const { descriptor, diffId } of layers) {
+      if (written.has(diffId)) continue;
+      written.add(diffId);
+      await plainLayer(store, archive, descriptor, diffId, reporter);
+    }
+    const { config } = manifest;
+    if (written.has(config.digest)) continue;
+    written.add(config.digest);
+    await member(
+      archive,
+      `${splitDigest(config.digest).hex}.json`,
+      config.size,
+      Readable.from([await readBlob(store, config)]),
+    );
+  }
+  const plain = (digest: Digest) => splitDigest(digest).hex;
+  await document(
+    archive,
+    "manifest.json",
+    archiveManifest(
+      images,
+      (digest) => `${plain(digest)}.json`,
+      (_, diffId) => `${plain(diffId)}.tar`,
+    ),
+  );
+}
+
+/** A member's size stands before it, so a compressed layer is decompressed twice: for its size and its digest, then for the archive. */
+async function plainLayer(
+  store: Store,
+  archive: Pack,
+  descriptor: Descriptor,
+  diffId: Digest,
+  reporter: Reporter,
+): Promise<void> {
+  const task = reporter.task(shortDigest(descriptor.digest), null);
+  const digester = new Digester(splitDigest(diffId).algorithm);
+  for await (const chunk of await decompressedBlob(store, descriptor)) digester.update(chunk);
+  const { size } = digester;
+  const digest = digester.digest();
+  if (digest !== diffId)
+    throw new Error(
+      `layer ${descriptor.digest}: decompressed it has the digest ${digest}, and the config says ${diffId}`,
+    );
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    let bytes = 0;
+    for await (const chunk of await decompressedBlob(store, descriptor)) {
+      bytes += chunk.byteLength;
+      task.update(bytes);
+      yield chunk;
+    }
+  }
+  await member(archive, `${splitDigest(diffId).hex}.tar`, size, counted());
+  task.done();
+}
+
+async function decompressedBlob(store: Store, descriptor: Descriptor): Promise<AsyncIterable<Uint8Array>> {
+  const content = streamBlob(store, descriptor);
+  const first = await content.next();
+  if (first.done) return Readable.from([]);
+  async function* whole(): AsyncGenerator<Uint8Array> {
+    yield first.value as Uint8Array;
+    yield* content;
+  }
+  const compression = compressionOf(first.value);
+  if (compression === "none") return whole();
+  const through = compression === "gzip" ? createGunzip() : createZstdDecompress();
+  pipeline(Readable.from(whole()), through, () => {});
+  return through;
+}

@@ -1,0 +1,199 @@
+/** One HTTP exchange: no redirects, no authentication, no second try. Those are for who calls. */
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
+import tls from "node:tls";
+import { HttpProxyAgent } from "http-proxy-agent";
+import { HttpsProxyAgent } from "https-proxy-agent";
+import { getProxyForUrl } from "proxy-from-env";
+
+/** Whom to trust and how to identify; PEM texts. */
+export interface TlsOptions {
+  /** Authorities beside the system's. */
+  ca?: readonly string[];
+  cert?: string;
+  key?: string;
+  /** False: any certificate will do. */
+  verify: boolean;
+}
+
+/** Bytes that can be sent again. */
+export interface Body {
+  size: number;
+  stream(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+export interface HttpRequest {
+  method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  url: URL;
+  headers?: Readonly<Record<string, string>>;
+  body?: Body;
+  tls: TlsOptions;
+  /** Milliseconds without a byte, after which the exchange has failed. */
+  patience: number;
+}
+
+/** A reply whose body has not been read yet. Read it or `discard` it: until then its connection is taken. */
+export interface HttpResponse {
+  url: URL;
+  status: number;
+  headers: Readonly<Record<string, string | undefined>>;
+  body: AsyncIterable<Uint8Array>;
+  discard(): void;
+}
+
+/** The exchange failed on the way: nothing that the other side said. */
+export class ConnectionError extends Error {
+  override readonly name = "ConnectionError";
+
+  constructor(
+    url: URL,
+    readonly reason: string,
+    /** Whether another try might go better. */
+    readonly mayPass = true,
+  ) {
+    super(`${url.host}: ${reason}`);
+  }
+}
+
+/** Where distributions keep the authorities that the machine trusts: Debian, Fedora, Alpine and SUSE. */
+const SYSTEM_AUTHORITIES = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/cert.pem",
+  "/etc/ssl/ca-bundle.pem",
+];
+
+let trusted: readonly string[] | undefined;
+
+/** Those that the machine trusts, or the environment names; where there are none, the engine's own. */
+function systemAuthorities(): readonly string[] {
+  const path = process.env["SSL_CERT_FILE"] ?? SYSTEM_AUTHORITIES.find((one) => existsSync(one));
+  trusted ??= path === undefined ? tls.rootCertificates : [readFileSync(path, "utf8")];
+  return trusted;
+}
+
+/**
+ * Sends a request.
+ * @throws {ConnectionError} also while the body is read: when it ends too early, and when nothing comes for too long
+ */
+export function exchange({
+  method,
+  url,
+  headers = {},
+  body,
+  tls: trust,
+  patience,
+}: HttpRequest): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => reject(connectionError(url, error));
+    const { request } = url.protocol === "https:" ? https : http;
+    const outgoing = request(url, {
+      method,
+      headers: { ...headers, ...(body === undefined ? {} : { "content-length": String(body.size) }) },
+      agent: agentFor(url),
+      ...(url.protocol === "https:" ? tlsOptions(trust) : {}),
+    });
+    outgoing.setTimeout(patience, () => outgoing.destroy(new Error(`nothing has come for ${patience / 1000} seconds`)));
+    outgoing.on("error", fail);
+    outgoing.on("response", (response) => resolve(responseOf(url, response)));
+    if (body === undefined) outgoing.end();
+    else
+      send(outgoing, body).catch((error) => {
+        outgoing.destroy(error as Error);
+        fail(error);
+      });
+  });
+}
+
+async function send(outgoing: http.ClientRequest, body: Body): Promise<void> {
+  for await (const chunk of body.stream()) {
+    if (outgoing.destroyed || outgoing.writableEnded) return;
+    if (!outgoing.write(chunk)) await drained(outgoing);
+  }
+  outgoing.end();
+}
+
+/** Until more may be written; also when a reply has come before all was sent. */
+async function drained(outgoing: http.ClientRequest): Promise<void> {
+  const ended = new AbortController();
+  const events = ["drain", "close", "response"].map((event) => once(outgoing, event, { signal: ended.signal }));
+  await Promise.race(events).catch(() => {});
+  ended.abort();
+  await Promise.allSettled(events);
+}
+
+function responseOf(url: URL, response: IncomingMessage): HttpResponse {
+  const headers: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(response.headers))
+    headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  async function* read(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* response as AsyncIterable<Uint8Array>;
+    } catch (error) {
+      throw connectionError(url, error);
+    }
+    if (!response.complete) throw new ConnectionError(url, "the connection was closed half-way");
+  }
+  const discard = () => {
+    response.on("error", () => {});
+    response.destroy();
+  };
+  return { url, status: response.statusCode ?? 0, headers, body: read(), discard };
+}
+
+function tlsOptions({ ca, cert, key, verify }: TlsOptions): https.RequestOptions {
+  return {
+    rejectUnauthorized: verify,
+    ca: [...systemAuthorities(), ...(ca ?? [])],
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+const agents = new Map<string, http.Agent>();
+
+/** The proxy that the environment names for a URL: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in either case. */
+function agentFor(url: URL): http.Agent | undefined {
+  const proxy = getProxyForUrl(url.href);
+  if (proxy === "") return undefined;
+  const key = `${url.protocol} ${proxy}`;
+  const agent = agents.get(key) ?? (url.protocol === "https:" ? new HttpsProxyAgent(proxy) : new HttpProxyAgent(proxy));
+  agents.set(key, agent);
+  return agent;
+}
+
+function connectionError(url: URL, error: unknown): Error {
+  if (error instanceof ConnectionError) return error;
+  if (!(error instanceof Error)) return new ConnectionError(url, String(error));
+  const { code = "" } = error as NodeJS.ErrnoException;
+  const certificate = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);
+  if (certificate) {
+    return new ConnectionError(
+      url,
+      `its certificate is not trusted: ${error.message} (an authority of its own belongs to certs.d, see docs/image.md)`,
+      false,
+    );
+  }
+  if (/WRONG_VERSION_NUMBER|wrong version number/.test(error.message)) {
+    return new ConnectionError(url, "does not speak TLS (--plain-http does without it)", false);
+  }
+  if (error.message === "aborted") return new ConnectionError(url, "the connection was closed half-way");
+  return new ConnectionError(url, error.message);
+}
+
+/** Reads a whole body of limited size. @throws {Error} for a larger one */
+export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.byteLength;
+    if (size > limit) {
+      response.discard();
+      throw new Error(`${response.url.host}: ${what} has more than the ${limit} bytes that are read`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

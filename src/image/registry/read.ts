@@ -1,0 +1,136 @@
+/** Reading from a repository: manifests and blobs. */
+import { type Digest, digestOf, isDigest, splitDigest } from "../store/digest.ts";
+import type { Descriptor } from "../store/documents.ts";
+import { WrongContentError } from "../store/ingest.ts";
+import { layerKind, MEDIA_TYPE } from "../store/media-types.ts";
+import { LARGEST_DOCUMENT, parseRoot, type Root } from "../store/parse-documents.ts";
+import { RegistryError, type RepositoryClient } from "./client.ts";
+import { ConnectionError, exchange, type HttpResponse, readBody } from "./http.ts";
+import { backOff, isPassing } from "./retry.ts";
+
+const ACCEPT = [MEDIA_TYPE.index, MEDIA_TYPE.manifest, MEDIA_TYPE.dockerIndex, MEDIA_TYPE.dockerManifest].join(", ");
+
+/** A manifest or index as it came. */
+export interface FetchedRoot {
+  root: Root;
+  bytes: Uint8Array;
+  descriptor: Pick<Descriptor, "mediaType" | "digest" | "size">;
+}
+
+/**
+ * Fetches a manifest or an index.
+ * @param at a tag, or a digest, which what comes has to have
+ * @throws {WrongContentError} when the registry gives another document than it says or than was asked for
+ */
+export async function fetchRoot(
+  client: RepositoryClient,
+  at: string | Digest,
+  promised?: Descriptor,
+): Promise<FetchedRoot> {
+  const what = `manifest ${at}`;
+  const response = await client.request("GET", `manifests/${at}`, { headers: { accept: ACCEPT }, accept: [200], what });
+  const bytes = await readBody(response, LARGEST_DOCUMENT, what);
+  const name = `${client.repository.registry}/${client.repository.repository}: ${what}`;
+  const claimed = response.headers["docker-content-digest"];
+  const expected = isDigest(at) ? at : claimed !== undefined && isDigest(claimed) ? claimed : null;
+  const digest = digestOf(bytes, expected === null ? "sha256" : splitDigest(expected).algorithm);
+  if (expected !== null && digest !== expected) {
+    throw new WrongContentError(
+      `${name}: what was sent has another digest than ${isDigest(at) ? "was asked for" : "the registry says"}, ${digest}${isDigest(at) ? "" : ` instead of ${expected}`}`,
+    );
+  }
+  if (promised !== undefined && promised.size !== bytes.byteLength) {
+    throw new WrongContentError(`${name}: has ${bytes.byteLength} bytes, and the index says ${promised.size}`);
+  }
+  const root = parseRoot(bytes, promised?.mediaType ?? contentType(response), name);
+  return { root, bytes, descriptor: { mediaType: root.mediaType, digest, size: bytes.byteLength } };
+}
+
+/** Some send `text/plain`, `text/html` or nothing, which says nothing. */
+function contentType({ headers }: HttpResponse): string | undefined {
+  return headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
+}
+
+/**
+ * The bytes of a blob from an offset on. What breaks off goes on where it ended.
+ * @throws {WrongContentError} when the registry sends something else than was asked for
+ */
+export async function* fetchBlob(
+  client: RepositoryClient,
+  descriptor: Descriptor,
+  offset: number,
+): AsyncGenerator<Uint8Array> {
+  const { size } = descriptor;
+  let at = offset;
+  for (let failures = 0; at < size; ) {
+    const before = at;
+    try {
+      const response = await openBlob(client, descriptor, at);
+      try {
+        for await (const chunk of pieces(response, descriptor, at)) {
+          at += chunk.byteLength;
+          yield chunk;
+        }
+      } finally {
+        response.discard();
+      }
+      if (at < size) throw new ConnectionError(response.url, `${descriptor.digest} ended after ${at} of ${size} bytes`);
+    } catch (error) {
+      failures = at > before ? 1 : failures + 1;
+      if (!isPassing(error) || failures > client.patience.retries) throw error;
+      await backOff(client.patience, failures);
+    }
+  }
+}
+
+async function openBlob(client: RepositoryClient, descriptor: Descriptor, at: number): Promise<HttpResponse> {
+  const { digest, urls, mediaType } = descriptor;
+  const headers: Record<string, string> = { accept: "*/*", "accept-encoding": "identity" };
+  if (at > 0) headers["range"] = `bytes=${at}-`;
+  try {
+    return await client.request("GET", `blobs/${digest}`, { headers, accept: [200, 206], what: `blob ${digest}` });
+  } catch (error) {
+    // Only what may not be distributed is fetched from elsewhere, and nobody there is shown credentials.
+    const elsewhere =
+      layerKind(mediaType)?.foreign === true
+        ? (urls ?? []).find((url) => URL.canParse(url) && /^https?:/.test(url))
+        : undefined;
+    if (!(error instanceof RegistryError) || elsewhere === undefined) throw error;
+    const response = await exchange({
+      method: "GET",
+      url: new URL(elsewhere),
+      headers,
+      tls: { verify: true },
+      patience: client.patience.stall,
+    });
+    if (response.status === 200 || response.status === 206) return response;
+    response.discard();
+    throw error;
+  }
+}
+
+async function* pieces(response: HttpResponse, { digest, size }: Descriptor, at: number): AsyncGenerator<Uint8Array> {
+  const { host } = response.url;
+  let skip = at;
+  if (response.status === 206) {
+    const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers["content-range"] ?? "");
+    if (range === null || Number(range[1]) !== at || (range[3] !== "*" && Number(range[3]) !== size)) {
+      throw new WrongContentError(
+        `${host}: ${digest}: asked for the bytes from ${at} on of ${size}, and got "${response.headers["content-range"] ?? "no Content-Range"}"`,
+      );
+    }
+    skip = 0;
+  }
+  const length = response.headers["content-length"];
+  if (length !== undefined && Number(length) !== size - (at - skip)) {
+    throw new WrongContentError(
+      `${host}: ${digest}: the registry has ${length} bytes, and ${size - (at - skip)} were announced`,
+    );
+  }
+  for await (const chunk of response.body) {
+    // A registry that knows no ranges begins at the beginning.
+    const rest = chunk.subarray(Math.min(skip, chunk.byteLength));
+    skip -= chunk.byteLength - rest.byteLength;
+    if (rest.byteLength > 0) yield rest;
+  }
+}

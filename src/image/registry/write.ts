@@ -1,0 +1,181 @@
+/** Writing to a repository: blobs, then manifests. @see distribution-spec, "Push" */
+import type { Digest } from "../store/digest.ts";
+import type { Descriptor } from "../store/documents.ts";
+import { RegistryError, type RepositoryClient } from "./client.ts";
+import { type Body, ConnectionError, type HttpResponse } from "./http.ts";
+import { backOff } from "./retry.ts";
+
+/** How a blob got there. */
+export type Pushed = "held" | "mounted" | "uploaded";
+
+export interface PushBlobOptions {
+  /** Repositories of the same registry that have it. */
+  sources: readonly string[];
+  /** Bytes sent at a time; `null`: all at once. */
+  chunk: number | null;
+  /** The content, from an offset on. */
+  read(offset: number, length: number): AsyncIterable<Uint8Array>;
+  progress(bytes: number): void;
+}
+
+/** Sees to it that a repository has a blob. */
+export async function pushBlob(
+  client: RepositoryClient,
+  descriptor: Descriptor,
+  options: PushBlobOptions,
+): Promise<Pushed> {
+  const what = `blob ${descriptor.digest}`;
+  if (await hasRemote(client, descriptor.digest, what)) return "held";
+  for (let failures = 1; ; failures++) {
+    try {
+      const session = await begin(client, descriptor.digest, options.sources, what);
+      if (session === "mounted") return "mounted";
+      await upload(client, session, descriptor, options, what);
+      return "uploaded";
+    } catch (error) {
+      const passing =
+        error instanceof ConnectionError ||
+        (error instanceof RegistryError && [404, 416].includes(error.status)) ||
+        error instanceof LostSessionError;
+      if (!passing || failures > client.patience.retries) throw error;
+      await backOff(client.patience, failures);
+    }
+  }
+}
+
+/** A registry that redirects, or signs what it redirects to for GET alone, is told to take the blob again: it does no harm. */
+async function hasRemote(client: RepositoryClient, digest: Digest, what: string): Promise<boolean> {
+  try {
+    const response = await client.request("HEAD", `blobs/${digest}`, { accept: [200, 404, 403, 405], what });
+    response.discard();
+    return response.status === 200;
+  } catch (error) {
+    if (error instanceof RegistryError) return false;
+    throw error;
+  }
+}
+
+async function begin(
+  client: RepositoryClient,
+  digest: Digest,
+  sources: readonly string[],
+  what: string,
+): Promise<URL | "mounted"> {
+  for (const from of sources.slice(0, 1)) {
+    try {
+      const query = new URLSearchParams({ mount: digest, from });
+      const response = await client.request("POST", `blobs/uploads/?${query}`, {
+        accept: [201, 202],
+        what,
+        retry: false,
+      });
+      response.discard();
+      if (response.status === 201) return "mounted";
+      // No such blob there: the session that has begun is the one to go on with.
+      return locationOf(response, what);
+    } catch (error) {
+      if (error instanceof ConnectionError) throw error;
+    }
+  }
+  const response = await client.request("POST", "blobs/uploads/", { accept: [202], what });
+  response.discard();
+  return locationOf(response, what);
+}
+
+/** Where to go on: relative or not, with a query of its own perhaps. */
+function locationOf(response: HttpResponse, what: string, before?: URL): URL {
+  const { location } = response.headers;
+  if (location === undefined && before !== undefined) return before;
+  if (location === undefined || !URL.canParse(location, response.url.href)) {
+    throw new RegistryError(
+      `${response.url.host}: ${what}: the registry does not say where to upload to`,
+      response.status,
+      "",
+    );
+  }
+  return new URL(location, response.url);
+}
+
+/** The registry has another part of a blob than it was sent. */
+class LostSessionError extends Error {}
+
+async function upload(
+  client: RepositoryClient,
+  session: URL,
+  descriptor: Descriptor,
+  options: PushBlobOptions,
+  what: string,
+): Promise<void> {
+  const { digest, size } = descriptor;
+  const { chunk, progress, read } = options;
+  const part = (offset: number, length: number): Body => ({
+    size: length,
+    async *stream() {
+      let sent = offset;
+      for await (const bytes of read(offset, length)) {
+        yield bytes;
+        sent += bytes.byteLength;
+        progress(sent);
+      }
+    },
+  });
+  const type = { "content-type": "application/octet-stream" };
+  let next = session;
+  let offset = 0;
+  while (chunk !== null && offset < size) {
+    const length = Math.min(chunk, size - offset);
+    const headers = { ...type, "content-range": `${offset}-${offset + length - 1}` };
+    const response = await client.request("PATCH", next, {
+      headers,
+      body: part(offset, length),
+      accept: [202, 201, 204],
+      what,
+      retry: false,
+    });
+    response.discard();
+    next = locationOf(response, what, next);
+    offset += length;
+    const held = /^(?:bytes=)?0-(\d+)$/.exec(response.headers["range"] ?? "");
+    if (held !== null && Number(held[1]) !== offset - 1) {
+      throw new LostSessionError(
+        `${next.host}: ${what}: the registry has ${Number(held[1]) + 1} of the ${offset} bytes it was sent`,
+      );
+    }
+  }
+  next = new URL(next);
+  next.searchParams.set("digest", digest);
+  const response = await client.request("PUT", next, {
+    headers: type,
+    body: part(offset, size - offset),
+    accept: [201, 204],
+    what,
+    retry: false,
+  });
+  response.discard();
+}
+
+/** Puts a manifest or index in its place: last, when all it refers to is there. */
+export async function pushRoot(
+  client: RepositoryClient,
+  at: string | Digest,
+  { mediaType, digest }: Descriptor,
+  bytes: Uint8Array,
+): Promise<void> {
+  const what = `manifest ${at}`;
+  const body: Body = { size: bytes.byteLength, stream: () => [bytes] };
+  const response = await client.request("PUT", `manifests/${at}`, {
+    headers: { "content-type": mediaType },
+    body,
+    accept: [201, 200, 202],
+    what,
+  });
+  response.discard();
+  const claimed = response.headers["docker-content-digest"];
+  if (claimed?.startsWith(`${digest.split(":")[0]}:`) && claimed !== digest) {
+    throw new RegistryError(
+      `${client.url("x").host}: ${what}: the registry has kept another manifest, ${claimed} instead of ${digest}`,
+      200,
+      "",
+    );
+  }
+}

@@ -1,0 +1,20 @@
+/** Content that is not what its digest says: found, and taken out of the way. */
+
+import { orNull } from "../../sys/error.ts";
+import { unlink } from "../../sys/file.ts";
+import { blobPath, DamagedBlobError, hasBlob, type Identity, streamBlob } from "./blobs.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * Removes content that is there and damaged, so that it is fetched again. Reading it all takes a second for a gigabyte or two, less than fetching.
+ * A lease must hold on to it.
+ */
+export async function discardDamaged(store: Store, identity: Identity): Promise<void> {
+  if (!hasBlob(store, identity)) return;
+  try {
+    for await (const _ of streamBlob(store, identity));
+  } catch (error) {
+    if (!(error instanceof DamagedBlobError)) throw error;
+    orNull(() => unlink(blobPath(store, identity.digest)));
+  }
+}
