@@ -58,11 +58,11 @@ test: build build/busybox ## lint, types, unit and integration tests; ends with 
 	for step in lint types unit integration; do $(MAKE) --no-print-directory $$step || failed="$$failed $$step"; done; \
 	$(BUN) test/support/summary.ts $$failed
 
-lint: $(PACKAGES) ## check formatting, lint rules and the direction of imports
+lint: $(PACKAGES) lint/layers.json ## check formatting, lint rules and the direction of imports
 	@echo "lint: biome check"
 	@node_modules/.bin/biome check --error-on-warnings .
 
-format: $(PACKAGES) ## rewrite the sources in the house's formatting
+format: $(PACKAGES) lint/layers.json ## rewrite the sources in the house's formatting
 	@echo "format: biome check --write"
 	@node_modules/.bin/biome check --write .
 
@@ -118,6 +118,10 @@ $(PACKAGES): package.json package-lock.json
 	@echo "node_modules: npm ci"
 	@npm ci --no-audit --no-fund
 	@touch $@
+
+lint/layers.json: lint/layers.ts | $(PACKAGES)
+	@echo "lint: $@"
+	@$(BUN) $<
 
 $(VALIDATORS): $(PACKAGES) $(shell find schema -type f)
 	@echo "validators: $(@D) (ajv, from schema/)"

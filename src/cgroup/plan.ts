@@ -1,30 +1,8 @@
 /** Where a container's cgroup is, in each hierarchy: decided once, at create, and kept in the container's state. */
+import type { CgroupHierarchy, CgroupLocation, CgroupMount } from "../plan/cgroups.ts";
 import { join, normalize, relative, resolve } from "../sys/path-names.ts";
-import type { CgroupMount } from "./layout.ts";
 
-/** A container's cgroup in one hierarchy. */
-export interface CgroupHierarchy {
-  version: 1 | 2;
-  /** As in {@link CgroupMount}. */
-  controllers: string[];
-  mountPoint: string;
-  /** Absolute path of the container's cgroup. */
-  directory: string;
-}
-
-/** A container's cgroup in all hierarchies; plain JSON. */
-export type CgroupLocation =
-  | {
-      driver: "cgroupfs";
-      /** `v1` has v1 hierarchies and, on a hybrid machine, the v2 one besides; `v2` has that one alone. */
-      mode: "v1" | "v2";
-      hierarchies: CgroupHierarchy[];
-      /** Whether config.json names the cgroup. One that it does not name may fail to be made without privilege. */
-      explicit: boolean;
-      rootless: boolean;
-    }
-  /** The container stays in the cgroup of whoever started it. */
-  | { driver: "disabled"; hierarchies: [] };
+export type { CgroupHierarchy, CgroupLocation } from "../plan/cgroups.ts";
 
 /** A location with cgroups. */
 export type FsLocation = Exclude<CgroupLocation, { driver: "disabled" }>;

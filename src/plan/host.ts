@@ -1,5 +1,5 @@
 /** What a plan needs to know of the machine it is for: gathered once, by `runtime/host.ts`, so that planning needs no I/O. */
-import type { CgroupMount } from "../cgroup/layout.ts";
+import type { CgroupMount } from "./cgroups.ts";
 
 export interface HostFacts {
   /** Effective uid and gid of the runtime. */

@@ -1,9 +1,9 @@
 /** What mounting consists of: the steps of the init and of its parent, and what they are planned from. */
-import type { CgroupHierarchy } from "../cgroup/plan.ts";
 import type { ContextType } from "../config/annotations.ts";
 import type { MountOptions, NoFollow, Propagation } from "../config/mount-options.ts";
 import type { IdMapping, Mount } from "../config/types.ts";
 import type { MountAttribute, MountFlag } from "../sys/mount.ts";
+import type { CgroupHierarchy } from "./cgroups.ts";
 import type { DeviceNode } from "./devices.ts";
 import type { StepBase } from "./step.ts";
 

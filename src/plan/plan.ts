@@ -1,7 +1,8 @@
 /** The whole plan of a container's creation: the domains' plans in the order in which they must happen. */
-import type { CgroupLocation } from "../cgroup/plan.ts";
+
 import type { Linux, NamespaceType, Spec, State } from "../config/types.ts";
 import { planAffinity } from "./affinity.ts";
+import type { CgroupLocation } from "./cgroups.ts";
 import { describeHostProcess, type HostProcessStep, planHostProcess } from "./host-process.ts";
 import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";

@@ -1,7 +1,8 @@
 /** The container's view of the filesystem: what is mounted where, in which order. */
-import type { CgroupMount } from "../cgroup/layout.ts";
+
 import { mountContextType, systemdHierarchyMount } from "../config/annotations.ts";
 import type { Spec } from "../config/types.ts";
+import type { CgroupMount } from "./cgroups.ts";
 import { type DeviceStep, describeDevices, planDevices } from "./devices.ts";
 import type { HostFacts } from "./host.ts";
 import type {

@@ -1,5 +1,5 @@
 /** What the launcher (`src/engine/launcher.ts`) and the engine that it starts have to know of each other. */
-// biome-ignore lint/style/noRestrictedImports: asked before koffi is loaded, by which all other files of this folder ask
+// Asked before koffi is loaded, by which all other files of this folder ask.
 import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { dirname } from "./path-names.ts";
 import { decode } from "./text.ts";

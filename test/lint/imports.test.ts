@@ -1,53 +1,44 @@
-/** The import rules of `biome.json`, each proved on a file that breaks it. */
+/** The rules that are made of `lint/layers.ts`, each proved on a file that breaks it. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { configuration, LAYERS } from "../../lint/layers.ts";
+
+const folders = Object.keys(LAYERS);
+const pairs = folders.flatMap((from) =>
+  folders.filter((to) => to !== from).map((to) => ({ from, to, may: LAYERS[from]?.imports.includes(to) ?? false })),
+);
+const imported = (may: boolean) =>
+  pairs
+    .filter((pair) => pair.may === may)
+    .map(({ from, to }): [string, string] => [`src/${from}/to-${to}.ts`, `../${to}/a.ts`]);
 
 const forbidden: [file: string, imported: string][] = [
-  ["src/sys/a.ts", "../config/types.ts"],
-  ["src/sys/b.ts", "../plan/step.ts"],
-  ["src/sys/c.ts", "../runtime/store.ts"],
-  ["src/sys/d.ts", "../cli/run.ts"],
-  ["src/sys/e.ts", "node:child_process"],
-  ["src/config/a.ts", "../runtime/store.ts"],
-  ["src/config/b.ts", "node:fs"],
-  ["src/plan/a.ts", "../runtime/host.ts"],
-  ["src/plan/b.ts", "../cli/run.ts"],
-  ["src/plan/c.ts", "node:os"],
-  ["src/plan/d.ts", "node:child_process"],
-  ["src/plan/e.ts", "node:fs"],
-  ["src/init/a.ts", "../runtime/store.ts"],
-  ["src/init/b.ts", "node:child_process"],
-  ["src/init/c.ts", "node:fs/promises"],
-  ["src/init/d.ts", "node:fs"],
-  ["src/cgroup/a.ts", "../runtime/store.ts"],
-  ["src/cgroup/b.ts", "../main.ts"],
-  ["src/seccomp/a.ts", "../image/store.ts"],
-  ["src/seccomp/b.ts", "node:fs"],
-  ["src/runtime/a.ts", "../cli/run.ts"],
-  ["src/runtime/b.ts", "node:fs"],
-  ["src/image/a.ts", "../cli/run.ts"],
-
-  ["src/engine/a.ts", "../plan/plan.ts"],
-  ["src/cli/a.ts", "node:fs"],
-  ["src/main.ts", "node:fs"],
+  ...imported(false),
+  ["src/cgroup/main.ts", "../main.ts"],
+  ["src/init/a.ts", "node:fs/promises"],
+  ["src/runtime/a.ts", "node:net"],
+  ["src/sys/a.ts", "node:worker_threads"],
+  ["src/plan/a.ts", "node:fs"],
+  ["src/plan/b.ts", "node:child_process"],
+  ["src/plan/c.ts", "koffi"],
+  ["src/image/a.ts", "koffi"],
+  ["src/runtime/b.ts", "commander"],
+  ["src/sys/b.ts", "pino"],
 ];
 
 const allowed: [file: string, imported: string][] = [
+  ...imported(true),
   ["src/main.ts", "./cli/cli.ts"],
-  ["src/cli/z.ts", "../runtime/store.ts"],
-  ["src/runtime/z.ts", "../plan/plan.ts"],
-  ["src/image/z.ts", "../config/types.ts"],
-  ["src/image/y.ts", "node:fs"],
-  ["src/plan/z.ts", "../config/types.ts"],
-  ["src/init/z.ts", "../sys/mount.ts"],
-  ["src/engine/x.ts", "node:fs"],
-  ["src/cgroup/z.ts", "../sys/fd.ts"],
-  ["src/engine/z.ts", "../sys/syscall-numbers.ts"],
-  ["src/engine/y.ts", "./elf.ts"],
-  ["src/sys/z.ts", "node:tty"],
+  ["src/image/z.ts", "node:worker_threads"],
+  ["src/image/y.ts", "node:fs/promises"],
+  ["src/plan/z.ts", "node:path"],
+  ["src/sys/z.ts", "koffi"],
+  ["src/cli/z.ts", "commander"],
+  ["src/runtime/z.ts", "node:fs"],
+  ["src/engine/z.ts", "node:child_process"],
 ];
 
 let tree: string;
@@ -58,6 +49,8 @@ beforeAll(() => {
   execFileSync("git", ["init", "--quiet", tree]);
   const config = JSON.parse(readFileSync("biome.json", "utf8")) as Record<string, unknown>;
   writeFileSync(join(tree, "biome.json"), JSON.stringify({ ...config, $schema: undefined, vcs: undefined }));
+  mkdirSync(join(tree, "lint"));
+  writeFileSync(join(tree, "lint/layers.json"), JSON.stringify(configuration()));
   const imports = new Map<string, string[]>();
   for (const [file, imported] of [...forbidden, ...allowed]) {
     imports.set(file, [...(imports.get(file) ?? []), imported]);
@@ -68,8 +61,12 @@ beforeAll(() => {
     const lines = names.map((name, index) => `import { x as x${index} } from "${name}";\nx${index}();\n`);
     writeFileSync(join(tree, file), lines.join(""));
   }
-  writeFileSync(join(tree, "src/cli/lazy.ts"), 'export const load = () => import("node:fs");\n');
-  writeFileSync(join(tree, "src/cli/engine.ts"), 'export const text = Bun.file("x");\n');
+  writeFileSync(join(tree, "src/cli/lazy.ts"), 'export const load = () => import("node:fs/promises");\n');
+  writeFileSync(join(tree, "src/cli/bun.ts"), 'export const text = Bun.file("x");\n');
+  writeFileSync(join(tree, "src/runtime/timer.ts"), "setTimeout(() => {}, 1);\n");
+  writeFileSync(join(tree, "src/image/timer.ts"), "setTimeout(() => {}, 1);\n");
+  writeFileSync(join(tree, "src/cli/spawn.ts"), 'import { spawn } from "node:child_process";\nspawn("ps");\n');
+  writeFileSync(join(tree, "src/cli/sync.ts"), 'import { spawnSync } from "node:child_process";\nspawnSync("ps");\n');
   offenders = lint();
 });
 
@@ -106,10 +103,29 @@ test.each(allowed)("%s may import %s", (file, imported) => {
   expect(isRefused(file, imported)).toBe(false);
 });
 
+test("every folder of src/ has its layer", () => {
+  const found = readdirSync("src", { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  expect(folders).toEqual(expect.arrayContaining(found.map(({ name }) => name)));
+});
+
+test("layers.json, which editors read, is of today", () => {
+  expect(JSON.parse(readFileSync("lint/layers.json", "utf8"))).toEqual(configuration());
+});
+
 test("a lazy import is held to the same rules", () => {
-  expect(isRefused("src/cli/lazy.ts", "node:fs")).toBe(true);
+  expect(isRefused("src/cli/lazy.ts", "node:fs/promises")).toBe(true);
 });
 
 test("Bun's own API is refused", () => {
-  expect(offenders.has("src/cli/engine.ts")).toBe(true);
+  expect(offenders.has("src/cli/bun.ts")).toBe(true);
+});
+
+test("an event loop is the image program's alone", () => {
+  expect(offenders.has("src/runtime/timer.ts")).toBe(true);
+  expect(offenders.has("src/image/timer.ts")).toBe(false);
+});
+
+test("of child_process the synchronous functions are for all", () => {
+  expect(offenders.has("src/cli/spawn.ts")).toBe(true);
+  expect(offenders.has("src/cli/sync.ts")).toBe(false);
 });

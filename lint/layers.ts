@@ -1,0 +1,104 @@
+/**
+ * The layers of `src/`: what each folder may import. The one place where that is said; biome's rules are made of it by
+ * `make lint`, which writes `layers.json`, and `biome.json` extends that.
+ */
+import { writeFileSync } from "node:fs";
+
+/** Packages of which only the layers that name them know. */
+const PACKAGES = ["koffi", "commander", "pino", "ajv"] as const;
+
+interface Layer {
+  /** Folders of `src/` that it may import, besides itself. */
+  imports: readonly string[];
+  packages?: readonly (typeof PACKAGES)[number][];
+  /** `synchronous`: what the runtime program may use; `pure`: nothing that asks or changes the machine. */
+  node: "all" | "synchronous" | "pure";
+}
+
+/** From the lowest to the highest. */
+export const LAYERS: Readonly<Record<string, Layer>> = {
+  sys: { imports: [], packages: ["koffi"], node: "synchronous" },
+  config: { imports: ["sys"], node: "synchronous" },
+  plan: { imports: ["config", "sys"], node: "pure" },
+  cgroup: { imports: ["plan", "config", "sys"], node: "synchronous" },
+  seccomp: { imports: ["plan", "config", "sys"], node: "synchronous" },
+  init: { imports: ["cgroup", "seccomp", "plan", "config", "sys"], node: "synchronous" },
+  runtime: { imports: ["init", "cgroup", "seccomp", "plan", "config", "sys"], node: "synchronous" },
+  // The program for images, which has an event loop and threads. The two meet at the bundle directory.
+  image: { imports: ["init", "cgroup", "seccomp", "plan", "config", "sys"], node: "all" },
+  cli: {
+    imports: ["runtime", "image", "init", "cgroup", "seccomp", "plan", "config", "sys"],
+    packages: ["commander", "pino"],
+    node: "synchronous",
+  },
+  // Half of it is the build's.
+  engine: { imports: ["sys"], node: "all" },
+};
+
+const DIRECTION =
+  "Imports point one way: cli → runtime, image → init, cgroup, seccomp → plan → config → sys (lint/layers.ts).";
+const PURE = "A plan is a pure function: gather what it needs into HostFacts (src/runtime/host.ts).";
+const SYNCHRONOUS =
+  "The runtime program is synchronous and has one thread: between fork and exec nothing else is sound, and a snapshot has no event loop.";
+
+const ASYNCHRONOUS_MODULES = [
+  ...["fs/promises", "timers", "timers/promises", "worker_threads", "cluster", "net", "dgram", "dns", "http", "http2"],
+  ...["https", "tls", "readline", "stream", "stream/promises", "inspector"],
+].map((name) => `node:${name}`);
+
+/** Of modules that have synchronous functions, too. */
+const ASYNCHRONOUS_NAMES = {
+  "node:child_process": ["exec", "execFile", "fork", "spawn", "default"],
+  "node:fs": ["createReadStream", "createWriteStream", "promises", "watch", "watchFile", "default"],
+};
+
+const ASYNCHRONOUS_GLOBALS = ["setTimeout", "setInterval", "setImmediate", "queueMicrotask", "fetch", "Worker"];
+
+/** What holds everywhere in `src/`. */
+const GLOBALS = {
+  Bun: "Bun is the engine, not an API: use node:* modules.",
+  performance: "Use sys/clock.ts: in a snapshot of another machine's engine performance.now() may stand still.",
+};
+
+/** biome's configuration for a folder of `src/`. */
+function override(name: string, { imports, packages = [], node }: Layer): object {
+  const forbidden = Object.keys(LAYERS).filter((other) => other !== name && !imports.includes(other));
+  const paths: Record<string, string | object> = {};
+  for (const one of PACKAGES) {
+    if (!packages.includes(one)) paths[one] = `src/${name} does without ${one} (lint/layers.ts).`;
+  }
+  const patterns = [
+    { group: [...forbidden.map((other) => `**/${other}/**`), "**/src/main.ts", "../main.ts"], message: DIRECTION },
+  ];
+  if (node === "pure") patterns.push({ group: ["node:*", "!node:path"], message: PURE });
+  if (node === "synchronous") {
+    for (const module of ASYNCHRONOUS_MODULES) paths[module] = SYNCHRONOUS;
+    for (const [module, importNames] of Object.entries(ASYNCHRONOUS_NAMES)) {
+      paths[module] = { importNames, message: SYNCHRONOUS };
+    }
+  }
+  const globals = node === "all" ? [] : ASYNCHRONOUS_GLOBALS.map((one) => [one, SYNCHRONOUS]);
+  return {
+    includes: [`src/${name}/**`],
+    linter: {
+      rules: {
+        style: {
+          noRestrictedImports: { level: "error", options: { paths, patterns } },
+          noRestrictedGlobals: {
+            level: "error",
+            options: { deniedGlobals: { ...GLOBALS, ...Object.fromEntries(globals) } },
+          },
+        },
+      },
+    },
+  };
+}
+
+/** What biome gets. */
+export function configuration(): object {
+  return { overrides: Object.entries(LAYERS).map(([name, layer]) => override(name, layer)) };
+}
+
+if (import.meta.main) {
+  writeFileSync(new URL("layers.json", import.meta.url), `${JSON.stringify(configuration(), null, 2)}\n`);
+}

@@ -1,0 +1,36 @@
+/** What a plan, and a container's state, say of cgroups. */
+
+/** One cgroup hierarchy. */
+export interface CgroupMount {
+  version: 1 | 2;
+  /** v1: the controllers, or `["name=systemd"]` for a named hierarchy. v2: empty. */
+  controllers: string[];
+  /** Where it is mounted: `/sys/fs/cgroup/memory`, `/sys/fs/cgroup`, `/sys/fs/cgroup/unified`. */
+  mountPoint: string;
+  /** The directory of the hierarchy that the mount shows, `/` unless a part of it is bound. */
+  root: string;
+}
+
+/** A container's cgroup in one hierarchy. */
+export interface CgroupHierarchy {
+  version: 1 | 2;
+  /** As in {@link CgroupMount}. */
+  controllers: string[];
+  mountPoint: string;
+  /** Absolute path of the container's cgroup. */
+  directory: string;
+}
+
+/** A container's cgroup in all hierarchies; plain JSON. */
+export type CgroupLocation =
+  | {
+      driver: "cgroupfs";
+      /** `v1` has v1 hierarchies and, on a hybrid machine, the v2 one besides; `v2` has that one alone. */
+      mode: "v1" | "v2";
+      hierarchies: CgroupHierarchy[];
+      /** Whether config.json names the cgroup. One that it does not name may fail to be made without privilege. */
+      explicit: boolean;
+      rootless: boolean;
+    }
+  /** The container stays in the cgroup of whoever started it. */
+  | { driver: "disabled"; hierarchies: [] };
