@@ -134,13 +134,22 @@ export function rmdir(path: string): void {
   check(syscall("unlinkat", AT_FDCWD, path, AT.REMOVEDIR), () => `rmdir ${path}`);
 }
 
-/** Removes whatever is at a path, a directory with all that is in it; nothing is fine too. @throws {SyscallError} */
+/**
+ * Removes whatever is at a path, a directory with all that is in it; nothing is fine too. What comes into the place of a
+ * directory meanwhile, such as a symlink to another, is not gone into.
+ * @throws {SyscallError}
+ */
 export function removeAll(path: string): void {
-  const result = syscall("unlinkat", AT_FDCWD, path, 0);
+  removeEntry(AT_FDCWD, path, path);
+}
+
+function removeEntry(directory: number, name: string, path: string): void {
+  const result = syscall("unlinkat", directory, name, 0);
   if (result === -ERRNO.ENOENT) return;
   if (result !== -ERRNO.EISDIR) return void check(result, () => `unlink ${path}`);
-  for (const { name } of readDirectory(path)) removeAll(`${path}/${name}`);
-  rmdir(path);
+  using opened = open(name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW, 0, directory);
+  for (const entry of readEntries(opened, path)) removeEntry(opened.number, entry.name, `${path}/${entry.name}`);
+  check(syscall("unlinkat", directory, name, AT.REMOVEDIR), () => `rmdir ${path}`);
 }
 
 /** Gives a file another name, replacing what has that. @throws {SyscallError} `rename` */

@@ -1,3 +1,4 @@
+import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +37,12 @@ describe("reading and writing", () => {
     expect(() => file.readText(directory)).toThrow(`read ${directory}: EISDIR: is a directory`);
   });
 });
+
+function quietly(act: () => void): void {
+  try {
+    act();
+  } catch {}
+}
 
 describe("links", () => {
   it("are read, and resolved to the real path", () => {
@@ -82,6 +89,40 @@ describe("directories", () => {
     file.removeAll(at("bytes"));
     expect(fs.existsSync(at("bytes"))).toBe(false);
   });
+
+  it.skipIf(spawnSync("python3", ["--version"]).status !== 0)(
+    "go without what a link that comes into their place leads to",
+    { timeout: 60_000 },
+    () => {
+      const [tree, kept] = [at("tree"), at("kept-directory")];
+      fs.mkdirSync(kept);
+      const names = Array.from(
+        { length: 8 },
+        (_, index) => [join(tree, `d${index}`), join(tree, `l${index}`)] as const,
+      );
+      const attacker = spawn("python3", [join(import.meta.dirname, "../support/exchange.py"), ...names.flat()]);
+      try {
+        for (let round = 0; round < 100; round++) {
+          fs.mkdirSync(tree, { recursive: true });
+          fs.writeFileSync(join(kept, "file"), "");
+          for (const [directory, link] of names) {
+            // By single calls: what removes more would follow the link, too.
+            for (const path of [directory, link]) {
+              quietly(() => fs.unlinkSync(path));
+              quietly(() => fs.rmdirSync(path));
+            }
+            quietly(() => fs.mkdirSync(directory));
+            quietly(() => fs.symlinkSync(kept, link));
+          }
+          // What was exchanged meanwhile may be there still.
+          quietly(() => file.removeAll(tree));
+          expect(fs.readdirSync(kept), `round ${round}`).toEqual(["file"]);
+        }
+      } finally {
+        attacker.kill("SIGKILL");
+      }
+    },
+  );
 
   it("go with all that is in them, but not with what links in them lead to", () => {
     fs.writeFileSync(at("kept"), "");
