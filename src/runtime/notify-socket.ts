@@ -12,7 +12,7 @@ import type { Fd } from "../sys/fd.ts";
 import { chmod, mkdir } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
 import { POLL, poll } from "../sys/poll.ts";
-import { bindDatagramSocket, receiveMessage, sendDatagram } from "../sys/socket.ts";
+import { bindDatagramSocket, receiveBytes, sendDatagram } from "../sys/socket.ts";
 import { pipe } from "../sys/spawn.ts";
 import { decode } from "../sys/text.ts";
 import type { Logger } from "./options.ts";
@@ -64,8 +64,7 @@ export function forwardReadiness(socket: Fd, pidfd: Fd, pid: number, log: Logger
       { fd: pidfd.number, events: POLL.IN },
     ]) as [number, number];
     if (readable !== 0) {
-      const received = receiveMessage(socket.number);
-      const message = received === null ? "" : decode(received.payload);
+      const message = decode(receiveBytes(socket.number));
       if (message.split("\n").some((line) => line.startsWith("READY="))) return notifyHost(host, message, pid, log);
     } else if (ended !== 0) return;
   }

@@ -24,6 +24,7 @@ export const ERRNO = {
   ENOTDIR: 20,
   EISDIR: 21,
   EINVAL: 22,
+  EMFILE: 24,
   ENOTTY: 25,
   ETXTBSY: 26,
   EFBIG: 27,

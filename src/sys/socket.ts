@@ -1,7 +1,7 @@
 /** UNIX sockets: pairs of them, connecting by path, messages with file descriptors. */
 
 import { ERRNO } from "./errno.ts";
-import { check } from "./error.ts";
+import { check, SyscallError } from "./error.ts";
 import { Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
 import { POLL, poll } from "./poll.ts";
@@ -15,6 +15,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const MSG_PEEK = 2;
+const MSG_CTRUNC = 8;
 const MSG_TRUNC = 0x20;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
@@ -95,7 +96,7 @@ export interface Message {
  * Waits for one message.
  * @param maxBytes the longest one to accept; must be given for a stream, where messages have no length
  * @returns `null` at the end of the stream: the other end is closed or dead
- * @throws {SyscallError} `recvmsg`
+ * @throws {SyscallError} `recvmsg`; `receive descriptors`: EMFILE when not all that came could be taken, and none is
  */
 export function receiveMessage(socket: number, maxBytes?: number): Message | null {
   // Memory for as much as there is: more would be cleared for nothing.
@@ -110,8 +111,26 @@ export function receiveMessage(socket: number, maxBytes?: number): Message | nul
     const end = (control[0] as number) >> 2;
     for (let at = CMSG_WORDS; at < end; at++) fds.push(new Fd(control[at] as number));
   }
+  // The kernel drops what it has no number for here, and says nothing else of it.
+  if ((Number(header[6]) & MSG_CTRUNC) !== 0) {
+    for (const fd of fds) fd.close();
+    throw new SyscallError("receive descriptors", ERRNO.EMFILE);
+  }
   if (length === 0 && fds.length === 0) return null;
   return { payload: payload.subarray(0, length), fds };
+}
+
+/**
+ * Waits for one message from somebody who is not trusted: descriptors that come with it are let go of by the kernel.
+ * @throws {SyscallError} `recvfrom`
+ */
+export function receiveBytes(socket: number): Uint8Array {
+  const bytes = untilDone(() => syscall("recvfrom", socket, null, 0, MSG_PEEK | MSG_TRUNC, null, null));
+  const payload = new Uint8Array(bytes);
+  return payload.subarray(
+    0,
+    untilDone(() => syscall("recvfrom", socket, payload, bytes, 0, null, null)),
+  );
 }
 
 /** Whether the other end is closed or dead. @throws {SyscallError} `ppoll` @see poll(2), which tells of that unasked */

@@ -1,5 +1,6 @@
+import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
-import { isHungUp, receiveMessage, sendMessage, socketpair } from "../../src/sys/socket.ts";
+import { isHungUp, receiveBytes, receiveMessage, sendMessage, socketpair } from "../../src/sys/socket.ts";
 import { decode, encode } from "../../src/sys/text.ts";
 
 const text = (socket: number) => {
@@ -44,5 +45,30 @@ test("an end is hung up when the other is closed, whatever either has left unrea
   sendMessage(one.number, encode("unread, too"));
   one.close();
   expect(isHungUp(other.number)).toBe(true);
+  other.close();
+});
+
+test("descriptors that cannot all be taken are an error, and none of them stays open", () => {
+  const [one, other] = socketpair();
+  const before = readdirSync("/proc/self/fd").length;
+  // One message takes 253 of them; who receives has room for fewer, as one has whose own limit is reached.
+  sendMessage(
+    one.number,
+    encode("many"),
+    Array.from({ length: 100 }, () => one.number),
+  );
+  expect(() => receiveMessage(other.number)).toThrow(/receive descriptors.*too many open files|EMFILE/i);
+  expect(readdirSync("/proc/self/fd").length).toBe(before);
+  one.close();
+  other.close();
+});
+
+test("descriptors of one who is not trusted are let go of", () => {
+  const [one, other] = socketpair();
+  const before = readdirSync("/proc/self/fd").length;
+  sendMessage(one.number, encode("READY=1"), [one.number, one.number]);
+  expect(decode(receiveBytes(other.number))).toBe("READY=1");
+  expect(readdirSync("/proc/self/fd").length).toBe(before);
+  one.close();
   other.close();
 });
