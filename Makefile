@@ -81,7 +81,7 @@ integration: build build/busybox ## tests of dist/tsrunc with real containers: a
 test-vm: build build/busybox ## tests that need systemd, cgroup v2 or AppArmor, in virtual machines of two Debian releases: as root
 	@test/vm/test.sh $(VM_TESTS)
 
-bench: build build/busybox ## timings of tsrunc, runc and crun side by side (FORMAT=json): as root
+bench: build build/busybox ## timings of tsrunc, runc and crun side by side (FORMAT=json, RUNC=, CRUN=): as root
 	@$(BUN) bench/bench.ts --format $(FORMAT)
 
 soak: build build/busybox ## create, start and delete COUNT containers, JOBS at a time: as root

@@ -1,7 +1,7 @@
 /**
  * `make bench`: tsrunc beside the runc and crun that are installed, in one run.
  *
- * Each figure is a median of RUNS (50) runs. Progress goes to stderr, the table or, with `--format json`, the figures to
+ * Each figure is a median of RUNS (50) runs. RUNC and CRUN are paths of other peers than those in PATH. Progress goes to stderr, the table or, with `--format json`, the figures to
  * stdout.
  */
 import { execFileSync, spawnSync } from "node:child_process";

@@ -1,4 +1,4 @@
-/** What is measured of a runtime: durations by hyperfine, peak memory by time(1), an init's share of memory by the kernel. */
+/** What is measured of a runtime: durations and CPU time by hyperfine, peak memory by time(1), an init's own memory by the kernel. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,6 +12,8 @@ export interface Row {
   values: (number | null)[];
   /** The standard deviations of durations. */
   deviations?: (number | null)[];
+  /** Milliseconds of CPU time, user and system: the medians of the rounds' means. */
+  cpu?: (number | null)[];
 }
 
 /**
@@ -21,11 +23,13 @@ export interface Row {
  */
 export function time(name: string, runtimes: Runtime[], command: (runtime: Runtime) => string, scratch: string): Row {
   const durations = runtimes.map((): number[] | null => []);
+  const cpu = runtimes.map((): number[] => []);
   const runs = Math.ceil(Number(process.env.RUNS ?? 50) / ROUNDS);
   for (let round = 0; round < ROUNDS; round++) {
     runtimes.forEach((runtime, index) => {
       const more = durations[index] === null ? null : timesOf(name, runtime, command(runtime), runs, scratch);
-      durations[index] = more === null ? null : [...(durations[index] ?? []), ...more];
+      durations[index] = more === null ? null : [...(durations[index] ?? []), ...more.times];
+      if (more !== null) cpu[index]?.push(more.user + more.system);
     });
   }
   return {
@@ -33,14 +37,22 @@ export function time(name: string, runtimes: Runtime[], command: (runtime: Runti
     unit: "ms",
     values: durations.map((times) => (times === null ? null : median(times) * 1000)),
     deviations: durations.map((times) => (times === null ? null : deviation(times) * 1000)),
+    cpu: durations.map((times, index) => (times === null ? null : median(cpu[index] ?? []) * 1000)),
   };
 }
 
 /** How often the runtimes take turns: a busy moment of the machine should not be one's alone. */
 const ROUNDS = 4;
 
-/** Durations in seconds; `null`, and a word to the user, when the command fails. */
-function timesOf(name: string, runtime: Runtime, command: string, runs: number, scratch: string): number[] | null {
+/** What hyperfine says of some runs, in seconds: each duration, and the means of CPU time. */
+interface Times {
+  times: number[];
+  user: number;
+  system: number;
+}
+
+/** `null`, and a word to the user, when the command fails. */
+function timesOf(name: string, runtime: Runtime, command: string, runs: number, scratch: string): Times | null {
   const file = join(scratch, "hyperfine.json");
   const args = ["-N", "--style", "none", "--warmup", "3", "--runs", String(runs), "--export-json", file];
   const { status, stderr } = spawnSync("hyperfine", [...args, command], { encoding: "utf8" });
@@ -48,7 +60,7 @@ function timesOf(name: string, runtime: Runtime, command: string, runs: number, 
     console.error(`bench: ${name}, ${runtime.name}: ${stderr.trim()}`);
     return null;
   }
-  return (JSON.parse(readFileSync(file, "utf8")).results[0] as { times: number[] }).times;
+  return JSON.parse(readFileSync(file, "utf8")).results[0] as Times;
 }
 
 function median(values: readonly number[]): number {
@@ -77,18 +89,21 @@ export function peakMemory(runtimes: Runtime[], bundle: string): Row {
   return { name: "run, peak memory", unit: "MB", values };
 }
 
-/** The proportional set size of an init that waits for `start`, in MB (10^6 bytes). */
+/**
+ * The memory that an init which waits for `start` has of its own, in MB (10^6 bytes): what it has written to since the fork. Its Pss would
+ * count page cache, too, of the engine's file, whole for the one process that there is here; all that are started share it.
+ */
 export function initMemory(runtimes: Runtime[], bundle: string): Row {
   const values = runtimes.map(({ path, root }) => {
     const id = `bench-${process.pid}`;
     execFileSync(path, ["--root", root, "create", "--bundle", bundle, id], { stdio: "ignore" });
     try {
       const { pid } = JSON.parse(execFileSync(path, ["--root", root, "state", id], { encoding: "utf8" }));
-      const pss = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1];
-      return (Number(pss) * 1024) / 1e6;
+      const own = /^Private_Dirty:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1];
+      return (Number(own) * 1024) / 1e6;
     } finally {
       execFileSync(path, ["--root", root, "delete", "--force", id]);
     }
   });
-  return { name: "created init, Pss", unit: "MB", values };
+  return { name: "created init, own memory", unit: "MB", values };
 }

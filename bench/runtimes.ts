@@ -19,14 +19,14 @@ export interface Found {
 }
 
 /**
- * Finds tsrunc in `dist/`, and runc and crun in PATH.
+ * Finds tsrunc in `dist/`, and runc and crun where RUNC and CRUN say, or in PATH.
  * @param probe a bundle whose process ends at once
  * @param scratch directory for their states
  */
 export function findRuntimes(probe: string, scratch: string): Found {
   const found: Found = { runtimes: [], missing: [] };
   for (const name of ["tsrunc", "runc", "crun"] as const) {
-    const path = name === "tsrunc" ? resolve("dist/tsrunc") : inPath(name);
+    const path = name === "tsrunc" ? resolve("dist/tsrunc") : process.env[name.toUpperCase()] || inPath(name);
     if (path === null || !existsSync(path)) {
       found.missing.push({ name, reason: "not installed" });
       continue;
