@@ -14,6 +14,8 @@ KOFFI_ARCH := $(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)
 KOFFI := node_modules/@koromix/koffi-linux-$(KOFFI_ARCH)/linux_$(KOFFI_ARCH)/koffi.node
 # Compiled from schema/: the code imports them, so whatever runs or checks the code needs them.
 VALIDATORS := src/config/generated/config.js
+# Threads of the image program: entries of their own in the executable.
+WORKERS := src/image/layer/extract-worker.ts
 SOURCES := $(shell find src schema -type f -not -path 'src/config/generated/*')
 
 PREFIX ?= /usr/local
@@ -142,7 +144,7 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 	@echo "build: $@ (bun build --compile)"
 	@mkdir -p dist build
 	@install -m 0644 $(KOFFI) build/koffi.node && install -m 0644 $(KOFFI) dist/koffi.node
-	@$(BUN) build src/main.ts --tsconfig-override=build/commander/tsconfig.json --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
+	@$(BUN) build src/main.ts $(WORKERS) --tsconfig-override=build/commander/tsconfig.json --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
 		--define TSRUNC_COMPILED=true --define process.arch='"$(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 		--outfile build/compiled

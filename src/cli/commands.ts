@@ -76,6 +76,7 @@ export const commands: CommandTable = {
   }),
   features: command("show what this runtime supports, as JSON", () => import("./commands/features.ts")),
   image: group("fetch, keep and hand on images", {
+    bundle: ofImages("make a bundle of an image", () => import("./commands/image/bundle.ts")),
     history: ofImages("list the steps in which an image was made", () => import("./commands/image/history.ts")),
     import: ofImages("make an image of a root filesystem", () => import("./commands/image/import.ts")),
     inspect: ofImages("print all there is to know of images, as JSON", () => import("./commands/image/inspect.ts")),
@@ -87,8 +88,10 @@ export const commands: CommandTable = {
     pull: ofImages("fetch an image from a registry", () => import("./commands/image/pull.ts")),
     push: ofImages("send an image to a registry", () => import("./commands/image/push.ts")),
     rm: ofImages("remove images", () => import("./commands/image/rm.ts")),
+    run: ofImages("run a container from an image", () => import("./commands/image/run.ts")),
     save: ofImages("write images as an archive or a directory", () => import("./commands/image/save.ts")),
     tag: ofImages("give an image further names", () => import("./commands/image/tag.ts")),
+    unbundle: ofImages("remove a bundle of an image", () => import("./commands/image/unbundle.ts")),
     untag: ofImages("take names from images", () => import("./commands/image/untag.ts")),
     verify: ofImages("check all that is in the store", () => import("./commands/image/verify.ts")),
   }),

@@ -37,14 +37,15 @@ const how = new BigUint64Array(3);
 
 /**
  * Opens a path below a directory: no symlink is followed on the way, no `..` leads out.
+ * @param resolve further {@link RESOLVE} bits
  * @returns a descriptor; `-ELOOP` where there is a symlink on the way or in the end, `-EXDEV` for a way out
  * @see openat2(2), Linux 5.6
  */
-export function openBeneath(directory: number, path: ByteName, flags: number): number {
+export function openBeneath(directory: number, path: ByteName, flags: number, resolve = 0): number {
   const memory = put(path === "" ? ("." as ByteName) : path, first);
   if (memory === null) return -ENAMETOOLONG;
   how[0] = BigInt(flags | O.CLOEXEC);
-  how[2] = BigInt(RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS);
+  how[2] = BigInt(RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS | resolve);
   for (;;) {
     const result = syscall("openat2", directory, memory, how, how.byteLength);
     if (result !== -EAGAIN && result !== -EINTR) return result;

@@ -89,6 +89,7 @@ export const LIBC = [
   "size_t strlen(void *text)",
   "long syscall(long number, long a, long b, void *c)",
   "int symlinkat(str target, int directory, str path)",
+  "int syncfs(int fd)",
   "uint umask(uint mask)",
   "int umount2(str target, int flags)",
   "int unlinkat(int directory, str path, int flags)",

@@ -56,6 +56,7 @@ export function extractLayer(source: ByteSource, target: ExtractTarget, options:
   const isHidden = (path: ByteName) => whiteouts?.isHidden(path) ?? false;
   using tree = new LayerTree(target.root, lower, isHidden, isEmpty, context);
   whiteouts = target.kind === "own" ? overlayWhiteouts(tree, context) : removingWhiteouts(tree);
+  tree.inheritRoot();
   const reader = new TarReader(source);
   const extracted: Extracted = { entries: 0, bytes: 0, notices: [] };
   for (let entry = reader.next(); entry !== null; entry = reader.next()) {

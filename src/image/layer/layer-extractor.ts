@@ -13,6 +13,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import type { Transform } from "node:stream";
 import { Worker } from "node:worker_threads";
+import { isCompiled } from "../../sys/executable.ts";
 import { compressionOf, decompressor, requireLayerType } from "./compression.ts";
 import type { Extracted, ExtractOptions, ExtractTarget } from "./extract.ts";
 import type { ExtractReply, ExtractRequest } from "./extract-worker.ts";
@@ -87,7 +88,7 @@ export class LayerExtractor implements AsyncDisposable {
 
   #started(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(new URL("./extract-worker.ts", import.meta.url));
+    const worker = new Worker(workerUrl());
     worker.on("message", (reply: ExtractReply) => {
       this.#waiting.get(reply.id)?.(reply);
       this.#waiting.delete(reply.id);
@@ -136,6 +137,13 @@ export class LayerExtractor implements AsyncDisposable {
     writer.end();
     return undefined;
   }
+}
+
+/** Where the thread's code is: in the executable at its place below `src/`, since this code may be in a chunk anywhere. */
+function workerUrl(): URL {
+  return isCompiled
+    ? new URL("file:///$bunfs/root/image/layer/extract-worker.js")
+    : new URL("./extract-worker.ts", import.meta.url);
 }
 
 /** Takes all that a decoder makes. @returns `false` when the other side wants no more */

@@ -119,6 +119,15 @@ export class LayerTree implements Disposable {
     }
   }
 
+  /** Gives the root directory what lower layers have for it: a mount shows that of the uppermost layer. */
+  inheritRoot(): void {
+    const below = this.lower.find(ROOT);
+    if (below === null) return;
+    const attributes = this.#attributesOf(below, ROOT);
+    setDirectoryAttributes(this.root.number, ROOT, attributes, this.context);
+    this.#times.set(ROOT, attributes);
+  }
+
   /** Sets the times of all directories that were changed. */
   finish(): void {
     for (const [path, { atime, mtime }] of this.#times) {

@@ -243,7 +243,7 @@ function attributesOf({ mode, uid, gid }: { mode: number; uid: number; gid: numb
 }
 
 /** A device's number in the 32 bits of mknod(2), from those of makedev(3). */
-function smallDevice(device: number): number {
+export function smallDevice(device: number): number {
   const value = BigInt(device);
   const major = Number(((value >> 32n) & 0xfffff000n) | ((value >> 8n) & 0xfffn));
   const minor = Number(((value >> 12n) & 0xffffff00n) | (value & 0xffn));

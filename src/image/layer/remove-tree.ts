@@ -1,10 +1,12 @@
 /** Removing a tree by descriptors: nothing that someone puts in a name's place meanwhile is followed. */
 
-import { chmodAt, closeFd, listDirectory, openAt, unlinkAt } from "../../sys/at.ts";
-import { type ByteName, joinNames, printable } from "../../sys/byte-name.ts";
+import { chmodAt, closeFd, listDirectory, openBeneath, unlinkAt } from "../../sys/at.ts";
+import { type ByteName, joinNames, nameOfText, printable } from "../../sys/byte-name.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import { check } from "../../sys/error.ts";
-import { AT, O } from "../../sys/fd.ts";
+import { AT, O, open } from "../../sys/fd.ts";
+import { RESOLVE } from "../../sys/openat2.ts";
+import { basename, dirname } from "../../sys/path-names.ts";
 
 const { EACCES, EISDIR, ENOENT, ENOTEMPTY, EPERM } = ERRNO;
 
@@ -20,13 +22,20 @@ export function removeTreeAt(directory: number, name: ByteName): void {
   removeDirectory(directory, name);
 }
 
+/** {@link removeTreeAt}, by a path whose parents are trusted. */
+export function removeTree(path: string): void {
+  using parent = open(dirname(path), O.PATH | O.DIRECTORY);
+  removeTreeAt(parent.number, nameOfText(basename(path)));
+}
+
 /** Depth-first without recursion: a tree may be deeper than the stack. */
 function removeDirectory(directory: number, name: ByteName): void {
   const what = (path: ByteName) => () => `remove ${printable(path)}`;
   const open = (parent: number, child: ByteName) => {
-    let fd = openAt(parent, child, O.RDONLY | O.DIRECTORY);
-    if (fd === -EACCES && chmodAt(parent, child, 0o700) === 0) fd = openAt(parent, child, O.RDONLY | O.DIRECTORY);
-    return fd;
+    // Nothing that is mounted there, whoever did it, is removed.
+    const openOnce = () => openBeneath(parent, child, O.RDONLY | O.DIRECTORY, RESOLVE.NO_XDEV);
+    const fd = openOnce();
+    return fd === -EACCES && chmodAt(parent, child, 0o700) === 0 ? openOnce() : fd;
   };
   if (unlinkAt(directory, name, AT.REMOVEDIR) === 0) return;
   const levels = [{ fd: check(open(directory, name), what(name)), name, path: name }];

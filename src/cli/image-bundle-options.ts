@@ -1,0 +1,106 @@
+/** The options that `image bundle` and `image run` share, spelled as `docker run` has them, and what they become. */
+import type { BundleOptions } from "../image/bundle/options.ts";
+import type { Platform } from "../image/store/documents.ts";
+import { platformOption, quietOption, storeOptions } from "./image-options.ts";
+import { choice, list, type OptionValues, optionalToggle, text, toggle } from "./option.ts";
+import { UsageError } from "./usage-error.ts";
+
+export const imageBundleOptions = {
+  ...storeOptions,
+  ...platformOption,
+  copy: toggle("make a plain tree instead of mounting shared layers"),
+  rootless: optionalToggle("map root in the container to the caller (default: for an ordinary user); needs --copy"),
+  entrypoint: text("COMMAND", "execute this in the place of the image's entrypoint; empty for none"),
+  env: list("NAME=VALUE", "set a variable; NAME alone takes the caller's", { short: "e" }),
+  user: text("USER[:GROUP]", "names of the image, or numbers", { short: "u" }),
+  workdir: text("DIR", "the working directory", { short: "w" }),
+  hostname: text("NAME", "the host name (default: tsrunc)"),
+  tty: toggle("with a terminal", { short: "t" }),
+  volume: list("SRC:DST[:OPTIONS]", "bind mount SRC of the host on DST", { short: "v" }),
+  "read-only": toggle("mount the root filesystem read-only"),
+  memory: text("BYTES", "limit memory: bytes, or with k, m, g", { short: "m" }),
+  cpus: text("N", "limit processors, maybe to a fraction"),
+  "pids-limit": text("N", "limit processes"),
+  network: choice(["none", "host"], "none: only a loopback interface; host: the caller's network (default: none)"),
+  annotation: list("NAME=VALUE", "add an annotation"),
+  "max-entries": text("N", "entries of a layer at most (default: 4000000)"),
+  "max-bytes": text("BYTES", "what a layer unpacks to at most (default: 256g)"),
+  "max-ratio": text("N", "how many times larger than compressed a layer may be (default: 200)"),
+  "max-depth": text("N", "components of a path in a layer at most (default: 256)"),
+  ...quietOption,
+} as const;
+
+type Values = OptionValues<typeof imageBundleOptions>;
+
+/**
+ * @param args what follows the image: in the place of its own arguments, if any
+ * @throws {UsageError}
+ */
+export async function toBundleOptions(values: Values, args: readonly string[]): Promise<BundleOptions> {
+  const { parseMemory, parseVolume } = await import("../image/bundle/options.ts");
+  const { DEFAULT_LIMITS } = await import("../image/layer/limits.ts");
+  const usage = <T>(read: () => T): T => {
+    try {
+      return read();
+    } catch (error) {
+      throw new UsageError((error as Error).message);
+    }
+  };
+  const number = (name: "pids-limit" | "max-entries" | "max-ratio" | "max-depth" | "cpus", pattern = /^[1-9]\d*$/) => {
+    const given = values[name];
+    if (given === undefined) return null;
+    if (!pattern.test(given) || Number(given) <= 0)
+      throw new UsageError(`--${name} ${JSON.stringify(given)}: a number above 0 is expected`);
+    return Number(given);
+  };
+  const rootless = values.rootless ?? process.geteuid?.() !== 0;
+  return {
+    form: values.copy ? "copy" : "overlay",
+    rootless,
+    args: args.length > 0 ? args : null,
+    entrypoint: values.entrypoint === undefined ? null : values.entrypoint === "" ? [] : [values.entrypoint],
+    env: values.env.flatMap(variable),
+    user: values.user ?? null,
+    cwd: values.workdir ?? null,
+    hostname: values.hostname ?? null,
+    tty: values.tty,
+    mounts: values.volume.map((volume) => usage(() => parseVolume(volume))),
+    readOnly: values["read-only"],
+    memory: values.memory === undefined ? null : usage(() => parseMemory(values.memory as string)),
+    cpus: number("cpus", /^\d+(\.\d+)?$/),
+    pids: number("pids-limit"),
+    network: values.network as "none" | "host",
+    annotations: Object.fromEntries(values.annotation.map(annotation)),
+    limits: {
+      entries: number("max-entries") ?? DEFAULT_LIMITS.entries,
+      bytes:
+        values["max-bytes"] === undefined
+          ? DEFAULT_LIMITS.bytes
+          : usage(() => parseMemory(values["max-bytes"] as string)),
+      ratio: number("max-ratio") ?? DEFAULT_LIMITS.ratio,
+      depth: number("max-depth") ?? DEFAULT_LIMITS.depth,
+    },
+  };
+}
+
+/** `NAME` alone is the caller's variable, if there is one: as docker run has it. */
+function variable(given: string): string[] {
+  if (given.startsWith("=") || given === "")
+    throw new UsageError(`--env ${JSON.stringify(given)}: NAME=VALUE is right`);
+  if (given.includes("=")) return [given];
+  const value = process.env[given];
+  return value === undefined ? [] : [`${given}=${value}`];
+}
+
+function annotation(given: string): [string, string] {
+  const at = given.indexOf("=");
+  if (at < 1) throw new UsageError(`--annotation ${JSON.stringify(given)}: NAME=VALUE is right`);
+  return [given.slice(0, at), given.slice(at + 1)];
+}
+
+/** @throws {UsageError} */
+export async function toPlatform(text: string | undefined): Promise<{ platform?: Platform }> {
+  if (text === undefined) return {};
+  const { parsePlatform } = await import("../image/store/platform.ts");
+  return { platform: parsePlatform(text) };
+}

@@ -1,0 +1,147 @@
+/** Makes a bundle of an image: a rootfs and a config.json, which the runtime starts. */
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
+import { hasErrno } from "../../sys/error.ts";
+import { type Fd, O, open } from "../../sys/fd.ts";
+import { mkdirAllInRoot, openRoot } from "../../sys/path.ts";
+import { join, resolve } from "../../sys/path-names.ts";
+import { LayerExtractor } from "../layer/layer-extractor.ts";
+import { overlayNamespace } from "../snapshot/directories.ts";
+import { createSnapshot, mountSnapshot, newSnapshotId } from "../snapshot/snapshot.ts";
+import { layerBlob, type UnpackProgress } from "../snapshot/unpack.ts";
+import { Lease } from "../store/lease.ts";
+import { type Image, type ResolveOptions, resolveImage } from "../store/resolve.ts";
+import type { Store } from "../store/store.ts";
+import { claimBundle, removeBundle, replace } from "./marker.ts";
+import type { BundleOptions } from "./options.ts";
+import { toRuntimeConfig } from "./runtime-config.ts";
+import { readInImage, resolveUser } from "./user.ts";
+import { makeVolumes } from "./volumes.ts";
+
+export { removeBundle } from "./marker.ts";
+
+/** Where a bundle comes from and goes to. */
+export interface BundleRequest {
+  store: Store;
+  /** See `resolveImage`. */
+  reference: string;
+  platform?: ResolveOptions["platform"];
+  /** Path of the bundle: it must not be there, or be empty. */
+  directory: string;
+  options: BundleOptions;
+  progress?: UnpackProgress;
+}
+
+/**
+ * Makes a bundle.
+ * @returns the absolute path of its directory
+ * @throws {Error} for what is wrong with the image, the options or the directory; nothing is left then
+ */
+export async function makeBundle(request: BundleRequest): Promise<string> {
+  const { store, reference, options, progress = {} } = request;
+  using lease = await Lease.take(store);
+  const image = await resolveImage(store, reference, {
+    lease,
+    ...(request.platform ? { platform: request.platform } : {}),
+  });
+  const directory = realDirectory(request.directory);
+  const snapshot = options.form === "overlay" ? newSnapshotId() : null;
+  claimBundle(directory, {
+    image: image.name ?? reference,
+    digest: image.descriptor.digest,
+    store: store.root,
+    snapshot,
+  });
+  try {
+    mkdirSync(join(directory, "rootfs"), { mode: 0o755 });
+    if (snapshot !== null) await mountLayers(store, image, directory, snapshot, options, progress);
+    else await copyLayers(store, image, directory, options, progress);
+    writeConfig(image, directory, options, progress);
+    return directory;
+  } catch (error) {
+    removeBundle(directory);
+    throw error;
+  }
+}
+
+/** The path with no symlinks on the way to it: what it names must stay what it names. */
+function realDirectory(path: string): string {
+  const absolute = resolve(process.cwd(), path);
+  try {
+    return realpathSync(absolute);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+    mkdirSync(absolute, { recursive: true, mode: 0o755 });
+    return realpathSync(absolute);
+  }
+}
+
+async function mountLayers(
+  store: Store,
+  image: Image,
+  directory: string,
+  id: string,
+  { limits, rootless }: BundleOptions,
+  progress: UnpackProgress,
+): Promise<void> {
+  if (rootless || process.geteuid?.() !== 0) {
+    throw new Error(
+      "an ordinary user cannot mount layers for others to see: use --copy, or make the bundle inside of `unshare -rm`",
+    );
+  }
+  const snapshot = await createSnapshot(store, image.layers, { limits, progress, owner: directory, id });
+  mountSnapshot(store, snapshot, join(directory, "rootfs"));
+}
+
+/** Extracts all layers, one over the other; the next is decompressed while one is written. */
+async function copyLayers(
+  store: Store,
+  { layers }: Image,
+  directory: string,
+  { limits, rootless }: BundleOptions,
+  progress: UnpackProgress,
+): Promise<void> {
+  using root = open(join(directory, "rootfs"), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  await using extractor = new LayerExtractor();
+  const owners = rootless || process.geteuid?.() !== 0 ? "own" : "archive";
+  const extractOptions = { limits, owners, overlay: overlayNamespace() } as const;
+  const extract = async (index: number) => {
+    const layer = layers[index];
+    if (layer === undefined) return;
+    const { digest, size } = layer.descriptor;
+    progress.begin?.(digest, size);
+    const target = { kind: "whole", root, isEmpty: index === 0 } as const;
+    const { notices } = await extractor.extract(layerBlob(store, layer), target, extractOptions, (bytes) =>
+      progress.read?.(digest, bytes),
+    );
+    for (const notice of notices) progress.notice?.(notice);
+    progress.end?.(digest);
+  };
+  let running = extract(0);
+  for (let index = 0; index < layers.length; index++) {
+    const ahead = extract(index + 1);
+    ahead.catch(() => {});
+    await running;
+    running = ahead;
+  }
+}
+
+function writeConfig({ config }: Image, directory: string, options: BundleOptions, progress: UnpackProgress): void {
+  using rootfs = openRoot(join(directory, "rootfs"));
+  const user = options.user ?? config.config?.User ?? "";
+  const resolved = resolveUser(user, readInImage(rootfs, "/etc/passwd"), readInImage(rootfs, "/etc/group"));
+  makeWorkingDirectory(rootfs, options.cwd ?? config.config?.WorkingDir ?? "");
+  const { spec, notices } = toRuntimeConfig(config, options, {
+    user: resolved,
+    volumes: makeVolumes(rootfs, join(directory, "volumes"), Object.keys(config.config?.Volumes ?? {}), options),
+    cgroupV2: existsSync("/sys/fs/cgroup/cgroup.controllers"),
+    uid: process.geteuid?.() ?? 0,
+    gid: process.getegid?.() ?? 0,
+  });
+  for (const notice of notices) progress.notice?.(notice);
+  replace(join(directory, "config.json"), `${JSON.stringify(spec, null, 2)}\n`);
+}
+
+/** An image may name a working directory that it does not have. One that is there is left as it is. */
+function makeWorkingDirectory(rootfs: Fd, path: string): void {
+  if (path !== "") mkdirAllInRoot(rootfs, path).close();
+}

@@ -1,0 +1,72 @@
+/** What a person may say about a bundle, beyond what the image says. */
+import type { Mount } from "../../config/types.ts";
+import type { LayerLimits } from "../layer/limits.ts";
+
+export interface BundleOptions {
+  /** `overlay` shares the layers, `copy` makes one plain tree. */
+  form: "overlay" | "copy";
+  /** For an ordinary user: root in the container is that user. */
+  rootless: boolean;
+  /** In the place of the image's `Cmd`; `null` leaves that. */
+  args: readonly string[] | null;
+  /** In the place of the image's `Entrypoint`, and then of `Cmd`, too; `null` leaves both, an empty list is none. */
+  entrypoint: readonly string[] | null;
+  /** `NAME=value`, added to the image's or in their place. */
+  env: readonly string[];
+  /** In the place of the image's `User`; see `user.ts`. */
+  user: string | null;
+  cwd: string | null;
+  hostname: string | null;
+  tty: boolean;
+  /** As {@link parseVolume} makes them. */
+  mounts: readonly Mount[];
+  readOnly: boolean;
+  /** Bytes. */
+  memory: number | null;
+  /** Processors, maybe a fraction. */
+  cpus: number | null;
+  pids: number | null;
+  network: "host" | "none";
+  annotations: Readonly<Record<string, string>>;
+  limits: LayerLimits;
+}
+
+/**
+ * Reads `source:destination[:options]`, as of `docker run --volume`. Options are those of config.json's mounts; a bind is recursive.
+ * @throws {Error} for paths that are not absolute
+ */
+export function parseVolume(text: string): Mount {
+  const [source = "", destination = "", options = "", ...more] = text.split(":");
+  const wrong = (what: string) =>
+    new Error(`--volume ${JSON.stringify(text)}: ${what}: SOURCE:DESTINATION[:OPTIONS] is right`);
+  if (more.length > 0) throw wrong("too many colons");
+  if (destination === "") throw wrong("no destination");
+  if (!destination.startsWith("/")) throw wrong("the destination must be an absolute path");
+  if (!source.startsWith("/")) throw wrong("the source must be an absolute path");
+  const words = options.split(",").filter((option) => option !== "");
+  // What Docker knows beside mount options: labels of SELinux, and whether a volume gets the image's files.
+  const passed = words.filter((option) => !["z", "Z", "nocopy", "consistent", "cached", "delegated"].includes(option));
+  const unknown = passed.find(
+    (option) =>
+      !/^(ro|rw|r?(private|shared|slave|unbindable)|(no)?(exec|suid|dev|atime|diratime)|relatime|bind|rbind|r?(ro|rw))$/.test(
+        option,
+      ),
+  );
+  if (unknown !== undefined) throw wrong(`the option ${JSON.stringify(unknown)} is not known`);
+  const bind = passed.includes("bind") || passed.includes("rbind") ? [] : ["rbind"];
+  return { destination, type: "bind", source, options: [...bind, ...passed] };
+}
+
+/**
+ * Reads an amount of memory: bytes, or with a unit of `b`, `k`, `m`, `g`, as of `docker run --memory`.
+ * @throws {Error}
+ */
+export function parseMemory(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([bkmg]?)b?$/i.exec(text);
+  const unit = { "": 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[(match?.[2] ?? "").toLowerCase()] ?? 1;
+  const bytes = Math.floor(Number(match?.[1]) * unit);
+  if (match === null || !Number.isSafeInteger(bytes) || bytes === 0) {
+    throw new Error(`${JSON.stringify(text)} is no amount of memory: a number with b, k, m or g is, such as 512m`);
+  }
+  return bytes;
+}

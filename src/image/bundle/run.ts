@@ -1,0 +1,74 @@
+/**
+ * Runs an image: a bundle of its own, the runtime on it, and both cleared when the process has ended.
+ *
+ * The bundle lies in the store, below `snapshots/bundles/`, locked by this process and, by an inherited descriptor, by the runtime: when both
+ * are gone without having cleared it, a collection does.
+ */
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { constants } from "node:os";
+import { check } from "../../sys/error.ts";
+import { engineDirectory, isCompiled } from "../../sys/executable.ts";
+import { type Fd, O, open } from "../../sys/fd.ts";
+import { syscall } from "../../sys/ffi.ts";
+import { join, resolve } from "../../sys/path-names.ts";
+import { snapshotsPath } from "../snapshot/directories.ts";
+import { lockStore } from "../store/store.ts";
+import { type BundleRequest, makeBundle, removeBundle } from "./bundle.ts";
+
+export interface RunRequest extends Omit<BundleRequest, "directory"> {
+  /** Name of the container; default: one of its own. */
+  id?: string;
+  /** Global options for the runtime, such as `--root`. */
+  runtimeArgs?: readonly string[];
+}
+
+/** Signals that a user stops a command by: they are for the container's process. */
+const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
+
+/** @returns the exit code of the container's process, 128+N where signal N ended it */
+export async function runImage({
+  id = `image-${randomBytes(6).toString("hex")}`,
+  runtimeArgs = [],
+  ...request
+}: RunRequest): Promise<number> {
+  const directory = join(snapshotsPath(request.store, "bundles"), randomBytes(9).toString("hex"));
+  using lock = await claim(request, directory);
+  try {
+    await makeBundle({ ...request, directory });
+    return await execute([...runtimeArgs, "run", "--bundle", directory, id], lock);
+  } finally {
+    // What a failed making has removed itself is gone.
+    if (existsSync(join(directory, "image.json"))) removeBundle(directory);
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Makes the directory and locks it before a collection can find it unlocked. */
+async function claim({ store }: Pick<RunRequest, "store">, directory: string): Promise<Fd> {
+  using _ = await lockStore(store, "shared");
+  mkdirSync(directory, { mode: 0o700 });
+  const lock = open(directory, O.RDONLY | O.DIRECTORY);
+  const [LOCK_EX, LOCK_NB] = [2, 4];
+  check(syscall("flock", lock.number, LOCK_EX | LOCK_NB), () => `lock ${directory}`);
+  return lock;
+}
+
+/** Where this program's runtime is: the source, when that is run, has the one that was built. */
+function runtimePath(): string {
+  return isCompiled ? join(engineDirectory(), "tsrunc") : (process.env["TSRUNC"] ?? resolve("dist/tsrunc"));
+}
+
+function execute(args: readonly string[], lock: Fd): Promise<number> {
+  const child = spawn(runtimePath(), args, { stdio: ["inherit", "inherit", "inherit", lock.number] });
+  const forward = (signal: NodeJS.Signals) => void child.kill(signal);
+  for (const signal of FORWARDED) process.on(signal, forward);
+  return new Promise((settle, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      for (const name of FORWARDED) process.off(name, forward);
+      settle(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0));
+    });
+  });
+}

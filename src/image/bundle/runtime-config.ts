@@ -1,0 +1,218 @@
+/**
+ * The configuration of an image as that of a container: image-spec's conversion, with Docker's defaults for what an image does not say.
+ * A pure function; what has to be looked up in the rootfs comes as an argument.
+ * @see image-spec conversion.md
+ */
+import { OCI_VERSION } from "../../config/default.ts";
+import type { Linux, Mount, Spec } from "../../config/types.ts";
+import type { ImageConfig } from "../store/documents.ts";
+import type { BundleOptions } from "./options.ts";
+import { defaultSeccomp } from "./seccomp-profile.ts";
+import type { ResolvedUser } from "./user.ts";
+
+/** What the caller found out. */
+export interface Facts {
+  user: ResolvedUser;
+  /** Mounts of the image's volumes. */
+  volumes: readonly Mount[];
+  /** Whether cgroup v2 is the only hierarchy. */
+  cgroupV2: boolean;
+  uid: number;
+  gid: number;
+}
+
+/** A config.json, and what of the image is not in it, a line each. */
+export interface Converted {
+  spec: Spec;
+  notices: string[];
+}
+
+const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Docker's. */
+const CAPABILITIES = [
+  "CAP_AUDIT_WRITE",
+  "CAP_CHOWN",
+  "CAP_DAC_OVERRIDE",
+  "CAP_FOWNER",
+  "CAP_FSETID",
+  "CAP_KILL",
+  "CAP_MKNOD",
+  "CAP_NET_BIND_SERVICE",
+  "CAP_NET_RAW",
+  "CAP_SETFCAP",
+  "CAP_SETGID",
+  "CAP_SETPCAP",
+  "CAP_SETUID",
+  "CAP_SYS_CHROOT",
+];
+
+/** Annotations by which runtimes and engines take orders: an image gives none. */
+const ORDERS =
+  /^(run\.oci\.|org\.systemd\.property\.|org\.criu\.|io\.podman\.|io\.kubernetes\.|io\.containerd\.|io\.katacontainers\.|com\.docker\.runtime\.)/;
+
+/** @throws {Error} when neither the image nor the options say what to run */
+export function toRuntimeConfig(image: ImageConfig, options: BundleOptions, facts: Facts): Converted {
+  const config = image.config ?? {};
+  const notices: string[] = [];
+  const { user, home } = facts.user;
+  // A user who is not root has capabilities only in reserve, for programs of root's that it may execute.
+  const isRoot = user.uid === 0;
+  const own = isRoot ? { effective: [...CAPABILITIES], permitted: [...CAPABILITIES] } : {};
+  const annotations = {
+    ...implicitAnnotations(image),
+    ...labels(config.Labels ?? {}, notices),
+    ...options.annotations,
+  };
+  return {
+    notices,
+    spec: {
+      ociVersion: OCI_VERSION,
+      process: {
+        terminal: options.tty,
+        user,
+        args: argsOf(config, options),
+        env: environment(config.Env ?? [], options, home),
+        cwd: absolute(options.cwd ?? config.WorkingDir ?? "/"),
+        capabilities: { bounding: [...CAPABILITIES], ...own },
+        noNewPrivileges: false,
+      },
+      root: { path: "rootfs", readonly: options.readOnly },
+      hostname: options.hostname ?? "tsrunc",
+      mounts: [...standardMounts(options), ...facts.volumes, ...options.mounts],
+      annotations,
+      linux: linuxOf(options, facts),
+    },
+  };
+}
+
+function argsOf(
+  { Entrypoint, Cmd }: { Entrypoint?: string[] | null; Cmd?: string[] | null },
+  { args, entrypoint }: BundleOptions,
+): string[] {
+  // With another entrypoint the image's arguments, meant for its own, are gone: docker run does the same.
+  const command =
+    entrypoint === null ? [...(Entrypoint ?? []), ...(args ?? Cmd ?? [])] : [...entrypoint, ...(args ?? [])];
+  if (command.length === 0) throw new Error("the image does not say what to run: give a command");
+  return command;
+}
+
+/** The image's variables, then the user's; PATH, HOME and, on a terminal, TERM where both say nothing. */
+function environment(image: readonly string[], { env, tty }: BundleOptions, home: string | null): string[] {
+  const variables = new Map<string, string>();
+  const nameOf = (variable: string) => variable.split("=", 1)[0] as string;
+  const defaults = [DEFAULT_PATH, ...(tty ? ["TERM=xterm"] : []), `HOME=${home ?? "/"}`];
+  for (const variable of [...defaults, ...image, ...env]) variables.set(nameOf(variable), variable);
+  return [...variables.values()].filter((variable) => variable.includes("="));
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `/${path}`;
+}
+
+function implicitAnnotations(image: ImageConfig): Record<string, string> {
+  const { config } = image;
+  const all = {
+    os: image.os,
+    architecture: image.architecture,
+    variant: image.variant,
+    "os.version": image["os.version"],
+    "os.features": image["os.features"]?.join(","),
+    author: image.author,
+    created: image.created ?? undefined,
+    stopSignal: config?.StopSignal ?? undefined,
+    exposedPorts: config?.ExposedPorts ? Object.keys(config.ExposedPorts).sort().join(",") : undefined,
+  };
+  const annotations: Record<string, string> = {};
+  for (const [name, value] of Object.entries(all)) if (value) annotations[`org.opencontainers.image.${name}`] = value;
+  return annotations;
+}
+
+function labels(given: Readonly<Record<string, string>>, notices: string[]): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (name === "" || ORDERS.test(name))
+      notices.push(`left out the image's label ${JSON.stringify(name)}: it would be an order to the runtime`);
+    else kept[name] = value;
+  }
+  return kept;
+}
+
+function standardMounts({ rootless }: BundleOptions): Mount[] {
+  const restricted = ["nosuid", "noexec", "nodev"];
+  const tty = rootless ? [] : ["gid=5"];
+  return [
+    { destination: "/proc", type: "proc", source: "proc", options: restricted },
+    {
+      destination: "/dev",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+    },
+    {
+      destination: "/dev/pts",
+      type: "devpts",
+      source: "devpts",
+      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", ...tty],
+    },
+    { destination: "/dev/shm", type: "tmpfs", source: "shm", options: [...restricted, "mode=1777", "size=65536k"] },
+    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: restricted },
+    rootless
+      ? { destination: "/sys", type: "none", source: "/sys", options: ["rbind", ...restricted, "ro"] }
+      : { destination: "/sys", type: "sysfs", source: "sysfs", options: [...restricted, "ro"] },
+    ...(rootless
+      ? []
+      : [
+          {
+            destination: "/sys/fs/cgroup",
+            type: "cgroup",
+            source: "cgroup",
+            options: [...restricted, "relatime", "ro"],
+          },
+        ]),
+  ];
+}
+
+function linuxOf(options: BundleOptions, { cgroupV2, uid, gid }: Facts): Linux {
+  const { rootless, network, memory, cpus, pids } = options;
+  const types = [
+    "pid",
+    "ipc",
+    "uts",
+    "mount",
+    ...(network === "none" ? ["network"] : []),
+    ...(cgroupV2 ? ["cgroup"] : []),
+  ];
+  const PERIOD = 100_000;
+  const limits = {
+    ...(memory === null ? {} : { memory: { limit: memory } }),
+    ...(cpus === null ? {} : { cpu: { quota: Math.round(cpus * PERIOD), period: PERIOD } }),
+    ...(pids === null ? {} : { pids: { limit: pids } }),
+  };
+  const resources = rootless ? limits : { devices: [{ allow: false, access: "rwm" }], ...limits };
+  return {
+    ...(rootless
+      ? {
+          uidMappings: [{ containerID: 0, hostID: uid, size: 1 }],
+          gidMappings: [{ containerID: 0, hostID: gid, size: 1 }],
+        }
+      : {}),
+    ...(Object.keys(resources).length > 0 ? { resources } : {}),
+    namespaces: [...types, ...(rootless ? ["user"] : [])].map((type) => ({ type })) as NonNullable<Linux["namespaces"]>,
+    seccomp: defaultSeccomp(CAPABILITIES),
+    maskedPaths: [
+      "/proc/acpi",
+      "/proc/asound",
+      "/proc/kcore",
+      "/proc/keys",
+      "/proc/latency_stats",
+      "/proc/timer_list",
+      "/proc/timer_stats",
+      "/proc/sched_debug",
+      "/proc/scsi",
+      "/sys/firmware",
+      "/sys/devices/virtual/powercap",
+    ],
+    readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+  };
+}

@@ -1,0 +1,59 @@
+/** Collects what is left below `snapshots/`: layers of no image and no snapshot, snapshots without an owner, and what a kill left. */
+import { lstatSync, readdirSync } from "node:fs";
+import { O, open } from "../../sys/fd.ts";
+import { syscall } from "../../sys/ffi.ts";
+import { exists } from "../../sys/file.ts";
+import { join } from "../../sys/path-names.ts";
+import { removeTree } from "../layer/remove-tree.ts";
+import type { Collector, Garbage } from "../store/collect.ts";
+import type { Store } from "../store/store.ts";
+import { chainIds } from "./chain.ts";
+import { snapshotsPath } from "./directories.ts";
+import { readSnapshot, unmountSnapshot } from "./snapshot.ts";
+
+/** @see Collector: the store's lock is held */
+export const collectSnapshots: Collector = (store, live, { dryRun }) => {
+  const garbage: Garbage[] = [];
+  const remove = (name: string) => {
+    const path = join(store.paths.snapshots, name);
+    garbage.push({ kind: "snapshot", name: `snapshots/${name}`, size: bytesBelow(path) });
+    if (!dryRun) removeTree(path);
+  };
+  for (const name of namesIn(store, "bundles")) {
+    const path = join(store.paths.snapshots, "bundles", name);
+    if (isLocked(path)) continue;
+    // Its own snapshot has no owner then, and is the next.
+    if (!dryRun) unmountSnapshot(join(path, "rootfs"));
+    remove(`bundles/${name}`);
+  }
+  const kept = new Set(live.stacks.flatMap((stack) => chainIds(stack)));
+  for (const id of namesIn(store, "active")) {
+    const snapshot = readSnapshot(store, id);
+    if (snapshot !== null && exists(snapshot.owner)) for (const chainId of snapshot.chain) kept.add(chainId);
+    else remove(`active/${id}`);
+  }
+  for (const place of ["layers", "user-layers"] as const) {
+    for (const chainId of namesIn(store, place)) if (!kept.has(chainId)) remove(`${place}/${chainId}`);
+  }
+  for (const name of namesIn(store, "tmp"))
+    if (!isLocked(join(store.paths.snapshots, "tmp", name))) remove(`tmp/${name}`);
+  return garbage;
+};
+
+function namesIn(store: Store, place: Parameters<typeof snapshotsPath>[1]): string[] {
+  return readdirSync(snapshotsPath(store, place));
+}
+
+function isLocked(path: string): boolean {
+  using directory = open(path, O.RDONLY | O.DIRECTORY);
+  const [LOCK_SH, LOCK_NB] = [1, 4];
+  return syscall("flock", directory.number, LOCK_SH | LOCK_NB) !== 0;
+}
+
+/** Bytes that files below a directory take. */
+function bytesBelow(path: string): number {
+  const stat = lstatSync(path);
+  let bytes = stat.blocks * 512;
+  if (stat.isDirectory()) for (const name of readdirSync(path)) bytes += bytesBelow(join(path, name));
+  return bytes;
+}

@@ -1,0 +1,104 @@
+/**
+ * Copies what is below a directory, with all that files have: owner, permissions, xattrs, times. Contents are shared with the original where
+ * the filesystem can (reflinks), and copied by the kernel where not.
+ * @see ioctl_ficlone(2), copy_file_range(2)
+ */
+import {
+  closeFd,
+  listDirectory,
+  mkdirAt,
+  mknodAt,
+  openAt,
+  readLinkAt,
+  statAt,
+  symlinkAt,
+  utimesAt,
+} from "../../sys/at.ts";
+import { type ByteName, joinNames, printable } from "../../sys/byte-name.ts";
+import { ERRNO } from "../../sys/errno.ts";
+import { check } from "../../sys/error.ts";
+import { type Fd, O } from "../../sys/fd.ts";
+import { syscall } from "../../sys/ffi.ts";
+import { copyAll } from "../../sys/io.ts";
+import { isDirectory, isType, type Stat } from "../../sys/stat.ts";
+import { xattrsAt } from "../../sys/xattr.ts";
+import { setDirectoryAttributes, setFileAttributes, setNodeAttributes } from "../layer/attributes.ts";
+import type { ExtractContext } from "../layer/extract-context.ts";
+import { smallDevice } from "../layer/make-entry.ts";
+
+const SELF = "" as ByteName;
+
+/** Copies a directory's own attributes to another. */
+export function copyDirectoryAttributes(from: number, to: number, context: ExtractContext): void {
+  const stat = statAt(from, SELF);
+  if (typeof stat === "number") return void check(stat, "stat a directory");
+  setDirectoryAttributes(to, SELF, attributesOf(from, SELF, stat), context);
+  check(utimesAt(to, SELF, stat.atime, stat.mtime), "set the times of a directory");
+}
+
+/** Copies all that is in a directory, and its own attributes. @throws {SyscallError} */
+export function copyTree(from: Fd, to: Fd, context: ExtractContext): void {
+  copyInto(from.number, to.number, SELF, context);
+}
+
+function copyInto(from: number, to: number, path: ByteName, context: ExtractContext): void {
+  const entries = listDirectory(from);
+  if (typeof entries === "number") return void check(entries, () => `read ${printable(path)}`);
+  for (const { name } of entries) copyEntry(from, to, name, joinNames(path, name), context);
+  copyDirectoryAttributes(from, to, context);
+}
+
+function copyEntry(from: number, to: number, name: ByteName, path: ByteName, context: ExtractContext): void {
+  const what = () => `copy ${printable(path)}`;
+  const stat = statAt(from, name);
+  if (typeof stat === "number") return void check(stat, what);
+  if (isDirectory(stat)) {
+    check(mkdirAt(to, name, 0o700), what);
+    const source = check(openAt(from, name, O.RDONLY | O.DIRECTORY), what);
+    const copy = openAt(to, name, O.RDONLY | O.DIRECTORY);
+    try {
+      copyInto(source, check(copy, what), path, context);
+    } finally {
+      closeFd(source);
+      if (copy >= 0) closeFd(copy);
+    }
+    return;
+  }
+  const attributes = attributesOf(from, name, stat);
+  if (isType(stat, "regular")) {
+    const source = check(openAt(from, name, O.RDONLY), what);
+    const copy = openAt(to, name, O.WRONLY | O.CREAT | O.EXCL, 0o600);
+    try {
+      copyContent(source, check(copy, what), what);
+      setFileAttributes(copy, path, attributes, context);
+      check(utimesAt(copy, SELF, stat.atime, stat.mtime), what);
+    } finally {
+      closeFd(source);
+      if (copy >= 0) closeFd(copy);
+    }
+    return;
+  }
+  const link = isType(stat, "symlink") ? readLinkAt(from, name) : null;
+  const made = link === null ? mknodAt(to, name, stat.mode, smallDevice(stat.rdev)) : symlinkAt(link, to, name);
+  if (made === -ERRNO.EPERM) {
+    context.notices.add("device", () => `left out the device ${printable(path)}: this process may not make any`);
+    return;
+  }
+  check(made, what);
+  setNodeAttributes(to, name, path, attributes, link !== null, context);
+  check(utimesAt(to, name, stat.atime, stat.mtime), what);
+}
+
+/** Shares the contents, or copies them. */
+export function copyContent(from: number, to: number, what: () => string): void {
+  const FICLONE = 0x40049409;
+  if (syscall("ioctl", to, FICLONE, from) === 0) return;
+  copyAll(from, to, what);
+}
+
+function attributesOf(directory: number, name: ByteName, { mode, uid, gid }: Stat) {
+  const all = xattrsAt(directory, name);
+  const xattrs = new Map(typeof all === "number" ? [] : all);
+  for (const attribute of xattrs.keys()) if (/^(trusted|user)\.overlay\./.test(attribute)) xattrs.delete(attribute);
+  return { mode: mode & 0o7777, uid, gid, xattrs };
+}

@@ -1,0 +1,83 @@
+/**
+ * Mounting stacks of layers by overlayfs, however many they are.
+ *
+ * Kernels from 6.8 on take the layers one by one, by `lowerdir+`. Older ones take one page of options: there each layer is named by its
+ * descriptor, in a dozen bytes, so that two hundred fit.
+ *
+ * @see linux/Documentation/filesystems/overlayfs.rst
+ */
+import { type Fd, O, open } from "../../sys/fd.ts";
+import { fsconfigCreate, fsconfigSet, fscontextMessages, fsmount, fsopen, mount, moveMount } from "../../sys/mount.ts";
+import type { OverlayNamespace } from "../layer/lower-layers.ts";
+
+export interface OverlayMount {
+  /** Directories of the layers, the uppermost first. */
+  lower: readonly string[];
+  /** Where changes go, and what overlayfs needs beside it; `null` for a mount that is read only. */
+  upper: { upper: string; work: string } | null;
+  namespace: OverlayNamespace;
+}
+
+/** Layers of one mount. @see linux/fs/overlayfs/params.h, OVL_MAX_STACK */
+const MOST_LAYERS = 500;
+
+/** Bytes of a value that fsconfig(2) takes. */
+const LONGEST_VALUE = 255;
+
+/** Mounts on a directory. @throws {Error} with what the kernel says */
+export function mountOverlay(overlay: OverlayMount, target: string): void {
+  const { lower } = overlay;
+  if (lower.length > MOST_LAYERS) {
+    throw new Error(`the image has ${lower.length} layers, and overlayfs takes ${MOST_LAYERS} at most: use --copy`);
+  }
+  const opened: Fd[] = [];
+  try {
+    const short = (path: string) => {
+      const fd = open(path, O.PATH | O.DIRECTORY);
+      opened.push(fd);
+      return fd.procPath;
+    };
+    const mounted = mountByParts(overlay, short);
+    if (mounted === null) return mountByOptions(overlay, target, short);
+    using made = mounted;
+    moveMount(made, target);
+  } finally {
+    for (const fd of opened) fd.close();
+  }
+}
+
+/** @returns `null` where the kernel does not take layers one by one @throws {Error} when it cannot mount what it took */
+function mountByParts({ lower, upper, namespace }: OverlayMount, short: (path: string) => string): Fd | null {
+  using context = fsopen("overlay");
+  if (context === null) return null;
+  const set = (key: string, path: string) =>
+    fsconfigSet(context, key, path.length > LONGEST_VALUE ? short(path) : path);
+  if (!fsconfigSet(context, "source", "overlay")) return null;
+  for (const path of lower) if (!set("lowerdir+", path)) return null;
+  if (upper !== null && !(set("upperdir", upper.upper) && set("workdir", upper.work))) return null;
+  if (namespace === "user" && !fsconfigSet(context, "userxattr", null)) return null;
+  // A file's data, and a directory's entries, are where its name is: else the upper directory would be no layer by itself.
+  for (const feature of ["redirect_dir", "metacopy", "index"]) fsconfigSet(context, feature, "off");
+  if (!fsconfigCreate(context)) {
+    throw new Error(
+      `cannot mount the layers: ${fscontextMessages(context).join("; ") || "overlayfs refuses"} (--copy does without)`,
+    );
+  }
+  return fsmount(context, upper === null ? ["ro"] : []);
+}
+
+function mountByOptions(
+  { lower, upper, namespace }: OverlayMount,
+  target: string,
+  short: (path: string) => string,
+): void {
+  const options = [`lowerdir=${lower.map(short).join(":")}`];
+  if (upper !== null) options.push(`upperdir=${short(upper.upper)}`, `workdir=${short(upper.work)}`);
+  if (namespace === "user") options.push("userxattr");
+  else options.push("redirect_dir=off", "metacopy=off", "index=off");
+  const text = options.join(",");
+  const PAGE = 4096;
+  if (text.length >= PAGE)
+    throw new Error(`${lower.length} layers are too many for the mount options of this kernel: use --copy`);
+  mount("overlay", target, "overlay", upper === null ? ["ro"] : [], text);
+}

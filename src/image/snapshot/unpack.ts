@@ -1,0 +1,140 @@
+/**
+ * Unpacks the layers of an image into the store, each once: what several images, and all bundles, share.
+ *
+ * A layer is extracted to a directory in `tmp/`, which its process holds a lock on, and gets its name when it is complete and on disk.
+ * After a kill the directory lies there, unlocked, until a collection removes it.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
+
+import { check, hasErrno } from "../../sys/error.ts";
+import { type Fd, O, open } from "../../sys/fd.ts";
+import { syscall } from "../../sys/ffi.ts";
+import { exists, rename } from "../../sys/file.ts";
+import { join } from "../../sys/path-names.ts";
+import { type LayerBlob, LayerExtractor } from "../layer/layer-extractor.ts";
+import type { LayerLimits } from "../layer/limits.ts";
+import type { OverlayNamespace } from "../layer/lower-layers.ts";
+import { removeTree } from "../layer/remove-tree.ts";
+import { blobPath } from "../store/blobs.ts";
+import type { Layer } from "../store/resolve.ts";
+import type { Store } from "../store/store.ts";
+import { chainIds } from "./chain.ts";
+import { layerDirectory, snapshotsPath } from "./directories.ts";
+
+/** Told of the work on each layer. */
+export interface UnpackProgress {
+  /** A layer begins. @param size bytes of its blob */
+  begin?(digest: string, size: number): void;
+  /** @param bytes of the blob that were read */
+  read?(digest: string, bytes: number): void;
+  end?(digest: string): void;
+  /** Something that the user should know, one line. */
+  notice?(text: string): void;
+}
+
+export interface UnpackOptions {
+  limits: LayerLimits;
+  namespace: OverlayNamespace;
+  progress?: UnpackProgress;
+}
+
+/** A layer that is unpacked in the store. */
+export interface UnpackedLayer {
+  chainId: string;
+  /** Root directory of its tree. */
+  path: string;
+}
+
+/** What the extractor needs of a layer. */
+export function layerBlob(store: Store, { descriptor, diffId }: Layer): LayerBlob {
+  const { mediaType, digest } = descriptor;
+  return { path: blobPath(store, digest), mediaType, digest, diffId };
+}
+
+/**
+ * Unpacks those of a stack of layers that are not yet. A lease must hold on to their blobs, and something must keep the chain from being
+ * collected (`createSnapshot` does).
+ * @param layers the lowest first
+ * @returns all of them, the lowest first
+ * @throws {LayerError} for what is wrong with a layer
+ */
+export async function unpackLayers(
+  store: Store,
+  layers: readonly Layer[],
+  options: UnpackOptions,
+): Promise<UnpackedLayer[]> {
+  const { limits, namespace, progress = {} } = options;
+  const chain = chainIds(layers.map(({ diffId }) => diffId));
+  const unpacked: UnpackedLayer[] = [];
+  const fresh: { work: Working; to: string }[] = [];
+  const lower: Fd[] = [];
+  await using extractor = new LayerExtractor();
+  try {
+    for (const [index, layer] of layers.entries()) {
+      const chainId = chain[index] as string;
+      const to = layerDirectory(store, chainId, namespace);
+      const { digest, size } = layer.descriptor;
+      if (!exists(join(to, "fs"))) {
+        progress.begin?.(digest, size);
+        const work = new Working(store);
+        fresh.push({ work, to });
+        const { notices } = await extractor.extract(
+          layerBlob(store, layer),
+          { kind: "own", root: work.root, lower: [...lower] },
+          { limits, owners: "archive", overlay: namespace },
+          (bytes) => progress.read?.(digest, bytes),
+        );
+        for (const notice of notices) progress.notice?.(notice);
+        progress.end?.(digest);
+      }
+      const path = join(to, "fs");
+      lower.unshift(fresh.at(-1)?.to === to ? (fresh.at(-1) as { work: Working }).work.root : openTree(path));
+      unpacked.push({ chainId, path });
+    }
+    // Contents first, then names: after a crash of the machine a layer is whole or not there.
+    const first = fresh[0];
+    if (first !== undefined) check(syscall("syncfs", first.work.root.number), "write the layers to disk");
+    for (const { work, to } of fresh) work.publish(to);
+  } finally {
+    for (const fd of lower) fd.close();
+    for (const { work } of fresh) work[Symbol.dispose]();
+  }
+  return unpacked;
+}
+
+function openTree(path: string): Fd {
+  return open(path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+}
+
+/** A directory in `tmp/`. Removed in the end, if it was not published. */
+class Working implements Disposable {
+  readonly path: string;
+  readonly root: Fd;
+  readonly #lock: Fd;
+
+  constructor(store: Store) {
+    this.path = join(snapshotsPath(store, "tmp"), randomBytes(9).toString("hex"));
+    mkdirSync(this.path, { mode: 0o700 });
+    this.#lock = openTree(this.path);
+    const [LOCK_EX, LOCK_NB] = [2, 4];
+    check(syscall("flock", this.#lock.number, LOCK_EX | LOCK_NB), () => `lock ${this.path}`);
+    mkdirSync(join(this.path, "fs"), { mode: 0o755 });
+    this.root = openTree(join(this.path, "fs"));
+  }
+
+  /** Gives it its name. Another process may have been quicker: it has the same then. */
+  publish(to: string): void {
+    try {
+      rename(this.path, to);
+    } catch (error) {
+      if (!hasErrno(error, "ENOTEMPTY", "EEXIST")) throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.root.close();
+    if (exists(this.path)) removeTree(this.path);
+    this.#lock.close();
+  }
+}

@@ -1,0 +1,189 @@
+import { describe, expect, test } from "vitest";
+import { type BundleOptions, parseMemory, parseVolume } from "../../../src/image/bundle/options.ts";
+import { type Facts, toRuntimeConfig } from "../../../src/image/bundle/runtime-config.ts";
+import { DEFAULT_LIMITS } from "../../../src/image/layer/limits.ts";
+import type { ExecutionConfig, ImageConfig } from "../../../src/image/store/documents.ts";
+
+const OPTIONS: BundleOptions = {
+  form: "overlay",
+  rootless: false,
+  args: null,
+  entrypoint: null,
+  env: [],
+  user: null,
+  cwd: null,
+  hostname: null,
+  tty: false,
+  mounts: [],
+  readOnly: false,
+  memory: null,
+  cpus: null,
+  pids: null,
+  network: "none",
+  annotations: {},
+  limits: DEFAULT_LIMITS,
+};
+const FACTS: Facts = {
+  user: { user: { uid: 0, gid: 0 }, home: "/root" },
+  volumes: [],
+  cgroupV2: false,
+  uid: 1000,
+  gid: 1001,
+};
+
+function convert(config: ExecutionConfig, options: Partial<BundleOptions> = {}, image: Partial<ImageConfig> = {}) {
+  const whole: ImageConfig = {
+    architecture: "amd64",
+    os: "linux",
+    rootfs: { type: "layers", diff_ids: [] },
+    ...image,
+    config,
+  };
+  return toRuntimeConfig(whole, { ...OPTIONS, ...options }, FACTS);
+}
+
+describe("what is run", () => {
+  const image = { Entrypoint: ["/e", "x"], Cmd: ["c"] };
+  test.each<[Partial<BundleOptions>, string[]]>([
+    [{}, ["/e", "x", "c"]],
+    [{ args: ["a", "b"] }, ["/e", "x", "a", "b"]],
+    [{ entrypoint: ["/other"] }, ["/other"]],
+    [{ entrypoint: ["/other"], args: ["a"] }, ["/other", "a"]],
+    [{ entrypoint: [], args: ["a"] }, ["a"]],
+  ])("with %j", (options, args) => {
+    expect(convert(image, options).spec.process?.args).toEqual(args);
+  });
+
+  test("must be said by someone", () => {
+    expect(() => convert({})).toThrow(/does not say what to run/);
+  });
+});
+
+describe("the image's configuration", () => {
+  test("becomes the process's, with the user's in its place", () => {
+    const { spec } = convert(
+      { Cmd: ["c"], Env: ["A=1", "B=2", "PATH=/x"], WorkingDir: "/w" },
+      { env: ["B=3", "C="], tty: true },
+    );
+    expect(spec.process).toMatchObject({
+      env: ["PATH=/x", "TERM=xterm", "HOME=/root", "A=1", "B=3", "C="],
+      cwd: "/w",
+      terminal: true,
+    });
+    expect(convert({ Cmd: ["c"], WorkingDir: "" }).spec.process?.cwd).toBe("/");
+    expect(convert({ Cmd: ["c"], WorkingDir: "rel" }).spec.process?.cwd).toBe("/rel");
+  });
+
+  test("becomes annotations, labels before what is implicit, and no orders to the runtime", () => {
+    const Labels = {
+      l: "v",
+      "org.opencontainers.image.author": "label",
+      "run.oci.hooks.stdout": "/etc/passwd",
+      "org.systemd.property.X": "1",
+    };
+    const config = { Cmd: ["c"], Labels, StopSignal: "SIGRTMIN+3", ExposedPorts: { "80/tcp": {}, "53/udp": {} } };
+    const image = {
+      author: "me",
+      created: "2024-01-01T00:00:00Z",
+      variant: "v8",
+      "os.version": "1",
+      "os.features": ["a", "b"],
+    };
+    const { spec, notices } = convert(config, { annotations: { l: "mine" } }, image);
+    expect(spec.annotations).toEqual({
+      l: "mine",
+      "org.opencontainers.image.architecture": "amd64",
+      "org.opencontainers.image.author": "label",
+      "org.opencontainers.image.created": "2024-01-01T00:00:00Z",
+      "org.opencontainers.image.exposedPorts": "53/udp,80/tcp",
+      "org.opencontainers.image.os": "linux",
+      "org.opencontainers.image.os.features": "a,b",
+      "org.opencontainers.image.os.version": "1",
+      "org.opencontainers.image.stopSignal": "SIGRTMIN+3",
+      "org.opencontainers.image.variant": "v8",
+    });
+    expect(notices).toHaveLength(2);
+  });
+
+  test("of Go's nulls is that of nothing", () => {
+    const { spec } = convert({
+      Cmd: ["c"],
+      Entrypoint: null,
+      Env: null,
+      Labels: null,
+      Volumes: null,
+      ExposedPorts: null,
+      User: null,
+    });
+    expect(spec.process?.args).toEqual(["c"]);
+  });
+});
+
+describe("options", () => {
+  test("become limits, network, mounts and a root", () => {
+    const mounts = [parseVolume("/a:/b:ro,z")];
+    const { spec } = convert(
+      { Cmd: ["c"] },
+      { memory: parseMemory("64m"), cpus: 1.5, pids: 10, network: "host", readOnly: true, hostname: "h", mounts },
+    );
+    expect(spec.linux?.resources).toMatchObject({
+      memory: { limit: 64 << 20 },
+      cpu: { quota: 150_000, period: 100_000 },
+      pids: { limit: 10 },
+    });
+    expect(spec.linux?.namespaces?.some(({ type }) => type === "network")).toBe(false);
+    expect(spec).toMatchObject({ root: { readonly: true }, hostname: "h" });
+    expect(spec.mounts?.at(-1)).toEqual({ destination: "/b", type: "bind", source: "/a", options: ["rbind", "ro"] });
+  });
+
+  test("map the caller for a rootless bundle, which has no cgroup mount", () => {
+    const { spec } = convert({ Cmd: ["c"] }, { rootless: true });
+    expect(spec.linux?.uidMappings).toEqual([{ containerID: 0, hostID: 1000, size: 1 }]);
+    expect(spec.mounts?.some(({ type }) => type === "cgroup" || type === "sysfs")).toBe(false);
+  });
+
+  test.each(["a:/b", "/a", "/a:b", "/a:/b:ro:x", "/a:/b:what"])("--volume %s is refused", (text) => {
+    expect(() => parseVolume(text)).toThrow(/SOURCE:DESTINATION\[:OPTIONS\] is right/);
+  });
+
+  test.each([
+    ["1", 1],
+    ["512m", 512 << 20],
+    ["1.5G", 1.5 * 2 ** 30],
+    ["2kb", 2048],
+  ])("%s of memory is %d bytes", (text, bytes) => {
+    expect(parseMemory(text)).toBe(bytes);
+  });
+
+  test.each(["", "0", "-1", "m", "1x", "1e3"])("%j is no amount of memory", (text) => {
+    expect(() => parseMemory(text)).toThrow(/is no amount of memory/);
+  });
+});
+
+test("the seccomp profile refuses by default, allows what programs need, and more with capabilities", async () => {
+  const { defaultSeccomp } = await import("../../../src/image/bundle/seccomp-profile.ts");
+  const allowed = (capabilities: string[]) => {
+    const all = defaultSeccomp(capabilities, "x64").syscalls ?? [];
+    return new Set(
+      all.filter(({ action, args }) => action === "SCMP_ACT_ALLOW" && args === undefined).flatMap(({ names }) => names),
+    );
+  };
+  const plain = allowed([]);
+  for (const name of ["read", "openat2", "execve", "futex"]) expect(plain).toContain(name);
+  for (const name of [
+    "mount",
+    "unshare",
+    "clone",
+    "clone3",
+    "kexec_load",
+    "bpf",
+    "keyctl",
+    "io_uring_setup",
+    "reboot",
+    "userfaultfd",
+    "chroot",
+  ])
+    expect(plain).not.toContain(name);
+  expect(allowed(["CAP_SYS_ADMIN"])).toContain("mount");
+  expect(allowed(["CAP_SYS_CHROOT"])).toContain("chroot");
+});
