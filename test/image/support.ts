@@ -1,6 +1,6 @@
 /** Stores and small images for tests. */
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -22,6 +22,13 @@ export class Scratch implements Disposable {
 
   store(name = "store"): Store {
     return openStore(this.at(name));
+  }
+
+  /** A file of credentials with none in it, so that those of who runs the tests are not used. */
+  authFile(): string {
+    const path = this.at("auth.json");
+    writeFileSync(path, "{}");
+    return path;
   }
 
   [Symbol.dispose](): void {
@@ -68,7 +75,7 @@ export function sampleImage(contents: readonly string[], change: Partial<ImageCo
   return { manifest, config, blobs, descriptor: put(MEDIA_TYPE.manifest, encode(manifest)) };
 }
 
-function encode(document: unknown): Uint8Array {
+export function encode(document: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(document));
 }
 

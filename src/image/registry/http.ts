@@ -87,7 +87,9 @@ export function exchange({
   patience,
 }: HttpRequest): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(connectionError(url, error));
+    // What the engine says when a connection is given up does not name the reason.
+    let reason: Error | null = null;
+    const translate = (error: unknown) => connectionError(url, reason ?? error);
     const { request } = url.protocol === "https:" ? https : http;
     const outgoing = request(url, {
       method,
@@ -95,15 +97,21 @@ export function exchange({
       agent: agentFor(url),
       ...(url.protocol === "https:" ? tlsOptions(trust) : {}),
     });
-    outgoing.setTimeout(patience, () => outgoing.destroy(new Error(`nothing has come for ${patience / 1000} seconds`)));
-    outgoing.on("error", fail);
-    outgoing.on("response", (response) => resolve(responseOf(url, response)));
+    const giveUp = (error: Error) => {
+      reason = error;
+      outgoing.destroy(error);
+    };
+    outgoing.setTimeout(patience, () => giveUp(new Error(`nothing has come for ${patience / 1000} seconds`)));
+    outgoing.on("error", (error) => reject(translate(error)));
+    outgoing.on("response", (response) => resolve(responseOf(url, response, translate)));
     if (body === undefined) outgoing.end();
-    else
-      send(outgoing, body).catch((error) => {
-        outgoing.destroy(error as Error);
-        fail(error);
+    else {
+      send(outgoing, body).catch((error: Error) => {
+        // Where what is sent cannot be read, it is not the connection that fails.
+        reject(error);
+        outgoing.destroy();
       });
+    }
   });
 }
 
@@ -124,7 +132,7 @@ async function drained(outgoing: http.ClientRequest): Promise<void> {
   await Promise.allSettled(events);
 }
 
-function responseOf(url: URL, response: IncomingMessage): HttpResponse {
+function responseOf(url: URL, response: IncomingMessage, translate: (error: unknown) => Error): HttpResponse {
   const headers: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(response.headers))
     headers[name] = Array.isArray(value) ? value.join(", ") : value;
@@ -132,7 +140,7 @@ function responseOf(url: URL, response: IncomingMessage): HttpResponse {
     try {
       yield* response as AsyncIterable<Uint8Array>;
     } catch (error) {
-      throw connectionError(url, error);
+      throw translate(error);
     }
     if (!response.complete) throw new ConnectionError(url, "the connection was closed half-way");
   }

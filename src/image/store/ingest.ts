@@ -63,7 +63,8 @@ export async function ingest(
     await fill(file, path, identity, source, listener);
   } catch (error) {
     // What is of no use is not kept, and neither is what fills the disk.
-    if (error instanceof WrongContentError || hasErrno(error, "ENOSPC", "EDQUOT", "EFBIG")) orNull(() => unlink(path));
+    const useless = error instanceof WrongContentError || hasErrno(error, "ENOSPC", "EDQUOT", "EFBIG");
+    if (useless || fstat(file.number).size === 0) orNull(() => unlink(path));
     throw error;
   }
   publish(file, path, blobPath(store, digest));

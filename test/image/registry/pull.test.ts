@@ -1,0 +1,479 @@
+/** Pulling from a registry that lies, breaks off, stalls and asks for things: one clear line, or the right image. */
+import { readdirSync } from "node:fs";
+import { expect, test } from "vitest";
+import { type PullOptions, pullImage } from "../../../src/image/operations/pull.ts";
+import { quiet } from "../../../src/image/progress/reporter.ts";
+import { hasBlob } from "../../../src/image/store/blobs.ts";
+import { digestOf } from "../../../src/image/store/digest.ts";
+import { listEntries } from "../../../src/image/store/images.ts";
+import { MEDIA_TYPE } from "../../../src/image/store/media-types.ts";
+import { resolveImage } from "../../../src/image/store/resolve.ts";
+import { encode, Scratch, sampleImage } from "../support.ts";
+import { FakeRegistry, type Lie } from "./fake-registry.ts";
+
+const PATIENCE = { retries: 2, pause: 1, stall: 300 };
+const CONTENT = "content ".repeat(20_000) + Array.from({ length: 50_000 }, (_, at) => (at * 7919) % 10_007).join("");
+
+interface Outcome {
+  error: string | null;
+  registry: FakeRegistry;
+  /** What is left below `ingest/`. */
+  left: string[];
+  names: (string | null)[];
+}
+
+/** Pulls once. @param check with the store, after a pull that went well */
+async function pull(
+  lie: Lie,
+  options: Partial<PullOptions> & { reference?: string; prepare?: (registry: FakeRegistry) => void } = {},
+): Promise<Outcome> {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  const image = sampleImage(["first layer", CONTENT]);
+  await using registry = await FakeRegistry.start(image);
+  registry.lie = lie;
+  options.prepare?.(registry);
+  let error: string | null = null;
+  try {
+    const reference = `${registry.host}/a/b${options.reference ?? ""}`;
+    await pullImage(
+      store,
+      reference,
+      { plainHttp: true, patience: PATIENCE, authFile: scratch.authFile(), ...options },
+      quiet,
+    );
+    for (const layer of image.manifest.layers) expect(hasBlob(store, layer)).toBe(true);
+    await resolveImage(store, reference);
+  } catch (failure) {
+    error = (failure as Error).message;
+    expect(error).not.toContain("\n");
+    expect(error).not.toContain("\u001b");
+    expect(listEntries(store)).toEqual([]);
+  }
+  return { error, registry, left: readdirSync(store.paths.ingest), names: listEntries(store).map(({ name }) => name) };
+}
+
+const isBlob = (url: string | undefined, image: FakeRegistry) =>
+  url?.includes(`blobs/${image.image.manifest.layers[1]?.digest}`) ?? false;
+const isManifest = (url: string | undefined) => url?.includes("/manifests/") ?? false;
+const layerOf = ({ image }: FakeRegistry) => image.blobs.get(image.manifest.layers[1]?.digest as never) as Uint8Array;
+
+test("an image is pulled with all that belongs to it", async () => {
+  const { error, registry, left, names } = await pull(() => false);
+  expect(error).toBeNull();
+  expect(left).toEqual([]);
+  expect(names).toEqual([`${registry.host}/a/b:latest`]);
+  expect(registry.requests.map(({ url }) => url).filter((url) => url.includes("/blobs/"))).toHaveLength(3);
+});
+
+/** Each is told in one line, and nothing of it stays. */
+const lies: [what: string, lie: Lie, message: string][] = [
+  [
+    "other bytes of the same number",
+    ({ url }, response, registry) => isBlob(url, registry) && !!response.end(layerOf(registry).map((byte) => byte ^ 1)),
+    "what was sent has another digest",
+  ],
+  [
+    "more bytes, by Content-Length",
+    ({ url }, response, registry) =>
+      isBlob(url, registry) && !!response.end(Buffer.concat([layerOf(registry), Buffer.from("x")])),
+    "were announced",
+  ],
+  [
+    "more bytes, in chunks",
+    ({ url }, response, registry) => {
+      if (!isBlob(url, registry)) return false;
+      response.write(layerOf(registry));
+      response.end("more");
+      return true;
+    },
+    "more bytes than the",
+  ],
+  [
+    "fewer bytes, by Content-Length",
+    ({ url }, response, registry) => isBlob(url, registry) && !!response.end(layerOf(registry).subarray(1)),
+    "were announced",
+  ],
+  [
+    "a loop of redirects",
+    ({ url }, response, registry) =>
+      isBlob(url, registry) && !!response.writeHead(307, { location: url as string }).end(),
+    "redirected more than 10 times",
+  ],
+  [
+    "a redirect to a file",
+    ({ url }, response, registry) =>
+      isBlob(url, registry) && !!response.writeHead(307, { location: "file:///etc/passwd" }).end(),
+    "redirected to file:///etc/passwd",
+  ],
+  [
+    "a manifest of another digest than its header says",
+    ({ url }, response, registry) =>
+      isManifest(url) &&
+      !!response
+        .writeHead(200, { "docker-content-digest": digestOf("x"), "content-type": MEDIA_TYPE.manifest })
+        .end(registry.roots.get("latest")?.bytes),
+    "another digest than the registry says",
+  ],
+  [
+    "a manifest of another media type than its header says",
+    ({ url }, response, registry) =>
+      isManifest(url) &&
+      !!response.writeHead(200, { "content-type": MEDIA_TYPE.index }).end(registry.roots.get("latest")?.bytes),
+    "/mediaType",
+  ],
+  [
+    "a document that is a manifest and an index",
+    ({ url }, response, registry) =>
+      isManifest(url) &&
+      !!response.end(JSON.stringify({ ...registry.image.manifest, mediaType: undefined, manifests: [] })),
+    "could be read as two different images",
+  ],
+  [
+    "a page for people",
+    ({ url }, response) =>
+      isManifest(url) && !!response.writeHead(200, { "content-type": "text/html" }).end("<html>Sign in</html>"),
+    'is no JSON: it begins with "<html>',
+  ],
+  [
+    "a manifest of schema 1",
+    ({ url }, response) =>
+      isManifest(url) && !!response.end(JSON.stringify({ schemaVersion: 1, name: "a", fsLayers: [], history: [] })),
+    "schema 1",
+  ],
+  [
+    "a manifest of 5 MiB",
+    ({ url }, response) => isManifest(url) && !!response.end(" ".repeat(5 << 20)),
+    "more than the 4194304 bytes",
+  ],
+  [
+    "a manifest nested without end",
+    ({ url }, response) => isManifest(url) && !!response.end(`{"config":${"[".repeat(100_000)}`),
+    "is no JSON",
+  ],
+  [
+    "a digest of an unknown algorithm",
+    ({ url }, response, { image: { manifest } }) =>
+      isManifest(url) &&
+      !!response.end(
+        JSON.stringify({
+          ...manifest,
+          layers: [{ ...manifest.layers[0], digest: `md5:${"0".repeat(32)}` }, manifest.layers[1]],
+        }),
+      ),
+    "/layers/0/digest",
+  ],
+  [
+    "a digest that is a path",
+    ({ url }, response, { image: { manifest } }) =>
+      isManifest(url) &&
+      !!response.end(
+        JSON.stringify({ ...manifest, config: { ...manifest.config, digest: "sha256:../../../etc/passwd" } }),
+      ),
+    "/config/digest",
+  ],
+  [
+    "a negative size",
+    ({ url }, response, { image: { manifest } }) =>
+      isManifest(url) && !!response.end(JSON.stringify({ ...manifest, config: { ...manifest.config, size: -1 } })),
+    "/config/size",
+  ],
+  [
+    "a config of a gigabyte",
+    ({ url }, response, { image: { manifest } }) =>
+      isManifest(url) && !!response.end(JSON.stringify({ ...manifest, config: { ...manifest.config, size: 1 << 30 } })),
+    "more than the 4194304 that are read",
+  ],
+  [
+    "fewer layers than the config has diffIDs",
+    ({ url }, response, { image: { manifest } }) =>
+      isManifest(url) && !!response.end(JSON.stringify({ ...manifest, layers: manifest.layers.slice(1) })),
+    "has 1 layers, and the config has diff_ids for 2",
+  ],
+  [
+    "an artifact",
+    ({ url }, response, { image: { manifest } }) =>
+      isManifest(url) &&
+      !!response.end(
+        JSON.stringify({ ...manifest, config: { ...manifest.config, mediaType: "application/vnd.oci.empty.v1+json" } }),
+      ),
+    "is no image but an artifact",
+  ],
+  [
+    "escapes for the terminal",
+    ({ url }, response) =>
+      isManifest(url) && !!response.writeHead(400).end('{"errors":[{"code":"A","message":"\\u001b[31mred\\nline"}]}'),
+    "status 400 (A:  [31mred line)",
+  ],
+];
+
+test.each(lies)("%s", async (_, lie, message) => {
+  const { error, left } = await pull(lie);
+  expect(error).toContain(message);
+  expect(left).toEqual([]);
+});
+
+test("by digest, only the own hash counts", async () => {
+  const { error } = await pull(({ url }, response) => isManifest(url) && !!response.end("{}"), {
+    reference: `@${digestOf("x")}`,
+  });
+  expect(error).toContain("has another digest than was asked for");
+});
+
+test("what is closed half-way goes on where it ended", async () => {
+  let broken = 0;
+  const { error, registry } = await pull(({ url }, response, one) => {
+    if (!isBlob(url, one) || broken++ > 0) return false;
+    const layer = layerOf(one);
+    response.writeHead(200, { "content-length": String(layer.byteLength) });
+    response.write(layer.subarray(0, 50_000), () => setTimeout(() => response.socket?.destroy(), 20));
+    return true;
+  });
+  expect(error).toBeNull();
+  const ranges = registry.requests.flatMap(({ headers }) => headers.range ?? []);
+  expect(ranges).toEqual(["bytes=50000-"]);
+});
+
+test("a registry that knows no ranges begins at the beginning, and that is seen", async () => {
+  let broken = 0;
+  const { error } = await pull(({ url }, response, one) => {
+    if (!isBlob(url, one)) return false;
+    const layer = layerOf(one);
+    response.writeHead(200, { "content-length": String(layer.byteLength) });
+    if (broken++ > 0) return !!response.end(layer);
+    response.write(layer.subarray(0, 50_000), () => setTimeout(() => response.socket?.destroy(), 20));
+    return true;
+  });
+  expect(error).toBeNull();
+});
+
+test("another range than was asked for is told", async () => {
+  let broken = 0;
+  const { error } = await pull(({ url }, response, one) => {
+    if (!isBlob(url, one)) return false;
+    const layer = layerOf(one);
+    if (broken++ > 0)
+      return !!response
+        .writeHead(206, { "content-range": `bytes 7-${layer.byteLength - 1}/${layer.byteLength}` })
+        .end(layer.subarray(7));
+    response.writeHead(200, { "content-length": String(layer.byteLength) });
+    response.write(layer.subarray(0, 50_000), () => setTimeout(() => response.socket?.destroy(), 20));
+    return true;
+  });
+  expect(error).toContain("asked for the bytes from 50000 on");
+});
+
+test("what is always closed half-way is told, and kept for the next time", async () => {
+  const { error, left } = await pull(({ url }, response, one) => {
+    if (!isBlob(url, one)) return false;
+    response.writeHead(200, { "content-length": String(layerOf(one).byteLength) });
+    response.write("x", () => setTimeout(() => response.socket?.destroy(), 20));
+    return true;
+  });
+  expect(error).toMatch(/closed half-way|another digest|got "no Content-Range"|socket hang up/);
+  expect(left.length).toBeLessThanOrEqual(1);
+});
+
+test("a registry that stalls is told", async () => {
+  const { error } = await pull(
+    ({ url }, response, one) =>
+      isBlob(url, one) &&
+      !!response.writeHead(200, { "content-length": String(layerOf(one).byteLength) }) &&
+      response.write("x") !== undefined,
+  );
+  expect(error).toContain("nothing has come for 0.3 seconds");
+});
+
+test.each([
+  ["429 with seconds", 429, { "retry-after": "0" }],
+  ["503 with a date", 503, { "retry-after": new Date().toUTCString() }],
+  ["502", 502, {}],
+] as const)("%s is tried again", async (_, status, headers) => {
+  let failures = 0;
+  const { error } = await pull(
+    ({ url }, response) => isManifest(url) && failures++ < 2 && !!response.writeHead(status, headers).end(),
+  );
+  expect(error).toBeNull();
+  expect(failures).toBe(3);
+});
+
+test("other refusals are not tried again", async () => {
+  const { error, registry } = await pull(({ url }, response) => isManifest(url) && !!response.writeHead(404).end());
+  expect(error).toContain("there is none");
+  expect(registry.count("/manifests/")).toBe(1);
+});
+
+test("a media type that says nothing is made up for by the document", async () => {
+  const { error } = await pull(
+    ({ url }, response, { roots }) =>
+      isManifest(url) &&
+      !!response.writeHead(200, { "content-type": "text/plain; charset=utf-8" }).end(roots.get("latest")?.bytes),
+  );
+  expect(error).toBeNull();
+});
+
+/** A registry that wants a token; the same server gives it. */
+function guarded(
+  valid: (token: string, url: string) => boolean,
+  scope: (url: string) => string,
+  give: (url: URL, authorization: string | undefined) => object | null,
+): Lie {
+  return ({ url = "", headers, method }, response, { host }) => {
+    if (url.startsWith("/token")) {
+      const token = method === "GET" ? give(new URL(url, "http://x"), headers.authorization) : null;
+      response.writeHead(token === null ? 401 : 200, { "content-type": "application/json" }).end(JSON.stringify(token));
+      return true;
+    }
+    if (valid(headers.authorization?.replace("Bearer ", "") ?? "", url)) return false;
+    response
+      .writeHead(401, { "www-authenticate": `Bearer realm="http://${host}/token",service="reg",scope="${scope(url)}"` })
+      .end();
+    return true;
+  };
+}
+
+test("a token is got for what is asked, with the scope as it came", async () => {
+  const scopes: (string | null)[] = [];
+  const lie = guarded(
+    (token) => token === "good",
+    () => "repository:a/b:pull repository:c/d:pull",
+    (url, authorization) => {
+      scopes.push(url.searchParams.get("scope"));
+      return authorization === `Basic ${Buffer.from("me:pass:word").toString("base64")}`
+        ? { access_token: "good" }
+        : null;
+    },
+  );
+  const { error } = await pull(lie, { credentials: { kind: "password", user: "me", password: "pass:word" } });
+  expect(error).toBeNull();
+  expect(scopes).toEqual(["repository:a/b:pull repository:c/d:pull"]);
+});
+
+test("a token that is too narrow, or has ended, is answered by another for the new challenge", async () => {
+  let given = 0;
+  const lie = guarded(
+    (token, url) => token === (url.includes("/blobs/") ? "wide" : "narrow") || token === "wide",
+    (url) => (url.includes("/blobs/") ? "repository:a/b:pull,blobs" : "repository:a/b:pull"),
+    (url) => {
+      given++;
+      return { token: url.searchParams.get("scope")?.endsWith(",blobs") ? "wide" : "narrow" };
+    },
+  );
+  const { error } = await pull(lie, { parallel: 1 });
+  expect(error).toBeNull();
+  expect(given).toBe(2);
+});
+
+test("wrong credentials are told, and not shown for ever", async () => {
+  const { error, registry } = await pull(
+    guarded(
+      () => false,
+      () => "x",
+      () => ({ token: "bad" }),
+    ),
+    { credentials: { kind: "password", user: "a", password: "b" } },
+  );
+  expect(error).toContain("access denied");
+  expect(registry.count("/token")).toBeLessThan(6);
+});
+
+test("a registry that challenges at its front door alone gets its token", async () => {
+  const lie: Lie = ({ url = "", headers }, response, { host }) => {
+    if (url.startsWith("/token")) return !!response.end('{"token":"good"}');
+    if (headers.authorization === "Bearer good") return false;
+    if (url === "/v2/")
+      return !!response.writeHead(401, { "www-authenticate": `Bearer realm="http://${host}/token"` }).end();
+    return !!response.writeHead(404).end();
+  };
+  expect((await pull(lie)).error).toBeNull();
+});
+
+test("credentials go to no other host", async () => {
+  await using other = await FakeRegistry.start(sampleImage(["first layer", CONTENT]));
+  const lie: Lie = ({ url, headers }, response, registry) => {
+    if (headers.authorization === undefined)
+      return !!response.writeHead(401, { "www-authenticate": 'Basic realm="x"' }).end();
+    return isBlob(url, registry) && !!response.writeHead(307, { location: `http://${other.host}${url}` }).end();
+  };
+  const { error } = await pull(lie, { credentials: { kind: "password", user: "me", password: "secret" } });
+  expect(error).toBeNull();
+  expect(other.requests).toHaveLength(1);
+  expect(other.requests[0]?.headers.authorization).toBeUndefined();
+});
+
+test("an ordinary layer is not fetched from elsewhere, a foreign one is, without credentials", async () => {
+  await using other = await FakeRegistry.start(sampleImage(["first layer", CONTENT]));
+  const foreign =
+    (mediaType: string): Lie =>
+    ({ url, headers }, response, registry) => {
+      if (headers.authorization === undefined) return !!response.writeHead(401, { "www-authenticate": "Basic" }).end();
+      const { manifest } = registry.image;
+      const [first, second] = manifest.layers;
+      if (isManifest(url)) {
+        const layer = { ...second, mediaType, urls: [`http://${other.host}/v2/x/blobs/${second?.digest}`] };
+        return !!response.end(JSON.stringify({ ...manifest, layers: [first, layer] }));
+      }
+      return isBlob(url, registry) && !!response.writeHead(404).end();
+    };
+  const credentials = { kind: "password", user: "me", password: "secret" } as const;
+  expect((await pull(foreign(MEDIA_TYPE.layerGzip), { credentials })).error).toContain("there is none");
+  expect(other.requests).toHaveLength(0);
+  expect((await pull(foreign(MEDIA_TYPE.dockerForeignLayerGzip), { credentials })).error).toBeNull();
+  expect(other.requests[0]?.headers.authorization).toBeUndefined();
+});
+
+test("of an index the image for the platform is taken, never an attestation", async () => {
+  const prepare = (registry: FakeRegistry) => {
+    const { descriptor } = registry.image;
+    const attestation = { ...descriptor, digest: digestOf("x"), platform: { os: "unknown", architecture: "unknown" } };
+    const arm = { ...descriptor, digest: digestOf("y"), platform: { os: "linux", architecture: "arm", variant: "v7" } };
+    const own = { ...descriptor, platform: { os: "linux", architecture: registry.image.config.architecture } };
+    const bytes = encode({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [attestation, arm, own] });
+    registry.roots.set("latest", { mediaType: MEDIA_TYPE.index, bytes });
+    registry.roots.set(digestOf(bytes), { mediaType: MEDIA_TYPE.index, bytes });
+  };
+  const { error } = await pull(() => false, { prepare });
+  expect(error).toBeNull();
+  const none = await pull(() => false, { prepare, platform: { os: "linux", architecture: "s390x" } });
+  expect(none.error).toContain("has no image for linux/s390x: it has linux/arm/v7, linux/");
+});
+
+test("a single image for another platform than was asked for is refused", async () => {
+  const { error } = await pull(() => false, { platform: { os: "linux", architecture: "s390x" } });
+  expect(error).toMatch(/is for linux\/\w+, not for linux\/s390x/);
+});
+
+test("a name with a tag and a digest is fetched by the digest, and gets no tag", async () => {
+  using scratch = new Scratch();
+  const image = sampleImage(["a"]);
+  await using registry = await FakeRegistry.start(image);
+  const store = scratch.store();
+  const reference = `${registry.host}/a/b:latest@${image.descriptor.digest}`;
+  await pullImage(store, reference, { plainHttp: true, patience: PATIENCE, authFile: scratch.authFile() }, quiet);
+  expect(listEntries(store).map(({ name }) => name)).toEqual([`${registry.host}/a/b@${image.descriptor.digest}`]);
+  expect(registry.count("/manifests/latest")).toBe(0);
+});
+
+test("what is held is not fetched again, and what is damaged is", async () => {
+  using scratch = new Scratch();
+  const image = sampleImage(["first layer", CONTENT]);
+  await using registry = await FakeRegistry.start(image);
+  const store = scratch.store();
+  const again = () =>
+    pullImage(
+      store,
+      `${registry.host}/a/b`,
+      { plainHttp: true, patience: PATIENCE, authFile: scratch.authFile() },
+      quiet,
+    );
+  await again();
+  registry.requests.length = 0;
+  expect((await again()).upToDate).toBe(true);
+  expect(registry.count("/blobs/")).toBe(0);
+  const { writeFileSync } = await import("node:fs");
+  const { blobPath } = await import("../../../src/image/store/blobs.ts");
+  const layer = image.manifest.layers[1];
+  writeFileSync(blobPath(store, layer?.digest as never), new Uint8Array(layer?.size ?? 0));
+  expect((await again()).upToDate).toBe(false);
+  expect(registry.count("/blobs/")).toBe(1);
+});

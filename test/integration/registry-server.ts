@@ -1,0 +1,104 @@
+/** Debian's docker-registry on the loopback, for a test: plain, or with TLS and a user. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { hasProgram } from "./harness.ts";
+
+export const USER = "someone";
+export const PASSWORD = "pass:word";
+
+export interface Registry {
+  /** `localhost:5000`. */
+  host: string;
+  /** With the authority's `ca.crt`, where there is TLS. */
+  certificates: string;
+  stop(): void;
+}
+
+/** Why no registry can be started; `null` where one can. */
+export function whyNoRegistry(secure = false): string | null {
+  const needed = ["docker-registry", ...(secure ? ["openssl", "htpasswd"] : [])];
+  const missing = needed.find((name) => !hasProgram(name));
+  return missing === undefined ? null : `${missing} is not installed`;
+}
+
+/** Starts one, with its data below a directory. @param secure whether it has TLS and wants {@link USER} */
+export async function startRegistry(directory: string, secure = false): Promise<Registry> {
+  const port = await freePort();
+  const at = (name: string) => join(directory, name);
+  const certificates = at("certificates");
+  mkdirSync(certificates, { recursive: true });
+  const config: string[] = [
+    "version: 0.1",
+    "log: {level: error}",
+    `storage: {filesystem: {rootdirectory: ${at("data")}}, delete: {enabled: true}}`,
+  ];
+  if (secure) {
+    makeCertificate(certificates);
+    const { stdout } = spawnSync("htpasswd", ["-Bbn", USER, PASSWORD], { encoding: "utf8" });
+    writeFileSync(at("htpasswd"), stdout);
+    config.push(`auth: {htpasswd: {realm: test, path: ${at("htpasswd")}}}`);
+    config.push(
+      `http: {addr: "127.0.0.1:${port}", tls: {certificate: ${certificates}/ca.crt, key: ${certificates}/server.pem}}`,
+    );
+  } else {
+    config.push(`http: {addr: "127.0.0.1:${port}"}`);
+  }
+  writeFileSync(at("registry.yml"), config.join("\n"));
+  const server: ChildProcess = spawn("docker-registry", ["serve", at("registry.yml")], { stdio: "ignore" });
+  await reachable(port);
+  return { host: `localhost:${port}`, certificates, stop: () => void server.kill("SIGKILL") };
+}
+
+function makeCertificate(directory: string): void {
+  const key = join(directory, "server.pem");
+  const args = [
+    "req",
+    "-x509",
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+    "-nodes",
+    "-days",
+    "2",
+    "-subj",
+    "/CN=localhost",
+  ];
+  spawnSync("openssl", [
+    ...args,
+    "-addext",
+    "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    "-keyout",
+    key,
+    "-out",
+    join(directory, "ca.crt"),
+  ]);
+  chmodSync(key, 0o600);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => done(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function reachable(port: number): Promise<void> {
+  const { connect } = await import("node:net");
+  for (let tries = 0; tries < 200; tries++) {
+    const ok = await new Promise<boolean>((done) => {
+      const socket = connect(port, "127.0.0.1", () => {
+        socket.destroy();
+        done(true);
+      });
+      socket.on("error", () => done(false));
+    });
+    if (ok) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error("docker-registry does not listen");
+}
