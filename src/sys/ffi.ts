@@ -4,7 +4,6 @@
  * koffi's own `index.js` looks for its shared object in places that depend on the machine, and loads `node:fs` and `node:util` for that.
  * Here it is loaded by its own path instead; see {@link addonPath}.
  */
-import { createRequire } from "node:module";
 import type * as koffi from "koffi";
 import { engineDirectory, isCompiled, VARIABLES } from "./executable.ts";
 import { dirname } from "./path-names.ts";
@@ -66,7 +65,7 @@ function addonPath(): string {
   if (isCompiled && process.env[VARIABLES.stage] === "snapshot") return `${dirname(process.execPath)}/koffi.node`;
   if (isCompiled) return `${engineDirectory()}/koffi.node`;
   const { arch } = process;
-  return createRequire(import.meta.url).resolve(`@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`);
+  return new URL(import.meta.resolve(`@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`)).pathname;
 }
 
 /** Declares all there is to call, so that it need not be done later: for a snapshot. */
