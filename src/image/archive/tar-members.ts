@@ -55,11 +55,6 @@ export class TarMembers implements Members {
     return members;
   }
 
-  /** The contents that were put into the store on the way. */
-  get stored(): Stored[] {
-    return [...this.#large.values()];
-  }
-
   async #take(lease: Lease, header: Header, content: AsyncIterable<Uint8Array>): Promise<void> {
     const name = cleanName(header.name);
     const { type, linkname, size = 0 } = header;

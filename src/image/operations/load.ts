@@ -8,7 +8,7 @@ import { compressionOf, TarMembers } from "../archive/tar-members.ts";
 import type { Reporter } from "../progress/reporter.ts";
 import { familiarReference, formatReference, parseReference } from "../reference/reference.ts";
 import { readBlob } from "../store/blobs.ts";
-import { collectLocked } from "../store/collect.ts";
+import { collectLocked, UnknownContentError } from "../store/collect.ts";
 import { type Digest, shortDigest, splitDigest } from "../store/digest.ts";
 import type { ArchiveManifest, Descriptor, Index, LayoutFile, Manifest, Platform } from "../store/documents.ts";
 import { ANNOTATION, putImage } from "../store/images.ts";
@@ -48,8 +48,8 @@ export async function loadImages(
   reporter: Reporter,
 ): Promise<Loaded[]> {
   using lease = await Lease.take(store);
-  const members = await openMembers(store, lease, path, reporter);
   try {
+    const members = await openMembers(store, lease, path, reporter);
     const loader = new Loader(store, lease, members, options, reporter);
     const images = await loader.load();
     if (options.name !== undefined && images.length !== 1)
@@ -64,7 +64,7 @@ export async function loadImages(
     }
     return loaded;
   } finally {
-    await removeUnused(store, lease, members);
+    await removeUnused(store, lease);
   }
 }
 
@@ -93,13 +93,16 @@ async function openMembers(store: Store, lease: Lease, path: string, reporter: R
   return members;
 }
 
-/** Members that belong to no image were put into the store before anybody knew. */
-async function removeUnused(store: Store, lease: Lease, members: Members): Promise<void> {
-  if (!(members instanceof TarMembers)) return;
-  const only = new Set(members.stored.map(({ digest }) => digest));
+/** Members went into the store before anybody knew what they were for; and of an archive that is wrong nothing shall stay. */
+async function removeUnused(store: Store, lease: Lease): Promise<void> {
   lease[Symbol.dispose]();
   using _ = await lockStore(store, "exclusive");
-  collectLocked(store, { only });
+  try {
+    collectLocked(store, { only: lease.held });
+  } catch (error) {
+    // Another image is damaged, and nobody knows what it has: prune will tell.
+    if (!(error instanceof UnknownContentError)) throw error;
+  }
 }
 
 interface Found {

@@ -1,6 +1,6 @@
 /** `image tag`, `untag`, `rm`, `prune`. */
 import { familiarReference, formatReference, parseReference } from "../reference/reference.ts";
-import { type Collector, collectLocked, type Garbage, reachableFrom } from "../store/collect.ts";
+import { type Collector, collectLocked, type Garbage, reachableFrom, UnknownContentError } from "../store/collect.ts";
 import type { Digest } from "../store/digest.ts";
 import { changeEntriesLocked, type Entry, listEntries, withImage, withoutDoubles } from "../store/images.ts";
 import { findEntry, NoSuchImageError } from "../store/resolve.ts";
@@ -100,7 +100,7 @@ function removeLocked(
     removed.garbage.push(...collectLocked(store, { only: contents, collectors }));
   } catch (error) {
     // Another image is damaged, and nobody knows what it has: the contents stay for prune.
-    if (!(error instanceof Error) || error.name !== "UnknownContentError") throw error;
+    if (!(error instanceof UnknownContentError)) throw error;
   }
 }
 

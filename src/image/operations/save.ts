@@ -6,7 +6,8 @@ import { createWriteStream, existsSync, lstatSync, mkdirSync, renameSync, rmSync
 import { copyFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Writable } from "node:stream";
-import { pipeline, Readable } from "node:stream";
+import { pipeline as connect, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { type Pack, pack } from "tar-stream";
 import { compressionOf } from "../archive/tar-members.ts";
@@ -143,14 +144,17 @@ async function copyContent(from: string, to: string): Promise<void> {
 /** @param write makes the members */
 async function packInto(output: Writable, write: (archive: Pack) => Promise<void>): Promise<void> {
   const archive = pack();
-  const written = new Promise<void>((done, fail) => {
-    output.on("error", fail);
-    archive.on("error", fail);
-    pipeline(archive as unknown as Readable, output, (error) => (error ? fail(error) : done()));
-  });
-  // What goes wrong with the output also ends the waiting for room in it.
-  await Promise.race([written, write(archive).then(() => archive.finalize())].map((one) => one.then(() => {})));
-  await written;
+  const written = pipeline(archive as unknown as Readable, output);
+  const writing = write(archive).then(() => archive.finalize());
+  try {
+    // When the output fails, nothing waits for room in it any more.
+    await Promise.race([writing, written]);
+    await written;
+  } catch (error) {
+    for (const one of [writing, written]) one.catch(() => {});
+    archive.destroy();
+    throw error;
+  }
 }
 
 async function member(archive: Pack, name: string, size: number, content: AsyncIterable<Uint8Array>): Promise<void> {
@@ -158,6 +162,7 @@ async function member(archive: Pack, name: string, size: number, content: AsyncI
     const entry = archive.entry({ ...MEMBER, name, size, mode: 0o644 }, (error) =>
       error ? fail(error) : done(),
     ) as unknown as Writable;
+    entry.on("error", fail);
     (async () => {
       for await (const chunk of content) if (!entry.write(chunk)) await once(entry, "drain");
       entry.end();
@@ -304,6 +309,6 @@ async function decompressedBlob(store: Store, descriptor: Descriptor): Promise<A
   const compression = compressionOf(first.value);
   if (compression === "none") return whole();
   const through = compression === "gzip" ? createGunzip() : createZstdDecompress();
-  pipeline(Readable.from(whole()), through, () => {});
+  connect(Readable.from(whole()), through, () => {});
   return through;
 }

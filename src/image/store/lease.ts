@@ -45,6 +45,11 @@ export class Lease implements Disposable {
     this.#write(added);
   }
 
+  /** All that it holds on to. */
+  get held(): ReadonlySet<Digest> {
+    return this.#held;
+  }
+
   /** {@link protect} for who has the store's lock already. */
   protectLocked(digests: Iterable<Digest>): void {
     this.#write([...new Set(digests)].filter((digest) => !this.#held.has(digest)));

@@ -33,7 +33,7 @@ export function hostPlatform(): Platform {
  */
 export function parsePlatform(text: string): Platform {
   const parts = text.split("/");
-  if (parts.length > 3 || parts.some((part) => !/^[A-Za-z0-9_.-]+$/.test(part))) {
+  if (parts.length > 3 || parts.some((part) => !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(part))) {
     throw new Error(
       `invalid platform ${JSON.stringify(text)}: os/architecture[/variant] is expected, such as linux/arm64/v8`,
     );

@@ -1,0 +1,249 @@
+/** Loading archives, as tools write them and as nobody should. */
+import { createWriteStream, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { pack } from "tar-stream";
+import { expect, test } from "vitest";
+import { type LoadOptions, loadImages } from "../../../src/image/operations/load.ts";
+import { saveImages } from "../../../src/image/operations/save.ts";
+import { verifyStore } from "../../../src/image/operations/verify.ts";
+import { quiet } from "../../../src/image/progress/reporter.ts";
+import type { Digest } from "../../../src/image/store/digest.ts";
+import { listEntries } from "../../../src/image/store/images.ts";
+import { MEDIA_TYPE } from "../../../src/image/store/media-types.ts";
+import { encode, type SampleImage, Scratch, sampleImage, storeImage } from "../support.ts";
+
+type Members = [name: string, content: Uint8Array | string | { link: string }][];
+
+const LARGE = Array.from({ length: 40_000 }, (_, at) => `${(at * 7919) % 10_007}`).join("");
+const image = sampleImage(["small layer", LARGE]);
+
+async function archive(path: string, members: Members): Promise<string> {
+  const tar = pack();
+  for (const [name, content] of members) {
+    if (typeof content === "object" && "link" in content) tar.entry({ name, type: "symlink", linkname: content.link });
+    else tar.entry({ name }, Buffer.from(content));
+  }
+  tar.finalize();
+  await pipeline(tar as unknown as NodeJS.ReadableStream, createWriteStream(path));
+  return path;
+}
+
+const hex = (digest: Digest) => digest.slice("sha256:".length);
+const blobs = ({ blobs: all }: SampleImage): Members =>
+  [...all].map(([digest, bytes]) => [`blobs/sha256/${hex(digest)}`, bytes]);
+const layout: Members = [["oci-layout", '{"imageLayoutVersion":"1.0.0"}']];
+const index = (...manifests: object[]): Members => [["index.json", encode({ schemaVersion: 2, manifests })]];
+const named = (name: string, key = "org.opencontainers.image.ref.name") => ({
+  ...image.descriptor,
+  annotations: { [key]: name },
+});
+
+/** As `docker save` wrote it: plain layers. */
+function dockerArchive(tags: string[] | null, change: (item: Record<string, unknown>) => void = () => {}): Members {
+  const layers = image.manifest.layers.map(({ digest }) => gunzipSync(image.blobs.get(digest) as Uint8Array));
+  const names = layers.map((_, at) => `${at}/layer.tar`);
+  const config = image.blobs.get(image.manifest.config.digest) as Uint8Array;
+  const item: Record<string, unknown> = {
+    Config: `${hex(image.manifest.config.digest)}.json`,
+    RepoTags: tags,
+    Layers: names,
+  };
+  change(item);
+  return [
+    ...layers.map((layer, at): Members[number] => [names[at] as string, layer]),
+    [`${hex(image.manifest.config.digest)}.json`, config],
+    ["manifest.json", encode([item])],
+  ];
+}
+
+async function load(members: Members, options: LoadOptions & { wrap?: (bytes: Uint8Array) => Uint8Array } = {}) {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  const path = await archive(scratch.at("some.tar"), members);
+  if (options.wrap !== undefined) writeFileSync(path, options.wrap(readFileSync(path)));
+  try {
+    const loaded = await loadImages(store, path, options, quiet);
+    expect((await verifyStore(store, quiet)).problems).toEqual([]);
+    return { names: loaded.map(({ name }) => name), blobs: readdirSync(`${store.paths.blobs}/sha256`).length };
+  } catch (error) {
+    expect(listEntries(store)).toEqual([]);
+    expect(readdirSync(`${store.paths.blobs}/sha256`)).toEqual([]);
+    expect(readdirSync(store.paths.ingest)).toEqual([]);
+    expect((error as Error).message).not.toContain("\n");
+    throw error;
+  }
+}
+
+const MANIFEST_CONFIG_LAYERS = 4;
+
+test.each<[what: string, members: Members, names: (string | null)[]]>([
+  ["a layout", [...layout, ...index(named("quay.io/a/b:1")), ...blobs(image)], ["quay.io/a/b:1"]],
+  [
+    "a layout in another order, with ./",
+    [...blobs(image), ...index(named("a:1")), ...layout].map(([name, content]) => [`./${name}`, content]),
+    ["docker.io/library/a:1"],
+  ],
+  [
+    "several tags of an image",
+    [...layout, ...index(named("a:1"), named("a:2")), ...blobs(image)],
+    ["docker.io/library/a:1", "docker.io/library/a:2"],
+  ],
+  ["an entry without a name", [...layout, ...index(image.descriptor), ...blobs(image)], [null]],
+  ["a tag alone", [...layout, ...index(named("v1")), ...blobs(image)], ["localhost/some:v1"]],
+  [
+    "containerd's name",
+    [...layout, ...index(named("ghcr.io/x/y:1", "io.containerd.image.name")), ...blobs(image)],
+    ["ghcr.io/x/y:1"],
+  ],
+  ["a name that is none", [...layout, ...index(named("A B/C:1")), ...blobs(image)], [null]],
+  ["Docker's, old", dockerArchive(["a/b:1", "a/b:2"]), ["docker.io/a/b:1", "docker.io/a/b:2"]],
+  ["Docker's, without tags", dockerArchive(null), [null]],
+  [
+    "both forms at once",
+    [...layout, ...index(named("a:1")), ...blobs(image), ...dockerArchive(["a:1"])],
+    ["docker.io/library/a:1"],
+  ],
+  [
+    "layers by links",
+    [
+      ["real/layer.tar", gunzipSync(image.blobs.get(image.manifest.layers[0]?.digest as Digest) as Uint8Array)],
+      ...dockerArchive(["a:1"]).filter(([name]) => name !== "0/layer.tar"),
+      ["0/layer.tar", { link: "../real/layer.tar" }],
+    ],
+    ["docker.io/library/a:1"],
+  ],
+])("%s", async (_, members, names) => {
+  const loaded = await load(members);
+  expect(loaded.names).toEqual(names);
+  expect(loaded.blobs).toBe(MANIFEST_CONFIG_LAYERS);
+});
+
+test("a whole archive may be compressed", async () => {
+  const members: Members = [...layout, ...index(named("a:1")), ...blobs(image)];
+  for (const wrap of [gzipSync, zstdCompressSync]) expect((await load(members, { wrap })).names).toHaveLength(1);
+  await expect(
+    load(members, { wrap: () => Buffer.from("\ufffd7zXZ\0\0\0\0".replace("\ufffd", "\xfd"), "latin1") }),
+  ).rejects.toThrow("compressed by xz");
+});
+
+test("layers of Docker's archives may be compressed", async () => {
+  const gzipped: Members = dockerArchive(["a:1"]).map(([name, content]) =>
+    name.endsWith("layer.tar") ? [name, gzipSync(content as Uint8Array)] : [name, content],
+  );
+  expect((await load(gzipped)).names).toEqual(["docker.io/library/a:1"]);
+});
+
+test.each<[what: string, members: Members, message: string]>([
+  ["no image", [["readme", "x"]], "has neither an index.json nor a manifest.json: it holds no images"],
+  ["Docker before 1.10", [["repositories", "{}"]], "Docker before 1.10"],
+  ["a missing config", dockerArchive(["a:1"]).filter(([name]) => !/^[0-9a-f]{64}\.json/.test(name)), "/0/Config"],
+  [
+    "a missing layer",
+    dockerArchive(["a:1"]).filter(([name]) => name !== "1/layer.tar"),
+    "/0/Layers/1: 1/layer.tar is not in the archive",
+  ],
+  [
+    "a layer too many",
+    dockerArchive(["a:1"], (item) => (item["Layers"] = ["0/layer.tar", "1/layer.tar", "1/layer.tar"])),
+    "has 3 layers, and the config has diff_ids for 2",
+  ],
+  [
+    "layers in another order",
+    dockerArchive(["a:1"], (item) => (item["Layers"] = ["1/layer.tar", "0/layer.tar"])),
+    "and the config says sha256:",
+  ],
+  ["a name in capitals", dockerArchive(["a/B:1"]), "must be in lower case"],
+  [
+    "a config from the host",
+    dockerArchive(["a:1"], (item) => (item["Config"] = "../../../../etc/passwd")),
+    "is not in the archive",
+  ],
+  ["a link to the host", [["manifest.json", { link: "/etc/passwd" }]], "holds no images"],
+  [
+    "links in a circle",
+    [
+      ["manifest.json", { link: "a" }],
+      ["a", { link: "manifest.json" }],
+    ],
+    "is a link to a link",
+  ],
+  ["a missing blob", [...layout, ...index(named("a:1")), ...blobs(image).slice(1)], "is missing"],
+  [
+    "another blob",
+    [...layout, ...index(named("a:1")), ...blobs(image).map(([name]): Members[number] => [name, "x"])],
+    "bytes",
+  ],
+  [
+    "a layout of the future",
+    [["oci-layout", '{"imageLayoutVersion":"2.0.0"}'], ...index(named("a:1"))],
+    "imageLayoutVersion",
+  ],
+  ["no layout", index(named("a:1")), "no oci-layout"],
+  ["an index of nothing", [...layout, ...index()], "names no image"],
+  [
+    "an index that is a manifest",
+    [...layout, ...index({ ...named("a:1"), mediaType: MEDIA_TYPE.index }), ...blobs(image)],
+    "/mediaType",
+  ],
+  ["a manifest.json of 5 MiB", [["manifest.json", " ".repeat(5 << 20)]], "more than the 4194304"],
+  ["a manifest.json that is none", [["manifest.json", '[{"Config":1}]']], "/0"],
+])("%s is told in one line", async (_, members, message) => {
+  await expect(load(members)).rejects.toThrow(message);
+});
+
+test.each([
+  ["cut short", (bytes: Uint8Array) => bytes.subarray(0, 2000)],
+  ["no archive", () => new TextEncoder().encode("hello ".repeat(200))],
+  ["empty", () => new Uint8Array(0)],
+  ["compressed and cut short", (bytes: Uint8Array) => gzipSync(bytes).subarray(0, 500)],
+])("an archive that is %s is told in one line", async (_, wrap) => {
+  await expect(load([...layout, ...index(named("a:1")), ...blobs(image)], { wrap })).rejects.toThrow("some.tar: ");
+});
+
+test("--name names the one image there is", async () => {
+  expect((await load([...layout, ...index(named("v1")), ...blobs(image)], { name: "x:2" })).names).toEqual([
+    "docker.io/library/x:2",
+  ]);
+  const other = sampleImage(["other"]);
+  const two: Members = [...layout, ...index(image.descriptor, other.descriptor), ...blobs(image), ...blobs(other)];
+  await expect(load(two, { name: "x:2" })).rejects.toThrow("has 2 images, and --name is for one");
+});
+
+test("a directory whose files are links to elsewhere is refused", async () => {
+  using scratch = new Scratch();
+  mkdirSync(scratch.at("dir"));
+  symlinkSync("/etc/passwd", scratch.at("dir/index.json"));
+  await expect(loadImages(scratch.store(), scratch.at("dir"), {}, quiet)).rejects.toThrow(/index\.json/);
+});
+
+test.each(["oci-archive", "docker-archive", "oci-dir"] as const)(
+  "what is saved as %s is loaded as it was, with all tags",
+  async (format) => {
+    using scratch = new Scratch();
+    const store = scratch.store();
+    await storeImage(store, "docker.io/library/a:1", image);
+    await storeImage(store, "docker.io/library/a:2", image);
+    const output = scratch.at("saved");
+    await saveImages(store, ["a:1", "a:2"], { format, output }, quiet);
+    const other = scratch.store("other");
+    const loaded = await loadImages(other, output, {}, quiet);
+    expect(loaded.map(({ name }) => name)).toEqual(["docker.io/library/a:1", "docker.io/library/a:2"]);
+    if (format !== "docker-archive") expect(loaded[0]?.digest).toBe(image.descriptor.digest);
+    expect(readdirSync(scratch.path).toSorted()).toEqual(["other", "saved", "store"]);
+  },
+);
+
+test("a save that fails leaves what was there", async () => {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  await storeImage(store, "docker.io/library/a:1", image);
+  writeFileSync(scratch.at("saved"), "before");
+  const [layer] = image.manifest.layers;
+  writeFileSync(`${store.paths.blobs}/sha256/${hex(layer?.digest as Digest)}`, new Uint8Array(layer?.size ?? 0));
+  await expect(
+    saveImages(store, ["a:1"], { format: "oci-archive", output: scratch.at("saved") }, quiet),
+  ).rejects.toThrow("damaged");
+  expect(readFileSync(scratch.at("saved"), "utf8")).toBe("before");
+  expect(readdirSync(scratch.path).toSorted()).toEqual(["saved", "store"]);
+});
