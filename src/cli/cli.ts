@@ -1,6 +1,13 @@
 /** The command line: global options, then a command; an error becomes one line on stderr, a log record and an exit code. */
 import { PROGRAM } from "./command.ts";
-import { type ComingCommand, type CommandEntry, type CommandGroup, commands, findCommand } from "./commands.ts";
+import {
+  type ComingCommand,
+  type CommandEntry,
+  type CommandGroup,
+  commands,
+  findCommand,
+  shownEntries,
+} from "./commands.ts";
 import { type GlobalValues, makeContext, program } from "./global-options.ts";
 import { type Level, Log } from "./log.ts";
 import { print } from "./output.ts";
@@ -75,9 +82,14 @@ function withoutHelp(args: readonly string[]): { names: readonly string[]; isHel
 /** What is said of a command that there is not, or of those that there are. */
 function list(path: string[], group: CommandGroup | null, [name, ...more]: readonly string[]): number {
   const table = group?.commands ?? commands;
-  if (name === undefined) throw new UsageError(`"${path.join(" ")}" needs a command: ${Object.keys(table).join(", ")}`);
+  if (name === undefined)
+    throw new UsageError(
+      `"${path.join(" ")}" needs a command: ${shownEntries(table)
+        .map(([one]) => one)
+        .join(", ")}`,
+    );
   const listing = group === null ? new Parser(PROGRAM, program.summary, program) : bareParser(path, group.summary);
-  for (const [one, { summary }] of Object.entries(table)) listing.command(one).summary(summary);
+  for (const [one, { summary }] of shownEntries(table)) listing.command(one).summary(summary);
   if (isHelpOption(name) && more.length === 0) print(listing.helpInformation());
   else listing.read([name]);
   return 0;

@@ -3,6 +3,7 @@
  *
  * The only such list: help, completion, the stage that a command needs and the exit code of its failure come from it.
  */
+import { COMPILE_COMMAND } from "../seccomp/filter-plan.ts";
 import type { Command } from "./command.ts";
 
 export interface CommandEntry {
@@ -18,6 +19,8 @@ export interface CommandEntry {
   forks: boolean;
   /** What its errors get: their beginning in records, for the engines that know it from runc, and the exit code. */
   failure: { prefix: string | null; exitCode: number };
+  /** Whether it is for this program itself, and neither help nor completion tells of it. */
+  internal: boolean;
   // biome-ignore lint/suspicious/noExplicitAny: each command has its own options.
   load(): Promise<{ command: Command<any> }>;
 }
@@ -39,11 +42,11 @@ export type Entry = CommandEntry | CommandGroup | ComingCommand;
 
 export type CommandTable = Readonly<Record<string, Entry>>;
 
-type Extra = Partial<Pick<CommandEntry, "forks" | "failure">>;
+type Extra = Partial<Pick<CommandEntry, "forks" | "failure" | "internal">>;
 
 function command(summary: string, load: CommandEntry["load"], extra: Extra = {}): CommandEntry {
   const failure = { prefix: null, exitCode: 1 };
-  return { kind: "command", summary, program: "runtime", forks: false, failure, load, ...extra };
+  return { kind: "command", summary, program: "runtime", forks: false, internal: false, failure, load, ...extra };
 }
 
 function group(summary: string, commands: CommandTable): CommandGroup {
@@ -62,6 +65,9 @@ function ofImages(summary: string, load: CommandEntry["load"]): CommandEntry {
 /** The commands by name, in the order in which help lists them. */
 export const commands: CommandTable = {
   checkpoint: coming("checkpoint a running container"),
+  [COMPILE_COMMAND]: command("build a filter of system calls", () => import("./commands/compile-seccomp-filter.ts"), {
+    internal: true,
+  }),
   completion: command("print a completion script for a shell", () => import("./commands/completion.ts")),
   create: command("create a container", () => import("./commands/create.ts"), {
     forks: true,
@@ -126,8 +132,13 @@ export function allCommands(
   return Object.entries(table).flatMap(([name, entry]): [string[], CommandEntry][] => {
     const path = [...before, name];
     if (entry.kind === "group") return allCommands(entry.commands, path);
-    return entry.kind === "command" ? [[path, entry]] : [];
+    return entry.kind === "command" && !entry.internal ? [[path, entry]] : [];
   });
+}
+
+/** Those of a table that people are told of. */
+export function shownEntries(table: CommandTable): [string, Entry][] {
+  return Object.entries(table).filter(([, entry]) => entry.kind !== "command" || !entry.internal);
 }
 
 /** What the first words of an argument list name: as many of them as there are in the table, and what follows. `null` for none. */

@@ -1,7 +1,7 @@
 /** Completion scripts, made from the table of commands. */
 import type { Option } from "commander";
 import { PROGRAM } from "./command.ts";
-import { allCommands, type CommandTable, commands } from "./commands.ts";
+import { allCommands, type CommandTable, commands, shownEntries } from "./commands.ts";
 import { program } from "./global-options.ts";
 import { Parser, parserOf } from "./parser.ts";
 
@@ -42,7 +42,7 @@ export async function completionScript(shell: Shell): Promise<string> {
 }
 
 function branchesOf(table: CommandTable, path: string[]): Branch[] {
-  const entries = Object.entries(table).filter(([, { kind }]) => kind !== "coming");
+  const entries = shownEntries(table).filter(([, { kind }]) => kind !== "coming");
   const children = entries.map(([name, { summary }]) => ({ name, summary }));
   const more = entries.flatMap(([name, entry]) =>
     entry.kind === "group" ? branchesOf(entry.commands, [...path, name]) : [],

@@ -33,6 +33,22 @@ export function hookFiles({ annotations }: Annotated, bundle: string): HookFiles
   return { stdout: file("stdout"), stderr: file("stderr") };
 }
 
+/** A filter of system calls as the kernel takes it, in base64, in the place of `linux.seccomp`: `run.oci.seccomp_bpf_data`. */
+export function rawSeccompFilter({ annotations }: Annotated): string | undefined {
+  return annotations?.["run.oci.seccomp_bpf_data"] || undefined;
+}
+
+/** Path of the socket that gets the seccomp listener, where `listenerPath` names none: `run.oci.seccomp.receiver`. */
+export function seccompReceiver({ annotations }: Annotated): string | undefined {
+  return annotations?.["run.oci.seccomp.receiver"] || undefined;
+}
+
+/** Whether a system call in the profile that nobody knows is an error: `run.oci.seccomp_fail_unknown_syscall`, anything but `0`. */
+export function failsUnknownSyscall({ annotations }: Annotated): boolean {
+  const value = annotations?.["run.oci.seccomp_fail_unknown_syscall"];
+  return value !== undefined && value !== "0";
+}
+
 /** The mount options that give a mount an SELinux label. @see mount(8), "context=" */
 export const CONTEXT_TYPES = ["context", "fscontext", "defcontext", "rootcontext"] as const;
 

@@ -3,13 +3,14 @@
 import { capabilityNames } from "../sys/capability.ts";
 import { OCI_VERSION } from "./default.ts";
 import { knownMountOptions } from "./mount-options.ts";
-import type { Features } from "./types.ts";
+import type { Features, FeaturesLinux } from "./types.ts";
 
 /**
  * What `features` prints.
  * @param version of this program
+ * @param seccomp what is known of filters, see `seccomp/features.ts`
  */
-export function features(version: string): Features {
+export function features(version: string, seccomp: NonNullable<FeaturesLinux["seccomp"]>): Features {
   return {
     ociVersionMin: "1.0.0",
     ociVersionMax: OCI_VERSION,
@@ -19,7 +20,7 @@ export function features(version: string): Features {
       namespaces: ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
       capabilities: capabilityNames(),
       cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: false },
-      seccomp: { enabled: false },
+      seccomp,
       apparmor: { enabled: true },
       selinux: { enabled: true },
       intelRdt: { enabled: true },

@@ -20,6 +20,8 @@ export type InitMessage =
   | { type: "source"; name: string }
   /** One descriptor: the master of the process's terminal. */
   | { type: "terminal" }
+  /** The number of this process's seccomp listener, which the parent takes, hands on, and answers `heard`. */
+  | { type: "listener"; fd: number }
   | { type: "warning" | "debug"; message: string }
   /** All is set up; only `start` is waited for. */
   | { type: "ready" }
@@ -34,6 +36,7 @@ export type ParentMessage =
   /** All that only the parent can do for the process is done. A descriptor for each of the v1 cgroups that it is to enter. */
   | { type: "admitted"; files: readonly CgroupTasksFile[] }
   | { type: "go" }
+  | { type: "heard" }
   /** One descriptor: a detached tree of mounts. */
   | { type: "source" };
 

@@ -6,6 +6,7 @@ import { namespaceHandlers } from "./namespaces.ts";
 import { networkHandlers } from "./network.ts";
 import { processHandlers } from "./process.ts";
 import { rootfsHandlers } from "./rootfs.ts";
+import { seccompHandlers } from "./seccomp.ts";
 import { terminalHandlers } from "./terminal.ts";
 
 export const containerHandlers: StepHandlers<InitStep> = {
@@ -15,6 +16,7 @@ export const containerHandlers: StepHandlers<InitStep> = {
     ...networkHandlers,
     ...rootfsHandlers,
     ...processHandlers,
+    ...seccompHandlers,
     ...terminalHandlers,
   },
   describe: describeStep,

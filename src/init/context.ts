@@ -28,6 +28,8 @@ export interface InitContext {
   cgroups?: CgroupDescriptors;
   /** Where the output of hooks goes, opened before the fork. */
   hookOutput?: HookOutput;
+  /** The filter that a step loads; `null` where there is none. */
+  seccompFilter: Uint8Array | null;
   /** Whether to report each step to the parent (`--debug`). */
   trace: boolean;
   /** Whether the parent has been told that all is set up, and is gone. */

@@ -4,9 +4,10 @@ import type { StepHandlers } from "./init.ts";
 import { lifecycleHandlers } from "./lifecycle.ts";
 import { namespaceHandlers } from "./namespaces.ts";
 import { processHandlers } from "./process.ts";
+import { seccompHandlers } from "./seccomp.ts";
 import { terminalHandlers } from "./terminal.ts";
 
 export const execHandlers: StepHandlers<ExecStep> = {
-  handlers: { ...lifecycleHandlers, ...namespaceHandlers, ...processHandlers, ...terminalHandlers },
+  handlers: { ...lifecycleHandlers, ...namespaceHandlers, ...processHandlers, ...seccompHandlers, ...terminalHandlers },
   describe: describeExecStep,
 };

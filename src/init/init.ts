@@ -21,7 +21,7 @@ export interface StepHandlers<S extends StepBase> {
 
 /** What the init brings along from before the fork. */
 export type InitInput = Pick<InitContext, "channel" | "inherited" | "trace" | "callersEnvironment"> &
-  Partial<Pick<InitContext, "cgroups" | "startFifo" | "waits" | "hookOutput">>;
+  Partial<Pick<InitContext, "cgroups" | "seccompFilter" | "startFifo" | "waits" | "hookOutput">>;
 
 /**
  * Carries the steps out. Never returns: the last step is an execve, and a failure ends this process once it is reported.
@@ -38,6 +38,7 @@ export function runInit<S extends InitStep>(steps: readonly S[], handling: StepH
   const context: InitContext = {
     startFifo: null,
     waits: false,
+    seccompFilter: null,
     ...given,
     rootfs: null,
     environment: [],

@@ -4,13 +4,14 @@ import { type HostProcessStep, planHostProcess } from "./host-process.ts";
 import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
 import { describeNamespaces, type NamespaceStep, planUserNamespace } from "./namespaces.ts";
-import { type ProcessInput, type ProcessStep, planProcess, planSession } from "./process.ts";
+import { effectiveProcess, type ProcessInput, type ProcessStep, planProcess, planSession } from "./process.ts";
 import { describeProcess } from "./process-words.ts";
+import { describeSeccomp, planSeccomp, type SeccompStep } from "./seccomp.ts";
 import { describeBy } from "./step.ts";
 import { describeTerminal, planTerminal, type TerminalStep } from "./terminal.ts";
 
 /** A step of the forked process. */
-export type ExecStep = NamespaceStep | LifecycleStep | ProcessStep | TerminalStep;
+export type ExecStep = NamespaceStep | LifecycleStep | ProcessStep | SeccompStep | TerminalStep;
 
 /** What happens, and in whose hands: see `Plan`. */
 export interface ExecPlan {
@@ -29,6 +30,7 @@ export function planExec(input: Omit<ProcessInput, "purpose">): ExecPlan {
   // An initial affinity is for the time before the cgroup, to which the parent moves the process then.
   const enters: LifecycleStep[] = initial.length > 0 ? [] : [{ kind: "enter-cgroups" }];
   const waits: LifecycleStep[] = host.length > 0 ? [{ kind: "wait-for-parent" }] : [];
+  const seccomp = planSeccomp(input.spec, effectiveProcess(exec));
   return {
     host,
     intelRdt: planIntelRdt(input.spec.linux?.intelRdt, input.id),
@@ -41,7 +43,9 @@ export function planExec(input: Omit<ProcessInput, "purpose">): ExecPlan {
       ...planSession(exec),
       ...planTerminal(input.process, false),
       ...attributes,
+      ...seccomp.early,
       ...identity,
+      ...seccomp.late,
       { kind: "report-ready" },
       ...last,
     ],
@@ -50,5 +54,5 @@ export function planExec(input: Omit<ProcessInput, "purpose">): ExecPlan {
 
 /** Says a step in words. */
 export function describeExecStep(step: ExecStep): string {
-  return describeBy([describeLifecycle, describeNamespaces, describeProcess, describeTerminal], step);
+  return describeBy([describeLifecycle, describeNamespaces, describeProcess, describeSeccomp, describeTerminal], step);
 }

@@ -18,11 +18,19 @@ import {
 } from "./process.ts";
 import { describeProcess } from "./process-words.ts";
 import { describeRootfs, planRootfs, type RootfsStep, type SourceStep } from "./rootfs.ts";
+import { describeSeccomp, planSeccomp, type SeccompStep } from "./seccomp.ts";
 import { describeBy } from "./step.ts";
 import { describeTerminal, planTerminal, type TerminalStep } from "./terminal.ts";
 
 /** A step of the init, of whichever domain. */
-export type InitStep = NamespaceStep | LifecycleStep | NetworkStep | RootfsStep | ProcessStep | TerminalStep;
+export type InitStep =
+  | NamespaceStep
+  | LifecycleStep
+  | NetworkStep
+  | RootfsStep
+  | ProcessStep
+  | SeccompStep
+  | TerminalStep;
 
 /** What happens, and in whose hands. */
 export interface Plan {
@@ -68,6 +76,7 @@ export function planContainer(input: PlanInput): Plan {
   });
   const network = planNetwork(linux);
   const { attributes, identity, last } = planProcess(init);
+  const seccomp = planSeccomp(spec, process);
   const hooks = [
     ...parentHooks(spec),
     ...containerHooks(spec, "createContainer", { ...input.state, status: "creating" }),
@@ -96,7 +105,9 @@ export function planContainer(input: PlanInput): Plan {
     ...waitAt("before the user"),
     ...planAffinity(init).own,
     ...attributes,
+    ...seccomp.early,
     ...identity,
+    ...seccomp.late,
     { kind: "report-ready" },
     { kind: "wait-for-start" },
     ...containerHooks(spec, "startContainer", { ...input.state, status: "created" }),
@@ -168,6 +179,7 @@ const describers: object[] = [
   describeNetwork,
   describeRootfs,
   describeProcess,
+  describeSeccomp,
   describeHostProcess,
   describeTerminal,
 ];

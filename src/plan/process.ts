@@ -144,12 +144,9 @@ export function planSystem({ purpose, spec }: ProcessInput): ProcessStep[] {
 
 /** What {@link planProcess} gives. */
 export interface ProcessPlan {
-  /**
-   * With the rootfs complete: attributes that need privileges. Without `noNewPrivileges` the seccomp filter is loaded
-   * right after, for that needs privileges too.
-   */
+  /** With the rootfs complete: attributes that need privileges. */
   attributes: ProcessStep[];
-  /** The process becomes its user; at the end its executable is found. With `noNewPrivileges` the filter comes then. */
+  /** The process becomes its user; at the end its executable is found. */
   identity: ProcessStep[];
   /** After `start`. */
   last: ProcessStep[];

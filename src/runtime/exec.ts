@@ -25,7 +25,8 @@ import type { Context, ExecOptions } from "./options.ts";
 import { writePidFile } from "./pid-file.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
 import { actOnProcess } from "./process-limits.ts";
-import { containerStatus } from "./status.ts";
+import { handListenerOn, seccompFilter } from "./seccomp.ts";
+import { containerStatus, stateDocument } from "./status.ts";
 import { type Container, loadContainer, loadSavedConfig, type ProcessIdentity } from "./store.ts";
 
 /**
@@ -77,6 +78,7 @@ class Exec {
   run(process: Process, signals: ForegroundSignals | null, console: Fd | null, pidfdSocket: Fd | null): Started {
     const plan = this.#plan(process);
     const cgroup = openCgroup(this.#container.cgroup);
+    const filter = seccompFilter(this.#context, this.#spec);
     using joined = openNamespaces(this.#init.pid, this.#spec);
     const place = { sub: parseSubCgroups(this.#options.cgroups), initPid: joined.tid };
     const does = (kind: ExecStep["kind"]) => plan.init.some((step) => step.kind === kind);
@@ -89,6 +91,7 @@ class Exec {
       signals,
       enters ? cgroup.entrance(place) : new Entrance(null),
       cgroups,
+      filter,
     );
     const conversation = new Conversation(forked, console, this.#context.log);
     try {
@@ -97,7 +100,8 @@ class Exec {
       if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
       if (does("wait-for-parent")) admit(forked, new CgroupDescriptors([], []));
       // Nothing is left to be done for it, but what may as well be done while it runs.
-      if (!process.terminal && pidfdSocket === null) conversation.allow();
+      const listens = plan.init.some((step) => step.kind === "load-seccomp-filter" && step.listens);
+      if (!process.terminal && !listens && pidfdSocket === null) conversation.allow();
       return this.#finish(forked, conversation, pidfdSocket);
     } catch (error) {
       throw conversation.abandon(error as Error);
@@ -124,6 +128,7 @@ class Exec {
     signals: ForegroundSignals | null,
     entrance: Entrance,
     cgroups: CgroupDescriptors,
+    seccompFilter: Uint8Array | null,
   ): Forked {
     using _ = entrance;
     // A process of the container could attach to one that has just come in, and reach the host through what that still
@@ -133,7 +138,14 @@ class Exec {
     const main = (channel: Channel<InitMessage, ParentMessage>) => {
       if (signals !== null) setSignalMask(signals.maskBefore);
       const trace = this.#context.log.tracing;
-      return runInit(steps, execHandlers, { channel, inherited: new Map(), callersEnvironment, trace, cgroups });
+      return runInit(steps, execHandlers, {
+        channel,
+        inherited: new Map(),
+        callersEnvironment,
+        trace,
+        cgroups,
+        seccompFilter,
+      });
     };
     return forkInto(pidfd, types, entrance, main, (kept) => {
       closeOthers(steps, [...kept, ...cgroups.tasks]);
@@ -142,10 +154,13 @@ class Exec {
   }
 
   #finish(forked: Forked, conversation: Conversation, pidfdSocket: Fd | null): Started {
-    conversation.untilReady(({ type }) => {
-      throw new Error(`unexpected message from the process: ${type}`);
-    });
     const pidfd = pidfdOpen(forked.pid);
+    conversation.untilReady((request) => {
+      if (request.type !== "listener") throw new Error(`unexpected message from the process: ${request.type}`);
+      const state = stateDocument(this.#container, "running");
+      handListenerOn(this.#spec, state, { pid: forked.pid, pidfd, listener: request.fd });
+      forked.channel.send({ type: "heard" });
+    });
     if (pidfdSocket !== null) sendPidfd(pidfdSocket, pidfd, "exec");
     if (this.#options.pidFile) writePidFile(this.#options.pidFile, forked.pid);
     conversation.close();

@@ -29,6 +29,7 @@ import type { Context, CreateOptions } from "./options.ts";
 import { writePidFile } from "./pid-file.ts";
 import type { Prepared } from "./prepare.ts";
 import { actOnProcess } from "./process-limits.ts";
+import { handListenerOn, seccompFilter } from "./seccomp.ts";
 import { stateDocument } from "./status.ts";
 import {
   type Container,
@@ -73,6 +74,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   using pidfdSocket = options.pidfdSocket ? connectTo("--pidfd-socket", options.pidfdSocket) : null;
   const receiverPath = pidfdReceiver(prepared.spec);
   using receiver = receiverPath === undefined ? null : connectTo("run.oci.pidfd_receiver", receiverPath);
+  const filter = seccompFilter(context, prepared.spec);
   const lock = claimDirectory(context.root, options.id);
   try {
     // Before the state says that the cgroup is ours: what is cleared must not be another container's.
@@ -82,7 +84,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
     lock.close();
     throw error;
   }
-  const launch = new Launch(context, prepared, options, lock);
+  const launch = new Launch(context, prepared, options, lock, filter);
   try {
     return launch.run(console, [pidfdSocket, receiver]);
   } catch (error) {
@@ -114,12 +116,20 @@ class Launch {
   readonly #container: Container;
   readonly #directory: string;
   readonly #cgroup: Cgroup;
+  readonly #seccompFilter: Uint8Array | null;
 
-  constructor(context: Context, prepared: Prepared, options: LaunchOptions, lock: Fd) {
+  constructor(
+    context: Context,
+    prepared: Prepared,
+    options: LaunchOptions,
+    lock: Fd,
+    seccompFilter: Uint8Array | null,
+  ) {
     this.#context = context;
     this.#prepared = prepared;
     this.#options = options;
     this.#lock = lock;
+    this.#seccompFilter = seccompFilter;
     this.#container = prepared.container;
     this.#directory = containerDirectory(context.root, prepared.container.id);
     this.#cgroup = openCgroup(prepared.container.cgroup);
@@ -177,6 +187,7 @@ class Launch {
         startFifo,
         waits,
         trace,
+        seccompFilter: this.#seccompFilter,
         ...(hookOutput && { hookOutput }),
       });
     });
@@ -212,6 +223,7 @@ class Launch {
     const complete = this.#hasHooks ? null : this.#prepareComplete();
     conversation.untilReady((request) => {
       if (request.type === "source") return this.#provideSource(request.name, forked);
+      if (request.type === "listener") return this.#handListenerOn(request.fd, forked, pidfd);
       limit();
       this.#save();
       this.#runHooks(forked.pid, hookOutput);
@@ -263,6 +275,12 @@ class Launch {
         channel.send({ type: "source" }, [source.number]);
       },
     );
+  }
+
+  #handListenerOn(listener: number, { pid, channel }: Forked, pidfd: Fd): void {
+    const state = { ...stateDocument(this.#container, "creating"), pid };
+    handListenerOn(this.#prepared.spec, state, { pid, pidfd, listener });
+    channel.send({ type: "heard" });
   }
 
   #runHooks(pid: number, output: HookOutput | null): void {

@@ -70,9 +70,7 @@ let goodId = "";
  */
 export function checkId(id: string): void {
   if (id !== "" && id === goodId) return;
-  let isName = id.length > 0 && id.length <= 1024 && id !== "." && id !== "..";
-  for (let at = 0; isName && at < id.length; at++) isName = ID_CHARACTERS.includes(id[at] as string);
-  if (!isName) {
+  if (!isId(id)) {
     const wrong = [...id].find((character) => !ID_CHARACTERS.includes(character));
     const why = wrong === undefined ? "" : `invalid character ${JSON.stringify(wrong)}: `;
     throw new Error(
@@ -80,6 +78,13 @@ export function checkId(id: string): void {
     );
   }
   goodId = id;
+}
+
+/** Whether a name is one that a container can have. What tsrunc keeps beside the containers, it calls otherwise. */
+function isId(name: string): boolean {
+  if (name.length === 0 || name.length > 1024 || name === "." || name === "..") return false;
+  for (let at = 0; at < name.length; at++) if (!ID_CHARACTERS.includes(name[at] as string)) return false;
+  return true;
 }
 
 /** The directory of a container's state. */
@@ -282,7 +287,7 @@ export function containerIds(root: string): string[] {
   assertTrusted(root);
   try {
     return readDirectory(root)
-      .filter((entry) => entry.isDirectory)
+      .filter((entry) => entry.isDirectory && isId(entry.name))
       .map(({ name }) => name)
       .sort();
   } catch (error) {

@@ -118,6 +118,7 @@ export const KERNEL = [
   "long move_mount(int from_directory, str from, int to_directory, str to, uint flags)",
   "long open_tree(int directory, str path, uint flags)",
   "long openat2(int directory, str path, void *how, size_t size)",
+  "long pidfd_getfd(int pidfd, int number, uint flags)",
   "long pidfd_open(int pid, uint flags)",
   "long pidfd_send_signal(int pidfd, int signal, void *info, uint flags)",
   "long pivot_root(str root, str old)",
@@ -125,6 +126,7 @@ export const KERNEL = [
   "long rt_sigaction(int signal, void *action, void *before, size_t size)",
   "long rt_sigprocmask(int how, void *signals, void *before, size_t size)",
   "long sched_setattr(int pid, void *attributes, uint flags)",
+  "long seccomp(uint operation, uint flags, void *args)",
   "long set_mempolicy(int mode, void *nodes, ulong most)",
 ] as const;
 

@@ -24,11 +24,13 @@ export const KERNEL_NUMBERS = {
   move_mount: 429,
   open_tree: 428,
   openat2: 437,
+  pidfd_getfd: 438,
   pidfd_open: 434,
   pidfd_send_signal: 424,
   pivot_root: isArm ? 41 : 155,
   rt_sigaction: isArm ? 134 : 13,
   rt_sigprocmask: isArm ? 135 : 14,
   sched_setattr: isArm ? 274 : 314,
+  seccomp: isArm ? 277 : 317,
   set_mempolicy: isArm ? 237 : 238,
 } as const satisfies Record<KernelName, number>;

@@ -1,10 +1,10 @@
 /** The completion scripts: bash's is run, the others are checked for what they offer. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { allCommands, commands } from "../../src/cli/commands.ts";
+import { allCommands, commands, shownEntries } from "../../src/cli/commands.ts";
 import { completionScript } from "../../src/cli/completion.ts";
 
-const offered = Object.keys(commands).filter((name) => commands[name]?.kind !== "coming");
+const offered = shownEntries(commands).flatMap(([name, { kind }]) => (kind === "coming" ? [] : [name]));
 
 const bashScript = await completionScript("bash");
 

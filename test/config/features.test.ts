@@ -4,14 +4,14 @@ import { isFeatures } from "../../src/config/generated/features.js";
 import { missing, officialSchema } from "./support/shared.ts";
 
 test("the features document is valid by our schema", () => {
-  expect(isFeatures(features("1.2.3"))).toBe(true);
+  expect(isFeatures(features("1.2.3", { enabled: true }))).toBe(true);
 });
 
 test.skipIf(missing !== null)(
   `the features document is valid by the official schema${missing === null ? "" : ` (${missing})`}`,
   () => {
     const official = officialSchema("features-schema.json");
-    expect(official(features("1.2.3")), JSON.stringify(official.errors)).toBe(true);
+    expect(official(features("1.2.3", { enabled: true })), JSON.stringify(official.errors)).toBe(true);
   },
 );
 
@@ -20,16 +20,16 @@ test("every mount option that the spec says must be known is", () => {
     "async atime bind defaults dev diratime dirsync exec iversion lazytime loud noatime nodev nodiratime noexec noiversion " +
     "nolazytime norelatime nostrictatime nosuid private rbind relatime remount ro rprivate rshared rslave runbindable rw " +
     "shared silent slave strictatime suid sync unbindable";
-  expect(features("1").mountOptions).toEqual(expect.arrayContaining(must.split(" ")));
+  expect(features("1", { enabled: true }).mountOptions).toEqual(expect.arrayContaining(must.split(" ")));
 });
 
 test("the capabilities are those of capabilities(7), by name", () => {
-  const { capabilities = [] } = features("1").linux ?? {};
+  const { capabilities = [] } = features("1", { enabled: true }).linux ?? {};
   expect(capabilities).toHaveLength(41);
   expect(capabilities[0]).toBe("CAP_CHOWN");
   expect(capabilities.at(-1)).toBe("CAP_CHECKPOINT_RESTORE");
 });
 
 test("the version of the program is among the annotations", () => {
-  expect(features("1.2.3").annotations).toMatchObject({ "org.tsrunc.version": "1.2.3" });
+  expect(features("1.2.3", { enabled: true }).annotations).toMatchObject({ "org.tsrunc.version": "1.2.3" });
 });

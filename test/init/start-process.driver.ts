@@ -90,6 +90,7 @@ function child(steps: ProcessStep[], channel: Channel<InitMessage, ParentMessage
     inherited: new Map(),
     environment: [],
     executable: null,
+    seccompFilter: null,
     startFifo: null,
     waits: false,
     callersEnvironment: { start: 0n, end: 0n },

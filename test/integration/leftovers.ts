@@ -31,7 +31,9 @@ export async function sweep(found: Leftover[]): Promise<void> {
 }
 
 function states(root: string): Leftover[] {
-  return (existsSync(root) ? readdirSync(root) : []).map((name) => ({ kind: "state", path: join(root, name) }));
+  // Filters of system calls are kept for the next container.
+  const names = existsSync(root) ? readdirSync(root).filter((name) => name !== "seccomp:filters") : [];
+  return names.map((name) => ({ kind: "state", path: join(root, name) }));
 }
 
 function mounts(directory: string): Leftover[] {

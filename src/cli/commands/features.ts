@@ -1,4 +1,5 @@
 import { features } from "../../config/features.ts";
+import { seccompFeatures } from "../../seccomp/features.ts";
 import { defineCommand } from "../command.ts";
 import { print } from "../output.ts";
 import { version } from "../version.ts";
@@ -9,7 +10,7 @@ export const command = defineCommand({
   examples: ["tsrunc features"],
   options: {},
   async run() {
-    print(JSON.stringify(features(version), null, 4));
+    print(JSON.stringify(features(version, seccompFeatures()), null, 4));
     return 0;
   },
 });

@@ -22,8 +22,10 @@ export function validateAnnotations(subject: Subject, annotations: Record<string
       case "run.oci.systemd.subgroup":
         // It names a part of what systemd makes. Without systemd there is no such part, and crun says nothing either.
         break;
-      default:
-        if (name.startsWith("run.oci.seccomp")) subject.warn(at, value, "is not supported yet, and is ignored");
+      case "run.oci.seccomp.plugins":
+        // Programs that crun loads into itself to answer notified calls.
+        subject.refuseToCreate(at, value, "plugins are not supported: name a listener by run.oci.seccomp.receiver");
+        break;
     }
   }
 }

@@ -9,9 +9,6 @@ const NOTIFY = "SCMP_ACT_NOTIFY";
 export function validateSeccomp(subject: Subject, seccomp: Seccomp): void {
   const at = "/linux/seccomp";
   const { defaultAction, defaultErrnoRet, listenerPath, listenerMetadata, syscalls = [] } = seccomp;
-  if (subject.asker.forCreate) {
-    subject.warn(at, undefined, "is not supported yet: the container runs without this filter of system calls");
-  }
   if (defaultAction === NOTIFY) {
     subject.refuse(`${at}/defaultAction`, defaultAction, "SCMP_ACT_NOTIFY cannot be used as default action");
   }
@@ -31,8 +28,15 @@ export function validateSeccomp(subject: Subject, seccomp: Seccomp): void {
   }
 }
 
+/** What the kernel takes for an errno; a tracer gets 16 bits. */
+const MOST = { SCMP_ACT_ERRNO: 4095, SCMP_ACT_TRACE: 65535 } as const;
+
 function refuseErrno(subject: Subject, at: string, errno: number | undefined, action: string): void {
-  if (errno === undefined || RETURNING.includes(action)) return;
+  if (errno === undefined) return;
+  const most = action in MOST ? MOST[action as keyof typeof MOST] : undefined;
+  // Cut to its lowest bits, a large one would be another, or success.
+  if (most !== undefined && errno > most) subject.refuse(at, errno, `must be at most ${most} for ${action}`);
+  if (RETURNING.includes(action)) return;
   subject.refuse(at, errno, `goes with ${RETURNING.join(" and ")} only, not with ${action}`);
 }
 

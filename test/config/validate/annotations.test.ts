@@ -1,6 +1,6 @@
 /** The annotations of crun that cannot be carried out. */
-import { describe, expect, test } from "vitest";
-import { accepted, judge, refused } from "../support/judge.ts";
+import { describe, test } from "vitest";
+import { accepted, refused } from "../support/judge.ts";
 
 const annotated = (annotations: Record<string, string>) => (spec: object) => void Object.assign(spec, { annotations });
 
@@ -9,6 +9,7 @@ describe("annotations", () => {
     ["run.oci.handler", "wasm", /no such handler/],
     ["run.oci.handler", "krun", /no such handler/],
     ["run.oci.delegate-cgroup", "payload", /not supported/],
+    ["run.oci.seccomp.plugins", "/x", /plugins are not supported/],
     ["run.oci.mount_context_type", "secontext", /must be one of context, fscontext, defcontext, rootcontext/],
   ])("%s of %s is refused", (name, value, why) => refused(annotated({ [name]: value }), `/annotations/${name}`, why));
 
@@ -23,10 +24,5 @@ describe("annotations", () => {
 
   test("the sandbox container of a pod is a process whatever its handler", () => {
     accepted(annotated({ "run.oci.handler": "krun", "io.kubernetes.cri.container-type": "sandbox" }));
-  });
-
-  test.each(["receiver", "plugins", "bpf_data"])("of seccomp (%s) are warned of", (name) => {
-    const key = name === "bpf_data" ? "run.oci.seccomp_bpf_data" : `run.oci.seccomp.${name}`;
-    expect(judge(annotated({ [key]: "/x" }))).toEqual([expect.stringMatching(/seccomp.*not supported yet/)]);
   });
 });

@@ -1,0 +1,58 @@
+/** When the filter of system calls is loaded, and how. What is in it is `seccomp/filter-plan.ts`. */
+import { rawSeccompFilter, seccompReceiver } from "../config/annotations.ts";
+import type { Process, Spec } from "../config/types.ts";
+import type { Describers, StepBase } from "./step.ts";
+
+/** A flag that a filter is loaded with, by the end of its name in config.json. */
+export type FilterFlag = "LOG" | "SPEC_ALLOW" | "WAIT_KILLABLE_RECV";
+
+export type SeccompStep = StepBase & {
+  kind: "load-seccomp-filter";
+  flags: FilterFlag[];
+  /** Whether a rule notifies, so that the parent hands a listener to somebody. */
+  listens: boolean;
+};
+
+/** The two places of the step: one of them is empty. */
+export interface SeccompPlan {
+  /**
+   * Without no_new_privs loading takes CAP_SYS_ADMIN, so it comes before capabilities are dropped, and the filter has to allow how the process
+   * becomes its user.
+   */
+  early: SeccompStep[];
+  /** With it as late as can be while the parent listens: the fewer calls of our own the filter has to allow. */
+  late: SeccompStep[];
+}
+
+/** Plans the step, where there is a filter. @param process what is executed, `exec` or the container's own */
+export function planSeccomp(spec: Pick<Spec, "linux" | "annotations">, process: Process): SeccompPlan {
+  const seccomp = spec.linux?.seccomp;
+  if (seccomp === undefined && rawSeccompFilter(spec) === undefined) return { early: [], late: [] };
+  const listens = seccomp?.syscalls?.some(({ action }) => action === "SCMP_ACT_NOTIFY") ?? false;
+  const step: SeccompStep = {
+    kind: "load-seccomp-filter",
+    pointer: "/linux/seccomp",
+    // Said nothing, as in runc: programs that do not ask for it need not pay for the mitigation.
+    flags: filterFlags(seccomp?.flags ?? ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"], listens),
+    listens,
+  };
+  return process.noNewPrivileges ? { early: [], late: [step] } : { early: [step], late: [] };
+}
+
+/** TSYNC is for processes of several threads, and the init has one; a kernel takes WAIT_KILLABLE_RECV with a listener only. */
+function filterFlags(given: readonly string[], listens: boolean): FilterFlag[] {
+  const names = given.map((flag) => flag.replace("SECCOMP_FILTER_FLAG_", ""));
+  const known: readonly FilterFlag[] = ["LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"];
+  return known.filter((flag) => names.includes(flag) && (flag !== "WAIT_KILLABLE_RECV" || listens));
+}
+
+/** Path of the socket that gets the listener. */
+export function listenerPath(spec: Pick<Spec, "linux" | "annotations">): string | undefined {
+  return spec.linux?.seccomp?.listenerPath || seccompReceiver(spec);
+}
+
+export const describeSeccomp: Describers<SeccompStep> = {
+  "load-seccomp-filter": ({ flags, listens }) =>
+    `load the filter of system calls${flags.length > 0 ? ` [${flags.join(" ")}]` : ""}` +
+    `${listens ? ", and have the parent hand on its listener" : ""}`,
+};

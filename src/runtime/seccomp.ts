@@ -1,0 +1,102 @@
+/** The parent's side of a filter of system calls: it brings the filter, and hands the listener on. */
+import { failsUnknownSyscall, rawSeccompFilter } from "../config/annotations.ts";
+import { textToKeep } from "../config/exact-json.ts";
+import type { Spec, State } from "../config/types.ts";
+import { listenerPath } from "../plan/seccomp.ts";
+import { filterKey, keepFilter, readFilter } from "../seccomp/cache.ts";
+import { planFilter } from "../seccomp/filter-plan.ts";
+import { buildFilter } from "../seccomp/helper.ts";
+import { NATIVE } from "../seccomp/names.ts";
+import { hasErrno } from "../sys/error.ts";
+import type { Fd } from "../sys/fd.ts";
+import { readText } from "../sys/file.ts";
+import { findLibseccomp } from "../sys/libseccomp.ts";
+import { takeDescriptor } from "../sys/seccomp.ts";
+import { connect, sendMessage } from "../sys/socket.ts";
+import { encode } from "../sys/text.ts";
+import type { Context } from "./options.ts";
+
+/** Changes with what is made of a profile, so that older filters are built anew. */
+const FORMAT = "1";
+
+const FIELD = "/linux/seccomp";
+
+/**
+ * The filter that a configuration asks for, built or kept from before; `null` where it asks for none.
+ * @throws {Error} when it cannot be had: a container never runs without its filter
+ */
+export function seccompFilter({ root, log }: Context, spec: Spec): Uint8Array | null {
+  const raw = rawSeccompFilter(spec);
+  if (raw !== undefined) return decodeFilter(raw);
+  const profile = spec.linux?.seccomp;
+  if (profile === undefined) return null;
+  const library = findLibseccomp();
+  if (library === null) {
+    throw new Error(
+      `${FIELD}: libseccomp.so.2 is not on this machine, and no filter can be built without it: install libseccomp2`,
+    );
+  }
+  const native = NATIVE[process.arch as keyof typeof NATIVE];
+  const failUnknown = failsUnknownSyscall(spec);
+  const { path, size, changed } = library;
+  const kernel = readText("/proc/sys/kernel/osrelease").trim();
+  const key = filterKey([
+    FORMAT,
+    native,
+    textToKeep(profile),
+    String(failUnknown),
+    path,
+    String(size),
+    changed,
+    kernel,
+  ]);
+  const kept = readFilter(root, key);
+  if (kept !== null) return kept;
+  try {
+    const { program, unknown } = buildFilter(planFilter(profile, native, failUnknown), path);
+    if (unknown.length > 0)
+      log.debug(`${FIELD}: passing over system calls that ${path} does not know: ${unknown.join(" ")}`);
+    keepFilter(root, key, program);
+    return program;
+  } catch (error) {
+    throw new Error(`${FIELD}: the filter of system calls cannot be built: ${(error as Error).message}`);
+  }
+}
+
+function decodeFilter(base64: string): Uint8Array {
+  const program = Buffer.from(base64, "base64");
+  const INSTRUCTION_BYTES = 8;
+  if (program.length > 0 && program.length % INSTRUCTION_BYTES === 0) return program;
+  throw new Error(
+    `/annotations/run.oci.seccomp_bpf_data: is no filter: ${program.length} bytes, and an instruction has 8`,
+  );
+}
+
+/**
+ * Takes a process's listener and hands it to who listens: one connection, one message, closed afterwards.
+ * @param state of the container
+ * @throws {Error} when nobody can be reached
+ * @see runtime-spec, config-linux.md, "The Container Process State"
+ */
+export function handListenerOn(spec: Spec, state: State, process: { pid: number; pidfd: Fd; listener: number }): void {
+  const path = listenerPath(spec) ?? "";
+  using listener = takeDescriptor(process.pidfd, process.listener);
+  using socket = connectToAgent(path);
+  const message = {
+    ociVersion: state.ociVersion,
+    fds: ["seccompFd"],
+    pid: process.pid,
+    ...(spec.linux?.seccomp?.listenerMetadata && { metadata: spec.linux.seccomp.listenerMetadata }),
+    state,
+  };
+  sendMessage(socket.number, encode(JSON.stringify(message)), [listener.number]);
+}
+
+function connectToAgent(path: string): Fd {
+  try {
+    return connect(path);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT", "ECONNREFUSED")) throw error;
+    throw new Error(`${FIELD}/listenerPath: nobody listens on ${path}: ${(error as Error).message}`);
+  }
+}
