@@ -63,7 +63,9 @@ describe.each(["zsh", "fish"] as const)("%s", (shell) => {
     for (const [path, { summary, load }] of allCommands()) {
       expect(script).toContain(path.at(-1));
       expect(script).toContain(summary.replaceAll("'", shell === "zsh" ? "'\\''" : "\\'"));
-      for (const option of Object.keys((await load()).command.options)) {
+      const options: Record<string, { hidden?: boolean }> = (await load()).command.options;
+      for (const [option, { hidden = false }] of Object.entries(options)) {
+        if (hidden) continue;
         expect(script).toContain(shell === "zsh" ? `--${option}` : `-l ${option} `);
       }
     }
