@@ -1,9 +1,9 @@
 /** What the init's handlers share while they carry a plan out. */
 import type { CgroupDescriptors } from "../cgroup/entrance.ts";
+import type { HookOutput } from "../hooks/run.ts";
 import type { MemoryRange } from "../sys/environment.ts";
 import type { Fd } from "../sys/fd.ts";
 import type { Channel, InitMessage, ParentMessage } from "./channel.ts";
-import type { HookOutput } from "./hooks.ts";
 
 export interface InitContext {
   channel: Channel<InitMessage, ParentMessage>;

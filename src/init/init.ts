@@ -1,5 +1,6 @@
 /** The forked child: carries a plan out, step by step, and reports where it fails. */
 
+import { HookError } from "../hooks/run.ts";
 import type { InitStep } from "../plan/plan.ts";
 import type { Handlers, StepBase } from "../plan/step.ts";
 import { forgetEnvironment } from "../sys/environment.ts";
@@ -11,7 +12,6 @@ import { encode } from "../sys/text.ts";
 import { encodeMessage, type Failure } from "./channel.ts";
 import type { InitContext } from "./context.ts";
 import { closeDescriptors } from "./descriptors.ts";
-import { HookError } from "./hooks.ts";
 
 /** What a forked process can do: each kind of step of its plan. */
 export interface StepHandlers<S extends StepBase> {

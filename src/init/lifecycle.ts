@@ -1,5 +1,6 @@
 /** Carries out the lifecycle steps. */
 import { CgroupDescriptors } from "../cgroup/entrance.ts";
+import { runHooks } from "../hooks/run.ts";
 import type { LifecycleStep } from "../plan/lifecycle.ts";
 import type { Handlers } from "../plan/step.ts";
 import { forgetEnvironment } from "../sys/environment.ts";
@@ -11,7 +12,6 @@ import { lockFile } from "../sys/record-lock.ts";
 import { blockSignals, readSignal, SIGNALS, signalfd, signalMask } from "../sys/signal.ts";
 import { isHungUp } from "../sys/socket.ts";
 import type { InitContext } from "./context.ts";
-import { runHooks } from "./hooks.ts";
 
 const { SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM } = SIGNALS;
 

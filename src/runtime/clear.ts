@@ -2,9 +2,9 @@
 
 import { openCgroup } from "../cgroup/manager.ts";
 import type { Spec } from "../config/types.ts";
-import { runHook } from "../init/hooks.ts";
+import { type OpenHookOutput, openHookOutput } from "../hooks/output.ts";
+import { runHook } from "../hooks/run.ts";
 import { exists, rmdir } from "../sys/file.ts";
-import { type OpenHookOutput, openHookOutput } from "./hook-output.ts";
 import type { Context } from "./options.ts";
 import { stateDocument } from "./status.ts";
 import { type Container, removeDirectory } from "./store.ts";

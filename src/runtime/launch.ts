@@ -3,8 +3,9 @@
 import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
 import { pidfdReceiver } from "../config/annotations.ts";
 import { findMissingNamespaces } from "../config/validate/host.ts";
+import { openHookOutput } from "../hooks/output.ts";
+import { type HookOutput, runHooks } from "../hooks/run.ts";
 import { containerHandlers } from "../init/container.ts";
-import { type HookOutput, runHooks } from "../init/hooks.ts";
 import { runInit } from "../init/init.ts";
 import { describeStep } from "../plan/plan.ts";
 import type { SourceStep } from "../plan/rootfs.ts";
@@ -18,7 +19,6 @@ import { clearContainer, warningOfStrays } from "./clear.ts";
 import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
 import { Conversation } from "./conversation.ts";
 import { admit, type Forked, forkInit } from "./fork.ts";
-import { openHookOutput } from "./hook-output.ts";
 import { writeIdMaps } from "./id-maps.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
 import { openSource, provideSource } from "./mount-sources.ts";

@@ -1,8 +1,9 @@
 /** `start`: lets a created container's init go on to the user's program. */
 
 import type { Spec } from "../config/types.ts";
+import { openHookOutput } from "../hooks/output.ts";
+import { HookError, runHooks } from "../hooks/run.ts";
 import type { Failure } from "../init/channel.ts";
-import { HookError, runHooks } from "../init/hooks.ts";
 import { hasErrno, mustSyscall } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
@@ -13,7 +14,6 @@ import { type ExitStatus, endWords, pidfdOpen, pidfdSendSignal } from "../sys/pr
 import { lockOwner } from "../sys/record-lock.ts";
 import { decode, encode } from "../sys/text.ts";
 import { clearContainer } from "./clear.ts";
-import { openHookOutput } from "./hook-output.ts";
 import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
 import type { Context } from "./options.ts";
 import { containerStatus, isAlive, stateDocument } from "./status.ts";

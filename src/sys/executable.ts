@@ -1,7 +1,7 @@
 /** What the launcher (`src/engine/launcher.ts`) and the engine that it starts have to know of each other. */
 // Asked before koffi is loaded, by which all other files of this folder ask.
 import { readFileSync, readlinkSync, statSync } from "node:fs";
-import { dirname } from "./path-names.ts";
+import { dirname } from "node:path";
 import { decode } from "./text.ts";
 
 declare const TSRUNC_COMPILED: boolean | undefined;

@@ -4,9 +4,9 @@
  * koffi's own `index.js` looks for its shared object in places that depend on the machine, and loads `node:fs` and `node:util` for that.
  * Here it is loaded by its own path instead; see {@link addonPath}.
  */
+import { dirname } from "node:path";
 import type * as koffi from "koffi";
 import { engineDirectory, isCompiled, VARIABLES } from "./executable.ts";
-import { dirname } from "./path-names.ts";
 import {
   type Arguments,
   type CallName,

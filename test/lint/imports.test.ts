@@ -62,6 +62,8 @@ beforeAll(() => {
     writeFileSync(join(tree, file), lines.join(""));
   }
   writeFileSync(join(tree, "src/cli/lazy.ts"), 'export const load = () => import("node:fs/promises");\n');
+  writeFileSync(join(tree, "src/sys/round.ts"), 'import { x } from "./about.ts";\nexport const y = () => x();\n');
+  writeFileSync(join(tree, "src/sys/about.ts"), 'import { y } from "./round.ts";\nexport const x = () => y();\n');
   writeFileSync(join(tree, "src/cli/bun.ts"), 'export const text = Bun.file("x");\n');
   writeFileSync(join(tree, "src/runtime/timer.ts"), "setTimeout(() => {}, 1);\n");
   writeFileSync(join(tree, "src/image/timer.ts"), "setTimeout(() => {}, 1);\n");
@@ -81,7 +83,10 @@ function lint(): Map<string, Set<string>> {
   });
   const found = new Map<string, Set<string>>();
   for (const line of stdout.split("\n")) {
-    const match = /title=lint\/style\/noRestricted(?:Imports|Globals),file=([^,]+),line=(\d+)/.exec(line);
+    const match =
+      /title=lint\/(?:style\/noRestricted(?:Imports|Globals)|suspicious\/noImportCycles),file=([^,]+),line=(\d+)/.exec(
+        line,
+      );
     if (match === null) continue;
     const [, path = "", lineNumber = "0"] = match;
     const file = path.slice(path.lastIndexOf("src/"));
@@ -114,6 +119,10 @@ test("layers.json, which editors read, is of today", () => {
 
 test("a lazy import is held to the same rules", () => {
   expect(isRefused("src/cli/lazy.ts", "node:fs/promises")).toBe(true);
+});
+
+test("files may not import each other", () => {
+  expect(isRefused("src/sys/round.ts", "./about.ts")).toBe(true);
 });
 
 test("Bun's own API is refused", () => {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import type { State } from "../../src/config/types.ts";
-import { runHook, runHooks } from "../../src/init/hooks.ts";
+import { runHook, runHooks } from "../../src/hooks/run.ts";
 import { processStat } from "../../src/sys/process.ts";
 
 const state: State = { ociVersion: "1.3.0", id: "c1", status: "creating", pid: 7, bundle: "/b" };

@@ -1,8 +1,8 @@
 /** The files that take the output of hooks, where the annotations name some. */
 import { hookFiles } from "../config/annotations.ts";
 import type { Spec } from "../config/types.ts";
-import type { HookOutput } from "../init/hooks.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
+import type { HookOutput } from "./run.ts";
 
 /** {@link HookOutput}, closed at the end of its block. */
 export interface OpenHookOutput extends HookOutput, Disposable {}
