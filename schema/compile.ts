@@ -37,6 +37,10 @@ const modules: Module[] = [
     validators: [{ name: "isContainer", schema: "container.json", type: "Container" }],
     types: "../../runtime/store.ts",
   },
+  {
+    name: "resources",
+    validators: [{ name: "isResources", schema: "config.json#/$defs/resources", type: "Resources" }],
+  },
   { name: "state", validators: [{ name: "isState", schema: "state.json", type: "State" }] },
   { name: "features", validators: [{ name: "isFeatures", schema: "features.json", type: "Features" }] },
   {

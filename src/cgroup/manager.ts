@@ -2,7 +2,7 @@
 
 import type { Device, Resources } from "../config/types.ts";
 import { removeCgroup } from "../sys/cgroupfs.ts";
-import { hasErrno } from "../sys/error.ts";
+import { hasErrno, orNull } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { exists } from "../sys/file.ts";
 import { sendSignal } from "../sys/process.ts";
@@ -12,11 +12,13 @@ import { type CgroupDriver, driverOf } from "./driver.ts";
 import type { CgroupDescriptors, Entrance } from "./entrance.ts";
 import { freeze, isFrozen, thaw, thawTree } from "./freezer.ts";
 import { type ExecTarget, joinAll, openEntrance, openTasks } from "./join.ts";
-import { oomKills } from "./oom.ts";
+import { OomWatch, oomKills } from "./oom.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
 import { planResources } from "./resources.ts";
 import { needsControllers } from "./resources-v2.ts";
+import { readStats, type Stats } from "./stats.ts";
 import { processesIn, removeTrees, sleep } from "./tree.ts";
+import { resourcesToSet, setReversibly } from "./update.ts";
 
 const { SIGKILL } = SIGNALS;
 const newContainer: ExecTarget = { sub: new Map(), initPid: null };
@@ -69,6 +71,16 @@ export class Cgroup {
    */
   setResources(resources: Resources, options: { devices?: readonly Device[]; skipDevices?: boolean } = {}): void {
     for (const step of planResources(resources, this.#driver, options)) applyStep(step, this.#driver);
+  }
+
+  /**
+   * Changes the limits of a cgroup that has processes, all or none.
+   * @param former what was set before
+   * @returns takes the change back, see `setReversibly`
+   * @throws {Error} when a limit cannot be set; the former ones are set again then
+   */
+  updateResources(former: Resources, change: Resources): () => string[] {
+    return setReversibly(resourcesToSet(former, change), this.#driver);
   }
 
   /** Directories by controller, `""` for v2: as runc's state.json has them under `cgroup_paths`. */
@@ -176,6 +188,17 @@ export class Cgroup {
   /** How often the kernel killed here for want of memory. */
   oomKills(): number {
     return oomKills(this.#driver.hierarchyOf("memory"));
+  }
+
+  /** Watches for them; `null` where there is no memory cgroup, or the kernel does not tell. */
+  watchOom(): OomWatch | null {
+    const memory = this.#driver.hierarchyOf("memory");
+    return memory === undefined ? null : orNull(() => OomWatch.open(memory));
+  }
+
+  /** What its processes have used. */
+  stats(): Stats {
+    return readStats(this.#driver);
   }
 
   /**

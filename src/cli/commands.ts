@@ -74,7 +74,7 @@ export const commands: CommandTable = {
     failure: { prefix: "tsrunc create failed", exitCode: 1 },
   }),
   delete: command("delete a container and what it holds", () => import("./commands/delete.ts")),
-  events: coming("show a container's events and statistics"),
+  events: command("show what a container uses, and when the kernel kills in it", () => import("./commands/events.ts")),
   exec: command("execute another process in a container", () => import("./commands/exec.ts"), {
     forks: true,
     // Not an exit code that the process itself is likely to have.
@@ -120,7 +120,7 @@ export const commands: CommandTable = {
   spec: command("write a config.json to start from", () => import("./commands/spec.ts")),
   start: command("start the process of a created container", () => import("./commands/start.ts")),
   state: command("print the state of a container, as JSON", () => import("./commands/state.ts")),
-  update: coming("change a container's resource limits"),
+  update: command("change the limits of a container that runs", () => import("./commands/update.ts")),
   validate: command("check a bundle's config.json", () => import("./commands/validate.ts")),
 };
 

@@ -4,7 +4,9 @@
  * What commander cannot say itself: a switch may be given a value (`--detach=false`), as Go's flag packages take it, and
  * `--no-pivot` is a switch of that name rather than the opposite of `--pivot`.
  */
+
 import { Option as CommanderOption, InvalidArgumentError } from "commander";
+import type { Integer64 } from "../config/types.ts";
 
 /** One option: what it is called in help, and how its value comes about. */
 export interface Option<V> {
@@ -62,6 +64,21 @@ export function count(argument: string, help: string, extra: Extra = {}): Option
   return { ...extra, argument, help, initial: 0, read: readCount };
 }
 
+/** A whole number of 64 bits, also below 0. */
+export function integer(argument: string, help: string, extra: Extra = {}): Option<Integer64 | undefined> {
+  return { ...extra, argument, help, initial: undefined, read: readInteger };
+}
+
+/** A number of bytes, with a suffix or without: `512M`, `1.5GiB`, `-1`. */
+export function size(argument: string, help: string, extra: Extra = {}): Option<Integer64 | undefined> {
+  return { ...extra, argument, help, initial: undefined, read: readSize };
+}
+
+/** A time above 0, in milliseconds, as Go writes it: `1m30s`, `500ms`. */
+export function duration(argument: string, help: string, initial: number): Option<number> {
+  return { argument, help, initial, read: readDuration };
+}
+
 /** One of a few words, the first of them when not given. */
 export function choice<W extends string>(words: readonly [W, ...W[]], help: string, extra: Extra = {}): Option<W> {
   return { ...extra, argument: words.join("|"), help, initial: words[0], choices: words };
@@ -90,6 +107,32 @@ function readBoolean(given: string): boolean {
 function readCount(given: string): number {
   if (/^\d{1,10}$/.test(given)) return Number(given);
   throw new InvalidArgumentError("A whole number from 0 on is expected.");
+}
+
+function readInteger(given: string): Integer64 {
+  const value = /^-?\d{1,20}$/.test(given) ? BigInt(given) : null;
+  if (value === null || value < -(2n ** 63n) || value >= 2n ** 64n) {
+    throw new InvalidArgumentError("A whole number is expected.");
+  }
+  return BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : value;
+}
+
+/** @see https://pkg.go.dev/github.com/docker/go-units, RAMInBytes */
+function readSize(given: string): Integer64 {
+  const [, number = "", suffix = ""] = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(given) ?? [];
+  if (number === "") return readInteger(given);
+  const factor = 1024 ** " kmgtp".indexOf(suffix.toLowerCase() || " ");
+  return number.includes(".")
+    ? Math.floor(Number(number) * factor)
+    : readInteger(String(BigInt(number) * BigInt(factor)));
+}
+
+function readDuration(given: string): number {
+  const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, us: 1e-3, ns: 1e-6 };
+  const parts = [...given.matchAll(/(\d+(?:\.\d+)?)(ms|us|ns|s|m|h)/g)];
+  const sum = parts.reduce((time, [, number, unit]) => time + Number(number) * units[unit as keyof typeof units], 0);
+  if (parts.map(([part]) => part).join("") === given && sum > 0) return sum;
+  throw new InvalidArgumentError("A time above 0 is expected, such as 5s or 500ms.");
 }
 
 /** An option of commander made of one in a table. */

@@ -11,7 +11,7 @@ import { findJsonError } from "./json-error.ts";
 import { type Check, check, type Validator } from "./schema.ts";
 
 /** The largest file that is read, in bytes: an engine's has 20,000. */
-const LARGEST = 64 << 20;
+export const LARGEST = 64 << 20;
 
 /**
  * Reads and parses a JSON file. Members that are `null` are left out: to the engines, which are written in Go, `null` and
@@ -31,8 +31,11 @@ export function readJson(path: string): unknown {
  * @throws {ConfigError} as {@link readJson}, and for what breaks the schema
  */
 export function readValid<T>(path: string, quick: Check<T>, load: () => Validator<T>): T {
-  const file = basename(path);
-  const text = readDocument(path);
+  return parseValid(readDocument(path), basename(path), quick, load);
+}
+
+/** The same for a text. @param file what to call it in errors */
+export function parseValid<T>(text: string, file: string, quick: Check<T>, load: () => Validator<T>): T {
   const document = parseDocument(text, file, JSON.parse);
   try {
     check(quick, load, document, file);

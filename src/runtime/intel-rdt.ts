@@ -1,8 +1,9 @@
 /** Puts the container's processes in their class of service. */
 
-import type { IntelRdtPlan } from "../plan/intel-rdt.ts";
-import { hasErrno } from "../sys/error.ts";
-import { exists, mkdir, readText, writeFile } from "../sys/file.ts";
+import type { IntelRdt } from "../config/types.ts";
+import { type IntelRdtPlan, planIntelRdt } from "../plan/intel-rdt.ts";
+import { hasErrno, orNull } from "../sys/error.ts";
+import { exists, mkdir, readDirectory, readText, writeFile } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
 
 const DEFAULT_MOUNT_POINT = "/sys/fs/resctrl";
@@ -78,6 +79,21 @@ export class ResctrlGroup {
     });
   }
 
+  /**
+   * Changes the schemata of the group that is there.
+   * @returns takes the change back
+   * @throws {Error} with the kernel's own diagnosis, if it gives one
+   */
+  update(): () => void {
+    const file = join(this.#root, this.#plan.group, "schemata");
+    const resources = this.#plan.schemata.map((line) => line.split(":")[0]);
+    const former = readText(file)
+      .split("\n")
+      .filter((line) => resources.includes(line.trim().split(":")[0]));
+    this.#diagnosed(() => writeFile(file, this.#plan.schemata.map((line) => `${line}\n`).join("")));
+    return () => writeFile(file, former.map((line) => `${line.trim()}\n`).join(""));
+  }
+
   /** Puts another process in the group. A group that has been removed meanwhile is none of its business. */
   join(pid: number): void {
     const directory = join(this.#root, this.#plan.group);
@@ -115,4 +131,35 @@ function addTask(directory: string, pid: number): void {
   } catch (error) {
     throw new Error(`intelrdt: unable to add pid ${pid}: ${(error as Error).message}`);
   }
+}
+
+/**
+ * What `events` says of a container's class of service, in runc's words; nothing without one.
+ * @see linux/Documentation/arch/x86/resctrl.rst
+ */
+export function intelRdtStats(intelRdt: IntelRdt | undefined, id: string): Record<string, unknown> {
+  const root = intelRdt === undefined ? null : findResctrl();
+  const plan = planIntelRdt(intelRdt, id);
+  if (root === null || plan === null) return {};
+  const found: Record<string, unknown> = {};
+  const add = (directory: string, suffix: string) => {
+    const text = orNull(() => readText(join(directory, "schemata"))) ?? "";
+    for (const line of text.split("\n").map((words) => words.trim())) {
+      if (line.startsWith("L3:")) found[`l3_cache_schema${suffix}`] = line;
+      if (line.startsWith("MB:")) found[`mem_bw_schema${suffix}`] = line;
+    }
+  };
+  add(root, "_root");
+  add(join(root, plan.group), "");
+  if (plan.monitoring === null) return found;
+  const data = join(root, plan.monitoring, "mon_data");
+  const domains = orNull(() => readDirectory(data)) ?? [];
+  const value = (domain: string, file: string) => Number(orNull(() => readText(join(data, domain, file))) ?? 0);
+  const names = domains.map(({ name }) => String(name)).filter((name) => name.startsWith("mon_L3_"));
+  found["mbm_stats"] = names.map((name) => ({
+    mbm_total_bytes: value(name, "mbm_total_bytes"),
+    mbm_local_bytes: value(name, "mbm_local_bytes"),
+  }));
+  found["cmt_stats"] = names.map((name) => ({ llc_occupancy: value(name, "llc_occupancy") }));
+  return found;
 }

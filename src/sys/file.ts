@@ -45,6 +45,11 @@ export function readTextOf(file: Fd, path: string, most = Number.POSITIVE_INFINI
   return decode(readAll(file.number, path, most));
 }
 
+/** All of the standard input, as UTF-8. @param most as for {@link readTextOf} @throws {SyscallError} `read standard input` */
+export function readInput(most = Number.POSITIVE_INFINITY): string {
+  return decode(readAll(0, "standard input", most));
+}
+
 /** Reads to the end. @returns bytes that the next call overwrites */
 function readAll(fd: number, path: string, most: number): Uint8Array {
   let length = 0;

@@ -3,7 +3,7 @@ import { check } from "./error.ts";
 import { syscall } from "./ffi.ts";
 
 /** What to wait for, and what was seen. @see poll(2) */
-export const POLL = { IN: 1, OUT: 4, ERR: 8, HUP: 16, NVAL: 32 } as const;
+export const POLL = { IN: 1, PRI: 2, OUT: 4, ERR: 8, HUP: 16, NVAL: 32 } as const;
 
 /** A descriptor and the events to wait for. */
 export interface PollEntry {

@@ -21,6 +21,7 @@ export const LIBC = [
   "long copy_file_range(int from, void *from_offset, int to, void *to_offset, size_t size, uint flags)",
   "void *dlsym(void *library, str name)",
   "int dup3(int fd, int number, int flags)",
+  "int eventfd(uint value, int flags)",
   "int execve(str path, void *args, void *environment)",
   "void _exit(int code)",
   "int fchdir(int directory)",

@@ -1,0 +1,143 @@
+/** Limits of a container that runs already: what a change amounts to, and taking it back when a part of it fails. */
+
+import type { Resources } from "../config/types.ts";
+import { readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
+import { hasErrno } from "../sys/error.ts";
+import { applyStep } from "./apply.ts";
+import type { CgroupDriver } from "./driver.ts";
+import { planResources, type WriteStep } from "./resources.ts";
+
+/** A list of `resources` whose entries each stand for a device or a page size of their own. */
+type Entries = readonly Record<string, unknown>[];
+
+/**
+ * The resources that a container has after a change. 0 and `""` mean "as it is", but for values where they mean something; lists are
+ * merged by device or page size. Devices are not changed.
+ */
+export function mergeResources(former: Resources, change: Resources): Resources {
+  const merged: Record<string, unknown> = { ...former };
+  for (const [section, value] of Object.entries(change)) {
+    if (section === "devices" || value === undefined) continue;
+    merged[section] = Array.isArray(value)
+      ? mergeEntries((merged[section] ?? []) as Entries, value)
+      : mergeSection(section, (merged[section] ?? {}) as Record<string, unknown>, value as Record<string, unknown>);
+  }
+  return merged as Resources;
+}
+
+/** Values that are set also when they are 0. */
+const zeroCounts = new Set(["cpu.idle", "cpu.burst", "memory.swappiness", "pids.limit"]);
+
+function mergeSection(
+  section: string,
+  former: Record<string, unknown>,
+  change: Record<string, unknown>,
+): Record<string, unknown> {
+  const merged = { ...former };
+  for (const [name, value] of Object.entries(change)) {
+    if (Array.isArray(value)) merged[name] = mergeEntries((former[name] ?? []) as Entries, value);
+    else if (value === undefined || value === "" || (value === 0 && !zeroCounts.has(`${section}.${name}`))) continue;
+    else merged[name] = value;
+  }
+  return merged;
+}
+
+function mergeEntries(former: Entries, change: Entries): Entries {
+  const keyOf = ({ major, minor, pageSize, name }: Record<string, unknown>) => `${major}:${minor} ${pageSize} ${name}`;
+  const merged = new Map(former.map((entry) => [keyOf(entry), entry]));
+  for (const entry of change) merged.set(keyOf(entry), { ...merged.get(keyOf(entry)), ...entry });
+  return [...merged.values()];
+}
+
+/**
+ * What is to be written for a change: what it names, and what else of the former resources its values make sense with only. The kernel
+ * takes a quota and its period together, and swap is counted with memory in config.json and without it on v2.
+ */
+export function resourcesToSet(former: Resources, change: Resources): Resources {
+  const { devices: _, ...named } = change;
+  const merged = mergeResources(former, change);
+  const toSet: Resources = { ...named };
+  const { cpu, memory } = change;
+  if (cpu !== undefined && (cpu.quota || cpu.period)) {
+    const { quota, period } = merged.cpu ?? {};
+    toSet.cpu = { ...cpu, ...(quota !== undefined && { quota }), ...(period !== undefined && { period }) };
+  }
+  if (memory?.swap && !memory.limit && merged.memory?.limit) toSet.memory = { ...memory, limit: merged.memory.limit };
+  return toSet;
+}
+
+/** A value as it was before it was written over. */
+interface FormerValue {
+  directory: string;
+  file: string;
+  value: string;
+}
+
+/**
+ * Sets limits; when one cannot be set, those that were set before it get their former values again.
+ * @returns takes all of it back, for a failure elsewhere. It throws nothing, but returns the files that would not have it
+ * @throws {Error} for the limit that failed, and for what could not be restored then
+ */
+export function setReversibly(resources: Resources, driver: CgroupDriver): () => string[] {
+  const former: FormerValue[] = [];
+  const undo = () => restore(former);
+  try {
+    for (const step of planResources(resources, driver, { skipDevices: true })) {
+      if (step.kind === "write") former.push(...formerValues(step, driver));
+      applyStep(step, driver);
+    }
+    return undo;
+  } catch (error) {
+    const left = undo();
+    if (left.length === 0) throw error;
+    throw new Error(`${(error as Error).message}; could not restore ${left.join(", ")}`, { cause: error });
+  }
+}
+
+/** What a step is about to write over. */
+function formerValues(step: WriteStep, driver: CgroupDriver): FormerValue[] {
+  const directory = driver.hierarchyOf(step.controller)?.directory;
+  if (directory === undefined) return [];
+  for (const { file, value } of [step, ...(step.otherwise === undefined ? [] : [step.otherwise])]) {
+    try {
+      return [{ directory, file, value: formerValue(file, value, readCgroupFile(directory, file)) }];
+    } catch (error) {
+      if (!hasErrno(error, "ENOENT", "EACCES", "EOPNOTSUPP")) throw error;
+    }
+  }
+  return [];
+}
+
+/**
+ * What to write to a file to have again what is there now.
+ * @param next what is about to be written: of a file with a line for each device, it says which line
+ * @param text what the file reads now
+ */
+export function formerValue(file: string, next: string, text: string): string {
+  const isKeyed = /(_device|priomap|^rdma\.max|^io\.max|^io\.latency|^io\.(bfq\.)?weight)$/.test(file);
+  const [key = "", ...assignments] = next.split(" ");
+  if (!isKeyed || assignments.length === 0) return (text.split("\n")[0] ?? "").trim().replace(/^default /, "");
+  const line = text.split("\n").find((candidate) => candidate.startsWith(`${key} `));
+  if (line !== undefined) return line;
+  // A line that is not there is one of defaults.
+  if (file === "io.max" || file === "rdma.max") {
+    return `${key} ${assignments.map((assignment) => `${assignment.split("=")[0]}=max`).join(" ")}`;
+  }
+  return `${key} ${file.startsWith("io.") ? "default" : "0"}`;
+}
+
+/** Twice, for one value may fit only after another: memory with swap stays above memory, a period fits its quota. */
+function restore(former: readonly FormerValue[]): string[] {
+  let left: string[] = [];
+  for (let round = 0; round < 2; round++) {
+    left = [];
+    for (const { directory, file, value } of [...former].reverse()) {
+      try {
+        writeCgroupFile(directory, file, value);
+      } catch (error) {
+        left.push((error as Error).message);
+      }
+    }
+  }
+  return left;
+}

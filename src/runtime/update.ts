@@ -1,0 +1,85 @@
+/** `update`: changes the limits of a container that runs. */
+
+import { openCgroup } from "../cgroup/manager.ts";
+import { mergeResources } from "../cgroup/update.ts";
+import { effectiveResources } from "../config/resources.ts";
+import type { IntelRdt, Resources, Spec } from "../config/types.ts";
+import { planIntelRdt } from "../plan/intel-rdt.ts";
+import { exists } from "../sys/file.ts";
+import { join } from "../sys/path-names.ts";
+import { findResctrl, ResctrlGroup } from "./intel-rdt.ts";
+import type { Context } from "./options.ts";
+import { containerStatus } from "./status.ts";
+import {
+  type Container,
+  loadContainer,
+  loadSavedConfig,
+  lockDirectory,
+  NoSuchContainerError,
+  saveConfig,
+  saveContainer,
+} from "./store.ts";
+
+/** What is to change. What it does not name stays as it is. */
+export interface UpdateOptions {
+  id: string;
+  resources: Resources;
+  intelRdt?: Pick<IntelRdt, "l3CacheSchema" | "memBwSchema">;
+}
+
+/**
+ * Changes a container's limits: all that is asked for, or nothing. The configuration that is kept of it says so afterwards.
+ * @throws {NoSuchContainerError}
+ * @throws {Error} when it does not run, or a limit cannot be set
+ */
+export function updateContainer(context: Context, { id, resources, intelRdt }: UpdateOptions): void {
+  const lock = lockDirectory(context.root, id);
+  if (lock === null) throw new NoSuchContainerError(id);
+  using _ = lock;
+  const container = loadContainer(context.root, id);
+  const status = containerStatus(context.root, container);
+  if (status === "stopped") throw new Error("container not running");
+  warnOfKernelMemory(context, resources);
+  const spec = loadSavedConfig(context.root, id);
+  const former = effectiveResources(spec);
+  const change = effectiveResources({ ...spec, linux: { ...spec.linux, resources } });
+  const undo = openCgroup(container.cgroup).updateResources(former, change);
+  const undone = (error: unknown): Error => {
+    const left = undo();
+    const { message } = error as Error;
+    return left.length === 0 ? (error as Error) : new Error(`${message}; could not restore ${left.join(", ")}`);
+  };
+  let undoClass: (() => void) | null = null;
+  try {
+    if (intelRdt !== undefined) undoClass = setClass(context, container, spec, intelRdt);
+    const merged = { ...spec.linux?.intelRdt, ...intelRdt };
+    const linux = { ...spec.linux, resources: mergeResources(former, change) };
+    saveConfig(context.root, id, { ...spec, linux: intelRdt === undefined ? linux : { ...linux, intelRdt: merged } });
+  } catch (error) {
+    undoClass?.();
+    throw undone(error);
+  }
+}
+
+/** Since Linux 5.4 on v1 and ever on v2 the kernel has no such limit, and none of its own would be kept. */
+function warnOfKernelMemory(context: Context, { memory }: Resources): void {
+  if (memory?.kernel) context.log.warn("kernel memory settings are ignored and will be removed");
+}
+
+/** @returns takes the change back */
+function setClass(context: Context, container: Container, spec: Spec, change: Partial<IntelRdt>): () => void {
+  const { closID, enableMonitoring } = spec.linux?.intelRdt ?? {};
+  const plan = planIntelRdt(
+    { ...change, ...(closID && { closID }), ...(enableMonitoring && { enableMonitoring }) },
+    container.id,
+  );
+  if (plan === null || container.init === null) return () => {};
+  const group = new ResctrlGroup(plan);
+  if (exists(join(findResctrl() ?? "", plan.group))) return group.update();
+  // A container that was made without a class gets one now; what it runs already and its children are in it from now on.
+  if (group.removable) {
+    saveContainer(context.root, { ...container, resctrl: group.removable });
+  }
+  group.create(container.init.pid);
+  return () => {};
+}
