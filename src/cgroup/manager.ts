@@ -17,6 +17,8 @@ import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
 import { planResources } from "./resources.ts";
 import { needsControllers } from "./resources-v2.ts";
 import { readStats, type Stats } from "./stats.ts";
+import { ContainerUnit } from "./systemd/container-unit.ts";
+import { roundedQuota } from "./systemd/properties.ts";
 import { processesIn, removeTrees, sleep } from "./tree.ts";
 import { resourcesToSet, setReversibly } from "./update.ts";
 
@@ -32,10 +34,13 @@ export function openCgroup(location: CgroupLocation): Cgroup {
 export class Cgroup {
   #location: CgroupLocation;
   #driver: CgroupDriver;
+  /** Of a cgroup that is systemd's. */
+  readonly #unit: ContainerUnit | null;
 
   constructor(location: CgroupLocation) {
     this.#location = location;
     this.#driver = driverOf(location);
+    this.#unit = location.driver === "systemd" ? new ContainerUnit(location) : null;
   }
 
   /** Where it is. */
@@ -53,15 +58,22 @@ export class Cgroup {
     if (this.#location.driver === "disabled") return;
     const made: string[] = [];
     try {
+      this.#unit?.start();
       const hierarchies = this.#location.hierarchies.filter(
         (hierarchy) => (only ?? hierarchy.version) !== hierarchy.version || this.#makeIn(hierarchy, resources, made),
       );
       this.#location = { ...this.#location, hierarchies };
       this.#driver = driverOf(this.#location);
     } catch (error) {
+      this.release();
       for (const directory of made.reverse()) removeCgroup(directory);
       throw new Error(`unable to apply cgroup configuration: ${(error as Error).message}`, { cause: error });
     }
+  }
+
+  /** To be called when the container's init is in the cgroup: nothing else keeps it any more. */
+  release(): void {
+    this.#unit?.release();
   }
 
   /**
@@ -70,7 +82,9 @@ export class Cgroup {
    * @throws {Error} when a limit cannot be set
    */
   setResources(resources: Resources, options: { devices?: readonly Device[]; skipDevices?: boolean } = {}): void {
-    for (const step of planResources(resources, this.#driver, options)) applyStep(step, this.#driver);
+    this.#unit?.setResources(resources, options);
+    const toWrite = this.#unit === null ? resources : roundedQuota(resources);
+    for (const step of planResources(toWrite, this.#driver, options)) applyStep(step, this.#driver);
   }
 
   /**
@@ -80,7 +94,22 @@ export class Cgroup {
    * @throws {Error} when a limit cannot be set; the former ones are set again then
    */
   updateResources(former: Resources, change: Resources): () => string[] {
-    return setReversibly(resourcesToSet(former, change), this.#driver);
+    const toSet = resourcesToSet(former, change);
+    const unit = this.#unit;
+    if (unit === null) return setReversibly(toSet, this.#driver);
+    const restore = () => unit.setResources(resourcesToSet(toSet, former), { skipDevices: true });
+    unit.setResources(toSet, { skipDevices: true });
+    let undo: () => string[];
+    try {
+      undo = setReversibly(roundedQuota(toSet), this.#driver);
+    } catch (error) {
+      restore();
+      throw error;
+    }
+    return () => {
+      restore();
+      return undo();
+    };
   }
 
   /** Directories by controller, `""` for v2: as runc's state.json has them under `cgroup_paths`. */
@@ -202,10 +231,11 @@ export class Cgroup {
   }
 
   /**
-   * Removes the cgroup and those below it. Removing what is not there succeeds.
+   * Removes the cgroup and those below it. Removing what is not there succeeds. systemd is asked to end its unit first.
    * @throws {Error} "Failed to remove paths" when processes are left
    */
   remove(): void {
+    this.#unit?.stop();
     const failures = removeTrees(this.#location.hierarchies.map(({ directory }) => directory));
     if (failures.length > 0) {
       throw new Error(`Failed to remove paths: ${failures.map(({ message }) => message).join("; ")}`);

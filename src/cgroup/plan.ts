@@ -1,6 +1,8 @@
 /** Where a container's cgroup is, in each hierarchy: decided once, at create, and kept in the container's state. */
-import type { CgroupHierarchy, CgroupLocation, CgroupMount } from "../plan/cgroups.ts";
+import type { CgroupHierarchy, CgroupLocation, CgroupMount, SystemdLocation, Unit } from "../plan/cgroups.ts";
 import { join, normalize, relative, resolve } from "../sys/path-names.ts";
+import { annotationProperties, propertyAnnotations } from "./systemd/annotations.ts";
+import { planUnit, unitPath } from "./systemd/unit.ts";
 
 export type { CgroupHierarchy, CgroupLocation } from "../plan/cgroups.ts";
 
@@ -18,8 +20,16 @@ export interface CgroupPlanInput {
   own: ReadonlyMap<string, string>;
   manager: "cgroupfs" | "systemd" | "disabled";
   rootless: boolean;
-  /** Whether systemd runs on this machine. */
-  systemd?: boolean;
+  /** What is asked about a systemd that runs on this machine; `null` when none does. */
+  systemd?: SystemdFacts | null;
+  annotations?: Readonly<Record<string, string>>;
+}
+
+export interface SystemdFacts {
+  /** Whose units are used. */
+  manager: Unit["manager"];
+  /** The cgroup of that manager, below which those of its units are; `""` is the root. */
+  controlGroup: string;
 }
 
 /** The v1 hierarchies that a container joins, in the order in which they are made and set. */
@@ -40,7 +50,7 @@ const joined = [
  */
 export function planCgroup(input: CgroupPlanInput): CgroupLocation {
   if (input.manager === "disabled") return { driver: "disabled", hierarchies: [] };
-  if (input.manager === "systemd") throw systemdError(input.systemd ?? false);
+  if (input.manager === "systemd") return planSystemd(input);
   const path = cleanPath(input.cgroupsPath ?? "");
   const inner = path === "" ? cleanPath(input.id) : path;
   const unified = unifiedMount(input.mounts);
@@ -53,6 +63,26 @@ export function planCgroup(input: CgroupPlanInput): CgroupLocation {
   }
   const { rootless } = input;
   return { driver: "cgroupfs", mode: unified === null ? "v1" : "v2", hierarchies, explicit: path !== "", rootless };
+}
+
+/** @throws {Error} where there is no systemd, for names that it does not have, and for annotations that are no properties */
+function planSystemd(input: CgroupPlanInput): SystemdLocation {
+  const { systemd, id, rootless, cgroupsPath = "" } = input;
+  if (!systemd) throw new Error("systemd not running on this host, cannot use systemd cgroups manager");
+  const unit = planUnit(cgroupsPath, id, systemd.manager);
+  annotationProperties(input.annotations ?? {});
+  const path = systemd.controlGroup.replace(/\/$/, "") + unitPath(unit);
+  const unified = unifiedMount(input.mounts);
+  return {
+    driver: "systemd",
+    mode: unified === null ? "v1" : "v2",
+    hierarchies: unified === null ? v1Hierarchies(path, input) : [hierarchy(unified, "/", path)],
+    explicit: true,
+    rootless,
+    id,
+    unit,
+    properties: propertyAnnotations(input.annotations ?? {}),
+  };
 }
 
 /** Makes a path clean, and a relative one unable to climb: `../../a/./b` becomes `a/b`, `/../a` becomes `/a`. */
@@ -134,12 +164,4 @@ function shown(mount: CgroupMount, path: string): string {
 function hierarchy(mount: CgroupMount, parent: string, inner: string): CgroupHierarchy {
   const { version, controllers, mountPoint } = mount;
   return { version, controllers, mountPoint, directory: resolve(`${mountPoint}/${parent}/${inner}`) };
-}
-
-function systemdError(running: boolean): Error {
-  return new Error(
-    running
-      ? "the systemd cgroup driver is not supported yet: use cgroupfs (podman --cgroup-manager cgroupfs; else no --systemd-cgroup)"
-      : "systemd not running on this host, cannot use systemd cgroups manager",
-  );
 }

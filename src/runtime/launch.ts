@@ -208,6 +208,7 @@ class Launch {
     this.#restrictDevices();
     using cgroups = this.#cgroup.openTasks();
     admit(forked, cgroups);
+    this.#cgroup.release();
   }
 
   /** Answers the init until it waits for `start`. */

@@ -1,7 +1,8 @@
 /** From a bundle to a plan: everything about a container that is known before anything is made. */
 
 import { isSystemdRunning, readOwnCgroups } from "../cgroup/layout.ts";
-import { type CgroupLocation, planCgroup } from "../cgroup/plan.ts";
+import { type CgroupLocation, planCgroup, type SystemdFacts } from "../cgroup/plan.ts";
+import { Systemd } from "../cgroup/systemd/manager.ts";
 import { loadConfig } from "../config/load.ts";
 import { effectiveResources } from "../config/resources.ts";
 import type { Process, Resources, Spec } from "../config/types.ts";
@@ -98,9 +99,16 @@ export function cgroupLocation(
     mounts: host.cgroupMounts,
     own: readOwnCgroups(),
     manager: context.cgroupManager,
-    systemd: context.cgroupManager === "systemd" && isSystemdRunning(),
+    systemd: context.cgroupManager === "systemd" && isSystemdRunning() ? systemdFacts(rootless) : null,
+    annotations: spec.annotations ?? {},
     rootless,
   });
+}
+
+function systemdFacts(rootless: boolean): SystemdFacts {
+  if (!rootless) return { manager: "system", controlGroup: "" };
+  using systemd = Systemd.connect("user");
+  return { manager: "user", controlGroup: systemd.controlGroup() };
 }
 
 /** The real path of a directory that the caller named. */

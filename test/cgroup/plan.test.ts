@@ -137,10 +137,19 @@ describe("drivers", () => {
     );
   });
 
-  test("systemd is refused for now where it runs, with what to ask Podman for instead", () => {
-    expect(() => plan({ manager: "systemd", systemd: true })).toThrow(
-      /not supported yet.*podman --cgroup-manager cgroupfs/,
-    );
+  test("systemd names a scope in a slice, below its manager's cgroup", () => {
+    const systemd = { manager: "user", controlGroup: "/user.slice/user@7.service" } as const;
+    const annotations = { "org.systemd.property.CollectMode": "'inactive'", other: "x" };
+    const location = plan({ manager: "systemd", systemd, cgroupsPath: "a-b.slice:p:n", annotations });
+    expect(location).toMatchObject({
+      driver: "systemd",
+      unit: { name: "p-n.scope", slice: "a-b.slice", manager: "user" },
+      properties: { "org.systemd.property.CollectMode": "'inactive'" },
+    });
+    for (const { directory, mountPoint } of location.hierarchies) {
+      expect(directory).toBe(`${mountPoint}/user.slice/user@7.service/a.slice/a-b.slice/p-n.scope`);
+    }
+    expect(location.hierarchies.length).toBeGreaterThan(0);
   });
 
   test("disabled leaves the container where its creator is", () => {
