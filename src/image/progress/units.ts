@@ -31,10 +31,10 @@ const AGES: readonly [seconds: number, name: string][] = [
   [1, "second"],
 ];
 
-/** How long ago a moment was: `3 weeks ago`. @param created RFC 3339; what is none, or missing, is `-` */
+/** How long ago a moment was: `3 weeks ago`. @param created RFC 3339; what is none, or missing, is `-`, and so is the year 1, Go's "never" */
 export function formatAge(created: string | null | undefined, now: number = Date.now()): string {
   const at = Date.parse(created ?? "");
-  if (Number.isNaN(at)) return "-";
+  if (Number.isNaN(at) || at < 0) return "-";
   const seconds = Math.max(0, (now - at) / 1000);
   const [unit, name] = AGES.find(([length]) => seconds >= length) ?? [1, "second"];
   const count = Math.floor(seconds / unit);

@@ -1,0 +1,192 @@
+/** Pushing to a registry that has its own ways. */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+import { pushImage } from "../../../src/image/operations/push.ts";
+import { quiet } from "../../../src/image/progress/reporter.ts";
+import { digestOf } from "../../../src/image/store/digest.ts";
+import { Scratch, sampleImage, storeImage } from "../support.ts";
+
+const PATIENCE = { retries: 2, pause: 1, stall: 1000 };
+const image = sampleImage(["one", Array.from({ length: 50_000 }, (_, at) => (at * 7919) % 10_007).join("")]);
+
+interface Upload {
+  method: string;
+  url: string;
+  bytes: Uint8Array;
+  headers: IncomingMessage["headers"];
+}
+
+/** A registry that remembers what it was sent. */
+class Sink implements AsyncDisposable {
+  readonly uploads: Upload[] = [];
+  /** Answers a request itself, and says so by `true`. */
+  answer: (upload: Upload, response: ServerResponse) => boolean = () => false;
+  host = "";
+  readonly #server = createServer(async (request, response) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of request) chunks.push(chunk as Uint8Array);
+    const { method = "", url = "", headers } = request;
+    const upload = { method, url, headers, bytes: Buffer.concat(chunks) };
+    this.uploads.push(upload);
+    if (this.answer(upload, response)) return;
+    if (url === "/v2/") response.end("{}");
+    else if (method === "HEAD") response.writeHead(404).end();
+    // Relative, with a query that has to stay.
+    else if (method === "POST") response.writeHead(202, { location: "/elsewhere/upload?_state=first%3D" }).end();
+    else if (method === "PATCH")
+      response.writeHead(202, { location: `/elsewhere/upload?_state=next${this.uploads.length}` }).end();
+    else response.writeHead(201).end();
+  });
+
+  static async start(): Promise<Sink> {
+    const sink = new Sink();
+    await new Promise<void>((done) => sink.#server.listen(0, "127.0.0.1", done));
+    sink.host = `127.0.0.1:${(sink.#server.address() as AddressInfo).port}`;
+    return sink;
+  }
+
+  /** What was put under a digest. */
+  blob(digest: string): Uint8Array | undefined {
+    return this.uploads.find(
+      ({ method, url }) => method === "PUT" && new URL(url, "http://x").searchParams.get("digest") === digest,
+    )?.bytes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((done) => this.#server.close(done));
+  }
+}
+
+async function push(sink: Sink, { chunk, also }: { chunk?: number; also?: string } = {}): Promise<string | null> {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  await storeImage(store, `${sink.host}/a/b:1`, image);
+  if (also !== undefined) await storeImage(store, `${sink.host}/${also}`, image);
+  try {
+    const options = {
+      plainHttp: true,
+      patience: PATIENCE,
+      authFile: scratch.authFile(),
+      parallel: 1,
+      ...(chunk === undefined ? {} : { chunk }),
+    };
+    const { digest } = await pushImage(store, `${sink.host}/a/b:1`, undefined, options, quiet);
+    expect(digest).toBe(image.descriptor.digest);
+    return null;
+  } catch (error) {
+    expect((error as Error).message).not.toContain("\n");
+    return (error as Error).message;
+  }
+}
+
+test("blobs go where the registry says, its query kept; the manifest comes last, as it is", async () => {
+  await using sink = await Sink.start();
+  expect(await push(sink)).toBeNull();
+  const puts = sink.uploads.filter(({ method, url }) => method === "PUT" && url.startsWith("/elsewhere"));
+  expect(puts).toHaveLength(3);
+  for (const { url, bytes } of puts) {
+    const query = new URL(url, "http://x").searchParams;
+    expect(query.get("_state")).toBe("first=");
+    expect(query.get("digest")).toBe(digestOf(bytes));
+  }
+  const last = sink.uploads.at(-1);
+  expect(last?.url).toBe("/v2/a/b/manifests/1");
+  expect(digestOf(last?.bytes ?? "")).toBe(image.descriptor.digest);
+  expect(last?.headers["content-type"]).toBe(image.descriptor.mediaType);
+});
+
+test("pieces follow each other, each to the latest address", async () => {
+  await using sink = await Sink.start();
+  expect(await push(sink, { chunk: 10_000 })).toBeNull();
+  const patches = sink.uploads.filter(({ method }) => method === "PATCH");
+  const largest = image.manifest.layers[1];
+  const own = patches.filter(({ bytes }) => bytes.byteLength > 0).slice(-Math.ceil((largest?.size ?? 0) / 10_000) - 1);
+  expect(own.some(({ headers }) => headers["content-range"] === "10000-19999")).toBe(true);
+  const whole = Buffer.concat(patches.map(({ bytes }) => bytes));
+  expect(whole.byteLength).toBe(
+    image.manifest.config.size + image.manifest.layers.reduce((sum, { size }) => sum + size, 0),
+  );
+  for (const { method, url, bytes } of sink.uploads)
+    if (method === "PUT" && url.startsWith("/elsewhere"))
+      expect([url.includes("_state=next"), bytes.byteLength]).toEqual([true, 0]);
+});
+
+test("a registry that has kept another part than it was sent is given the blob again, and not for ever", async () => {
+  await using sink = await Sink.start();
+  let lies = 0;
+  sink.answer = ({ method }, response) =>
+    method === "PATCH" && lies++ < 1 && !!response.writeHead(202, { range: "0-5" }).end();
+  expect(await push(sink, { chunk: 10_000 })).toBeNull();
+  sink.answer = ({ method }, response) => method === "PATCH" && !!response.writeHead(202, { range: "0-5" }).end();
+  expect(await push(sink, { chunk: 10_000 })).toContain("the registry has 6 of the");
+});
+
+test("a mount that is not made becomes an upload in the session that it began", async () => {
+  await using sink = await Sink.start();
+  expect(await push(sink, { also: "other:1" })).toBeNull();
+  const posts = sink.uploads.filter(({ method }) => method === "POST");
+  expect(posts.map(({ url }) => new URL(url, "http://x").searchParams.get("from"))).toEqual([
+    "other",
+    "other",
+    "other",
+  ]);
+  expect(sink.blob(image.manifest.config.digest)).toBeDefined();
+});
+
+test("a mount that is made sends nothing, and one that is refused is no failure", async () => {
+  await using sink = await Sink.start();
+  sink.answer = ({ method, url }, response) =>
+    method === "POST" && url.includes("mount=") && !!response.writeHead(201).end();
+  expect(await push(sink, { also: "other:1" })).toBeNull();
+  expect(sink.uploads.filter(({ method }) => method === "PUT").map(({ url }) => url)).toEqual(["/v2/a/b/manifests/1"]);
+  sink.answer = ({ method, url }, response) =>
+    method === "POST" && url.includes("mount=") && !!response.writeHead(400).end();
+  expect(await push(sink, { also: "other:1" })).toBeNull();
+});
+
+test("what a redirect signed for GET alone refuses to tell is sent", async () => {
+  await using sink = await Sink.start();
+  sink.answer = ({ method }, response) => method === "HEAD" && !!response.writeHead(403).end();
+  expect(await push(sink)).toBeNull();
+  expect(sink.blob(image.manifest.config.digest)).toBeDefined();
+});
+
+test("a token that ends at the last request is renewed, and the body sent again", async () => {
+  await using sink = await Sink.start();
+  let token = 0;
+  let refused = 0;
+  sink.answer = ({ method, url, headers }, response) => {
+    if (url.startsWith("/token")) return !!response.end(JSON.stringify({ token: `t${++token}` }));
+    const late = method === "PUT" && headers.authorization === "Bearer t1";
+    if (late) refused++;
+    if (headers.authorization !== undefined && !late) return false;
+    return !!response
+      .writeHead(401, {
+        "www-authenticate": `Bearer realm="http://${sink.host}/token",scope="repository:a/b:pull,push"`,
+      })
+      .end();
+  };
+  expect(await push(sink)).toBeNull();
+  expect(refused).toBe(1);
+  for (const layer of image.manifest.layers) {
+    const sent = sink.uploads.filter(({ url }) => new URL(url, "http://x").searchParams.get("digest") === layer.digest);
+    expect(digestOf(sent.at(-1)?.bytes ?? "")).toBe(layer.digest);
+  }
+});
+
+test("a registry that has kept another manifest is told", async () => {
+  await using sink = await Sink.start();
+  sink.answer = ({ method, url }, response) =>
+    method === "PUT" &&
+    url.includes("/manifests/") &&
+    !!response.writeHead(201, { "docker-content-digest": digestOf("x") }).end();
+  expect(await push(sink)).toContain("the registry has kept another manifest");
+});
+
+test("where it does not say where to upload to, that is told", async () => {
+  await using sink = await Sink.start();
+  sink.answer = ({ method }, response) => method === "POST" && !!response.writeHead(202).end();
+  expect(await push(sink)).toContain("does not say where to upload to");
+});
