@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createWriteStream, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, createWriteStream, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Writable } from "node:stream";
@@ -129,16 +129,22 @@ async function saveDirectory(
     }
     replaceFile(join(temporary, "index.json"), JSON.stringify(indexOf(entries)));
     replaceFile(join(temporary, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+    for (const name of ["index.json", "oci-layout"]) chmodSync(join(temporary, name), MODE & ~process.umask());
     renameSync(temporary, target);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
 }
 
+/** Of what is saved, before the umask. */
+const MODE = 0o666;
+
 /** By a reflink where the filesystem has them. */
 async function copyContent(from: string, to: string): Promise<void> {
   const COPYFILE_FICLONE = 2;
   await copyFile(from, to, COPYFILE_FICLONE);
+  // The store's are for nobody else to read.
+  chmodSync(to, MODE & ~process.umask());
 }
 
 /** @param write makes the members */

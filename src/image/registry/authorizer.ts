@@ -83,7 +83,17 @@ export class Authorizer {
     const realm = realmOf(parameters["realm"], this.endpoint);
     // A scope goes on as it came, even if it is several.
     const scopes = parameters["scope"] === undefined ? this.scopes : [parameters["scope"]];
-    const query = new URLSearchParams(parameters["service"] === undefined ? {} : { service: parameters["service"] });
+    try {
+      return await this.#fetch(realm, parameters["service"], scopes);
+    } catch (error) {
+      // Some token servers know one scope at a time: then there is none for mounting.
+      if (!(error instanceof AccessError) || scopes.length < 2) throw error;
+      return await this.#fetch(realm, parameters["service"], scopes.slice(0, 1));
+    }
+  }
+
+  async #fetch(realm: URL, service: string | undefined, scopes: readonly string[]): Promise<Token> {
+    const query = new URLSearchParams(service === undefined ? {} : { service });
     for (const scope of scopes) query.append("scope", scope);
     const { credentials } = this;
     if (credentials?.kind === "identity") return await this.#post(realm, query, credentials.token);

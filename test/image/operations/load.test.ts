@@ -1,5 +1,5 @@
 /** Loading archives, as tools write them and as nobody should. */
-import { createWriteStream, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createWriteStream, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { pack } from "tar-stream";
@@ -230,6 +230,9 @@ test.each(["oci-archive", "docker-archive", "oci-dir"] as const)(
     const loaded = await loadImages(other, output, {}, quiet);
     expect(loaded.map(({ name }) => name)).toEqual(["docker.io/library/a:1", "docker.io/library/a:2"]);
     if (format !== "docker-archive") expect(loaded[0]?.digest).toBe(image.descriptor.digest);
+    // Who may read it says the umask.
+    const file = format === "oci-dir" ? `blobs/sha256/${hex(image.descriptor.digest)}` : "";
+    expect(statSync(`${output}/${file}`.replace(/\/$/, "")).mode & 0o777).toBe(0o666 & ~process.umask());
     expect(readdirSync(scratch.path).toSorted()).toEqual(["other", "saved", "store"]);
   },
 );

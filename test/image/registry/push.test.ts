@@ -176,6 +176,21 @@ test("a token that ends at the last request is renewed, and the body sent again"
   }
 });
 
+test("a token server that knows one scope at a time gives one without the mount's", async () => {
+  await using sink = await Sink.start();
+  sink.answer = ({ url, headers, method }, response) => {
+    if (url.startsWith("/token")) {
+      const scopes = new URL(url, "http://x").searchParams.getAll("scope");
+      return !!response.writeHead(scopes.length === 1 ? 200 : 401).end('{"token":"one"}');
+    }
+    if (headers.authorization === "Bearer one") return url.includes("mount=") && !!response.writeHead(403).end();
+    const scope = method === "GET" ? "" : ',scope="repository:a/b:pull,push"';
+    return !!response.writeHead(401, { "www-authenticate": `Bearer realm="http://${sink.host}/token"${scope}` }).end();
+  };
+  expect(await push(sink, { also: "other:1" })).toBeNull();
+  expect(sink.blob(image.manifest.config.digest)).toBeDefined();
+});
+
 test("a registry that has kept another manifest is told", async () => {
   await using sink = await Sink.start();
   sink.answer = ({ method, url }, response) =>
