@@ -9,6 +9,8 @@ export interface InitContext {
   channel: Channel<InitMessage, ParentMessage>;
   /** Descriptor of the container's root directory, once the rootfs is mounted; `/` after the pivot. */
   rootfs: Fd | null;
+  /** Mounts that later steps change, by the numbers that the plan gave them. */
+  mounts: Map<number, Fd>;
   /** Descriptors that the parent opened before the fork, by the name that the plan gave them. */
   inherited: Map<string, Fd>;
   /** Where the environment of the runtime's caller is in this process's memory, to be forgotten. */

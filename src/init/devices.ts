@@ -61,8 +61,11 @@ function makeNode(parent: Fd, directory: string, node: DeviceNode): void {
   if (result === -EPERM) return bindNode(parent, directory, node, null);
   check(result, () => `mknod ${directory}/${name}`);
   if (uid === 0 && gid === 0) return;
-  const what = () => `chown ${directory}/${name}`;
-  check(syscall("fchownat", parent.number, name, uid, gid, AT.SYMLINK_NOFOLLOW), what);
+  // By descriptor: in a volume that is shared, another file can have the name by now.
+  using made = openNode(parent, directory, node);
+  const stats = fstat(made.number);
+  if (!isNode(stats, node)) refuseOther(stats, directory, node);
+  own(made, stats, directory, node);
 }
 
 /** Makes do with what is there: of the image, or of an earlier start. */

@@ -41,6 +41,7 @@ export function runInit<S extends InitStep>(steps: readonly S[], handling: StepH
     seccompFilter: null,
     ...given,
     rootfs: null,
+    mounts: new Map(),
     environment: [],
     executable: null,
     ready: false,

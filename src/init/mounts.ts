@@ -4,7 +4,7 @@ import type { ChangeStep, MountStep } from "../plan/mount-steps.ts";
 import type { Handlers, OfKind } from "../plan/step.ts";
 import { ERRNO } from "../sys/errno.ts";
 import { hasErrno, SyscallError } from "../sys/error.ts";
-import { type Fd, O } from "../sys/fd.ts";
+import { duplicate, type Fd, O } from "../sys/fd.ts";
 import { mapOwners, mount, mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
 import { openInRoot } from "../sys/path.ts";
 import { fstat, isDirectory } from "../sys/stat.ts";
@@ -22,10 +22,12 @@ type Bind = OfKind<MountStep, "bind">;
 
 export const mountHandlers: Handlers<MountStep | ChangeStep, InitContext> = {
   mount: (step, context) => {
+    const mounted = step.mounted === undefined ? undefined : context.mounts.get(step.mounted);
+    if (mounted !== undefined) return remount(step, mounted);
     const place = openDirectoryMountPoint(rootOf(context), step.target, step.fstype);
     using target = place.target;
     try {
-      mountFilesystem(step, target, place.made);
+      mountFilesystem(step, target, place.made, context);
     } catch (error) {
       if (step.fallback === null || !hasErrno(error, "EPERM", "EBUSY")) throw withHint(error, step);
       bindInstead(step, step.fallback, target, context);
@@ -37,39 +39,58 @@ export const mountHandlers: Handlers<MountStep | ChangeStep, InitContext> = {
     using tree = openSource(step, context);
     using target = openBindMountPoint(rootfs, step.target, tree, step.nofollow?.includes("destination"));
     attach(step, tree, target, warning(step, context));
+    keep(step, tree, context);
   },
   "change-mount": (step, context) => {
-    using mounted = openInRoot(rootOf(context), step.target, O.PATH);
-    try {
-      setBindAttributes(mounted, step.attributes, warning(step, context));
-    } catch (error) {
-      if (hasErrno(error, "EINVAL")) (error as Error).message += " (nothing is mounted there)";
-      throw error;
-    }
-    finish(step, mounted);
+    const mounted = step.mounted === undefined ? undefined : context.mounts.get(step.mounted);
+    if (mounted !== undefined) return changeMount(step, mounted, context);
+    using found = step.target === "/" ? null : openInRoot(rootOf(context), step.target, O.PATH);
+    changeMount(step, found ?? rootOf(context), context);
   },
 };
+
+function changeMount(step: ChangeStep, mounted: Fd, context: InitContext): void {
+  try {
+    setBindAttributes(mounted, step.attributes, warning(step, context));
+  } catch (error) {
+    if (hasErrno(error, "EINVAL")) (error as Error).message += " (nothing is mounted there)";
+    throw error;
+  }
+  finish(step, mounted);
+}
+
+/** Keeps a mount for the steps that change it. */
+function keep(step: MountStep, mounted: Fd, { mounts }: InitContext): void {
+  if (step.keep !== undefined) mounts.set(step.keep, duplicate(mounted));
+}
+
+function remount(step: Mount, mounted: Fd): void {
+  const { source, fstype, flags, data } = step;
+  mount(source, mounted.procPath, fstype, flags, data);
+  finish(step, mounted);
+}
 
 /**
  * Mounts on a directory. With mount(2), which is one call, where that is all. What is done to the mount besides is done
  * before it is attached: it could be opened afterwards by its path only, and a container that shares a volume can make the
  * path lead elsewhere by then.
  */
-function mountFilesystem(step: Mount, target: Fd, made: boolean): void {
+function mountFilesystem(step: Mount, target: Fd, made: boolean, context: InitContext): void {
   const { source, fstype, flags, data, inherit } = step;
+  // Remounted is what the descriptor is open on.
+  if (flags.includes("remount")) return remount(step, target);
   const mode = inherit === "nothing" || made ? null : octalMode(target);
-  const changes = step.propagation.length > 0 || step.recursive !== null;
-  if (flags.includes("remount") || !(changes || inherit === "contents")) {
+  const changes = step.propagation.length > 0 || step.recursive !== null || step.keep !== undefined;
+  if (!(changes || inherit === "contents")) {
     // A mode of the configuration comes later in the list, and holds.
     const options = [mode === null ? "" : `mode=${mode}`, data].filter((part) => part !== "").join(",");
     mount(source, target.procPath, fstype, flags, options);
-    // Remounted is what the descriptor is open on.
-    if (changes) finish(step, target);
     return;
   }
   using filesystem = makeFilesystem(step, mode);
   if (inherit === "contents") copyContents(target, filesystem);
   attach({ ...step, attributes: null }, filesystem, target);
+  keep(step, filesystem, context);
 }
 
 /** The permissions of a file, as mount options write them. */
@@ -95,6 +116,7 @@ function bindInstead(step: Mount, instead: NonNullable<Mount["fallback"]>, targe
   };
   using tree = openSource(bind, context);
   attach(bind, tree, target);
+  keep(step, tree, context);
 }
 
 function openSource({ source, origin, tree, otherwise, nofollow = [] }: Bind, context: InitContext): Fd {

@@ -44,9 +44,10 @@ export const rootHandlers: Handlers<RootStep, InitContext> = {
     chrootHere();
   },
   "reopen-null": (_, context) => reopenNull(rootOf(context)),
-  "remount-readonly": ({ path }, context) => {
-    using mounted = openInRoot(rootOf(context), path, O.PATH);
-    mountSetAttributes(mounted, { set: ["ro"] });
+  "remount-readonly": ({ mounted }, context) => {
+    const mount = mounted === null ? rootOf(context) : context.mounts.get(mounted);
+    if (mount === undefined) throw new Error(`no mount ${mounted} was kept`);
+    mountSetAttributes(mount, { set: ["ro"] });
   },
 };
 

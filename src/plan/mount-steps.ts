@@ -17,6 +17,10 @@ export interface MountBase extends StepBase {
   propagation: Propagation[];
   /** Attributes for the whole tree, once it is mounted. */
   recursive: MountOptions["recursive"];
+  /** The number by which later steps know this mount, where there are any. */
+  keep?: number;
+  /** The number of the mount that is changed; without, it is found by its path: this plan has not made it. */
+  mounted?: number;
 }
 
 /** {@link MountBase} before the step's kind is known. */

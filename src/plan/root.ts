@@ -21,7 +21,8 @@ export type RootStep =
   | (StepBase & { kind: "chroot" })
   /** Standard streams open on the host's `/dev/null` are opened again on the container's. */
   | (StepBase & { kind: "reopen-null" })
-  | (StepBase & { kind: "remount-readonly"; path: string });
+  /** `mounted`: the number of the mount among those that are kept; `null` for the root. */
+  | (StepBase & { kind: "remount-readonly"; path: string; mounted: number | null });
 
 /** How `/` is made to propagate in the new mount namespace, before anything is mounted. */
 export function rootPropagation(spec: Spec): Propagation {

@@ -5,15 +5,8 @@ import type { Spec } from "../config/types.ts";
 import type { CgroupMount } from "./cgroups.ts";
 import { type DeviceStep, describeDevices, planDevices } from "./devices.ts";
 import type { HostFacts } from "./host.ts";
-import type {
-  CgroupAt,
-  ChangeStep,
-  IdMappingSource,
-  MountPlan,
-  MountStep,
-  MountSurroundings,
-  SourceStep,
-} from "./mount-steps.ts";
+import { keepMounts } from "./kept-mounts.ts";
+import type { CgroupAt, ChangeStep, IdMappingSource, MountStep, MountSurroundings, SourceStep } from "./mount-steps.ts";
 import { describeMounts } from "./mount-words.ts";
 import { planMount } from "./mounts.ts";
 import { cleanPath } from "./paths.ts";
@@ -60,25 +53,20 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
   const mounts = spec.mounts ?? [];
   const own = (linux.namespaces ?? []).some(({ type }) => type === "mount");
   const around = mountSurroundings(input);
-  const planned: MountPlan = { sources: [], steps: [], readonlyLater: [] };
-  mounts.forEach((mount, entry) => {
-    const { sources, steps, readonlyLater } = planMount(entry, mount, around);
-    planned.sources.push(...sources);
-    planned.steps.push(...steps);
-    planned.readonlyLater.push(...readonlyLater);
-  });
+  const planned = mounts.map((mount, entry) => planMount(entry, mount, around));
+  const { steps, readonlyLater } = keepMounts(planned);
   const bound = mounts.some(({ destination, options = [] }) => isBind(options) && cleanPath(destination) === "/dev");
   const ownDev = !bound;
   const maker = around.parentHelps ? "parent" : around.inUserNamespace ? "nobody" : "init";
   const devices = ownDev ? planDevices(linux.devices ?? [], maker) : { steps: [], sources: [] };
   return {
-    sources: [...planned.sources, ...devices.sources],
+    sources: [...planned.flatMap(({ sources }) => sources), ...devices.sources],
     beforeHooks: [
       { kind: "set-umask", mask: 0 },
       ...(own
         ? planRootMount(spec, rootfsPath)
         : [{ kind: "enter-rootfs", pointer: "/root/path", path: rootfsPath } as const]),
-      ...planned.steps,
+      ...steps,
       ...devices.steps,
       { kind: "set-umask", mask: 0o022 },
     ],
@@ -86,14 +74,13 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
       ...planRootChange(spec, rootfsPath, own ? (input.noPivot ? "move" : "pivot") : "chroot"),
       ...(ownDev ? [{ kind: "reopen-null" } as const] : []),
     ],
-    final: own ? planReadonly(spec, planned.readonlyLater) : [],
+    final: own ? planReadonly(spec, readonlyLater) : [],
   };
 }
 
-function planReadonly(spec: Spec, mountPoints: readonly string[]): RootfsStep[] {
-  const later: RootfsStep[] = mountPoints.map((path) => ({ kind: "remount-readonly", pointer: "/mounts", path }));
+function planReadonly(spec: Spec, later: readonly RootfsStep[]): RootfsStep[] {
   const pointer = readonlyRoot(spec);
-  const root: RootfsStep[] = pointer === null ? [] : [{ kind: "remount-readonly", pointer, path: "/" }];
+  const root: RootfsStep[] = pointer === null ? [] : [{ kind: "remount-readonly", pointer, path: "/", mounted: null }];
   return [...later, ...root, ...planProtectedPaths(spec.linux ?? {})];
 }
 

@@ -96,3 +96,9 @@ export function duplicateOnto(fd: number, number: number, closeOnExec = false): 
   if (fd === number) return setCloseOnExec(fd, closeOnExec);
   check(syscall("dup3", fd, number, closeOnExec ? O.CLOEXEC : 0), `dup3 ${fd} onto ${number}`);
 }
+
+/** Another descriptor of the same open file, close-on-exec. @see fcntl(2), F_DUPFD_CLOEXEC */
+export function duplicate({ number }: Fd): Fd {
+  const F_DUPFD_CLOEXEC = 1030;
+  return new Fd(check(syscall("fcntl", number, F_DUPFD_CLOEXEC, FIRST_FD), () => `duplicate descriptor ${number}`));
+}

@@ -57,7 +57,12 @@ function main(): number {
       syscall("setresgid", 0, 0, 0);
       syscall("setresuid", 0, 0, 0);
     }
-    act([...plan.beforeHooks, ...plan.afterHooks, ...plan.final], { channel, inherited, rootfs: null } as never);
+    act([...plan.beforeHooks, ...plan.afterHooks, ...plan.final], {
+      channel,
+      inherited,
+      mounts: new Map(),
+      rootfs: null,
+    } as never);
     exit(execve("/bin/busybox", ["sh", "-c", request.script], ["PATH=/bin"]));
   }
   theirs.close();

@@ -88,6 +88,7 @@ function child(steps: ProcessStep[], channel: Channel<InitMessage, ParentMessage
     channel,
     rootfs: open("/", O.PATH | O.DIRECTORY),
     inherited: new Map(),
+    mounts: new Map(),
     environment: [],
     executable: null,
     seccompFilter: null,

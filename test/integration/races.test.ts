@@ -61,4 +61,35 @@ describe.skipIf(!hasProgram("python3"))("a neighbour that exchanges directories 
     for (const code of codes) expect([0, 1]).toContain(code);
     expect(readdirSync(host)).toEqual([]);
   });
+
+  // The path was resolved a second time, and by then led to a mount that was read-only in its stead.
+  test("keeps no mount writable that is made read-only once it is there", { timeout: 1_200_000 }, () => {
+    const volume = join(directory(), "volume");
+    const source = join(directory(), "bound-source");
+    mkdirSync(source);
+    mkdirSync(join(volume, "b"), { recursive: true });
+    for (const name of ["late", "bound"]) {
+      mkdirSync(join(volume, "a", name), { recursive: true });
+      symlinkSync("/dev/shm", join(volume, "b", name));
+    }
+    const bundle = makeBundle("cat /proc/self/mountinfo", (config) => {
+      config.mounts.push(
+        { destination: "/volume", source: volume, options: ["rbind"] },
+        { destination: "/volume/a/late", type: "tmpfs", source: "marked", options: ["ro"] },
+        { destination: "/volume/a/bound", source, options: ["bind"] },
+        { destination: "/volume/a/bound", options: ["bind", "remount", "ro"] },
+      );
+    });
+    exchange(join(volume, "a"), join(volume, "b"));
+    let seen = 0;
+    for (let start = 0; start < STARTS; start++) {
+      const { code, stdout } = tsrunc(["run", "--bundle", bundle.path, newId()]);
+      expect([0, 1]).toContain(code);
+      for (const line of stdout.split("\n").filter((text) => / marked |bound-source /.test(text))) {
+        expect(line.split(" ")[5]?.split(","), `start ${start}: ${line}`).toContain("ro");
+        seen++;
+      }
+    }
+    expect(seen).toBeGreaterThan(STARTS / 2);
+  });
 });

@@ -194,7 +194,9 @@ describe("an entry of mounts", () => {
       mounts: [{ destination: "/dev", type: "devtmpfs", options: ["nosuid", "ro"] }],
     });
     expect(beforeHooks.find(({ kind }) => kind === "mount")).toMatchObject({ flags: ["nosuid"] });
-    expect(final).toEqual([{ kind: "remount-readonly", pointer: "/mounts", path: "/dev" }]);
+    expect(final).toEqual([
+      { kind: "remount-readonly", pointer: "/mounts", path: "/dev", mounted: expect.any(Number) },
+    ]);
   });
 
   test("gets the label of linux.mountLabel, but for procfs, sysfs and mqueue", () => {
@@ -303,7 +305,9 @@ describe("a cgroup mount", () => {
       "link cpu to cpu,cpuacct, cpuacct to cpu,cpuacct in rootfs/sys/fs/cgroup",
       "mount 0 of config.json (/mounts/0): bind /sys/fs/cgroup/memory/c1 on rootfs/sys/fs/cgroup/memory [rbind,nosuid,ro]",
     ]);
-    expect(final).toEqual([{ kind: "remount-readonly", pointer: "/mounts", path: "/sys/fs/cgroup" }]);
+    expect(final).toEqual([
+      { kind: "remount-readonly", pointer: "/mounts", path: "/sys/fs/cgroup", mounted: expect.any(Number) },
+    ]);
   });
 
   test("mounts the hierarchies themselves in a cgroup namespace, the v2 one of a hybrid machine, too", () => {
