@@ -46,7 +46,7 @@ export function compressionOf(start: Uint8Array): Compression {
 }
 
 /** Bytes that are decompressed at a time: as much as a processor's cache has. */
-const CHUNK = 512 * 1024;
+const CHUNK = 256 * 1024;
 
 /** @returns `null` where nothing is compressed */
 export function decompressor(compression: Compression): Transform | null {

@@ -36,7 +36,7 @@ export interface LayerBlob {
 export type OnRead = (bytes: number) => void;
 
 /** Bytes read at a time. */
-const READ_BYTES = 1 << 20;
+const READ_BYTES = 1 << 18;
 
 export class LayerExtractor implements AsyncDisposable {
   #worker: Worker | undefined;

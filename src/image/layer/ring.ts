@@ -5,7 +5,7 @@
 import type { ByteSource } from "./byte-source.ts";
 
 const SLOTS = 8;
-const SLOT_BYTES = 512 * 1024;
+const SLOT_BYTES = 256 * 1024;
 
 /** Indices of the control words: slots filled and emptied so far, and how it ended; lengths of the slots after them. */
 const FILLED = 0;

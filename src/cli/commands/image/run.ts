@@ -12,8 +12,8 @@ export const command = defineCommand({
   options: {
     ...imageBundleOptions,
     name: text("ID", "the container's id (default: one of its own)"),
-    rm: toggle("accepted: the container is removed in any case", { hidden: true }),
-    interactive: toggle("accepted: the standard input is passed on in any case", { short: "i", hidden: true }),
+    rm: toggle("accepted, as of docker run: the container is removed in any case"),
+    interactive: toggle("accepted, as of docker run: the standard input is passed on in any case", { short: "i" }),
   },
   stopAtFirst: true,
   async run({ context, options, args: [reference = "", ...args] }) {
