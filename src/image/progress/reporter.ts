@@ -35,7 +35,8 @@ export const quiet: Reporter = {
 /** A reporter on stderr, which leaves stdout to what programs read. */
 export function reporterFor(isQuiet: boolean, stream: NodeJS.WriteStream = process.stderr): Reporter {
   if (isQuiet) return quiet;
-  return stream.isTTY ? new TerminalReporter(stream) : new LineReporter(stream);
+  // In one that does not tell its size nothing could be redrawn in place.
+  return stream.isTTY && stream.columns > 0 ? new TerminalReporter(stream) : new LineReporter(stream);
 }
 
 class LineReporter implements Reporter {
