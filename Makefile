@@ -83,6 +83,10 @@ integration: build build/busybox ## tests of dist/tsrunc with real containers: a
 test-vm: build build/busybox ## tests that need systemd, cgroup v2 or AppArmor, in virtual machines of two Debian releases: as root
 	@test/vm/test.sh $(VM_TESTS)
 
+dummies: build/busybox $(PACKAGES) $(VALIDATORS) ## show that no integration test passes on a runtime that does nothing: as root
+	@echo "dummies: vitest, test/integration/ on runtimes that do nothing"
+	@$(BUN) test/support/dummies.ts
+
 bench: build build/busybox ## timings of tsrunc, runc and crun side by side (FORMAT=json, RUNC=, CRUN=): as root
 	@$(BUN) bench/bench.ts --format $(FORMAT)
 
@@ -166,4 +170,4 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@
 
-.PHONY: help build demo test lint format types unit integration test-vm bench soak install uninstall clean
+.PHONY: help build demo dummies test lint format types unit integration test-vm bench soak install uninstall clean

@@ -98,7 +98,8 @@ describe("mounts add", () => {
         }
       });
       succeed(["mounts", "add", id, fileOf([{ destination: "/data", source: from, options: ["bind"] }])]);
-      succeed(["exec", id, "sh", "-c", "mount -t tmpfs tmpfs /data/below && echo x > /data/below/x"]);
+      const script = "mount -t tmpfs tmpfs /data/below && echo x > /data/below/x && cat /data/below/x";
+      expect(succeed(["exec", id, "sh", "-c", script])).toBe("x\n");
       expect(readdirSync(join(from, "below"))).toEqual([]);
     } finally {
       execFileSync("umount", ["-R", from]);

@@ -1,8 +1,8 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   commandLine,
@@ -194,27 +194,35 @@ function listenDatagram(path: string): Promise<Server> {
 }
 
 describe("the runtime's executable", () => {
-  const digest = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
+  /** Of all that the runtime consists of: a container reaches the engine, which is beside the launcher. */
+  function digests(): string[] {
+    const path = realpathSync(runtime);
+    const files = readdirSync(dirname(path)).filter((name) => name.startsWith(basename(path)));
+    return files.map((name) => {
+      const digest = createHash("sha256").update(readFileSync(join(dirname(path), name)));
+      return `${name} ${digest.digest("hex")}`;
+    });
+  }
 
   test("cannot be written from a container that runs it as its process (CVE-2019-5736)", () => {
-    const before = digest(runtime);
+    const before = digests();
     // The link makes the runtime execute itself inside; whatever process holds it, writing through it must fail.
     const bundle = makeBundle(["/proc/self/exe", "--version"]);
-    spawnSync(commandLine([])[0] as string, commandLine(["run", "--bundle", bundle.path, newId()]).slice(1), {
-      timeout: 30_000,
-    });
-    expect(digest(runtime)).toBe(before);
+    const { stdout, stderr } = tsrunc(["run", "--bundle", bundle.path, newId()]);
+    // It says who it is, and so has been executed.
+    expect(stdout + stderr).toMatch(/this is the engine|version/);
+    expect(digests()).toEqual(before);
   });
 
   test("cannot be opened for writing by root, through the init that waits for start", () => {
     const id = newId();
     succeed(["create", "--bundle", makeBundle("true").path, id]);
     const { pid } = state(id);
-    const before = digest(runtime);
+    const before = digests();
     const attempt = spawnSync("bash", ["-c", `: >> /proc/${pid}/exe`], { encoding: "utf8" });
     expect(attempt.status).not.toBe(0);
     expect(attempt.stderr).toMatch(/Read-only file system|Text file busy|Permission denied/);
-    expect(digest(runtime)).toBe(before);
+    expect(digests()).toEqual(before);
   });
 
   test("cannot be written through an exec's process", () => {
@@ -228,10 +236,10 @@ describe("the runtime's executable", () => {
       'case $(readlink $exe) in *busybox) ;; *) (: >> $exe) 2>/dev/null && echo "wrote $exe";; esac; done; i=$((i+1)); done';
     succeed(["exec", "--detach", id, "sh", "-c", `(${script}) > /tmp/attack; echo > /tmp/done`]);
     const { bundle } = state(id);
-    const before = digest(runtime);
+    const before = digests();
     for (let attempt = 0; attempt < 10; attempt++) succeed(["exec", id, "true"]);
     const attack = join(bundle, "rootfs/tmp/attack");
     expect(existsSync(attack) ? readFileSync(attack, "utf8") : "").toBe("");
-    expect(digest(runtime)).toBe(before);
+    expect(digests()).toEqual(before);
   });
 });

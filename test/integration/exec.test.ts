@@ -21,7 +21,7 @@ describe("exec", () => {
   });
 
   test.each([0, 1, 77, 255])("exits with the process's exit code %i", (code) => {
-    expect(tsrunc(["exec", id, "sh", "-c", `exit ${code}`]).code).toBe(code);
+    expect(tsrunc(["exec", id, "sh", "-c", `echo ran; exit ${code}`])).toEqual({ code, stdout: "ran\n", stderr: "" });
   });
 
   test("exits with 128 + n when the process dies of a signal", () => {
@@ -32,6 +32,7 @@ describe("exec", () => {
     const script = "for n in pid net ipc uts mnt; do readlink /proc/self/ns/$n; done";
     const inside = succeed(["exec", id, "sh", "-c", script]);
     const init = succeed(["exec", id, "sh", "-c", script.replace("self", "1")]);
+    expect(inside.match(/^\w+:\[\d+\]$/gm)).toHaveLength(5);
     expect(inside).toBe(init);
   });
 
@@ -42,6 +43,7 @@ describe("exec", () => {
         .split("\n")
         .filter((line) => controllers.some((name) => line.includes(`:${name}:`)) || line.startsWith("0::"))
         .join("\n");
+    expect(of("self")).toContain(id);
     expect(of("self")).toBe(of("1"));
   });
 

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { TestSpec } from "../support/config.ts";
@@ -12,11 +12,13 @@ import {
   isTsrunc,
   makeBundle,
   newId,
+  patience,
   pause,
   refused,
   spawnTsrunc,
   startDetached,
   state,
+  stateRoot,
   succeed,
   tsrunc,
   until,
@@ -55,6 +57,19 @@ function descendants(pid: number): number[] {
   return found.slice(1);
 }
 
+/**
+ * Waits until a container has been begun: from then on there is something to clear, and it is not the test that came too early.
+ * Looks all the time, since a create is done in 15 ms.
+ */
+async function begun(id: string): Promise<void> {
+  const place = join(stateRoot(), id);
+  const latest = Date.now() + 1000 * patience;
+  while (!existsSync(place)) {
+    if (Date.now() > latest) throw new Error(`nothing was made in ${place}`);
+    await new Promise(setImmediate);
+  }
+}
+
 describe("kill -9 of the runtime", () => {
   // What must hold is the cleaning up after each test: no process, mount, cgroup or state after `delete --force`.
   test.each(Array.from({ length: 25 }, (_, n) => n))(
@@ -62,10 +77,12 @@ describe("kill -9 of the runtime", () => {
     async () => {
       const id = newId();
       const child = spawnTsrunc(["create", "--bundle", makeBundle("sleep 1000").path, id]);
+      await begun(id);
       await pause(random() * 40);
       child.kill("SIGKILL");
       await ended(child);
-      tsrunc(["delete", "--force", id]);
+      succeed(["delete", "--force", id]);
+      expect(refused(["state", id])).toMatch(/not exist/);
     },
   );
 
@@ -83,10 +100,12 @@ describe("kill -9 of the runtime", () => {
     async () => {
       const id = newId();
       const child = spawnTsrunc(["run", "--detach", "--bundle", makeBundle("sleep 1000").path, id]);
+      await begun(id);
       await pause(random() * 60);
       child.kill("SIGKILL");
       await ended(child);
-      tsrunc(["delete", "--force", id]);
+      succeed(["delete", "--force", id]);
+      expect(refused(["state", id])).toMatch(/not exist/);
     },
   );
 
@@ -95,11 +114,13 @@ describe("kill -9 of the runtime", () => {
     async () => {
       const id = newId();
       succeed(["create", "--bundle", makeBundle("sleep 1000").path, id]);
+      expect(state(id).status).toBe("created");
       const child = spawnTsrunc(["start", id]);
       await pause(random() * 15);
       child.kill("SIGKILL");
       await ended(child);
-      tsrunc(["delete", "--force", id]);
+      succeed(["delete", "--force", id]);
+      expect(refused(["state", id])).toMatch(/not exist/);
     },
   );
 
@@ -108,11 +129,13 @@ describe("kill -9 of the runtime", () => {
     async () => {
       const id = newId();
       succeed(["create", "--bundle", makeBundle("sleep 1000").path, id]);
+      expect(state(id).status).toBe("created");
       const child = spawnTsrunc(["delete", "--force", id]);
       await pause(random() * 15);
       child.kill("SIGKILL");
       await ended(child);
-      tsrunc(["delete", "--force", id]);
+      succeed(["delete", "--force", id]);
+      expect(refused(["state", id])).toMatch(/not exist/);
     },
   );
 });

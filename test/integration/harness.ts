@@ -33,6 +33,9 @@ export const runtime = resolve(process.env.TSRUNC ?? "dist/tsrunc");
 /** Whether the runtime under test is tsrunc, and not a peer that the tests are tried on. */
 export const isTsrunc = basename(runtime) === "tsrunc";
 
+/** How many seconds a test waits for what is to happen; few where nothing will. */
+export const patience = Number(process.env.TSRUNC_TEST_PATIENCE ?? 10);
+
 /** What a command came to. */
 export interface Result {
   /** The exit code; 128 + n when the command itself was killed by signal n. */
@@ -122,6 +125,11 @@ export function hasProgram(name: string): boolean {
 /** The test's temporary directory. */
 export function directory(): string {
   return current().directory;
+}
+
+/** The test's `--root`. */
+export function stateRoot(): string {
+  return current().root;
 }
 
 /** A container id that no other test uses; its container is deleted after the test. */
@@ -242,11 +250,11 @@ export function state(id: string): StateOutput {
 
 /** Waits until a condition holds. @throws {Error} when it does not within ten seconds */
 export async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  for (let attempt = 0; attempt < patience * 50; attempt++) {
     if (condition()) return;
     await pause(20);
   }
-  throw new Error(`waited ten seconds for: ${what}`);
+  throw new Error(`waited ${patience} seconds for: ${what}`);
 }
 
 /** @param milliseconds how long to wait */

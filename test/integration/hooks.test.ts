@@ -171,7 +171,7 @@ describe("a hook that fails", () => {
     });
     const id = newId();
     succeed(["create", "--bundle", bundle.path, id]);
-    tsrunc(["start", id]);
+    expect(tsrunc(["start", id]).stderr).toMatch(/startContainer hook|exit status 3/);
     expect(existsSync(join(bundle.rootfs, "ran"))).toBe(false);
   });
 

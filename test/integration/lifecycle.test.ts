@@ -220,7 +220,9 @@ describe("delete", () => {
   });
 
   test("with --force succeeds for an id that nobody has", () => {
+    const id = startDetached();
     succeed(["delete", "--force", "nobody"]);
+    expect(state(id).status).toBe("running");
   });
 
   test("refuses an id that nobody has", () => {
@@ -270,7 +272,9 @@ describe("pause and resume", () => {
   test("delete --force removes a paused container", () => {
     const id = startDetached();
     succeed(["pause", id]);
+    expect(state(id).status).toBe("paused");
     succeed(["delete", "--force", id]);
+    expect(refused(["state", id])).toMatch(/not exist/);
   });
 });
 

@@ -31,6 +31,7 @@ function setNamespace(config: TestSpec, type: NamespaceType, path?: string): voi
 describe("a new namespace", () => {
   test.each(["pid", "network", "mount", "ipc", "uts", "cgroup"] as const)("of type %s is not the host's", (type) => {
     const inside = output(["readlink", `/proc/self/ns/${files[type]}`], (config) => setNamespace(config, type));
+    expect(inside).toMatch(/^\w+:\[\d+\]$/);
     expect(inside).not.toBe(readlinkSync(`/proc/self/ns/${files[type]}`));
   });
 
@@ -52,9 +53,9 @@ test("a type that the config does not list is the runtime's own", () => {
 });
 
 describe("a container that has no cgroup, since its runtime may make none", () => {
-  /** Runs `true` where all cgroups are read-only, and says what was written on stderr. */
+  /** Runs a container where all cgroups are read-only, and says what was written on stderr. */
   function runWithoutCgroups(edit: (config: TestSpec) => void): string {
-    const bundle = makeBundle("true", edit);
+    const bundle = makeBundle("echo ran", edit);
     const script = `awk '$3 ~ /^cgroup/ { print $2 }' /proc/self/mounts | while read -r mount; do
       mount -o remount,bind,ro "$mount" || exit
     done && exec "$@"`;
@@ -69,8 +70,8 @@ describe("a container that has no cgroup, since its runtime may make none", () =
       bundle.path,
     ];
     const args = ["--mount", "sh", "-c", script, "sh", ...command, newId()];
-    const { status, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
-    expect(status, stderr).toBe(0);
+    const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
+    expect({ status, stdout }, stderr).toEqual({ status: 0, stdout: "ran\n" });
     return stderr;
   }
 

@@ -36,7 +36,7 @@ describe("run", () => {
   });
 
   test.each([0, 1, 42, 255])("exits with the container's exit code %i", (code) => {
-    expect(run(`exit ${code}`).code).toBe(code);
+    expect(run(`echo ran; exit ${code}`)).toEqual({ code, stdout: "ran\n", stderr: "" });
   });
 
   test.each([

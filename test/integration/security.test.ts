@@ -228,7 +228,7 @@ test("the host's /sys, bound where a user namespace may mount none, can be writt
 
 describe("a hostile bundle directory", () => {
   test("loads no code into the runtime that has it as working directory", () => {
-    const bundle = makeBundle("true");
+    const bundle = makeBundle("sleep 1000");
     const mark = join(directory(), "loaded");
     const write = (name: string, text: string) => writeFileSync(join(bundle.path, name), text);
     write("evil.ts", `require("node:fs").writeFileSync(${JSON.stringify(mark)}, "");`);
@@ -242,6 +242,7 @@ describe("a hostile bundle directory", () => {
     const options = { cwd: bundle.path };
     succeed(["create", "--bundle", ".", id], options);
     for (const args of [["state", id], ["exec", id, "true"], ["start", id], ["list"]]) succeed(args, options);
+    expect(succeed(["exec", id, "echo", "runs"], options)).toBe("runs\n");
     succeed(["delete", "--force", id], options);
     expect(existsSync(mark)).toBe(false);
   });

@@ -1,0 +1,61 @@
+/**
+ * Runs the integration tests against runtimes that do nothing: one that says that all is well, and one that fails without a word.
+ * A test that passes on either proves nothing. Prints those, and ends with 1 when there are any.
+ *
+ * Tests that wait give up at once, since nothing will happen; so some tests need not be a second long, and all take a minute.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Scripts, by what they do. */
+const DUMMIES = { "exit 0": "exit 0", "exit 1, without a word": "exit 1" };
+
+/** Tests of engines take an engine's own time to fail: they are tried where `DUMMIES=all` says so. */
+const ENGINES = ["podman", "docker", "containerd"];
+
+interface Report {
+  testResults: {
+    name: string;
+    assertionResults: { ancestorTitles: string[]; title: string; status: string }[];
+  }[];
+}
+
+/** @returns the tests that pass, and how many were run */
+function tryOn(script: string): { passed: string[]; count: number } {
+  const directory = mkdtempSync(join(tmpdir(), "tsrunc-dummy-"));
+  try {
+    // By the name of the runtime, so that no test is skipped as one that a peer need not pass.
+    const dummy = join(directory, "tsrunc");
+    writeFileSync(dummy, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const report = join(directory, "report.json");
+    const exclude = process.env["DUMMIES"] === "all" ? [] : ENGINES.map((name) => `--exclude=**/${name}.test.ts`);
+    const vitest = ["--bun", "node_modules/vitest/vitest.mjs", "run", "--project", "integration", ...exclude];
+    const limits = ["--testTimeout=2000", "--hookTimeout=4000", "--reporter=json", `--outputFile=${report}`];
+    spawnSync(process.execPath, [...vitest, ...limits, "--maxWorkers=4", ...process.argv.slice(2)], {
+      env: { ...process.env, TSRUNC: dummy, TSRUNC_TEST_PATIENCE: "0.1" },
+      stdio: "ignore",
+    });
+    const { testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
+    const tests = testResults.flatMap(({ name, assertionResults }) =>
+      assertionResults.map(({ ancestorTitles, title, status }) => ({
+        status,
+        title: [name.replace(/.*\/test\//, "test/"), ...ancestorTitles, title].join(" > "),
+      })),
+    );
+    const run = tests.filter(({ status }) => status === "passed" || status === "failed");
+    return { passed: run.filter(({ status }) => status === "passed").map(({ title }) => title), count: run.length };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+let failed = false;
+for (const [name, script] of Object.entries(DUMMIES)) {
+  const { passed, count } = tryOn(script);
+  console.log(`dummies: ${passed.length} of ${count} integration tests pass on a runtime that is \`${name}\``);
+  for (const title of passed) console.log(`  ${title}`);
+  failed ||= passed.length > 0 || count === 0;
+}
+process.exitCode = failed ? 1 : 0;
