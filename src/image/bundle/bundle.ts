@@ -4,7 +4,6 @@ import { hasErrno } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { mkdirAllInRoot, openRoot } from "../../sys/path.ts";
 import { join, resolve } from "../../sys/path-names.ts";
-import { LayerExtractor } from "../layer/layer-extractor.ts";
 import { overlayNamespace } from "../snapshot/directories.ts";
 import { createSnapshot, mountSnapshot, newSnapshotId } from "../snapshot/snapshot.ts";
 import { layerBlob, type UnpackProgress } from "../snapshot/unpack.ts";
@@ -29,6 +28,8 @@ export interface BundleRequest {
   directory: string;
   options: BundleOptions;
   progress?: UnpackProgress;
+  /** Whether the bundle is removed by whoever makes it: what is written to it need not outlast anything. */
+  isEphemeral?: boolean;
 }
 
 /**
@@ -53,7 +54,7 @@ export async function makeBundle(request: BundleRequest): Promise<string> {
   });
   try {
     mkdirSync(join(directory, "rootfs"), { mode: 0o755 });
-    if (snapshot !== null) await mountLayers(store, image, directory, snapshot, options, progress);
+    if (snapshot !== null) await mountLayers(image, directory, snapshot, { ...request, progress });
     else await copyLayers(store, image, directory, options, progress);
     writeConfig(image, directory, options, progress);
     return directory;
@@ -76,12 +77,10 @@ function realDirectory(path: string): string {
 }
 
 async function mountLayers(
-  store: Store,
   image: Image,
   directory: string,
   id: string,
-  { limits, rootless }: BundleOptions,
-  progress: UnpackProgress,
+  { store, options: { limits, rootless }, progress = {}, isEphemeral = false }: BundleRequest,
 ): Promise<void> {
   if (rootless || process.geteuid?.() !== 0) {
     throw new Error(
@@ -89,7 +88,7 @@ async function mountLayers(
     );
   }
   const snapshot = await createSnapshot(store, image.layers, { limits, progress, owner: directory, id });
-  mountSnapshot(store, snapshot, join(directory, "rootfs"));
+  mountSnapshot(store, snapshot, join(directory, "rootfs"), isEphemeral);
 }
 
 /** Extracts all layers, one over the other; the next is decompressed while one is written. */
@@ -101,6 +100,7 @@ async function copyLayers(
   progress: UnpackProgress,
 ): Promise<void> {
   using root = open(join(directory, "rootfs"), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  const { LayerExtractor } = await import("../layer/layer-extractor.ts");
   await using extractor = new LayerExtractor();
   const owners = rootless || process.geteuid?.() !== 0 ? "own" : "archive";
   const extractOptions = { limits, owners, overlay: overlayNamespace() } as const;

@@ -36,7 +36,7 @@ export async function runImage({
   const directory = join(snapshotsPath(request.store, "bundles"), randomBytes(9).toString("hex"));
   using lock = await claim(request, directory);
   try {
-    await makeBundle({ ...request, directory });
+    await makeBundle({ ...request, directory, isEphemeral: true });
     return await execute([...runtimeArgs, "run", "--bundle", directory, id], lock);
   } finally {
     // What a failed making has removed itself is gone.

@@ -16,6 +16,11 @@ export interface OverlayMount {
   /** Where changes go, and what overlayfs needs beside it; `null` for a mount that is read only. */
   upper: { upper: string; work: string } | null;
   namespace: OverlayNamespace;
+  /**
+   * Whether what is written is thrown away: then it need not reach the disk, which an unmount would otherwise wait for.
+   * @see overlayfs.rst, "Volatile mount", Linux 5.10
+   */
+  isVolatile?: boolean;
 }
 
 /** Layers of one mount. @see linux/fs/overlayfs/params.h, OVL_MAX_STACK */
@@ -47,7 +52,10 @@ export function mountOverlay(overlay: OverlayMount, target: string): void {
 }
 
 /** @returns `null` where the kernel does not take layers one by one @throws {Error} when it cannot mount what it took */
-function mountByParts({ lower, upper, namespace }: OverlayMount, short: (path: string) => string): Fd | null {
+function mountByParts(
+  { lower, upper, namespace, isVolatile }: OverlayMount,
+  short: (path: string) => string,
+): Fd | null {
   using context = fsopen("overlay");
   if (context === null) return null;
   const set = (key: string, path: string) =>
@@ -58,6 +66,7 @@ function mountByParts({ lower, upper, namespace }: OverlayMount, short: (path: s
   if (namespace === "user" && !fsconfigSet(context, "userxattr", null)) return null;
   // A file's data, and a directory's entries, are where its name is: else the upper directory would be no layer by itself.
   for (const feature of ["redirect_dir", "metacopy", "index"]) fsconfigSet(context, feature, "off");
+  if (isVolatile) fsconfigSet(context, "volatile", null);
   if (!fsconfigCreate(context)) {
     throw new Error(
       `cannot mount the layers: ${fscontextMessages(context).join("; ") || "overlayfs refuses"} (--copy does without)`,

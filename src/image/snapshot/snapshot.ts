@@ -93,14 +93,15 @@ export function layersOfSnapshot(store: Store, { chain, namespace }: Snapshot): 
   return chain.map((chainId) => join(layerDirectory(store, chainId, namespace), "fs"));
 }
 
-/** Mounts a snapshot on a directory. @throws {Error} with what the kernel says */
-export function mountSnapshot(store: Store, snapshot: Snapshot, target: string): void {
+/** Mounts a snapshot on a directory. @param isVolatile see `OverlayMount` @throws {Error} with what the kernel says */
+export function mountSnapshot(store: Store, snapshot: Snapshot, target: string, isVolatile = false): void {
   const directory = snapshotDirectory(store, snapshot.id);
   mountOverlay(
     {
       lower: layersOfSnapshot(store, snapshot).reverse(),
       upper: { upper: join(directory, "upper"), work: join(directory, "work") },
       namespace: snapshot.namespace,
+      isVolatile,
     },
     target,
   );

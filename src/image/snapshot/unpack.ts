@@ -12,7 +12,7 @@ import { type Fd, O, open } from "../../sys/fd.ts";
 import { syscall } from "../../sys/ffi.ts";
 import { exists, rename } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
-import { type LayerBlob, LayerExtractor } from "../layer/layer-extractor.ts";
+import type { LayerBlob } from "../layer/layer-extractor.ts";
 import type { LayerLimits } from "../layer/limits.ts";
 import type { OverlayNamespace } from "../layer/lower-layers.ts";
 import { removeTree } from "../layer/remove-tree.ts";
@@ -69,13 +69,16 @@ export async function unpackLayers(
   const unpacked: UnpackedLayer[] = [];
   const fresh: { work: Working; to: string }[] = [];
   const lower: Fd[] = [];
-  await using extractor = new LayerExtractor();
+  // With nothing to extract, which is what most bundles find, its threads and streams are not loaded.
+  const isMissing = chain.some((chainId) => !exists(join(layerDirectory(store, chainId, namespace), "fs")));
+  const { LayerExtractor } = isMissing ? await import("../layer/layer-extractor.ts") : { LayerExtractor: null };
+  await using extractor = LayerExtractor === null ? null : new LayerExtractor();
   try {
     for (const [index, layer] of layers.entries()) {
       const chainId = chain[index] as string;
       const to = layerDirectory(store, chainId, namespace);
       const { digest, size } = layer.descriptor;
-      if (!exists(join(to, "fs"))) {
+      if (extractor !== null && !exists(join(to, "fs"))) {
         progress.begin?.(digest, size);
         const work = new Working(store);
         fresh.push({ work, to });
