@@ -1,7 +1,8 @@
 /** What a check is: one requirement, one fresh container or more, one verdict. */
+import { appendFileSync } from "node:fs";
 import { test } from "vitest";
 import { type Level, type RequirementId, requirement } from "../spec/requirements.ts";
-import { selects } from "./selection.ts";
+import { selects, VARIABLES } from "./selection.ts";
 import { Subject } from "./subject.ts";
 
 /** Where a check comes from: a sentence of the spec, or a habit of runtimes that engines rely on. */
@@ -40,6 +41,11 @@ export function check(
 ): void {
   const meta = metaOf(basis);
   if (!selects(meta.level, title)) return;
+  const list = process.env[VARIABLES.list];
+  if (list !== undefined) {
+    appendFileSync(list, `${JSON.stringify({ title, ...meta })}\n`);
+    return test.skip(title);
+  }
   test(title, { timeout: TIMEOUT }, async (context) => {
     context.task.meta.check = meta;
     const subject = new Subject((reason) => context.skip(reason));

@@ -11,6 +11,8 @@ export const VARIABLES = {
   only: "CONFORMANCE_ONLY",
   keep: "CONFORMANCE_KEEP",
   busybox: "CONFORMANCE_BUSYBOX",
+  /** A file for the list of checks, a JSON object a line; nothing is checked then. */
+  list: "CONFORMANCE_LIST",
 } as const;
 
 const ORDER: readonly (Level | "convention")[] = ["MUST", "SHOULD", "MAY", "convention"];

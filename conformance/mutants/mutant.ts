@@ -1,6 +1,7 @@
 /** A mutant as a runtime: `mutant.ts NAME RUNTIME ARGS…`, called by the script that `run.ts` writes. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Spec } from "../harness/spec.ts";
 import { type Answer, type Mutant, mutants } from "./mutants.ts";
@@ -30,14 +31,23 @@ function act({ config, args: changeArgs, answer: changeAnswer }: Mutant): Answer
       const { status, signal } = spawnSync(runtime, call, { stdio: passedStreams() });
       return { code: status ?? (signal === null ? 1 : 137), stdout: "", stderr: "" };
     }
-    const { status, stdout, stderr } = spawnSync(runtime, call, {
-      stdio: [0, "pipe", "pipe"],
-      encoding: "utf8",
-      timeout: 8_000,
-    });
-    return changeAnswer({ code: status ?? 1, stdout, stderr }, changed);
+    return changeAnswer(recorded(call), changed);
   } finally {
     restore();
+  }
+}
+
+/** Runs the runtime with its output in files: a container that outlives the command would keep a pipe open. */
+function recorded(call: readonly string[]): Answer {
+  const directory = mkdtempSync(join(tmpdir(), "mutant-"));
+  const [out, err] = [join(directory, "out"), join(directory, "err")] as const;
+  try {
+    const { status } = spawnSync(runtime, call, {
+      stdio: [0, openSync(out, "w"), openSync(err, "w"), ...passedStreams().slice(3)],
+    });
+    return { code: status ?? 1, stdout: readFileSync(out, "utf8"), stderr: readFileSync(err, "utf8") };
+  } finally {
+    rmSync(directory, { recursive: true });
   }
 }
 
