@@ -232,6 +232,22 @@ check("runtime/delete-deleting-delete-resources-were", "the cgroup is gone after
   expect(existsSync(directory)).toBe(false);
 });
 
+check(
+  "config-linux/cgroups-path-consider-certain-cgroupspath-invalid",
+  "a cgroupsPath does not leave its hierarchy",
+  async (subject) => {
+    const id = subject.newId();
+    const bundle = subject.bundle("true", ({ linux }) => {
+      linux.cgroupsPath = `../../../conformance-${process.pid}-up`;
+    });
+    const { code } = await subject.command(["create", "--bundle", bundle.path, id]);
+    expect(code, "create ended").not.toBeNull();
+    if (code !== 0) return;
+    const line = readFileSync(`/proc/${(await subject.state(id)).pid}/cgroup`, "utf8");
+    expect(line).not.toContain("/..");
+  },
+);
+
 check("runtime/create-properties-configured-config-json", "a pids limit is felt", async (subject) => {
   const { stderr, stdout } = await subject.run("for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; wait", ({ linux }) => {
     linux.resources = { ...linux.resources, pids: { limit: 4 } };

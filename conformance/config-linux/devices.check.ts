@@ -142,10 +142,14 @@ check(
 for (const [what, entry] of [
   ["without type", { path: "/dev/x", major: 1, minor: 3 }],
   ["without path", { type: "c", major: 1, minor: 3 }],
+  ["without numbers", { type: "c", path: "/dev/x" }],
   ["of an unknown type", { type: "x", path: "/dev/x", major: 1, minor: 3 }],
 ] as const) {
   check(
-    what === "without path" ? "config-linux/devices-path-full-path-device" : "config-linux/devices-type-type-device",
+    {
+      "without path": "config-linux/devices-path-full-path-device",
+      "without numbers": "config-linux/devices-major-minor-unless-type",
+    }[what as string] ?? "config-linux/devices-type-type-device",
     `a device ${what} is refused`,
     async (subject) => {
       await subject.refusesConfig(({ linux }) => {

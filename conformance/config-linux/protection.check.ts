@@ -34,7 +34,7 @@ check(
 );
 
 check(
-  "config-linux/masked-paths-absolute-paths-namespace",
+  ["config-linux/masked-paths-absolute-paths-namespace", "config-linux/readonly-paths-absolute-paths-namespace"],
   "a relative masked path is refused, or masks nothing else",
   async (subject) => {
     const { code } = await subject.run("cat /proc/version > /dev/null", ({ linux }) => {

@@ -93,3 +93,13 @@ for (const [what, change] of Object.entries(WRONG)) {
     await subject.refusesConfig((spec) => change(spec as unknown as Record<string, object>));
   });
 }
+
+check(
+  ["config/annotations-keys-empty", "config/annotations-keys-strings"],
+  "an annotation with an empty key is refused",
+  async (subject) => {
+    await subject.refusesConfig((spec) => {
+      spec.annotations = { "": "value" };
+    });
+  },
+);

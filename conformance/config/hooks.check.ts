@@ -37,10 +37,8 @@ function invoked(kind: HookKind): string {
  * @param script sees the file as `$log`
  */
 function hook(kind: HookKind, bundle: Bundle, script: string): Hook {
-  const inside = kind === "startContainer";
-  const shell = inside ? "/bin/sh" : "/bin/sh";
-  const log = inside ? "/log" : join(bundle.rootfs, "log");
-  return { path: shell, args: ["sh", "-c", script], env: ["PATH=/bin:/usr/bin:/sbin:/usr/sbin", `log=${log}`] };
+  const log = kind === "startContainer" ? "/log" : join(bundle.rootfs, "log");
+  return { path: "/bin/sh", args: ["sh", "-c", script], env: ["PATH=/bin:/usr/bin:/sbin:/usr/sbin", `log=${log}`] };
 }
 
 /** A bundle whose hooks of all kinds write their kind's name. */
@@ -183,9 +181,10 @@ for (const kind of KINDS) {
   });
 
   check(
-    OUTSIDE.includes(kind)
-      ? `config/hooks-${SECTIONS[kind]}-${kind.toLowerCase()}-hooks-executed-namespace`
-      : `config/hooks-${SECTIONS[kind]}-${kind.toLowerCase()}-hooks-executed-namespace`,
+    [
+      `config/hooks-${SECTIONS[kind]}-${kind.toLowerCase()}-hooks-executed-namespace`,
+      `config/hooks-${kind.toLowerCase()}-hooks-executed-namespace`,
+    ],
     `${kind} hooks run in the ${OUTSIDE.includes(kind) ? "runtime's" : "container's"} namespaces`,
     async (subject) => {
       const bundle = logging(subject, (spec, made) => {
@@ -327,7 +326,7 @@ check("config/hooks-path-resolve-namespace", "a hook whose program is not there 
 });
 
 check(
-  "config/hooks-start-container-startcontainer-hooks-path-resolve",
+  ["config/hooks-start-container-startcontainer-hooks-path-resolve", "config/hooks-path-resolve-namespace-2"],
   "startContainer hooks find their program in the container's root",
   async (subject) => {
     const bundle = subject.bundle("true", (spec, made) => {
@@ -339,7 +338,7 @@ check(
   },
 );
 
-for (const kind of ["prestart", "createRuntime", "createContainer"] as const) {
+for (const kind of ["prestart", "createRuntime", "createContainer", "poststart", "poststop"] as const) {
   check(
     `config/hooks-${SECTIONS[kind]}-${kind.toLowerCase()}-hooks-path-resolve`,
     `${kind} hooks find their program on the host`,

@@ -213,3 +213,41 @@ check(
     expect(output).toBe("file");
   },
 );
+
+for (const [id, given] of [
+  ["config/mounts-specified-specified-along-gidmappings", "uidMappings"],
+  ["config/mounts-specified-specified-along-uidmappings", "gidMappings"],
+] as const) {
+  check(id, `${given} of a mount alone are refused`, async (subject) => {
+    await subject.refusesConfig((spec, { path }) => {
+      spec.mounts.push({
+        destination: "/tmp",
+        type: "bind",
+        source: path,
+        options: ["bind", "idmap"],
+        [given]: [{ containerID: 0, hostID: 1000, size: 1 }],
+      });
+    });
+  });
+}
+
+for (const option of ["idmap", "ridmap"] as const) {
+  check(`config/mount-option-${option}`, `a mount with ${option} shows the mapped owners`, async (subject) => {
+    const { code, stdout } = await subject.command(["features"]);
+    const enabled = code === 0 && JSON.parse(stdout).linux?.mountExtensions?.idmap?.enabled === true;
+    if (!enabled) return subject.skip("the runtime does not list idmap in its features");
+    const output = await subject.output("stat -c '%u %g' /tmp/file", (spec, { path }) => {
+      mkdirSync(join(path, "owned"));
+      writeFileSync(join(path, "owned/file"), "");
+      spec.mounts.push({
+        destination: "/tmp",
+        type: "bind",
+        source: join(path, "owned"),
+        options: [option === "idmap" ? "bind" : "rbind", option],
+        uidMappings: [{ containerID: 0, hostID: 1234, size: 1 }],
+        gidMappings: [{ containerID: 0, hostID: 4321, size: 1 }],
+      });
+    });
+    expect(output).toBe("1234 4321");
+  });
+}

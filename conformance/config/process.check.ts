@@ -400,3 +400,43 @@ function capabilities(mask: string | undefined): number[] {
   const bits = BigInt(`0x${mask ?? "0"}`);
   return [...Array(64).keys()].filter((bit) => (bits >> BigInt(bit)) & 1n);
 }
+
+for (const missing of ["height", "width"] as const) {
+  check(`config/process-${missing}-uint`, `a console size without ${missing} is refused`, async (subject) => {
+    await subject.refusesConfig((spec) => {
+      spec.process.terminal = true;
+      const { [missing]: _gone, ...rest } = { height: 10, width: 20 };
+      spec.process["consoleSize"] = rest;
+    });
+  });
+}
+
+for (const [id, missing] of [
+  ["config/process-type-platform-resource-being", "type"],
+  ["config/process-soft-limit-enforced-corresponding", "soft"],
+  ["config/process-hard-ceiling-soft-limit", "hard"],
+] as const) {
+  check(id, `a resource limit without ${missing} is refused`, async (subject) => {
+    await subject.refusesConfig((spec) => {
+      const { [missing]: _gone, ...rest } = { type: "RLIMIT_NOFILE", soft: 100, hard: 100 };
+      spec.process.rlimits = [rest as never];
+    });
+  });
+}
+
+check("config/process-priority-priority-level-within", "an I/O priority above 7 is refused", async (subject) => {
+  await subject.refusesConfig((spec) => {
+    spec.process["ioPriority"] = { class: "IOPRIO_CLASS_BE", priority: 8 };
+  });
+});
+
+check(
+  "config/process-fail-configuration-requests-capabilities",
+  "a capability that this kernel does not have fails nothing",
+  async (subject) => {
+    const { code, stderr } = await subject.run("true", (spec) => {
+      spec.process.capabilities?.bounding?.push("CAP_NO_SUCH_THING");
+    });
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+  },
+);

@@ -196,3 +196,18 @@ function compare(left: string, right: string): number {
   const [a, b] = [left, right].map((version) => version.split(/[.-]/).slice(0, 3).map(Number)) as [number[], number[]];
   return a.map((part, index) => part - (b[index] ?? 0)).find((difference) => difference !== 0) ?? 0;
 }
+
+check("features/null-confused-empty-false", "what is listed is no null", async (subject) => {
+  const { hooks, mountOptions, linux } = await features(subject);
+  for (const value of [hooks, mountOptions, linux?.namespaces, linux?.capabilities]) expect(value).not.toBeNull();
+});
+
+check(
+  "features-linux/mount-extensions-cases-still-true-indicate",
+  "the idmap extension, where it is listed, says yes or no",
+  async (subject) => {
+    const { linux } = await features(subject);
+    if (linux?.mountExtensions === undefined) return subject.skip("the runtime lists no mount extensions");
+    expect(linux.mountExtensions.idmap?.enabled).toEqual(expect.any(Boolean));
+  },
+);
