@@ -15,6 +15,7 @@ interface Options {
   bail?: boolean;
   keep?: boolean;
   busybox?: string;
+  deviations?: string;
   reporter: string;
   output?: string;
 }
@@ -33,6 +34,10 @@ export const program = new Command("oci-runtime-conformance")
   )
   .option("--bail", "stop at the first failure")
   .option("--keep", "keep the bundles, to look at them")
+  .option(
+    "--deviations <file>",
+    "JSON: titles of checks to the reasons why the runtime deviates on purpose; they are skipped",
+  )
   .option("--busybox <path>", "the static busybox of the containers")
   .addOption(new Option("--reporter <name>", "form of the report").choices(REPORTERS).default("chapters"))
   .option("--output <file>", "write the report to a file (junit, json)")
@@ -71,6 +76,7 @@ async function run(files: string[], options: Options): Promise<void> {
   if (options.only) process.env[VARIABLES.only] = options.only;
   if (options.keep) process.env[VARIABLES.keep] = "1";
   if (options.busybox) process.env[VARIABLES.busybox] = resolve(options.busybox);
+  if (options.deviations) process.env[VARIABLES.deviations] = resolve(options.deviations);
   const reporter = options.reporter === "chapters" ? join(root, "report/chapters.ts") : options.reporter;
   await startVitest("test", files, {
     root,

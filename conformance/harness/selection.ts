@@ -1,4 +1,5 @@
 /** Which checks a run wants: the command line hands it on by environment variables, which reach vitest's workers. */
+import { readFileSync } from "node:fs";
 import type { Level } from "../spec/requirements.ts";
 
 /** Names of the environment variables between the command line and the checks. */
@@ -11,6 +12,8 @@ export const VARIABLES = {
   only: "CONFORMANCE_ONLY",
   keep: "CONFORMANCE_KEEP",
   busybox: "CONFORMANCE_BUSYBOX",
+  /** A JSON file: titles of checks to the reasons why a runtime deviates on purpose. */
+  deviations: "CONFORMANCE_DEVIATIONS",
   /** A file for the list of checks, a JSON object a line; nothing is checked then. */
   list: "CONFORMANCE_LIST",
 } as const;
@@ -28,4 +31,10 @@ export function selects(level: Level | "convention", title: string): boolean {
 /** Absolute paths of the runtimes under test. */
 export function runtimesUnderTest(): string[] {
   return (process.env[VARIABLES.runtimes] ?? "").split("\n").filter((path) => path !== "");
+}
+
+/** Why the runtime deviates on purpose where this check looks; `undefined` when it does not say so. */
+export function deviation(title: string): string | undefined {
+  const file = process.env[VARIABLES.deviations];
+  return file === undefined ? undefined : (JSON.parse(readFileSync(file, "utf8")) as Record<string, string>)[title];
 }
