@@ -57,7 +57,7 @@ demo: build build/busybox ## run a container from a new bundle in build/demo, an
 test: build build/busybox ## lint, types, unit and integration tests; ends with the counts
 	@rm -rf build/test
 	@failed=; \
-	for step in lint types unit integration; do $(MAKE) --no-print-directory $$step || failed="$$failed $$step"; done; \
+	for step in lint types unit integration conformance; do $(MAKE) --no-print-directory $$step || failed="$$failed $$step"; done; \
 	$(BUN) test/support/summary.ts $$failed
 
 lint: $(PACKAGES) lint/layers.json ## check formatting, lint rules and the direction of imports
@@ -86,6 +86,16 @@ test-vm: build build/busybox ## tests that need systemd, cgroup v2 or AppArmor, 
 dummies: build/busybox $(PACKAGES) $(VALIDATORS) ## show that no integration test passes on a runtime that does nothing: as root
 	@echo "dummies: vitest, test/integration/ on runtimes that do nothing"
 	@$(BUN) test/support/dummies.ts
+
+conformance: build build/busybox ## how well dist/tsrunc keeps the spec (RUNTIMES="PATH PATH …" for others): as root
+	@$(BUN) --bun conformance/run.ts $(foreach runtime,$(or $(RUNTIMES),dist/tsrunc),--runtime $(runtime)) \
+		$(if $(RUNTIMES),,--deviations conformance/tsrunc.deviations.json)
+
+conformance-mutants: build build/busybox ## prove the conformance checks: each of ninety broken runtimes is caught by one
+	@$(BUN) --bun conformance/mutants/run.ts
+
+conformance-coverage: $(PACKAGES) ## write conformance/COVERAGE.md anew
+	@$(BUN) --bun conformance/coverage.ts
 
 bench: build build/busybox ## timings of tsrunc, runc and crun side by side (FORMAT=json, RUNC=, CRUN=): as root
 	@$(BUN) bench/bench.ts --format $(FORMAT)

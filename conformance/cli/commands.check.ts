@@ -71,7 +71,8 @@ check(PID_FILE, "exec --detach --pid-file has the new process's pid", async (sub
   const file = join(subject.directory, "pid");
   await subject.succeed(["exec", "--detach", "--pid-file", file, id, "sleep", "500"]);
   const pid = Number(readFileSync(file, "utf8"));
-  expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toBe("sleep\u0000500\u0000");
+  // Right after the call it may still be about to execute the program.
+  await until("sleep 500", () => readFileSync(`/proc/${pid}/cmdline`, "utf8") === "sleep\u0000500\u0000");
 });
 
 check(

@@ -1,6 +1,7 @@
 /** The features document: what this program can do, whatever the machine can. @see runtime-spec, features.md */
 
 import { capabilityNames } from "../sys/capability.ts";
+import { MEMORY_FLAGS, MEMORY_MODES } from "../sys/scheduler.ts";
 import { OCI_VERSION } from "./default.ts";
 import { knownMountOptions } from "./mount-options.ts";
 import type { Features, FeaturesLinux } from "./types.ts";
@@ -26,6 +27,7 @@ export function features(version: string, seccomp: NonNullable<FeaturesLinux["se
       intelRdt: { enabled: true },
       mountExtensions: { idmap: { enabled: true } },
       netDevices: { enabled: true },
+      memoryPolicy: { modes: [...MEMORY_MODES], flags: [...MEMORY_FLAGS] },
     },
     annotations: { "org.tsrunc.version": version, "org.opencontainers.runc.checkpoint.enabled": "false" },
     potentiallyUnsafeConfigAnnotations: ["run.oci."],

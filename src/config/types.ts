@@ -286,6 +286,7 @@ export interface FeaturesLinux {
   intelRdt?: Switch;
   mountExtensions?: { idmap?: Switch };
   netDevices?: Switch;
+  memoryPolicy?: { modes?: string[]; flags?: string[] };
 }
 
 export interface Switch {

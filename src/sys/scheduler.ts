@@ -93,7 +93,8 @@ function bitmap(members: readonly number[]): [number, BigUint64Array] {
   return [words.byteLength, words];
 }
 
-const MEMORY_MODES = [
+/** NUMA memory policies by name, in the order of the kernel's numbers. */
+export const MEMORY_MODES = [
   "MPOL_DEFAULT",
   "MPOL_PREFERRED",
   "MPOL_BIND",
@@ -103,8 +104,8 @@ const MEMORY_MODES = [
   "MPOL_WEIGHTED_INTERLEAVE",
 ];
 
-/** In the order of their bits, the first of which is 13. */
-const MEMORY_FLAGS = ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"];
+/** Flags of memory policies, in the order of their bits, the first of which is 13. */
+export const MEMORY_FLAGS = ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"];
 
 /**
  * Sets this process's NUMA memory policy.

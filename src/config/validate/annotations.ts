@@ -5,6 +5,7 @@ import type { Subject } from "./subject.ts";
 
 export function validateAnnotations(subject: Subject, annotations: Record<string, string>): void {
   for (const [name, value] of Object.entries(annotations)) {
+    if (name === "") subject.refuse("/annotations/", value, "has no name: a key must not be empty");
     if (!name.startsWith("run.oci.")) continue;
     const at = `/annotations/${segment(name)}`;
     switch (name) {

@@ -24,7 +24,12 @@ export function validateLinux(subject: Subject): void {
   devices.forEach((device, index) => {
     const at = `/linux/devices/${index}`;
     refuseNul(subject, `${at}/path`, device.path);
-    if (device.type !== "p") refuseNoDevice(subject, at, device);
+    if (device.type === "p") return;
+    for (const name of ["major", "minor"] as const) {
+      if (device[name] === undefined)
+        subject.refuse(`${at}/${name}`, undefined, `is missing: a device of type ${device.type} has one`);
+    }
+    refuseNoDevice(subject, at, device);
   });
   refuseNul(subject, "/linux/cgroupsPath", cgroupsPath);
   for (const name of ["maskedPaths", "readonlyPaths"] as const) {
