@@ -6,6 +6,7 @@ const annotated = (annotations: Record<string, string>) => (spec: object) => voi
 
 describe("annotations", () => {
   test.each([
+    ["", "x", /has no name/],
     ["run.oci.handler", "wasm", /no such handler/],
     ["run.oci.handler", "krun", /no such handler/],
     ["run.oci.delegate-cgroup", "payload", /not supported/],

@@ -6,6 +6,7 @@ describe("resources", () => {
   const resources = (part: object) => onLinux({ resources: part });
   test.each<[object, string, RegExp]>([
     [{ devices: [{ allow: true }] }, "/devices/0/access", /device access at 0 field cannot be empty/],
+    [{ devices: [{ allow: true, access: "rx" }] }, "/devices/0/access", /letters r \(read\)/],
     [{ devices: [{ allow: true, type: "p", access: "r" }] }, "/devices/0/type", /invalid cgroup device type/],
     [{ memory: { limit: 2, swap: 1 } }, "/memory/swap", /below the memory limit 2/],
     [{ memory: { swappiness: 101 } }, "/memory/swappiness", /0 to 100/],
