@@ -36,7 +36,7 @@ function loadAll(): Promise<unknown> {
 function tsrunc(args: readonly string[]): Promise<number> {
   return runCli(args, (command) => {
     // (The source, run by the tests, is either.)
-    if (isCompiled && command?.program === "image" && !isImageProgram()) becomeImageProgram(args);
+    if (isCompiled && command?.program === "image" && !isImageProgram()) becomeImageProgram(args, command);
     enterStage(args, command?.forks ?? false);
   });
 }

@@ -17,6 +17,8 @@ export interface CommandEntry {
   program: "runtime" | "image";
   /** Whether it makes processes that a container can reach: it runs in one thread, from a file that nobody can write to. */
   forks: boolean;
+  /** Whether it mounts for itself alone: in a mount namespace of its own, which is gone with it. Of the image program. */
+  ownMounts: boolean;
   /** What its errors get: their beginning in records, for the engines that know it from runc, and the exit code. */
   failure: { prefix: string | null; exitCode: number };
   /** Whether it is for this program itself, and neither help nor completion tells of it. */
@@ -42,11 +44,21 @@ export type Entry = CommandEntry | CommandGroup | ComingCommand;
 
 export type CommandTable = Readonly<Record<string, Entry>>;
 
-type Extra = Partial<Pick<CommandEntry, "forks" | "failure" | "internal">>;
+type Extra = Partial<Pick<CommandEntry, "forks" | "failure" | "internal" | "ownMounts">>;
 
 function command(summary: string, load: CommandEntry["load"], extra: Extra = {}): CommandEntry {
   const failure = { prefix: null, exitCode: 1 };
-  return { kind: "command", summary, program: "runtime", forks: false, internal: false, failure, load, ...extra };
+  return {
+    kind: "command",
+    summary,
+    program: "runtime",
+    forks: false,
+    ownMounts: false,
+    internal: false,
+    failure,
+    load,
+    ...extra,
+  };
 }
 
 function group(summary: string, commands: CommandTable): CommandGroup {
@@ -58,8 +70,8 @@ function coming(summary: string): ComingCommand {
 }
 
 /** A command of the image program. */
-function ofImages(summary: string, load: CommandEntry["load"]): CommandEntry {
-  return { ...command(summary, load), program: "image" };
+function ofImages(summary: string, load: CommandEntry["load"], extra: Extra = {}): CommandEntry {
+  return { ...command(summary, load, extra), program: "image" };
 }
 
 /** The commands by name, in the order in which help lists them. */
@@ -82,6 +94,7 @@ export const commands: CommandTable = {
   }),
   features: command("show what this runtime supports, as JSON", () => import("./commands/features.ts")),
   image: group("fetch, keep and hand on images", {
+    build: ofImages("build an image from a Dockerfile", () => import("./commands/image/build.ts"), { ownMounts: true }),
     bundle: ofImages("make a bundle of an image", () => import("./commands/image/bundle.ts")),
     history: ofImages("list the steps in which an image was made", () => import("./commands/image/history.ts")),
     import: ofImages("make an image of a root filesystem", () => import("./commands/image/import.ts")),

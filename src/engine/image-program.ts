@@ -16,6 +16,8 @@ import {
 } from "../sys/executable.ts";
 import { O, open as openFile } from "../sys/fd.ts";
 import { exists } from "../sys/file.ts";
+import { setPropagation } from "../sys/mount.ts";
+import { unshare } from "../sys/namespace.ts";
 import { execveFd } from "../sys/process.ts";
 
 /** Whether this process is the image program. */
@@ -25,10 +27,12 @@ export function isImageProgram(): boolean {
 
 /**
  * Becomes the image program, with the caller's arguments and environment.
+ * @param ownMounts whether in a mount namespace of its own: what it mounts is seen by nobody else, and gone with its processes. It is made
+ *   here, where there is one thread
  * @throws {Error} when others can write to the executable
  * @throws {SyscallError} when it cannot be executed
  */
-export function becomeImageProgram(args: readonly string[]): never {
+export function becomeImageProgram(args: readonly string[], { ownMounts }: { ownMounts: boolean }): never {
   engineDirectory();
   const own = enginePath();
   // A snapshot has a plain engine beside it; where there is none, this is one.
@@ -44,5 +48,10 @@ export function becomeImageProgram(args: readonly string[]): never {
     `${VARIABLES.stage}=image`,
     ...(limit === undefined ? [] : [`${VARIABLES.softNofile}=${limit}`]),
   ];
+  if (ownMounts) {
+    unshare(["mount"]);
+    // Mounts of the host go on coming in; none goes out.
+    setPropagation("/", "slave", true);
+  }
   throw new SyscallError(`execute ${path}`, execveFd(file.number, [process.argv0, ...args], environment));
 }

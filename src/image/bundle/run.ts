@@ -56,7 +56,7 @@ async function claim({ store }: Pick<RunRequest, "store">, directory: string): P
 }
 
 /** Where this program's runtime is: the source, when that is run, has the one that was built. */
-function runtimePath(): string {
+export function runtimePath(): string {
   return isCompiled ? join(engineDirectory(), "tsrunc") : (process.env["TSRUNC"] ?? resolve("dist/tsrunc"));
 }
 

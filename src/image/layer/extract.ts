@@ -30,6 +30,8 @@ export interface ExtractOptions {
   /** See {@link ExtractContext}. */
   owners: ExtractContext["owners"];
   overlay: OverlayNamespace;
+  /** Whether it is any archive rather than a layer: nothing in it is a whiteout, and it says nothing of the directory that it goes to. */
+  isForeign?: boolean;
 }
 
 export interface Extracted {
@@ -66,6 +68,11 @@ export function extractLayer(source: ByteSource, target: ExtractTarget, options:
     if (reader.position > limits.bytes) throw new LayerError(`more than ${limits.bytes} bytes (--max-bytes)`);
     try {
       const change = changeOf(entry, limits.depth);
+      if (options.isForeign) {
+        if (change.kind !== "make" && change.kind !== "link")
+          throw new LayerError("its name begins with .wh., and no layer can have such a file");
+        if (change.path === "") continue;
+      }
       carryOut(change, tree, whiteouts, reader, context);
       if (change.kind === "make") extracted.bytes += entry.size;
     } catch (error) {

@@ -41,6 +41,9 @@ export interface Snapshot {
 
 export type SnapshotOptions = Omit<UnpackOptions, "namespace"> & { owner: string; id?: string };
 
+/** What lies below where there are no layers: overlayfs needs something. */
+const EMPTY = "empty";
+
 /** A name for a new snapshot. */
 export function newSnapshotId(): string {
   return randomBytes(9).toString("hex");
@@ -71,7 +74,11 @@ export async function createSnapshot(
     const unpacked = await unpackLayers(store, layers, { ...options, namespace });
     for (const name of ["upper", "work"]) mkdirSync(join(snapshotDirectory(store, id), name), { mode: 0o755 });
     const uppermost = unpacked.at(-1);
-    if (uppermost === undefined) throw new Error("the image has no layers");
+    if (uppermost === undefined) {
+      // An image that is made from nothing begins with an empty root directory.
+      mkdirSync(join(snapshotDirectory(store, id), EMPTY), { mode: 0o755 });
+      return snapshot;
+    }
     // A mount's root directory is that of the upper one.
     using from = open(uppermost.path, O.RDONLY | O.DIRECTORY);
     using to = open(join(snapshotDirectory(store, id), "upper"), O.RDONLY | O.DIRECTORY);
@@ -89,7 +96,8 @@ export function snapshotDirectory(store: Store, id: string): string {
 }
 
 /** Directories of a snapshot's layers, the lowest first. */
-export function layersOfSnapshot(store: Store, { chain, namespace }: Snapshot): string[] {
+export function layersOfSnapshot(store: Store, { id, chain, namespace }: Snapshot): string[] {
+  if (chain.length === 0) return [join(snapshotDirectory(store, id), EMPTY)];
   return chain.map((chainId) => join(layerDirectory(store, chainId, namespace), "fs"));
 }
 

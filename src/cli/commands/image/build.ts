@@ -1,0 +1,82 @@
+import { defineCommand } from "../../command.ts";
+import { toBuildArguments, toEpoch, toPairs, toSecrets } from "../../image-build-options.ts";
+import {
+  openNamedStore,
+  platformOption,
+  quietOption,
+  registryOptions,
+  storeOptions,
+  toRegistryOptions,
+  withReporter,
+} from "../../image-options.ts";
+import { choice, list, text, toggle } from "../../option.ts";
+import { print } from "../../output.ts";
+
+export const command = defineCommand({
+  synopsis: "<context>",
+  description:
+    "Builds an image from a Dockerfile and a context: a directory, or - for a tar archive on stdin. Steps whose input has not changed come from\n" +
+    "the cache. RUN has the walls of a default container, and the host's network unless --network says otherwise.",
+  examples: [
+    "tsrunc image build -t app:1 .",
+    "tsrunc image build -t app:1 -f FILE --build-arg VERSION=2 --target test .",
+  ],
+  options: {
+    tag: list("NAME[:TAG]", "give the image a name; may be repeated", { short: "t" }),
+    file: text("FILE", "the Dockerfile; - for stdin (default: Dockerfile in the context)", { short: "f" }),
+    "build-arg": list("NAME=VALUE", "set an argument that an ARG declares; NAME alone takes the caller's variable"),
+    target: text("STAGE", "build this stage, by name or number (default: the last)"),
+    label: list("NAME=VALUE", "add a label to the image"),
+    secret: list("id=ID[,src=FILE|,env=NAME]", "give RUN --mount=type=secret something that no layer gets"),
+    network: choice(["default", "none", "host"], "the network of RUN (default: the host's)"),
+    "no-cache": toggle("carry out every step"),
+    pull: toggle("fetch base images anew"),
+    squash: toggle("make one layer of those that are built"),
+    compression: choice(["gzip", "zstd"], "how new layers are compressed (default: gzip)"),
+    iidfile: text("FILE", "write the image's id to a file"),
+    output: text("DIR|type=local|tar|oci|docker,dest=PATH", "write the result there, too", { short: "o" }),
+    progress: choice(
+      ["auto", "plain", "tty"],
+      "plain: a line an event; tty: redrawn in place (default: tty on a terminal)",
+    ),
+    explain: toggle("print what would be done, and do nothing"),
+    ...platformOption,
+    ...storeOptions,
+    ...registryOptions,
+    ...quietOption,
+  },
+  async run({ context, options, args: [directory = ""] }) {
+    const { runBuild } = await import("../../../image/build/run-build.ts");
+    const { parsePlatform } = await import("../../../image/store/platform.ts");
+    const { parseOutput } = await import("../../../image/build/output.ts");
+    const store = await openNamedStore(options);
+    const lines = await withReporter(options.quiet, (reporter) =>
+      runBuild({
+        store,
+        context: directory,
+        file: options.file ?? null,
+        tags: options.tag,
+        buildArgs: toBuildArguments(options["build-arg"]),
+        target: options.target ?? null,
+        labels: toPairs("label", options.label),
+        secrets: toSecrets(options.secret),
+        platform: options.platform === undefined ? null : parsePlatform(options.platform),
+        network: options.network,
+        noCache: options["no-cache"],
+        pull: options.pull,
+        squash: options.squash,
+        compression: options.compression,
+        sourceDateEpoch: toEpoch(process.env["SOURCE_DATE_EPOCH"]),
+        iidFile: options.iidfile ?? null,
+        output: options.output === undefined ? null : parseOutput(options.output),
+        registry: toRegistryOptions(options),
+        runtimeArgs: ["--root", context.root],
+        reporter,
+        progress: options.quiet ? "quiet" : options.progress,
+        explain: options.explain,
+      }),
+    );
+    for (const line of lines) print(line);
+    return 0;
+  },
+});

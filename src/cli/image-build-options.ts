@@ -1,0 +1,61 @@
+/** What the options of `image build` become. */
+import type { SecretSource } from "../image/build/options.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** `NAME=VALUE`; `NAME` alone takes the caller's variable, if there is one. @throws {UsageError} */
+export function toBuildArguments(given: readonly string[]): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const text of given) {
+    const equals = text.indexOf("=");
+    const name = equals === -1 ? text : text.slice(0, equals);
+    if (name === "") throw new UsageError(`--build-arg ${JSON.stringify(text)}: NAME=VALUE is right`);
+    const value = equals === -1 ? process.env[name] : text.slice(equals + 1);
+    if (value !== undefined) values.set(name, value);
+  }
+  return values;
+}
+
+/** @throws {UsageError} */
+export function toPairs(option: string, given: readonly string[]): Map<string, string> {
+  return new Map(
+    given.map((text): [string, string] => {
+      const equals = text.indexOf("=");
+      if (equals < 1) throw new UsageError(`--${option} ${JSON.stringify(text)}: NAME=VALUE is right`);
+      return [text.slice(0, equals), text.slice(equals + 1)];
+    }),
+  );
+}
+
+/** `id=ID,src=FILE` or `id=ID,env=NAME`; without either the variable, else the file, that is called as the id. @throws {UsageError} */
+export function toSecrets(given: readonly string[]): Map<string, SecretSource> {
+  return new Map(given.map(toSecret));
+}
+
+function toSecret(text: string): [string, SecretSource] {
+  const wrong = (why: string) =>
+    new UsageError(`--secret ${JSON.stringify(text)}: ${why}: id=ID[,src=FILE|,env=NAME] is right`);
+  const fields = new Map<string, string>();
+  for (const field of text.split(",")) {
+    const equals = field.indexOf("=");
+    const name = { source: "src" }[field.slice(0, equals)] ?? field.slice(0, equals);
+    if (equals < 1 || !["id", "src", "env", "type"].includes(name))
+      throw wrong(`${JSON.stringify(field)} is not known`);
+    fields.set(name, field.slice(equals + 1));
+  }
+  const [id, path, name, type] = [fields.get("id"), fields.get("src"), fields.get("env"), fields.get("type")];
+  if (id === undefined || id === "") throw wrong("there is no id");
+  if (path !== undefined && name !== undefined) throw wrong("a file and a variable cannot both be");
+  if (type !== undefined && type !== "file" && type !== "env")
+    throw wrong(`the type ${JSON.stringify(type)} is not known`);
+  if (name !== undefined) return [id, { kind: "env", name }];
+  if (path !== undefined) return [id, type === "env" ? { kind: "env", name: path } : { kind: "file", path }];
+  const isVariable = type === "env" || (type === undefined && process.env[id] !== undefined);
+  return [id, isVariable ? { kind: "env", name: id } : { kind: "file", path: id }];
+}
+
+/** SOURCE_DATE_EPOCH, in seconds. @throws {UsageError} @see reproducible-builds.org */
+export function toEpoch(text: string | undefined): number | null {
+  if (text === undefined || text === "") return null;
+  if (!/^\d{1,11}$/.test(text)) throw new UsageError(`SOURCE_DATE_EPOCH=${text}: seconds since 1970 are right`);
+  return Number(text);
+}

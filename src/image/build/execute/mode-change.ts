@@ -1,0 +1,32 @@
+/** `--chmod`: octal digits, or words as chmod(1) has them. */
+
+/** New permissions from those that were. */
+export type ModeChange = (mode: number, isDirectory: boolean) => number;
+
+const WHO: Readonly<Record<string, number>> = { u: 0o4700, g: 0o2070, o: 0o1007 };
+const BITS: Readonly<Record<string, number>> = { r: 0o444, w: 0o222, x: 0o111, s: 0o6000, t: 0o1000 };
+
+/** @throws {Error} */
+export function parseModeChange(text: string): ModeChange {
+  if (/^[0-7]{1,4}$/.test(text)) {
+    const mode = Number.parseInt(text, 8);
+    return () => mode;
+  }
+  const changes = text.split(",").map((part) => {
+    const match = /^([ugoa]*)([-+=])([rwxXst]*)$/.exec(part);
+    if (match === null)
+      throw new Error(`--chmod=${text}: octal digits such as 0644, or words such as u=rwX,go=rX are right`);
+    const [, who = "", operator, bits = ""] = match;
+    const people =
+      who === "" || who.includes("a") ? 0o7777 : [...who].reduce((mask, one) => mask | (WHO[one] as number), 0);
+    return (mode: number, isDirectory: boolean) => {
+      const isExecutable = isDirectory || (mode & 0o111) !== 0;
+      const wanted =
+        [...bits].reduce((mask, bit) => mask | (bit === "X" ? (isExecutable ? 0o111 : 0) : (BITS[bit] as number)), 0) &
+        people;
+      if (operator === "+") return mode | wanted;
+      return operator === "-" ? mode & ~wanted : (mode & ~(people & 0o777)) | wanted;
+    };
+  });
+  return (mode, isDirectory) => changes.reduce((now, change) => change(now, isDirectory), mode);
+}

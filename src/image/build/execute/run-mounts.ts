@@ -1,0 +1,183 @@
+/** What is mounted while a RUN is at work: as mounts of the runtime's configuration. */
+import { createHash, randomBytes } from "node:crypto";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import type { Mount } from "../../../config/types.ts";
+import { O, open } from "../../../sys/fd.ts";
+import { mkdirAll } from "../../../sys/file.ts";
+import { mount, unmountDetach } from "../../../sys/mount.ts";
+import { join } from "../../../sys/path-names.ts";
+import { isDirectory } from "../../../sys/stat.ts";
+import { Notices } from "../../layer/notices.ts";
+import { overlayNamespace } from "../../snapshot/directories.ts";
+import { lock, tryLock } from "../../store/lock.ts";
+import { DockerfileError } from "../language/position.ts";
+import type { SecretSource } from "../options.ts";
+import type { RunMount, RunStep } from "../plan/steps.ts";
+import { copyItems } from "./copy-files.ts";
+import { digestOfFiles, type SelectedItem, selectFiles } from "./selection.ts";
+import type { Sources } from "./sources.ts";
+import { textOf } from "./tree.ts";
+import type { Workspace } from "./workspace.ts";
+
+type Of<T extends RunMount["type"]> = Extract<RunMount, { type: T }>;
+
+export interface MountContext {
+  workspace: Workspace;
+  sources: Sources;
+  secrets: ReadonlyMap<string, SecretSource>;
+}
+
+/** Mounts that are there until the end of their block. */
+export class PreparedMounts implements Disposable {
+  readonly mounts: Mount[] = [];
+  /** Variables that secrets are. */
+  readonly env: string[] = [];
+  readonly #opened: Disposable[] = [];
+
+  /** @throws {DockerfileError} */
+  static async make({ mounts, script, args, at }: RunStep, context: MountContext): Promise<PreparedMounts> {
+    const prepared = new PreparedMounts();
+    try {
+      for (const one of mounts) await prepared.#add(one, context);
+      if (script !== null) prepared.#addScript(script, args[0] as string, context.workspace);
+      return prepared;
+    } catch (error) {
+      prepared[Symbol.dispose]();
+      throw error instanceof DockerfileError ? error : new DockerfileError(at, (error as Error).message);
+    }
+  }
+
+  async #add(one: RunMount, context: MountContext): Promise<void> {
+    switch (one.type) {
+      case "bind":
+        return this.#bind(one, context);
+      case "cache":
+        return this.#cache(one, context);
+      case "tmpfs": {
+        const size = one.size === null ? [] : [`size=${one.size}`];
+        return void this.mounts.push({
+          destination: one.target,
+          type: "tmpfs",
+          source: "tmpfs",
+          options: ["nosuid", "nodev", ...size],
+        });
+      }
+      case "secret":
+        return this.#secret(one, context);
+    }
+  }
+
+  #push(destination: string, source: string, isReadOnly: boolean): void {
+    this.mounts.push({ destination, type: "bind", source, options: ["rbind", isReadOnly ? "ro" : "rw"] });
+  }
+
+  /** A copy of the context, or the place in a stage's own mount: whatever is written to either is gone afterwards. */
+  async #bind(one: Of<"bind">, { workspace, sources }: MountContext): Promise<void> {
+    const source = await sources.open(one.from);
+    this.#opened.push(source);
+    const [item] = selectFiles(asCopy(one.source, one), source.tree);
+    if (item === undefined) throw new DockerfileError(one.at, `${one.source} is not there`);
+    if (source.path !== null)
+      return this.#push(one.target, join(source.path, textOf(item.files[0]?.path as never)), one.readOnly);
+    const directory = workspace.directory();
+    copyInto(directory, item, source.tree);
+    this.#push(one.target, join(directory, "copy"), one.readOnly);
+  }
+
+  /** A directory of the store, which later builds find as this one leaves it. */
+  async #cache(one: Of<"cache">, { workspace, sources }: MountContext): Promise<void> {
+    const { store } = workspace;
+    const name = createHash("sha256").update(one.id).digest("hex");
+    const caches = join(store.root, "build", "mounts");
+    mkdirAll(caches, 0o700);
+    let place = join(caches, name);
+    if (one.sharing === "locked") this.#opened.push(await lock(`${place}.lock`, "exclusive"));
+    if (one.sharing === "private") {
+      const mine = tryLock(`${place}.lock`, "exclusive");
+      if (mine === null) place = join(workspace.directory(), randomBytes(4).toString("hex"));
+      else this.#opened.push(mine);
+    }
+    if (!existsSync(place)) {
+      mkdirSync(place, { mode: one.mode });
+      chmodSync(place, one.mode);
+      chownSync(place, one.uid, one.gid);
+      if (one.from !== null) {
+        using source = await sources.open(one.from);
+        const [item] = selectFiles(asCopy(one.source, one), source.tree);
+        if (item?.kind === "directory") copyInto(place, item, source.tree, ".");
+      }
+    }
+    this.#push(one.target, place, one.readOnly);
+  }
+
+  #secret(one: Of<"secret">, { workspace, secrets }: MountContext): void {
+    const found = secrets.get(one.id);
+    const content = found === undefined ? null : readSecret(found);
+    if (content === null) {
+      if (one.required)
+        throw new DockerfileError(
+          one.at,
+          `the secret ${JSON.stringify(one.id)} is required: --secret id=${one.id},src=FILE gives it`,
+        );
+      return;
+    }
+    if (one.env !== null) this.env.push(`${one.env}=${content.toString("utf8")}`);
+    if (!one.isFile) return;
+    // In memory: a secret is on no disk.
+    const directory = workspace.directory();
+    mount("tmpfs", directory, "tmpfs", ["nosuid", "nodev", "noexec"], "mode=0700");
+    this.#opened.push({ [Symbol.dispose]: () => unmountDetach(directory) });
+    const path = join(directory, "secret");
+    writeFileSync(path, content, { mode: 0o600 });
+    chownSync(path, one.uid, one.gid);
+    chmodSync(path, one.mode);
+    this.#push(one.target, path, true);
+  }
+
+  #addScript(script: string, target: string, workspace: Workspace): void {
+    const path = join(workspace.directory(), "script");
+    writeFileSync(path, script, { mode: 0o755 });
+    chmodSync(path, 0o755);
+    this.#push(target, path, true);
+  }
+
+  [Symbol.dispose](): void {
+    for (const one of this.#opened.reverse()) one[Symbol.dispose]();
+  }
+}
+
+/** What binds bring counts for the cache, as with COPY; secrets and caches do not. */
+export async function digestOfBinds({ mounts }: RunStep, sources: Sources): Promise<string[]> {
+  const digests: string[] = [];
+  for (const one of mounts) {
+    if (one.type !== "bind") continue;
+    const identity = await sources.identity(one.from);
+    if (identity !== null) {
+      digests.push(identity);
+      continue;
+    }
+    using source = await sources.open(one.from);
+    digests.push(digestOfFiles(source.tree, selectFiles(asCopy(one.source, one), source.tree)));
+  }
+  return digests;
+}
+
+function asCopy(source: string, { at }: RunMount): Parameters<typeof selectFiles>[0] {
+  return { exclude: [], parents: false, sources: [{ text: source, at }] };
+}
+
+function copyInto(directory: string, item: SelectedItem, tree: Parameters<typeof copyItems>[0], name = "copy"): void {
+  using root = open(directory, O.RDONLY | O.DIRECTORY);
+  const context = { owners: "archive", overlay: overlayNamespace(), notices: new Notices() } as const;
+  const owner = tree.owners === "root" ? { uid: 0, gid: 0 } : null;
+  const isPlace = name === ".";
+  const stat = item.files[0]?.stat;
+  const destination = isPlace ? "/" : stat !== undefined && isDirectory(stat) ? `/${name}/` : `/${name}`;
+  copyItems(tree, [item], { rootfs: root, destination, owner, mode: null, context });
+}
+
+function readSecret(source: SecretSource): Buffer | null {
+  if (source.kind === "file") return readFileSync(source.path);
+  const value = process.env[source.name];
+  return value === undefined ? null : Buffer.from(value);
+}

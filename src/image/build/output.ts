@@ -1,0 +1,85 @@
+/** `--output`: the result as a directory, an archive of its files, or an archive of the image. */
+import { spawn } from "node:child_process";
+import { createWriteStream, mkdirSync, readdirSync } from "node:fs";
+import { O, open } from "../../sys/fd.ts";
+import { Notices } from "../layer/notices.ts";
+import { saveImages } from "../operations/save.ts";
+import { copyTree } from "../snapshot/copy-tree.ts";
+import { overlayNamespace } from "../snapshot/directories.ts";
+import type { Descriptor } from "../store/documents.ts";
+import { putImage } from "../store/images.ts";
+import type { Layer } from "../store/resolve.ts";
+import type { Workspace } from "./execute/workspace.ts";
+import type { BuildOptions, Output } from "./options.ts";
+
+/**
+ * Reads `--output`: a directory, `-` for a tar archive on stdout, or `type=…,dest=…`.
+ * @throws {Error}
+ */
+export function parseOutput(text: string): Output {
+  if (!text.includes("=")) return text === "-" ? { kind: "tar", path: "-" } : { kind: "directory", path: text };
+  const fields = new Map(
+    text.split(",").map((field) => [field.split("=", 1)[0] as string, field.slice(field.indexOf("=") + 1)]),
+  );
+  const wrong = (why: string) =>
+    new Error(`--output ${JSON.stringify(text)}: ${why}: type=local|tar|oci|docker,dest=PATH is right`);
+  const unknown = [...fields.keys()].find((name) => name !== "type" && name !== "dest");
+  if (unknown !== undefined) throw wrong(`${JSON.stringify(unknown)} is not known`);
+  const path = fields.get("dest");
+  const type = fields.get("type");
+  if (type === "local" && path !== undefined && path !== "-") return { kind: "directory", path };
+  if (type === "local") throw wrong("a directory needs a path");
+  if (type === "tar") return { kind: "tar", path: path ?? "-" };
+  if (type === "oci" || type === "docker") return { kind: "archive", format: `${type}-archive`, path: path ?? "-" };
+  throw wrong(type === undefined ? "no type" : `the type ${JSON.stringify(type)} is not known`);
+}
+
+/** @throws {Error} */
+export async function writeOutput(
+  { store, reporter }: BuildOptions,
+  output: Output,
+  layers: readonly Layer[],
+  descriptor: Descriptor,
+  tags: readonly string[],
+  workspace: Workspace,
+): Promise<void> {
+  if (output.kind === "archive") {
+    for (const tag of tags.length > 0 ? tags : [null]) await putImage(store, tag, descriptor);
+    const references = tags.length > 0 ? tags : [descriptor.digest];
+    return saveImages(store, references, { format: output.format, output: output.path }, reporter);
+  }
+  using mounted = await workspace.mount(layers);
+  if (output.kind === "tar") return await writeTar(mounted.path, output.path);
+  mkdirSync(output.path, { recursive: true, mode: 0o755 });
+  if (readdirSync(output.path).length > 0)
+    throw new Error(`--output ${output.path}: is not empty: a new directory, or an empty one, is right`);
+  using to = open(output.path, O.RDONLY | O.DIRECTORY);
+  copyTree(mounted.root, to, { owners: "archive", overlay: overlayNamespace(), notices: new Notices() });
+}
+
+/** By tar(1), which keeps all that there is to keep. */
+function writeTar(directory: string, path: string): Promise<void> {
+  if (path === "-" && process.stdout.isTTY)
+    throw new Error("--output: stdout is a terminal: name a file, or send it into a pipe");
+  const args = [
+    "--create",
+    "--format=posix",
+    "--numeric-owner",
+    "--xattrs",
+    "--sort=name",
+    "--directory",
+    directory,
+    ".",
+  ];
+  const child = spawn("tar", args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
+  });
+  child.stdout.pipe(path === "-" ? process.stdout : createWriteStream(path));
+  return new Promise((settle, reject) => {
+    child.on("error", (error) =>
+      reject(new Error(`tar, which writes the archive, cannot be started: ${error.message}`)),
+    );
+    child.on("close", (code) => (code === 0 ? settle() : reject(new Error(`tar ended with ${code}`))));
+  });
+}

@@ -1,0 +1,184 @@
+/** Which stages there are, what each is built on and takes from, and which of them are needed. Pure. */
+
+import type { Platform } from "../../store/documents.ts";
+import { formatPlatform } from "../../store/platform.ts";
+import type { Copy, Dockerfile, Run, Stage, Warning } from "../language/instructions.ts";
+import { DockerfileError, locating } from "../language/position.ts";
+import { Scope } from "./scope.ts";
+import type { SourceRef } from "./steps.ts";
+
+/** What a stage begins with. */
+export type Base = { kind: "scratch" } | { kind: "stage"; index: number } | { kind: "image"; name: string };
+
+export interface StageNode {
+  stage: Stage;
+  base: Base;
+  /** As written; `null` for the target's. */
+  platform: string | null;
+  /** Stages that must be built before, by index. */
+  needs: number[];
+}
+
+export interface Graph {
+  dockerfile: Dockerfile;
+  /** All stages, in the order of the file. */
+  nodes: StageNode[];
+  target: number;
+  /** Indexes of the stages to be built, in the order of the file. */
+  needed: number[];
+  /** Values of the arguments before the first FROM. */
+  globals: ReadonlyMap<string, string>;
+  /** Arguments that are there without a declaration before the first FROM, and in a stage with one. */
+  automatic: ReadonlyMap<string, string>;
+  warnings: Warning[];
+}
+
+export interface GraphOptions {
+  buildArgs: ReadonlyMap<string, string>;
+  /** Name or number of a stage; default: the last. */
+  target: string | null;
+  buildPlatform: Platform;
+  targetPlatform: Platform;
+}
+
+/** @throws {DockerfileError} @throws {Error} for a target that is not there */
+export function planGraph(dockerfile: Dockerfile, options: GraphOptions): Graph {
+  const automatic = platformArguments(options);
+  const scope = new Scope(dockerfile.escapeToken, [], automatic);
+  const globals = new Map<string, string>();
+  for (const { name, value } of dockerfile.globals.flatMap(({ assignments }) => assignments)) {
+    const key = scope.expand(name);
+    const found = options.buildArgs.get(key) ?? (value === null ? automatic.get(key) : scope.expand(value));
+    scope.setArg(key, found);
+    if (found !== undefined) globals.set(key, found);
+  }
+  const nodes = dockerfile.stages.map((stage) => nodeOf(stage, dockerfile.stages, scope));
+  const target = targetOf(dockerfile.stages, options.target);
+  return {
+    dockerfile,
+    nodes,
+    target,
+    needed: neededBy(target, nodes),
+    globals,
+    automatic,
+    warnings: [...dockerfile.warnings, ...unused(dockerfile, options.buildArgs)],
+  };
+}
+
+function platformArguments({ buildPlatform, targetPlatform, target }: GraphOptions): Map<string, string> {
+  const of = (prefix: string, platform: Platform): [string, string][] => [
+    [`${prefix}PLATFORM`, formatPlatform(platform)],
+    [`${prefix}OS`, platform.os],
+    [`${prefix}ARCH`, platform.architecture],
+    [`${prefix}VARIANT`, platform.variant ?? ""],
+  ];
+  return new Map([
+    ...of("BUILD", buildPlatform),
+    ...of("TARGET", targetPlatform),
+    ["TARGETSTAGE", target ?? "default"],
+  ]);
+}
+
+function nodeOf(stage: Stage, stages: readonly Stage[], scope: Scope): StageNode {
+  const { from, index } = stage;
+  const image = scope.expand(from.image);
+  if (image === "") {
+    from.image.fail(
+      `FROM ${from.image.text} names no image: give the argument a value: by ARG NAME=value before it, or by --build-arg`,
+    );
+  }
+  const base = baseOf(image, index, stages);
+  const platform = from.platform === null ? null : scope.expand(from.platform);
+  const needs = new Set(base.kind === "stage" ? [base.index] : []);
+  for (const instruction of stage.instructions) {
+    if (instruction.kind === "copy") addNeed(instruction.from?.text, stage, stages, needs, instruction);
+    if (instruction.kind === "run")
+      for (const { value } of fromOptions(instruction)) addNeed(value.text, stage, stages, needs, instruction);
+  }
+  return {
+    stage,
+    base,
+    platform: platform === "" ? null : platform,
+    needs: [...needs].sort((one, other) => one - other),
+  };
+}
+
+function fromOptions({ mounts }: Run) {
+  return mounts.flatMap(({ options }) => options.filter(({ name }) => name === "from"));
+}
+
+function baseOf(image: string, index: number, stages: readonly Stage[]): Base {
+  if (image.toLowerCase() === "scratch") return { kind: "scratch" };
+  const found = findNamed(image, index, stages);
+  return found === null ? { kind: "image", name: image } : { kind: "stage", index: found };
+}
+
+function addNeed(
+  name: string | undefined,
+  stage: Stage,
+  stages: readonly Stage[],
+  needs: Set<number>,
+  { at }: Copy | Run,
+): void {
+  if (name === undefined) return;
+  if (name.toLowerCase() === stage.from.name || name === `${stage.index}`) {
+    throw new DockerfileError(at, `the stage ${JSON.stringify(name)} cannot take from itself`);
+  }
+  const found = findSource(name, stage.index, stages);
+  if (found.kind === "stage") needs.add(found.index);
+}
+
+/** The latest earlier stage of a name. */
+function findNamed(name: string, before: number, stages: readonly Stage[]): number | null {
+  const index = stages.slice(0, before).findLastIndex(({ from }) => from.name === name.toLowerCase());
+  return index === -1 ? null : index;
+}
+
+/** What `--from` names: an earlier stage by name or number, else an image. */
+export function findSource(name: string, before: number, stages: readonly Stage[]): SourceRef {
+  const named = findNamed(name, before, stages);
+  if (named !== null) return { kind: "stage", index: named };
+  if (/^\d+$/.test(name) && Number(name) < before) return { kind: "stage", index: Number(name) };
+  return { kind: "image", name };
+}
+
+function targetOf(stages: readonly Stage[], target: string | null): number {
+  if (target === null || target === "") return stages.length - 1;
+  const named = findNamed(target, stages.length, stages);
+  if (named !== null) return named;
+  if (/^\d+$/.test(target) && Number(target) < stages.length) return Number(target);
+  const names = stages.map(({ from, index }) => from.name ?? `${index}`).join(", ");
+  throw new Error(`--target ${JSON.stringify(target)}: there is no such stage: there are ${names}`);
+}
+
+function neededBy(target: number, nodes: readonly StageNode[]): number[] {
+  const found = new Set<number>();
+  const pending = [target];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (found.has(next)) continue;
+    found.add(next);
+    pending.push(...(nodes[next] as StageNode).needs);
+  }
+  return [...found].sort((one, other) => one - other);
+}
+
+/** Arguments of the command line that no ARG takes. */
+function unused({ globals, stages }: Dockerfile, buildArgs: ReadonlyMap<string, string>): Warning[] {
+  const declared = new Set(
+    [...globals, ...stages.flatMap(({ instructions }) => instructions)]
+      .flatMap((instruction) => (instruction.kind === "arg" ? instruction.assignments : []))
+      .map(({ name }) => name.text),
+  );
+  const at = stages[0]?.from.at;
+  if (at === undefined) return [];
+  return [...buildArgs.keys()]
+    .filter((name) => !declared.has(name) && !PROXIES.test(name))
+    .map((name) => ({ at, text: `--build-arg ${name} is not used: no ARG ${name} takes it` }));
+}
+
+const PROXIES = /^(https?|ftp|no|all)_proxy$/i;
+
+/** @throws {DockerfileError} */
+export function locatedPlatform<T>(node: StageNode, act: () => T): T {
+  return locating(node.stage.from.platform ?? node.stage.from.image, act);
+}
