@@ -22,7 +22,8 @@ export type HostProcessStep =
 export function planHostProcess(input: ProcessInput): HostProcessStep[] {
   const { oomScoreAdj, rlimits = [] } = effectiveProcess(input);
   const steps: HostProcessStep[] = [];
-  if (oomScoreAdj !== undefined) {
+  // Another process inherits it: see `fork-into`.
+  if (oomScoreAdj !== undefined && input.purpose === "init") {
     steps.push({ kind: "oom-score-adj", pointer: "/process/oomScoreAdj", value: oomScoreAdj });
   }
   rlimits.forEach(({ type, soft, hard }, index) => {

@@ -3,11 +3,11 @@
 import type { Linux, NamespaceType, Spec, State } from "../config/types.ts";
 import { planAffinity } from "./affinity.ts";
 import type { CgroupLocation } from "./cgroups.ts";
-import { describeHostProcess, type HostProcessStep, planHostProcess } from "./host-process.ts";
-import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import { describeLifecycle, type LifecycleStep } from "./lifecycle.ts";
 import { describeNamespaces, type NamespacePlan, type NamespaceStep, planNamespaces } from "./namespaces.ts";
-import { describeNetwork, type NetDeviceStep, type NetworkStep, planNetwork } from "./network.ts";
+import { describeNetwork, type NetworkStep, planNetwork } from "./network.ts";
+import type { Connections } from "./parent.ts";
+import { type ParentContainerStep, planParent } from "./parent-container.ts";
 import {
   type ProcessInput,
   type ProcessStep,
@@ -34,27 +34,24 @@ export type InitStep =
 
 /** What happens, and in whose hands. */
 export interface Plan {
-  namespaces: NamespacePlan;
-  /** By the parent, before the fork. */
+  /** By the parent, in order. */
+  parent: ParentContainerStep[];
+  /** By the parent, when the init asks for one by its name. */
   sources: SourceStep[];
-  /** By the parent, on the forked process, while that waits. */
-  host: HostProcessStep[];
-  /** By the parent, likewise: host devices that become the container's. */
-  netDevices: NetDeviceStep[];
-  /** By the parent, likewise: the class of service for caches and memory bandwidth. */
-  intelRdt: IntelRdtPlan | null;
   /** By the init, in order; the last one is `execve`. */
   init: InitStep[];
 }
 
 /** What planning a container takes. */
-export interface PlanInput extends Omit<ProcessInput, "purpose"> {
+export interface PlanInput extends Omit<ProcessInput, "purpose">, Connections {
   /** Absolute paths. */
   bundle: string;
   rootfs: string;
   /** Where the container's cgroups are. */
   cgroup: CgroupLocation;
   noPivot: boolean;
+  /** Whether the container is to tell the service manager that it is ready. */
+  notifies: boolean;
   /** The state for the hooks that the init runs, but for the pid. */
   state: State;
 }
@@ -113,12 +110,10 @@ export function planContainer(input: PlanInput): Plan {
     ...containerHooks(spec, "startContainer", { ...input.state, status: "created" }),
     ...last,
   ];
+  const { sources } = rootfs;
   return {
-    namespaces,
-    sources: rootfs.sources,
-    host: planHostProcess(init),
-    netDevices: network.host,
-    intelRdt: planIntelRdt(linux.intelRdt, input.id),
+    parent: planParent({ ...input, init, namespaces, sources, netDevices: network.host }),
+    sources,
     init: steps,
   };
 }
@@ -168,8 +163,8 @@ function containerHooks(spec: Spec, hook: "createContainer" | "startContainer", 
   return hooks.length > 0 ? [{ kind: "container-hooks", hook, hooks, state, pointer: `/hooks/${hook}` }] : [];
 }
 
-/** Says a step in words. */
-export function describeStep(step: InitStep | SourceStep | HostProcessStep | NetDeviceStep): string {
+/** Says a step of the init's, or a source that it asks for, in words. */
+export function describeStep(step: InitStep | SourceStep): string {
   return describeBy(describers, step);
 }
 
@@ -180,6 +175,5 @@ const describers: object[] = [
   describeRootfs,
   describeProcess,
   describeSeccomp,
-  describeHostProcess,
   describeTerminal,
 ];

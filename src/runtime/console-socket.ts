@@ -1,10 +1,16 @@
 /** The sockets over which the caller gets the terminal's master and the process's pidfd. */
 
+import { pidfdReceiver } from "../config/annotations.ts";
+import type { Spec } from "../config/types.ts";
+import type { ExecParentStep } from "../plan/exec.ts";
+import type { Connections, PidfdReceiver } from "../plan/parent.ts";
+import type { ParentContainerStep } from "../plan/parent-container.ts";
 import { hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { connect, sendMessage } from "../sys/socket.ts";
 import { findStat, isType } from "../sys/stat.ts";
 import { encode } from "../sys/text.ts";
+import type { ProcessOptions } from "./options.ts";
 
 /** What decides whether a process can have the terminal that it asks for. */
 export interface TerminalRequest {
@@ -34,7 +40,7 @@ export function checkTerminal({ terminal, detach, consoleSocket }: TerminalReque
  * @param option what named it, for the error
  * @throws {Error} that says what is wrong with the path
  */
-export function connectTo(option: "--console-socket" | "--pidfd-socket" | "run.oci.pidfd_receiver", path: string): Fd {
+export function connectTo(option: "--console-socket" | PidfdReceiver, path: string): Fd {
   const stat = findStat(path);
   if (stat === null) throw new Error(`${option} ${path}: there is no such socket`);
   if (!isType(stat, "socket")) throw new Error(`${option} ${path}: this is not a socket`);
@@ -44,6 +50,35 @@ export function connectTo(option: "--console-socket" | "--pidfd-socket" | "run.o
     if (hasErrno(error, "ECONNREFUSED")) throw new Error(`${option} ${path}: nobody listens on this socket`);
     throw error;
   }
+}
+
+/** How the caller stays connected to a process: the annotation is of the container's own. */
+export function connectionsOf(
+  { pidFile, pidfdSocket }: Pick<ProcessOptions, "pidFile" | "pidfdSocket">,
+  spec?: Spec,
+): Connections {
+  const receiver = spec === undefined ? undefined : pidfdReceiver(spec);
+  return {
+    ...(pidFile && { pidFile }),
+    pidfdSockets: [
+      ...(pidfdSocket ? [{ to: "--pidfd-socket", path: pidfdSocket } as const] : []),
+      ...(receiver === undefined ? [] : [{ to: "run.oci.pidfd_receiver", path: receiver } as const]),
+    ],
+  };
+}
+
+/** The sockets that get a pidfd, by what names them. */
+export class Receivers extends Map<PidfdReceiver, Fd> implements Disposable {
+  [Symbol.dispose](): void {
+    for (const socket of this.values()) socket.close();
+  }
+}
+
+/** Connects to the sockets that steps of a plan are to send a pidfd to. @throws {Error} as {@link connectTo} does */
+export function connectReceivers(steps: readonly (ParentContainerStep | ExecParentStep)[]): Receivers {
+  const receivers = new Receivers();
+  for (const step of steps) if (step.kind === "send-pidfd") receivers.set(step.to, connectTo(step.to, step.path));
+  return receivers;
 }
 
 /** Hands the terminal over, with a name for it, as callers of runc expect. @throws {SyscallError} `sendmsg` */

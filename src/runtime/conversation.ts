@@ -10,7 +10,7 @@ import type { Forked } from "./fork.ts";
 import type { Logger } from "./options.ts";
 
 /** A message that only some processes send; what is not here is answered by {@link Conversation} itself. */
-export type Request = Extract<InitMessage, { type: "hooks" | "source" | "listener" }>;
+export type Request = Extract<InitMessage, { type: "source" | "listener" }>;
 
 /** Answers a forked process's messages. */
 export class Conversation {
@@ -33,20 +33,26 @@ export class Conversation {
     private readonly log: Logger,
   ) {}
 
+  get pid(): number {
+    return this.forked.pid;
+  }
+
+  get channel(): Forked["channel"] {
+    return this.forked.channel;
+  }
+
   /**
-   * Answers until the process reports that it is set up.
+   * Answers until the process waits for the parent's hooks, or reports that it is set up.
    * @param answer carries out what the process asks of its parent
    * @throws {Error} with the process's own words when it fails, or with the way it died
    */
-  untilReady(answer: (request: Request) => void): void {
+  until(wanted: "hooks" | "ready", answer: (request: Request) => void): void {
     for (;;) {
       const received = this.forked.channel.receive();
       if (received === null) throw new Error(this.#died());
       const { message, fds } = received;
-      if (message.type === "ready") {
-        this.#ready = true;
-        return;
-      }
+      if (message.type === "ready") this.#ready = true;
+      if (message.type === wanted) return;
       if (message.type === "error") {
         this.#failed = true;
         throw failed(message.message);
@@ -54,7 +60,7 @@ export class Conversation {
       if (message.type === "warning") this.log.warn(message.message);
       else if (message.type === "debug") this.log.debug(`init: ${message.message}`);
       else if (message.type === "terminal") this.#takeTerminal(fds[0] as Fd);
-      else if (message.type === "hooks" || message.type === "source" || message.type === "listener") answer(message);
+      else if (message.type === "source" || message.type === "listener") answer(message);
       else throw new Error(`unexpected message from the forked process: ${message.type}`);
     }
   }
@@ -91,7 +97,7 @@ export class Conversation {
     try {
       this.forked.channel.send({ type: "go" });
     } catch (error) {
-      // It is gone: {@link untilReady} will say why.
+      // It is gone: {@link until} will say why.
       if (!hasErrno(error, "EPIPE")) throw error;
     }
   }

@@ -1,33 +1,34 @@
 /** `exec`: another process in a running container. */
 
 import { CgroupDescriptors, Entrance } from "../cgroup/entrance.ts";
+import type { ExecTarget } from "../cgroup/join.ts";
 import { openCgroup } from "../cgroup/manager.ts";
 import { parseSubCgroups } from "../cgroup/sub-cgroups.ts";
 import type { Process, Spec } from "../config/types.ts";
 import type { Channel, InitMessage, ParentMessage } from "../init/channel.ts";
 import { execHandlers } from "../init/exec.ts";
 import { closeOthers, runInit } from "../init/init.ts";
-import { type ExecPlan, type ExecStep, planExec } from "../plan/exec.ts";
+import { describeExecParent, type ExecParentStep, type ExecPlan, planExec } from "../plan/exec.ts";
+import type { Handlers } from "../plan/step.ts";
 import { environmentRange, forgetEnvironment } from "../sys/environment.ts";
 import { callerNofileLimit } from "../sys/executable.ts";
-import type { Fd } from "../sys/fd.ts";
-import { exitCode, pidfdOpen, prctl } from "../sys/process.ts";
+import { exitCode, prctl } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
-import { checkTerminal, connectTo, sendPidfd } from "./console-socket.ts";
-import { Conversation } from "./conversation.ts";
+import { checkTerminal, connectionsOf, connectReceivers, connectTo } from "./console-socket.ts";
+import { Conversation, type Request } from "./conversation.ts";
 import { execProcess } from "./exec-process.ts";
-import { type ForegroundSignals, prepareForeground, superviseForeground } from "./foreground.ts";
-import { admit, type Forked, forkInto } from "./fork.ts";
+import { prepareForeground, superviseForeground } from "./foreground.ts";
+import { admit, forkInto } from "./fork.ts";
 import { hostFacts } from "./host.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
 import { type Joined, openNamespaces } from "./joined-namespaces.ts";
+import { OwnOomScore } from "./oom-score.ts";
 import type { Context, ExecOptions } from "./options.ts";
-import { writePidFile } from "./pid-file.ts";
+import { carryOut, conversationOf, type ParentContext, pidfdOf, sharedHandlers } from "./parent-steps.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
-import { actOnProcess } from "./process-limits.ts";
 import { handListenerOn, seccompFilter } from "./seccomp.ts";
 import { containerStatus, stateDocument } from "./status.ts";
-import { type Container, loadContainer, loadSavedConfig, type ProcessIdentity } from "./store.ts";
+import { loadContainer, loadSavedConfig, type ProcessIdentity } from "./store.ts";
 
 /**
  * Runs a process in a container.
@@ -46,124 +47,102 @@ export function execInContainer(context: Context, options: ExecOptions): number 
   const process = execProcess(options.process, spec);
   checkTerminal({ terminal: process.terminal ?? false, detach: options.detach, consoleSocket: options.consoleSocket });
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
-  using pidfdSocket = options.pidfdSocket ? connectTo("--pidfd-socket", options.pidfdSocket) : null;
+  const planned = planOf(options, spec, process);
+  using sockets = connectReceivers(planned.parent);
   const signals = options.detach ? null : prepareForeground();
-  const exec = new Exec(context, options, container, spec);
-  const { pid, pidfd, master } = exec.run(process, signals, console, pidfdSocket);
+  using joined = openNamespaces((container.init as ProcessIdentity).pid, spec);
+  const shared: ExecContext = {
+    ...{ context, container, spec, console, sockets, joined, purpose: "exec" },
+    cgroup: openCgroup(container.cgroup),
+    place: { sub: parseSubCgroups(options.cgroups), initPid: joined.tid },
+    steps: planned.init,
+    seccompFilter: seccompFilter(context, spec),
+    signalMask: signals?.maskBefore ?? null,
+    ...{ conversation: null, pidfd: null },
+    answer: (request) => answerProcess(request, shared),
+  };
+  carryOut(planned.parent, execParentHandlers, describeExecParent, shared);
   if (signals === null) return 0;
-  return exitCode(superviseForeground({ pid, pidfd, signals, master, log: context.log }));
+  const { pid, master } = conversationOf(shared);
+  return exitCode(superviseForeground({ pid, pidfd: pidfdOf(shared), signals, master, log: context.log }));
 }
 
-interface Started {
-  pid: number;
-  pidfd: Fd;
-  master: Fd | null;
+function planOf(options: ExecOptions, spec: Spec, process: Process): ExecPlan {
+  const { preserved, activated } = preservedDescriptors(options.preserveFds);
+  return planExec({
+    id: options.id,
+    process,
+    spec,
+    host: hostFacts(),
+    noNewKeyring: false,
+    passedFds: preserved,
+    listenFds: activated,
+    softNofile: callerNofileLimit(),
+    ...connectionsOf(options),
+  });
 }
 
-class Exec {
-  readonly #context: Context;
-  readonly #options: ExecOptions;
-  readonly #container: Container;
-  readonly #spec: Spec;
-  readonly #init: ProcessIdentity;
+/** What the handlers share besides. */
+interface ExecContext extends ParentContext {
+  readonly joined: Joined;
+  readonly place: ExecTarget;
+  /** Of the process. */
+  readonly steps: ExecPlan["init"];
+  readonly seccompFilter: Uint8Array | null;
+  /** Signals that this process blocked and the other must not. */
+  readonly signalMask: BigUint64Array | null;
+}
 
-  constructor(context: Context, options: ExecOptions, container: Container, spec: Spec) {
-    this.#context = context;
-    this.#options = options;
-    this.#container = container;
-    this.#spec = spec;
-    this.#init = container.init as ProcessIdentity;
-  }
-
-  run(process: Process, signals: ForegroundSignals | null, console: Fd | null, pidfdSocket: Fd | null): Started {
-    const plan = this.#plan(process);
-    const cgroup = openCgroup(this.#container.cgroup);
-    const filter = seccompFilter(this.#context, this.#spec);
-    using joined = openNamespaces(this.#init.pid, this.#spec);
-    const place = { sub: parseSubCgroups(this.#options.cgroups), initPid: joined.tid };
-    const does = (kind: ExecStep["kind"]) => plan.init.some((step) => step.kind === kind);
-    // For what must come before the cgroup the process does not enter that by itself: it is moved there while it runs.
-    const enters = does("enter-cgroups");
-    using cgroups = enters ? cgroup.openTasks(place) : new CgroupDescriptors([], []);
-    const forked = this.#fork(
-      plan.init,
-      joined,
-      signals,
-      enters ? cgroup.entrance(place) : new Entrance(null),
-      cgroups,
-      filter,
-    );
-    const conversation = new Conversation(forked, console, this.#context.log);
-    try {
-      actOnProcess(plan.host, { pid: forked.pid, log: this.#context.log });
-      if (!enters) cgroup.join(forked.pid, place);
-      if (plan.intelRdt !== null) new ResctrlGroup(plan.intelRdt).join(forked.pid);
-      if (does("wait-for-parent")) admit(forked, new CgroupDescriptors([], []));
-      // Nothing is left to be done for it, but what may as well be done while it runs.
-      const listens = plan.init.some((step) => step.kind === "load-seccomp-filter" && step.listens);
-      if (!process.terminal && !listens && pidfdSocket === null) conversation.allow();
-      return this.#finish(forked, conversation, pidfdSocket);
-    } catch (error) {
-      throw conversation.abandon(error as Error);
-    }
-  }
-
-  #plan(process: Process): ExecPlan {
-    const { preserved, activated } = preservedDescriptors(this.#options.preserveFds);
-    return planExec({
-      id: this.#container.id,
-      process,
-      spec: this.#spec,
-      host: hostFacts(),
-      noNewKeyring: false,
-      passedFds: preserved,
-      listenFds: activated,
-      softNofile: callerNofileLimit(),
-    });
-  }
-
-  #fork(
-    steps: ExecPlan["init"],
-    { pidfd, types }: Joined,
-    signals: ForegroundSignals | null,
-    entrance: Entrance,
-    cgroups: CgroupDescriptors,
-    seccompFilter: Uint8Array | null,
-  ): Forked {
-    using _ = entrance;
+const execParentHandlers: Handlers<ExecParentStep, ExecContext> = {
+  ...sharedHandlers,
+  "fork-into": ({ oomScoreAdj }, context) => {
+    const score = oomScoreAdj === null ? null : new OwnOomScore(oomScoreAdj);
     // A process of the container could attach to one that has just come in, and reach the host through what that still
     // holds (CVE-2016-9962): undumpable, it cannot be attached to, nor its /proc files be opened.
     prctl("SET_DUMPABLE", 0);
-    const callersEnvironment = environmentRange();
-    const main = (channel: Channel<InitMessage, ParentMessage>) => {
-      if (signals !== null) setSignalMask(signals.maskBefore);
-      const trace = this.#context.log.tracing;
-      return runInit(steps, execHandlers, {
-        channel,
-        inherited: new Map(),
-        callersEnvironment,
-        trace,
-        cgroups,
-        seccompFilter,
-      });
-    };
-    return forkInto(pidfd, types, entrance, main, (kept) => {
-      closeOthers(steps, [...kept, ...cgroups.tasks]);
-      forgetEnvironment(callersEnvironment);
-    });
-  }
+    try {
+      score?.set();
+      forkProcess(context);
+    } finally {
+      score?.restore();
+    }
+  },
+  "move-to-cgroups": (_, context) => context.cgroup.join(conversationOf(context).pid, context.place),
+  "join-class-of-service": ({ plan }, context) => new ResctrlGroup(plan).join(conversationOf(context).pid),
+  // It has entered its cgroups by itself, or been moved there.
+  admit: (_, context) => admit(conversationOf(context).channel, new CgroupDescriptors([], [])),
+};
 
-  #finish(forked: Forked, conversation: Conversation, pidfdSocket: Fd | null): Started {
-    const pidfd = pidfdOpen(forked.pid);
-    conversation.untilReady((request) => {
-      if (request.type !== "listener") throw new Error(`unexpected message from the process: ${request.type}`);
-      const state = stateDocument(this.#container, "running");
-      handListenerOn(this.#spec, state, { pid: forked.pid, pidfd, listener: request.fd });
-      forked.channel.send({ type: "heard" });
+function forkProcess(context: ExecContext): void {
+  const { steps, joined, place, cgroup, seccompFilter } = context;
+  const { log } = context.context;
+  // For what must come before the cgroup the process does not enter that by itself: it is moved there while it runs.
+  const enters = steps.some(({ kind }) => kind === "enter-cgroups");
+  using cgroups = enters ? cgroup.openTasks(place) : new CgroupDescriptors([], []);
+  using entrance = enters ? cgroup.entrance(place) : new Entrance(null);
+  const callersEnvironment = environmentRange();
+  const main = (channel: Channel<InitMessage, ParentMessage>) => {
+    if (context.signalMask !== null) setSignalMask(context.signalMask);
+    return runInit(steps, execHandlers, {
+      channel,
+      inherited: new Map(),
+      callersEnvironment,
+      trace: log.tracing,
+      cgroups,
+      seccompFilter,
     });
-    if (pidfdSocket !== null) sendPidfd(pidfdSocket, pidfd, "exec");
-    if (this.#options.pidFile) writePidFile(this.#options.pidFile, forked.pid);
-    conversation.close();
-    return { pid: forked.pid, pidfd, master: conversation.master };
-  }
+  };
+  const forked = forkInto(joined.pidfd, joined.types, entrance, main, (kept) => {
+    closeOthers(steps, [...kept, ...cgroups.tasks]);
+    forgetEnvironment(callersEnvironment);
+  });
+  context.conversation = new Conversation(forked, context.console, log);
+}
+
+function answerProcess(request: Request, context: ExecContext): void {
+  if (request.type !== "listener") throw new Error(`unexpected message from the process: ${request.type}`);
+  const { pid, channel } = conversationOf(context);
+  const state = stateDocument(context.container, "running");
+  handListenerOn(context.spec, state, { pid, pidfd: pidfdOf(context), listener: request.fd });
+  channel.send({ type: "heard" });
 }

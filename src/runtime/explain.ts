@@ -1,38 +1,45 @@
 /** `--explain`: the plan in words. */
-import { describeStep, type Plan } from "../plan/plan.ts";
+import { describeParentContainer, type ParentContainerStep } from "../plan/parent-container.ts";
+import { describeStep, type InitStep, type Plan } from "../plan/plan.ts";
+import { describeBy } from "../plan/step.ts";
 import type { Context, CreateOptions } from "./options.ts";
 import { prepare } from "./prepare.ts";
 
+/** The step of the init that comes after one of the parent's, or that this waits for: all before it is listed before what the parent does next. */
+function meeting(step: ParentContainerStep): InitStep["kind"] | null {
+  if (step.kind === "fork-init") return "wait-for-parent";
+  if (step.kind !== "answer") return null;
+  return step.until === "hooks" ? "parent-hooks" : "report-ready";
+}
+
 /**
- * Says what `create` would do, a line a step, in order; makes nothing. What the parent does beside the forked init is listed
- * before that goes on without waiting any more.
+ * Says what `create` would do, a line a step, in order; makes nothing. The two work side by side: where one waits for the other, what that
+ * does until then is listed before.
  * @returns lines that begin with whose step it is: `parent` or `init`
  */
 export function explainCreate(context: Context, options: CreateOptions): string[] {
-  const { plan, container } = prepare(context, options);
-  const init = plan.init.map((step) => line("init", describeStep(step), step.pointer));
-  const admitted = plan.init.findIndex(({ kind }) => kind === "wait-for-parent") + 1;
-  return [
-    ...cgroupLines(container.cgroup),
-    ...plan.sources.map((step) => line("parent", describeStep(step), step.pointer)),
-    ...forkLines(plan),
-    ...init.slice(0, admitted),
-    ...[...plan.host, ...plan.netDevices].map((step) => line("parent", describeStep(step), step.pointer)),
-    ...init.slice(admitted),
-  ];
+  const { plan } = prepare(context, options);
+  const lines: string[] = [];
+  const rest = [...plan.init];
+  const initTo = (last: InitStep["kind"] | null) => {
+    const steps = rest.splice(0, last === null ? rest.length : rest.findIndex(({ kind }) => kind === last) + 1);
+    lines.push(...steps.map((step) => line("init", describeStep(step), step.pointer)));
+  };
+  for (const step of plan.parent) {
+    lines.push(line("parent", describeBy([describeParentContainer], step), step.pointer));
+    const last = meeting(step);
+    if (last === null) continue;
+    if (step.kind === "answer") lines.push(...onRequest(plan));
+    initTo(last);
+  }
+  initTo(null);
+  return lines;
 }
 
-function cgroupLines(cgroup: ReturnType<typeof prepare>["container"]["cgroup"]): string[] {
-  return cgroup.hierarchies.map(({ directory }) => line("parent", `make cgroup ${directory}`, "/linux/cgroupsPath"));
-}
-
-function forkLines({ namespaces }: Plan): string[] {
-  const joins = namespaces.join.map(({ type, path, pointer }) =>
-    line("parent", `join the ${type} namespace ${path}`, pointer),
-  );
-  const made = namespaces.clone.length === 0 ? "" : ` into new namespaces: ${namespaces.clone.join(", ")}`;
-  const maps = namespaces.idMaps === null ? [] : [line("parent", "write the id maps", "/linux/uidMappings")];
-  return [...joins, line("parent", `fork the init${made}`, "/linux/namespaces"), ...maps];
+/** What the parent may be asked for. */
+function onRequest({ sources }: Plan): string[] {
+  const asked = sources.filter(({ kind }) => kind !== "id-mapping");
+  return asked.map((source) => line("parent", `if the init asks: ${describeStep(source)}`, source.pointer));
 }
 
 function line(hand: "parent" | "init", words: string, pointer: string | undefined): string {

@@ -17,7 +17,7 @@ export interface Forked {
 }
 
 /** Tells the process that all that only the parent can do for it is done, and has it enter its v1 cgroups. */
-export function admit({ channel }: Forked, { files, tasks }: CgroupDescriptors): void {
+export function admit(channel: Forked["channel"], { files, tasks }: CgroupDescriptors): void {
   channel.send(
     { type: "admitted", files },
     tasks.map(({ number }) => number),

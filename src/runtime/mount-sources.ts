@@ -22,16 +22,8 @@ import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
 import { decode, encode } from "../sys/text.ts";
 import { userNamespaceWithMaps } from "../sys/user-namespace.ts";
 
-/**
- * Opens the user namespaces that id-mapped mounts take their maps from, before the fork.
- * @returns `null` for a source that the init asks for later, if it needs it at all: {@link provideSource}
- * @throws {SyscallError}
- */
-export function openSource(step: SourceStep): Fd | null {
-  return step.kind === "id-mapping" ? openMapping(step.mapping) : null;
-}
-
-function openMapping(mapping: IdMappingSource): Fd {
+/** Opens the user namespace that an id-mapped mount takes its maps from, before the fork. @throws {SyscallError} */
+export function openMapping(mapping: IdMappingSource): Fd {
   if (mapping.from === "namespace") return open(mapping.path, O.RDONLY);
   return userNamespaceWithMaps(mapping.uid, mapping.gid);
 }

@@ -101,7 +101,7 @@ function inContainer(context: Context, { init }: Container, spec: Spec, act: (ro
   const conversation = new Conversation(forked, null, context.log);
   try {
     forked.channel.send({ type: "go" });
-    conversation.untilReady(({ type }) => {
+    conversation.until("ready", ({ type }) => {
       throw new Error(`unexpected message from the process: ${type}`);
     });
     waitPid(forked.pid);

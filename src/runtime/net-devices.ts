@@ -4,13 +4,6 @@ import { type Fd, O, open } from "../sys/fd.ts";
 import { setns } from "../sys/namespace.ts";
 import { openRoute, type RouteSocket } from "../sys/netlink.ts";
 
-/** Carries out the moves into the network namespace of a process. @throws {Error} that names the step */
-export function moveNetDevices(steps: readonly NetDeviceStep[], pid: number): void {
-  if (steps.length === 0) return;
-  using namespace = open(`/proc/${pid}/ns/net`, O.RDONLY);
-  for (const { name, newName } of steps) moveNetDevice(name, newName, namespace);
-}
-
 /**
  * Moves a device into another network namespace, with its addresses, and sets it up there.
  *
@@ -18,10 +11,11 @@ export function moveNetDevices(steps: readonly NetDeviceStep[], pid: number): vo
  * it again: neither those with a lifetime, which belong to the old network, nor those of the link or the host, which the
  * kernel makes itself.
  *
- * @param namespace the network namespace to move it to
+ * @param pid a process in the network namespace to move it to
  * @throws {Error} that names the device and what failed
  */
-export function moveNetDevice(name: string, newName: string, namespace: Fd): void {
+export function moveNetDevice({ name, newName }: NetDeviceStep, pid: number): void {
+  using namespace = open(`/proc/${pid}/ns/net`, O.RDONLY);
   using here = openRoute();
   const index = here.linkIndex(name);
   // Before the device is set down: that alone takes its IPv6 addresses.

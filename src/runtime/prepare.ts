@@ -14,8 +14,9 @@ import { callerNofileLimit } from "../sys/executable.ts";
 import { realPath } from "../sys/file.ts";
 import { isAbsolute, join, resolve } from "../sys/path-names.ts";
 import { isDirectory, stat } from "../sys/stat.ts";
+import { connectionsOf } from "./console-socket.ts";
 import { hostFacts } from "./host.ts";
-import { addNotifySocket } from "./notify-socket.ts";
+import { addNotifySocket, hostNotifySocket } from "./notify-socket.ts";
 import type { Context, CreateOptions } from "./options.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
 import { stateDocument } from "./status.ts";
@@ -81,6 +82,8 @@ export function prepare(context: Context, options: CreateOptions): Prepared {
     listenFds: activated,
     softNofile: callerNofileLimit(),
     state: stateDocument(container, "creating"),
+    notifies: hostNotifySocket() !== undefined,
+    ...connectionsOf(options, spec),
   });
   return { container, spec, process, resources: effectiveResources(spec), plan, host, rootless };
 }

@@ -11,7 +11,7 @@ import { Channel, type InitMessage, type ParentMessage } from "../../src/init/ch
 import type { InitContext } from "../../src/init/context.ts";
 import { rootfsHandlers } from "../../src/init/rootfs.ts";
 import { describeRootfs, planRootfs, type RootfsStep, type SourceStep } from "../../src/plan/rootfs.ts";
-import { openSource, provideSource } from "../../src/runtime/mount-sources.ts";
+import { openMapping, provideSource } from "../../src/runtime/mount-sources.ts";
 import type { Fd } from "../../src/sys/fd.ts";
 import { syscall } from "../../src/sys/ffi.ts";
 import { namespaceFlags } from "../../src/sys/namespace.ts";
@@ -44,8 +44,7 @@ function main(): number {
   });
   const inherited = new Map<string, Fd>();
   for (const step of plan.sources) {
-    const fd = openSource(step);
-    if (fd !== null) inherited.set(step.name, fd);
+    if (step.kind === "id-mapping") inherited.set(step.name, openMapping(step.mapping));
   }
   const [ours, theirs] = socketpair();
   const pid = fork({ flags: BigInt(namespaceFlags(types)) });

@@ -18,7 +18,7 @@ import {
   planSystem,
   planWorkingDirectory,
 } from "../../src/plan/process.ts";
-import { actOnProcess } from "../../src/runtime/process-limits.ts";
+import { hostProcessHandlers } from "../../src/runtime/process-limits.ts";
 import { O, open } from "../../src/sys/fd.ts";
 import { syscall } from "../../src/sys/ffi.ts";
 import { unshare } from "../../src/sys/namespace.ts";
@@ -67,9 +67,8 @@ function main(): number {
   }
   childEnd.close();
   const channel = new Channel<ParentMessage, InitMessage>(parentEnd);
-  const log = { tracing: false, debug: console.error, info: console.error, warn: console.error, release() {} };
   try {
-    actOnProcess(host, { pid, log });
+    for (const step of host) hostProcessHandlers[step.kind](step as never, pid);
     channel.send({ type: "go" });
   } catch (error) {
     console.error((error as Error).message);

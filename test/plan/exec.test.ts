@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import type { Process } from "../../src/config/types.ts";
 import { planExec } from "../../src/plan/exec.ts";
 
-function kinds(process: Partial<Process>): string[] {
+function plan(process: Partial<Process>) {
   const whole = { args: ["true"], cwd: "/", ...process };
-  const plan = planExec({
+  return planExec({
     id: "c1",
     process: whole,
     spec: { ociVersion: "1.3.0", process: whole },
@@ -13,9 +13,11 @@ function kinds(process: Partial<Process>): string[] {
     passedFds: 0,
     listenFds: 0,
     softNofile: null,
+    pidfdSockets: [],
   });
-  return plan.init.map(({ kind }) => kind);
 }
+
+const kinds = (process: Partial<Process>) => plan(process).init.map(({ kind }) => kind as string);
 
 test("the process enters the cgroups at once", () => {
   const planned = kinds({});
@@ -31,7 +33,7 @@ test("it waits for an initial CPU affinity, which is for the time before the cgr
 
 test.each([
   ["limits", { rlimits: [{ type: "RLIMIT_NOFILE", soft: 1024, hard: 1024 }] }],
-  ["an OOM score", { oomScoreAdj: 100 }],
+  ["an initial CPU affinity", { execCPUAffinity: { initial: "0" } }],
 ])("it waits for what the parent does to it before it becomes another user: %s", (_, process) => {
   const planned = kinds({ ...process, user: { uid: 1000, gid: 1000 } });
   const waits = planned.indexOf("wait-for-parent");
@@ -41,4 +43,17 @@ test.each([
     if (at >= 0) expect(at, kind).toBeGreaterThan(waits);
   }
   expect(planned).toContain("set-uid");
+});
+
+test("it inherits its OOM score: nobody but root may write that of a process that cannot be traced", () => {
+  const { parent, init } = plan({ oomScoreAdj: 100 });
+  expect(parent[0]).toMatchObject({ kind: "fork-into", oomScoreAdj: 100 });
+  expect(parent.map(({ kind }) => kind)).not.toContain("oom-score-adj");
+  expect(init.map(({ kind }) => kind)).not.toContain("wait-for-parent");
+});
+
+test("the parent has let it go on before it asks, unless something is to be done in between", () => {
+  const parents = (process: Partial<Process>) => plan(process).parent.map(({ kind }) => kind);
+  expect(parents({})).toEqual(["fork-into", "allow", "answer", "let-go"]);
+  expect(parents({ terminal: true })).toEqual(["fork-into", "answer", "let-go"]);
 });

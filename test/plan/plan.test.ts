@@ -1,15 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { Linux, Process, Spec } from "../../src/config/types.ts";
-import { planContainer } from "../../src/plan/plan.ts";
+import type { CgroupLocation } from "../../src/plan/cgroups.ts";
+import { describeParentContainer } from "../../src/plan/parent-container.ts";
+import { type Plan, type PlanInput, planContainer } from "../../src/plan/plan.ts";
+import { describeBy } from "../../src/plan/step.ts";
 
 const process: Process = { args: ["true"], cwd: "/", env: ["PATH=/bin", "HOME=/root"] };
 const namespaces: Linux["namespaces"] = [{ type: "pid" }, { type: "mount" }, { type: "uts" }];
 const proc = { destination: "/proc", type: "proc", source: "proc" };
 
-/** The kinds of the init's steps. */
-function kinds(spec: Partial<Spec>): string[] {
+function plan(spec: Partial<Spec>, given: Partial<PlanInput> = {}): Plan {
   const whole: Spec = { ociVersion: "1.3.0", process, mounts: [proc], linux: { namespaces }, hostname: "h", ...spec };
-  const { init } = planContainer({
+  return planContainer({
     id: "c1",
     spec: whole,
     process,
@@ -22,10 +24,87 @@ function kinds(spec: Partial<Spec>): string[] {
     passedFds: 0,
     listenFds: 0,
     softNofile: null,
+    pidfdSockets: [],
+    notifies: false,
     state: { ociVersion: "1.3.0", id: "c1", status: "creating", pid: 0, bundle: "/bundle" },
+    ...given,
   });
-  return init.map(({ kind }) => kind);
 }
+
+/** The kinds of the init's steps. */
+const kinds = (spec: Partial<Spec>) => plan(spec).init.map(({ kind }) => kind as string);
+
+describe("planContainer: the parent's side", () => {
+  const cgroups = (...versions: (1 | 2)[]): CgroupLocation => ({
+    driver: "cgroupfs",
+    mode: "v1",
+    explicit: true,
+    rootless: false,
+    hierarchies: versions.map((version) => ({
+      version,
+      controllers: [],
+      mountPoint: "/c",
+      directory: `/c/${version}`,
+    })),
+  });
+  const parents = (spec: Partial<Spec>, given: Partial<PlanInput> = {}) =>
+    plan(spec, { cgroup: cgroups(1, 2), ...given }).parent.map(({ kind }) => kind as string);
+
+  it("writes down what is about to be made before anything is made", () => {
+    const made = parents({ linux: { namespaces, intelRdt: { closID: "" } } }, { notifies: true });
+    expect(made.slice(0, 4)).toEqual([
+      "find-class-of-service",
+      "write-state",
+      "make-start-fifo",
+      "make-notify-directory",
+    ]);
+  });
+
+  it("makes the v2 cgroup before the fork, and those of v1 beside the init, which has its limits after most of its work", () => {
+    const planned = parents({ linux: { namespaces, uidMappings: [], gidMappings: [] } });
+    const order = ["make-cgroups", "fork-init", "restrict-devices", "admit", "answer", "limit-resources", "complete"];
+    expect(planned.filter((kind) => order.includes(kind))).toEqual([
+      "make-cgroups",
+      "fork-init",
+      ...order.slice(0, 1),
+      ...order.slice(2),
+    ]);
+  });
+
+  it("makes no cgroups where there are none, and restricts no devices in a user namespace", () => {
+    const host = {
+      euid: 0,
+      egid: 0,
+      inUserNamespace: true,
+      setgroupsDenied: false,
+      cgroupMounts: [],
+      lastCapability: 40,
+    };
+    const planned = parents({}, { cgroup: { driver: "disabled", hierarchies: [] }, host });
+    expect(planned).not.toContain("make-cgroups");
+    expect(planned).not.toContain("restrict-devices");
+  });
+
+  it("answers until the hooks are due, which find limits set and the state on disk, and the container not complete", () => {
+    const hooks = { prestart: [{ path: "/a" }], createRuntime: [{ path: "/b" }] };
+    const planned = parents({ hooks });
+    expect(planned.slice(planned.indexOf("answer"))).toEqual([
+      ...["answer", "limit-resources", "write-state", "run-hooks", "run-hooks", "hooks-done"],
+      ...["answer", "prepare-complete", "complete", "let-go"],
+    ]);
+  });
+
+  it("tells who asked of the process before the container counts as created", () => {
+    const planned = parents({}, { pidFile: "/p", pidfdSockets: [{ to: "--pidfd-socket", path: "/s" }] });
+    expect(planned.slice(-4)).toEqual(["send-pidfd", "write-pid-file", "complete", "let-go"]);
+  });
+
+  it("says each step in words", () => {
+    for (const step of plan({ hooks: { prestart: [{ path: "/a" }] } }, { cgroup: cgroups(1, 2) }).parent) {
+      expect(describeBy([describeParentContainer], step)).toMatch(/ /);
+    }
+  });
+});
 
 describe("planContainer: when the init waits for its parent's work", () => {
   const wait = (spec: Partial<Spec>) => kinds(spec).indexOf("wait-for-parent");

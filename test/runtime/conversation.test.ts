@@ -20,7 +20,7 @@ const refuse = () => {
 test("a process hears that it may go on when the conversation ends", () => {
   const { conversation, process } = converse();
   process.send({ type: "ready" });
-  conversation.untilReady(refuse);
+  conversation.until("ready", refuse);
   conversation.close();
   expect(process.receive()?.message).toEqual({ type: "go" });
   expect(process.receive()).toBeNull();
@@ -31,7 +31,7 @@ test("or before it asks, and then once", () => {
   conversation.allow();
   expect(process.expect("go")?.message).toEqual({ type: "go" });
   process.send({ type: "ready" });
-  conversation.untilReady(refuse);
+  conversation.until("ready", refuse);
   conversation.close();
   expect(process.receive()).toBeNull();
 });
@@ -41,7 +41,7 @@ test("nor is it lost when the process has not read that it may go on", () => {
   conversation.allow();
   process.send({ type: "error", message: "no such file" });
   process.close();
-  expect(() => conversation.untilReady(refuse)).toThrow("unable to start container process: no such file");
+  expect(() => conversation.until("ready", refuse)).toThrow("unable to start container process: no such file");
 });
 
 test("what a process says before it ends is not lost when it is allowed too late", () => {
@@ -49,5 +49,5 @@ test("what a process says before it ends is not lost when it is allowed too late
   process.send({ type: "error", message: "no such file" });
   process.close();
   conversation.allow();
-  expect(() => conversation.untilReady(refuse)).toThrow("unable to start container process: no such file");
+  expect(() => conversation.until("ready", refuse)).toThrow("unable to start container process: no such file");
 });
