@@ -25,6 +25,9 @@ BINDIR = $(DESTDIR)$(PREFIX)/bin
 BASH_COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISH_COMPLETIONS = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+MANUAL = $(DESTDIR)$(PREFIX)/share/man/man1
+# The time of the sources, which what is packaged has instead of that of the build.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
 # build: whether the engine is a snapshot of itself, started; without, it runs on processors that have less than this one, too
 SNAPSHOT ?= $(if $(filter x86_64,$(MACHINE)),yes,no)
@@ -103,7 +106,7 @@ bench: build build/busybox ## timings of tsrunc, runc and crun side by side (FOR
 soak: build build/busybox ## create, start and delete COUNT containers, JOBS at a time: as root
 	@$(BUN) bench/soak.ts --count $(COUNT) --jobs $(JOBS)
 
-install: build ## install below PREFIX (/usr/local), in DESTDIR if set
+install: build build/man/tsrunc.1 ## install below PREFIX (/usr/local), in DESTDIR if set
 	@echo "install: $(LIBDIR), $(BINDIR)/tsrunc"
 	@install -d $(LIBDIR) $(BINDIR)
 	@install -m 0755 dist/tsrunc $(LIBDIR)
@@ -120,11 +123,12 @@ install: build ## install below PREFIX (/usr/local), in DESTDIR if set
 	install_completion bash $(BASH_COMPLETIONS)/tsrunc; \
 	install_completion zsh $(ZSH_COMPLETIONS)/_tsrunc; \
 	install_completion fish $(FISH_COMPLETIONS)/tsrunc.fish
+	@install -d $(MANUAL) && install -m 0644 build/man/*.1 $(MANUAL) && echo "install: $(MANUAL)/tsrunc*.1"
 
 uninstall: ## remove what install put there
-	@echo "uninstall: $(LIBDIR), $(BINDIR)/tsrunc, completions"
+	@echo "uninstall: $(LIBDIR), $(BINDIR)/tsrunc, completions, manual"
 	@rm -rf $(LIBDIR)
-	@rm -f $(BINDIR)/tsrunc $(BASH_COMPLETIONS)/tsrunc $(ZSH_COMPLETIONS)/_tsrunc $(FISH_COMPLETIONS)/tsrunc.fish
+	@rm -f $(BINDIR)/tsrunc $(BASH_COMPLETIONS)/tsrunc $(ZSH_COMPLETIONS)/_tsrunc $(FISH_COMPLETIONS)/tsrunc.fish $(MANUAL)/tsrunc.1 $(MANUAL)/tsrunc-*.1
 
 clean: ## remove what was built; node_modules stays
 	@echo "clean: dist, build"
@@ -176,6 +180,10 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 		$(call write_whole,build/engine,$@); \
 	fi
 	@rm -f build/compiled build/engine build/koffi.node
+
+build/man/tsrunc.1: $(PACKAGES) $(VALIDATORS) $(SOURCES) $(wildcard package/manual/*.ts)
+	@echo "build: build/man (a page for each command)"
+	@$(BUN) package/manual/write.ts build/man $(SOURCE_DATE_EPOCH)
 
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@
