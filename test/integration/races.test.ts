@@ -1,29 +1,13 @@
-/**
- * Races that a container with a shared volume runs against the start of another.
- *
- * `TSRUNC_RACE_STARTS` says how many starts; each hole was found within some hundred.
- */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+/** Races that a container with a shared volume runs against the start of another. */
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { exchange, STARTS, stopAttackers } from "./attackers.ts";
 import { directory, hasProgram, makeBundle, newId, tsrunc, useContainers } from "./harness.ts";
 
 useContainers();
-
-const STARTS = Number(process.env.TSRUNC_RACE_STARTS ?? 60);
-const attackers: ChildProcess[] = [];
-
-afterEach(() => {
-  for (const attacker of attackers.splice(0)) attacker.kill("SIGKILL");
-});
-
-/** Exchanges the pairs of names, over and over, until the test's end. */
-function exchange(...names: string[]): void {
-  attackers.push(
-    spawn("python3", [join(import.meta.dirname, "../support/exchange.py"), ...names], { stdio: "ignore" }),
-  );
-}
+stopAttackers();
 
 /** All paths below a directory, with their modes and owners. */
 function listing(path: string): string {
@@ -92,5 +76,82 @@ describe.skipIf(!hasProgram("python3"))("a neighbour that exchanges directories 
       }
     }
     expect(seen).toBeGreaterThan(STARTS / 2);
+  });
+
+  test("leads no mount out of the rootfs, and has nothing made there (CVE-2021-30465, CVE-2024-45310)", {
+    timeout: 1_200_000,
+  }, () => {
+    const volume = join(directory(), "volume");
+    const host = join(directory(), "host");
+    mkdirSync(join(host, "in"), { recursive: true });
+    mkdirSync(join(volume, "a/in"), { recursive: true });
+    symlinkSync(host, join(volume, "link"));
+    const bundle = makeBundle("cat /proc/self/mountinfo", (config, { path }) => {
+      mkdirSync(join(path, "source"));
+      config.mounts.push(
+        { destination: "/volume", source: volume, options: ["rbind"] },
+        { destination: "/volume/a/in", type: "tmpfs", source: "marked" },
+        { destination: "/volume/a/made/deep", source: "source", options: ["bind"] },
+      );
+    });
+    exchange(join(volume, "a"), join(volume, "link"));
+    let started = 0;
+    for (let start = 0; start < STARTS; start++) {
+      const { code, stdout } = tsrunc(["run", "--bundle", bundle.path, newId()]);
+      expect(listing(host), `start ${start}`).toBe(" d 755 root \nin d 755 root \n");
+      // A mount that has gone to the host's side is gone with the change of root.
+      if (code === 0) expect(stdout, `start ${start}`).toMatch(/ marked /);
+      // Make the way anew each time.
+      for (const name of ["a", "link"]) spawnSync("rm", ["-rf", join(volume, name, "made")]);
+      if (code === 0) started++;
+    }
+    expect(started).toBeGreaterThan(0);
+  });
+
+  test("masks nothing by what is not the null device (CVE-2025-31133)", { timeout: 1_200_000 }, () => {
+    const volume = join(directory(), "volume");
+    mkdirSync(volume);
+    spawnSync("mknod", [join(volume, "null"), "c", "1", "3"]);
+    symlinkSync("/proc/sys/kernel/core_pattern", join(volume, "link"));
+    const bundle = makeBundle("stat -c %F,%t:%T /proc/interrupts", (config) => {
+      config.mounts = config.mounts.filter(({ destination }) => !destination.startsWith("/dev"));
+      config.mounts.push({ destination: "/dev", source: volume, options: ["rbind"] });
+      config.linux.maskedPaths = ["/proc/interrupts"];
+    });
+    exchange(join(volume, "null"), join(volume, "link"));
+    const seen = new Set<string>();
+    for (let start = 0; start < STARTS; start++) {
+      seen.add(tsrunc(["run", "--bundle", bundle.path, newId()]).stdout.trim());
+    }
+    expect([...seen].sort()).toEqual(["", "character special file,1:3"]);
+  });
+
+  test("has the terminal mounted nowhere but on /dev/console (CVE-2025-52565)", { timeout: 1_200_000 }, () => {
+    const volume = join(directory(), "volume");
+    mkdirSync(join(volume, "pts"), { recursive: true });
+    writeFileSync(join(volume, "console"), "");
+    symlinkSync("/proc/sysrq-trigger", join(volume, "link"));
+    const bundle = makeBundle("cat /proc/self/mountinfo", (config) => {
+      const options = ["newinstance", "ptmxmode=0666"];
+      config.mounts = config.mounts.filter(({ destination }) => destination === "/proc");
+      config.mounts.push(
+        { destination: "/dev", source: volume, options: ["rbind"] },
+        { destination: "/dev/pts", type: "devpts", source: "devpts", options },
+      );
+      config.linux.maskedPaths = [];
+      config.process.terminal = true;
+    });
+    exchange(join(volume, "console"), join(volume, "link"));
+    let started = 0;
+    for (let start = 0; start < STARTS; start++) {
+      const { stdout } = tsrunc(["run", "--bundle", bundle.path, newId()]);
+      expect(stdout, `start ${start}`).not.toContain("sysrq");
+      // Under either name: it may have been exchanged since.
+      for (const line of stdout.split("\n").filter((text) => / \/\d+ .* devpts /.test(text))) {
+        expect(line.split(" ")[4], `start ${start}`).toMatch(/^\/dev\/(console|link)$/);
+        started++;
+      }
+    }
+    expect(started).toBeGreaterThan(0);
   });
 });
