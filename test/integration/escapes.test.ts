@@ -127,13 +127,14 @@ describe("procfs and sysfs are mounted where masked and read-only paths reach th
   test.each(cases)("and not where %s is a symlink to %s", (place, _, to) => {
     const volume = join(directory(), "volume");
     mkdirSync(join(volume, "level1"), { recursive: true });
-    const { code, stdout } = run("cat /proc/self/mountinfo /elsewhere/self/mountinfo", (config, { rootfs }) => {
+    const { code, stdout, stderr } = run("cat /proc/self/mountinfo /elsewhere/self/mountinfo", (config, { rootfs }) => {
       rmSync(join(rootfs, place), { recursive: true });
       mkdirSync(join(rootfs, "elsewhere"));
       symlinkSync(to, join(rootfs, place));
       config.mounts.unshift({ destination: "/volume", source: volume, options: ["rbind"] });
     });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("must be mounted on ordinary directory");
     expect(readdirSync(volume)).toEqual(["level1"]);
   });
 });
@@ -185,8 +186,9 @@ describe("a user id that does not fit becomes nobody else's (CVE-2024-40635, CVE
       const bundle = makeBundle(ids);
       const written = JSON.stringify(bundle.config).replace('"uid":0', `"uid":${uid}`);
       writeFileSync(join(bundle.path, "config.json"), written);
-      const { code, stdout } = tsrunc(["run", "--bundle", bundle.path, newId()]);
+      const { code, stdout, stderr } = tsrunc(["run", "--bundle", bundle.path, newId()]);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toMatch(/\/process\/user\/uid|config\.json/);
       const done = tsrunc(["exec", "--user", uid, startDetached(), "sh", "-c", ids]);
       expect(done).toMatchObject({ code: 255, stdout: "" });
     },
