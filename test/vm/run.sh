@@ -31,7 +31,8 @@ trap '[ -z "$machine" ] || kill $machine 2>/dev/null; rm -rf "$work"' EXIT
 
 # The project's disk: what git knows, what is built, and the packages that the tests run on.
 mkdir -p "$work/project/.vm"
-printf '%s\n' "$*" > "$work/project/.vm/command"
+# Through a pipe: on a terminal, programs would draw, and this one is a serial line.
+printf 'set -o pipefail\n{\n%s\n} 2>&1 | cat\n' "$*" > "$work/project/.vm/command"
 {
   git ls-files -z --cached --others --exclude-standard
   for path in dist build/busybox src/config/generated ${VM_EXTRA:-}; do [ ! -e "$path" ] || printf '%s\0' "$path"; done
