@@ -11,7 +11,7 @@ import { SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
 import { Arm64Assembler } from "./aarch64.ts";
 import { alignToHugePages } from "./align.ts";
 import type { Assembler } from "./assembler.ts";
-import { executable, layOut, type Machine } from "./elf.ts";
+import { executable, layOut, type Machine, type MemoryNeeds, memoryNeeds } from "./elf.ts";
 import * as launcher from "./launcher.ts";
 import { makeRehearsal } from "./rehearsal.ts";
 import { isSnapshot, takeSnapshot } from "./snapshot.ts";
@@ -23,10 +23,10 @@ const assemblers: Record<Machine, () => Assembler> = {
   aarch64: () => new Arm64Assembler(SYSCALL_NUMBERS.aarch64),
 };
 
-/** The file `tsrunc` for an architecture. @param isForSnapshot whether the engine is one, see `snapshot.ts` */
-export function buildLauncher(machine: Machine, isForSnapshot = false): Uint8Array {
+/** The file `tsrunc` for an architecture. @param isForSnapshot whether the engine is one, see `snapshot.ts` @param needs the engine's */
+export function buildLauncher(machine: Machine, isForSnapshot = false, needs?: MemoryNeeds): Uint8Array {
   const assembler = assemblers[machine]();
-  launcher.program(assembler, isForSnapshot);
+  launcher.program(assembler, isForSnapshot, needs);
   const data = layOut(machine, launcher.data(isForSnapshot));
   return executable(machine, assembler.assemble(data.addresses), data);
 }
@@ -61,11 +61,16 @@ function buildSnapshot(engine: string): Uint8Array {
   }
 }
 
+function buildLauncherFor(engine: Buffer): Uint8Array {
+  const needs = memoryNeeds(new DataView(engine.buffer, engine.byteOffset, engine.byteLength));
+  return buildLauncher(thisMachine, isSnapshot(engine), needs);
+}
+
 const thisMachine: Machine = process.arch === "arm64" ? "aarch64" : "x86_64";
 
 /** What there is to build, each from a file. */
 const builds: Readonly<Record<string, (from: string) => Uint8Array>> = {
-  launcher: (engine) => buildLauncher(thisMachine, isSnapshot(readFileSync(engine))),
+  launcher: (engine) => buildLauncherFor(readFileSync(engine)),
   engine: (compiled) => alignToHugePages(readFileSync(compiled)),
   snapshot: buildSnapshot,
 };

@@ -55,6 +55,23 @@ export function word(view: DataView, at: number): number {
   return Number(view.getBigUint64(at, true));
 }
 
+/** How much memory a program takes as soon as it is executed, in bytes. */
+export interface MemoryNeeds {
+  /** All of it: counts for RLIMIT_AS. */
+  whole: number;
+  /** What it can write to: counts for RLIMIT_DATA. */
+  data: number;
+}
+
+/** What the kernel maps of a program, by its program headers. @param view as for {@link programHeaders} */
+export function memoryNeeds(view: DataView): MemoryNeeds {
+  const WRITE = 2;
+  const memorySize = 40;
+  const loaded = programHeaders(view).filter((at) => view.getUint32(at + SEGMENT.type, true) === PT_LOAD);
+  const sum = (headers: readonly number[]) => headers.reduce((total, at) => total + word(view, at + memorySize), 0);
+  return { whole: sum(loaded), data: sum(loaded.filter((at) => view.getUint32(at + SEGMENT.flags, true) & WRITE)) };
+}
+
 const HEADER = 64;
 const SEGMENTS = 3;
 /** Where the first instruction is, in bytes from the beginning of the file. */

@@ -6,7 +6,7 @@
  * this program does it instead: a page of machine code, from here, in a fraction of a millisecond. It
  *
  * 0. refuses to run set-user-ID;
- * 1. opens the standard streams that the caller has closed;
+ * 1. refuses limits under which the engine cannot be mapped, and opens the standard streams that the caller has closed;
  * 2. finds the engine, by its own path;
  * 3. opens it on a read-only mount of its own, which belongs to no mount namespace: "sealed";
  * 4. reads it in huge pages where the page cache has lost it (see `align.ts`);
@@ -19,7 +19,7 @@
  */
 import { ENGINE_SUFFIX, SET_ID, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
 import type { Assembler, Register } from "./assembler.ts";
-import type { Data } from "./elf.ts";
+import type { Data, MemoryNeeds } from "./elf.ts";
 
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
@@ -27,6 +27,8 @@ const OPEN_TREE_CLONE = 1;
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000;
 const RLIMIT_NOFILE = 7;
+/** RLIMIT_AS and RLIMIT_DATA. */
+const LIMITS = { whole: 9, data: 2 } as const;
 const STDERR = 2;
 const PATH_MAX = 4096;
 /** Bytes of a pointer. */
@@ -46,6 +48,8 @@ const MESSAGES = {
   noEngine: "tsrunc: cannot execute the engine, which belongs beside tsrunc: ",
   newline: "\n",
   setId: `${SET_ID}\n`,
+  whole: "tsrunc: cannot run: the limit of the address space (ulimit -v) is too low\n",
+  data: "tsrunc: cannot run: the limit of the data (ulimit -d) is too low\n",
 };
 
 /** What the program reads and writes, settings apart. */
@@ -77,9 +81,11 @@ export function data(hasStarted: boolean): Data {
 /**
  * Writes the program.
  * @param hasStarted whether the engine is a snapshot
+ * @param needs the engine's, if known
  */
-export function program(machine: Assembler, hasStarted: boolean): void {
+export function program(machine: Assembler, hasStarted: boolean, needs: MemoryNeeds = { whole: 0, data: 0 }): void {
   refuseSetId(machine);
+  refuseLimits(machine, needs);
   openStandardStreams(machine);
   readLimit(machine);
   findEngine(machine);
@@ -102,6 +108,26 @@ function refuseSetId(machine: Assembler): void {
     machine.jumpIfEqual("a", "result", `${real} is ${effective}`);
     machine.jump("set-id");
     machine.label(`${real} is ${effective}`);
+  }
+}
+
+/** What the program takes besides: its stack, and what the kernel and libc map, in bytes. */
+const OTHER_MEMORY = 0x100000;
+
+/**
+ * Where the kernel cannot map the engine, it ends this process by SIGSEGV, without a word: by then nobody is left to say one.
+ * @see execve(2); linux/fs/binfmt_elf.c, load_elf_binary, from its point of no return on
+ */
+function refuseLimits(machine: Assembler, needs: MemoryNeeds): void {
+  for (const [what, resource] of Object.entries(LIMITS) as [keyof MemoryNeeds, number][]) {
+    if (needs[what] === 0) continue;
+    machine.syscall("prlimit64", 0, resource, 0, at("rlimit"));
+    machine.set("a", at("rlimit"));
+    machine.load("a", "a", 0, 8);
+    // In units of 16 bytes, of which no limit, RLIM_INFINITY, is a positive number.
+    machine.shiftRight("a", 4);
+    machine.add("a", -((needs[what] + OTHER_MEMORY) >>> 4));
+    machine.jumpIf("negative", "a", `too low: ${what}`);
   }
 }
 
@@ -275,6 +301,11 @@ function failures(machine: Assembler): void {
   machine.label("set-id");
   say(machine, "setId");
   machine.syscall("exit_group", 1);
+  for (const what of ["whole", "data"] as const) {
+    machine.label(`too low: ${what}`);
+    say(machine, what);
+    machine.syscall("exit_group", 1);
+  }
   machine.label("no self");
   say(machine, "noSelf");
   machine.syscall("exit_group", 1);

@@ -4,7 +4,7 @@ import { openCgroup } from "../cgroup/manager.ts";
 import { findMissingNamespaces } from "../config/validate/host.ts";
 import { describeParentContainer } from "../plan/parent-container.ts";
 import { hasErrno } from "../sys/error.ts";
-import type { Fd } from "../sys/fd.ts";
+import { type Fd, Reserve } from "../sys/fd.ts";
 import { clearContainer } from "./clear.ts";
 import { checkTerminal, connectReceivers, connectTo } from "./console-socket.ts";
 import { answerInit, type LaunchContext, launchHandlers } from "./launch-steps.ts";
@@ -34,6 +34,9 @@ export interface LaunchOptions extends CreateOptions {
   signalMask?: BigUint64Array;
 }
 
+/** How many descriptors clearing takes at once: directories in each other, and files in them. */
+const CLEARING = 4;
+
 /**
  * Makes the container. Should anything fail, all that was made is cleared again.
  * @throws {Error} that names the step that failed
@@ -45,12 +48,14 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
   using sockets = connectReceivers(plan.parent);
   const filter = seccompFilter(context, spec);
+  using forClearing = new Reserve(CLEARING);
   const lock = claimDirectory(context.root, options.id);
   const cgroup = openCgroup(container.cgroup);
   try {
     // Before the state says that the cgroup is ours: what is cleared must not be another container's.
     cgroup.assertUnused();
   } catch (error) {
+    forClearing.release();
     removeDirectory(context.root, options.id);
     lock.close();
     throw error;
@@ -68,6 +73,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
     const { pid, master } = conversationOf(shared);
     return { container, pid, pidfd: pidfdOf(shared), master, lock };
   } catch (error) {
+    forClearing.release();
     const reason = reasonOf(error as Error, shared);
     const left = clearAfter(context, prepared);
     lock.close();

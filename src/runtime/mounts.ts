@@ -3,12 +3,14 @@ import { Entrance } from "../cgroup/entrance.ts";
 import { loadMounts } from "../config/load.ts";
 import type { Spec } from "../config/types.ts";
 import type { Channel, InitMessage, ParentMessage } from "../init/channel.ts";
+import { closeDescriptors } from "../init/descriptors.ts";
 import { addMount, removeMount } from "../init/live-mounts.ts";
 import { becomeRoot } from "../init/namespaces.ts";
 import { type LiveMount, planLiveMounts } from "../plan/live-mounts.ts";
 import { planUserNamespace } from "../plan/namespaces.ts";
 import { mountSurroundings } from "../plan/rootfs.ts";
-import type { Fd } from "../sys/fd.ts";
+import { environmentRange, forgetEnvironment } from "../sys/environment.ts";
+import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
 import { openRoot } from "../sys/path.ts";
 import { exit, prctl, waitPid } from "../sys/process.ts";
 import { setUmask } from "../sys/user.ts";
@@ -31,7 +33,8 @@ import { type Container, loadContainer, loadSavedConfig, lockDirectory, NoSuchCo
 export function addMounts(context: Context, id: string, file: string): void {
   withContainer(context, id, (container, spec) => {
     const mounts = planLiveMounts(loadMounts(file, spec), surroundings(container, spec)).map(openMount);
-    inContainer(context, container, spec, (rootfs) => {
+    const kept = mounts.map(({ opened }) => opened);
+    inContainer(context, container, spec, kept, (rootfs) => {
       for (const { words, step, opened } of mounts) naming(words, () => addMount(rootfs, step, opened));
     });
     for (const { opened } of mounts) opened?.close();
@@ -46,7 +49,7 @@ export function addMounts(context: Context, id: string, file: string): void {
 export function removeMounts(context: Context, id: string, file: string): void {
   withContainer(context, id, (container, spec) => {
     const mounts = loadMounts(file, spec);
-    inContainer(context, container, spec, (rootfs) => {
+    inContainer(context, container, spec, [], (rootfs) => {
       for (const [index, { destination }] of [...mounts.entries()].reverse()) {
         naming(`mount ${index}, unmount ${destination}`, () => removeMount(rootfs, destination));
       }
@@ -89,15 +92,35 @@ function withContainer(context: Context, id: string, act: (container: Container,
 
 /**
  * Does something in the container's namespaces, in a process of their own, as root there.
+ * @param kept descriptors that it needs
  * @param act gets the container's root directory
  * @throws {Error} in the words of the failure
  */
-function inContainer(context: Context, { init }: Container, spec: Spec, act: (rootfs: Fd) => void): void {
+function inContainer(
+  context: Context,
+  { init }: Container,
+  spec: Spec,
+  kept: readonly (Fd | null)[],
+  act: (rootfs: Fd) => void,
+): void {
   if (!isAlive(init)) throw new Error("container not running");
   using joined = openNamespaces(init.pid, spec);
   // As for `exec`: the container must not reach the host through the process that comes in (CVE-2016-9962).
   prctl("SET_DUMPABLE", 0);
-  const forked = forkInto(joined.pidfd, joined.types, new Entrance(null), (channel) => work(channel, spec, act));
+  using nothing = open("/dev/null", O.RDWR);
+  const callersEnvironment = environmentRange();
+  // Whoever may trace there regardless finds neither the caller's environment nor a way to the host's files.
+  const forget = (others: readonly Fd[]) => {
+    // What it has to say it says to its parent.
+    for (const stream of [0, 1, 2]) duplicateOnto(nothing.number, stream);
+    closeDescriptors(0, [nothing, ...others, ...kept]);
+    forgetEnvironment(callersEnvironment);
+  };
+  const child = (channel: Channel<InitMessage, ParentMessage>) => {
+    forget([channel.fd]);
+    return work(channel, spec, act);
+  };
+  const forked = forkInto(joined.pidfd, joined.types, new Entrance(null), child, forget);
   const conversation = new Conversation(forked, null, context.log);
   try {
     forked.channel.send({ type: "go" });

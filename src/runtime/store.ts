@@ -106,7 +106,14 @@ export function claimDirectory(root: string, id: string): Fd {
     if (hasErrno(error, "EEXIST")) throw new Error(`container with given ID already exists: ${id}`);
     throw error;
   }
-  const lock = lockDirectory(root, id);
+  let lock: Fd | null;
+  try {
+    lock = lockDirectory(root, id);
+  } catch (error) {
+    // It is empty, and takes no descriptor to remove, of which there may be none left.
+    syscall("unlinkat", AT_FDCWD, directory, AT.REMOVEDIR);
+    throw error;
+  }
   if (lock === null) throw new Error(`container ${id} was deleted while it was being created`);
   return lock;
 }

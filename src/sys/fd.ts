@@ -78,6 +78,29 @@ export function open(path: string, flags: number, mode = 0, directory: number = 
   return new Fd(check(syscall("openat", directory, path, flags | O.CLOEXEC, mode), () => `open ${path}`));
 }
 
+/** Descriptors kept for later: closing them makes sure that as many can be opened. */
+export class Reserve implements Disposable {
+  readonly #fds: Fd[] = [];
+
+  /** @throws {SyscallError} EMFILE when there are not as many */
+  constructor(count: number) {
+    try {
+      while (this.#fds.length < count) this.#fds.push(open("/", O.PATH));
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+  }
+
+  release(): void {
+    for (const fd of this.#fds) fd.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
 /** Sets or clears close-on-exec. @see fcntl(2), F_SETFD */
 export function setCloseOnExec(fd: number, on: boolean): void {
   check(syscall("fcntl", fd, 2, on ? 1 : 0), `fcntl F_SETFD of descriptor ${fd}`);

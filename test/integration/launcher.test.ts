@@ -26,6 +26,7 @@ const busybox = resolve("build/busybox");
 const reason =
   process.env.TSRUNC !== undefined ? "for tsrunc only" : existsSync(busybox) ? null : "needs build/busybox";
 
+const MIB = 2 ** 20;
 const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
 
 test.skipIf(!existsSync(`${runtime}-engine`))(
@@ -101,6 +102,23 @@ describe.skipIf(reason !== null).each([
     const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
     const args = [...user, "bash", "-c", `exec -a env "$0"`, launcher];
     expect(spawnSync("setpriv", args, { encoding: "utf8" }).stdout).toMatch(/^_TSRUNC_STAGE=unsealed$/m);
+  });
+
+  test.each([
+    ["-v", "address space", { whole: 64 * MIB, data: 0 }],
+    ["-d", "data", { whole: 0, data: 64 * MIB }],
+  ])("says that the limit %s is too low for the engine, instead of dying without a word", (option, words, needs) => {
+    writeFileSync(launcher, buildLauncher(machine, isForSnapshot, needs), { mode: 0o755 });
+    const under = (kib: string) =>
+      spawnSync("bash", ["-c", `ulimit ${option} ${kib}; exec -a echo "$0" ran`, launcher], { encoding: "utf8" });
+    expect(under("65536")).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: `tsrunc: cannot run: the limit of the ${words} (ulimit ${option}) is too low\n`,
+    });
+    for (const enough of ["70000", "unlimited"]) {
+      expect(under(enough)).toMatchObject({ status: 0, stdout: "ran\n", stderr: "" });
+    }
   });
 
   test("says which file is missing", () => {

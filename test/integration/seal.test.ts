@@ -1,6 +1,6 @@
 /** Where the init of a container runs from: never from a file that the container could write to. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
@@ -99,3 +99,31 @@ test.skipIf(reason !== null)(
     }
   },
 );
+
+test.skipIf(reason !== null)(`an ordinary user's exec has the oom_score_adj that it asks for (${reason ?? ""})`, () => {
+  const home = mkdtempSync(join(tmpdir(), "tsrunc-seal-"));
+  try {
+    chmodSync(home, 0o755);
+    cpSync(dirname(runtime), join(home, "dist"), { recursive: true });
+    const bundle = join(home, "bundle");
+    mkdirSync(join(bundle, "rootfs", "bin"), { recursive: true });
+    copyFileSync("build/busybox", join(bundle, "rootfs", "bin", "sh"));
+    for (const path of [bundle, join(bundle, "rootfs")]) chownSync(path, NOBODY, NOBODY);
+    const rlimits = [{ type: "RLIMIT_CORE", soft: 1, hard: 1 }];
+    const process = {
+      args: ["sh", "-c", "read s < /proc/self/oom_score_adj; echo $s"],
+      cwd: "/",
+      oomScoreAdj: 321,
+      rlimits,
+    };
+    writeFileSync(join(bundle, "process.json"), JSON.stringify({ ...process, env: ["PATH=/bin"] }), { mode: 0o644 });
+    const script = `cd "$1" && t="$2/dist/tsrunc --root $1/state" && $t spec --rootless &&
+      sed -i 's/"terminal": true/"terminal": false/' config.json && $t create c1 < /dev/null > out 2>&1 || exec cat out
+      $t exec --process process.json c1 2>&1; $t delete --force c1`;
+    const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+    const args = [...user, "bash", "-c", script, "bash", bundle, home];
+    expect(execFileSync("setpriv", args, { encoding: "utf8" })).toBe("321\n");
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+});

@@ -180,8 +180,8 @@ describe("a neighbour with the capability to trace", () => {
 });
 
 describe("a process of the container with the capability to trace", () => {
-  // It was in the container's pid namespace before it had joined its mounts: 12 of 15 times its root was the host's to read.
-  test("finds no file of the host's by way of a process that exec starts", async () => {
+  // By exec it was in the container's pid namespace before it had joined its mounts: 12 of 15 times its root was the host's to read.
+  test.each(["exec", "mounts"])("finds no file of the host's by way of a process that %s starts", async (command) => {
     const host = hostDirectory();
     const id = startDetached("sleep 1000", (config) => {
       for (const set of ["bounding", "effective", "permitted"] as const) {
@@ -191,16 +191,26 @@ describe("a process of the container with the capability to trace", () => {
     const { bundle } = state(id);
     const found = join(bundle, "rootfs/tmp/found");
     const tried = join(bundle, "rootfs/tmp/tried");
-    // By the shell's own means, which starts no process for it.
+    const file = join(directory(), "mounts.json");
+    writeFileSync(file, JSON.stringify([{ destination: "/mnt/x", type: "tmpfs", source: "tmpfs" }]));
+    const commands = {
+      exec: [["exec", id, "true"]],
+      mounts: [
+        ["mounts", "add", id, file],
+        ["mounts", "remove", id, file],
+      ],
+    }[command] as string[][];
+    // By the shell's own means, which starts no process for it. What is beside a container's state is the host's, too.
     const attack = `echo > /tmp/tried
       while [ ! -e /tmp/stop ]; do for process in /proc/[0-9]*; do
         for place in $process/root${host.path} $process/cwd $process/fd/*; do
-          { read secret < $place/secret; } 2>/dev/null && echo $place >> /tmp/found; done
+          { read secret < $place/secret; } 2>/dev/null && echo $place >> /tmp/found
+          { read secret < $place/../${id}/state.json; } 2>/dev/null && echo $place >> /tmp/found; done
       done; done`;
     succeed(["exec", "--detach", id, "sh", "-c", attack]);
     await until("the attack has begun", () => existsSync(tried));
     for (let times = 0; times < 30; times++) {
-      withDescriptors(host.redirection, ["exec", id, "true"], host.path);
+      for (const args of commands) withDescriptors(host.redirection, args, host.path);
     }
     writeFileSync(join(bundle, "rootfs/tmp/stop"), "");
     expect(existsSync(found) ? readFileSync(found, "utf8") : "").toBe("");
