@@ -81,6 +81,20 @@ export const commands: CommandTable = {
     internal: true,
   }),
   completion: command("print a completion script for a shell", () => import("./commands/completion.ts")),
+  container: group("containers with a name, which stay when they stop", {
+    exec: ofImages("execute another process in a container", () => import("./commands/container/exec.ts")),
+    inspect: ofImages(
+      "print all there is to know of containers, as JSON",
+      () => import("./commands/container/inspect.ts"),
+    ),
+    list: ofImages("list the containers", () => import("./commands/container/list.ts")),
+    logs: ofImages("show what a container has written", () => import("./commands/container/logs.ts")),
+    monitor: { ...ofImages("watch a container", () => import("./commands/container/monitor.ts")), internal: true },
+    ps: ofImages("list the containers", () => import("./commands/container/list.ts")),
+    rm: ofImages("remove containers", () => import("./commands/container/rm.ts")),
+    start: ofImages("start containers", () => import("./commands/container/start.ts")),
+    stop: ofImages("stop containers", () => import("./commands/container/stop.ts")),
+  }),
   create: command("create a container", () => import("./commands/create.ts"), {
     forks: true,
     failure: { prefix: "tsrunc create failed", exitCode: 1 },
@@ -135,6 +149,13 @@ export const commands: CommandTable = {
   state: command("print the state of a container, as JSON", () => import("./commands/state.ts")),
   update: command("change the limits of a container that runs", () => import("./commands/update.ts")),
   validate: command("check a bundle's config.json", () => import("./commands/validate.ts")),
+  volume: group("data that outlives containers", {
+    create: ofImages("make a volume", () => import("./commands/volume/create.ts")),
+    inspect: ofImages("print all there is to know of volumes, as JSON", () => import("./commands/volume/inspect.ts")),
+    list: ofImages("list the volumes", () => import("./commands/volume/list.ts")),
+    prune: ofImages("remove the volumes that no container uses", () => import("./commands/volume/prune.ts")),
+    rm: ofImages("remove volumes", () => import("./commands/volume/rm.ts")),
+  }),
 };
 
 /** Every command that there is, with the names that lead to it. */

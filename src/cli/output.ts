@@ -5,11 +5,11 @@ import { POLL, poll } from "../sys/poll.ts";
 import { encode } from "../sys/text.ts";
 
 /**
- * Writes all of a text to a descriptor, waiting where it is a pipe that is full and not blocking.
+ * Writes all of a text, or of bytes, to a descriptor, waiting where it is a pipe that is full and not blocking.
  * @throws the write's error, such as `EPIPE`
  */
-export function writeAll(fd: number, text: string): void {
-  let rest = encode(text);
+export function writeAll(fd: number, text: string | Uint8Array): void {
+  let rest = typeof text === "string" ? encode(text) : text;
   while (rest.length > 0) {
     const written = writeSome(fd, rest);
     if (written === null) poll([{ fd, events: POLL.OUT }], null);

@@ -15,7 +15,7 @@ import {
 import { hasErrno } from "../../sys/error.ts";
 import { join } from "../../sys/path-names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
-import { removeSnapshot, unmountSnapshot } from "../snapshot/snapshot.ts";
+import { mountSnapshot, readSnapshot, removeSnapshot, unmountSnapshot } from "../snapshot/snapshot.ts";
 import { openStore } from "../store/store.ts";
 
 export interface BundleMarker {
@@ -68,10 +68,29 @@ export function removeBundle(directory: string): void {
   clearBundle(realpathSync(directory));
 }
 
-function clearBundle(directory: string): void {
+/** Whether all is there that a start needs: a mount of layers is gone after a reboot, and by {@link unmountRootfs}. */
+export function isMounted(directory: string): boolean {
+  return readMarker(directory)?.snapshot === null || isMountPoint(join(directory, "rootfs"));
+}
+
+/** Mounts the layers of a bundle again, with what was written to them. @throws {Error} for a bundle that was never finished */
+export function mountRootfs(directory: string): void {
+  const marker = readMarker(directory);
+  const store = marker === null ? null : openStore(marker.store);
+  const snapshot = store === null || marker?.snapshot == null ? null : readSnapshot(store, marker.snapshot);
+  if (store === null || snapshot === null) throw new Error(`${directory} was never finished, or lost its layers`);
+  mountSnapshot(store, snapshot, join(directory, "rootfs"));
+}
+
+/** Unmounts the layers; nothing mounted is fine. */
+export function unmountRootfs(directory: string): void {
   const rootfs = join(directory, "rootfs");
   // Also one mount over another.
   while (isMountPoint(rootfs)) unmountSnapshot(rootfs);
+}
+
+function clearBundle(directory: string): void {
+  unmountRootfs(directory);
   const marker = readMarker(directory);
   if (marker !== null && marker.snapshot !== null) removeSnapshot(openStore(marker.store), marker.snapshot);
   for (const name of PARTS) removeTree(join(directory, name));

@@ -1,38 +1,127 @@
 import { defineCommand } from "../../command.ts";
 import { imageBundleOptions, toBundleOptions, toPlatform } from "../../image-bundle-options.ts";
 import { openNamedStore, withReporter } from "../../image-options.ts";
-import { text, toggle } from "../../option.ts";
+import { choice, list, size, text, toggle } from "../../option.ts";
+import { print } from "../../output.ts";
+import { UsageError } from "../../usage-error.ts";
 
 export const command = defineCommand({
   synopsis: "<image> [arg...]",
   description:
-    "Makes a bundle of an image, runs a container from it, and removes both when its process has ended. The exit code is\n" +
-    "the process's own, 128+N when signal N ended it.",
-  examples: ["tsrunc image run alpine echo hello", "tsrunc image run -t --volume /srv:/srv:ro alpine sh"],
+    "Runs a container from an image. With --name or --detach it stays when it has ended (see `tsrunc help container`), unless --rm says\n" +
+    "otherwise; without them it is removed. The exit code is the process's own, 128+N when signal N ended it.",
+  examples: [
+    "tsrunc image run alpine echo hello",
+    "tsrunc image run -t --volume /srv:/srv:ro alpine sh",
+    "tsrunc image run --detach --name db --volume data:/var/lib/postgresql postgres",
+    "tsrunc image run --detach --name web --publish 8080:80 nginx",
+  ],
   options: {
     ...imageBundleOptions,
-    name: text("ID", "the container's id (default: one of its own)"),
-    rm: toggle("accepted, as of docker run: the container is removed in any case"),
-    interactive: toggle("accepted, as of docker run: the standard input is passed on in any case", { short: "i" }),
+    volume: list("SRC:DST[:OPTIONS]", "mount SRC on DST: a path of the host's, or the name of a volume", {
+      short: "v",
+    }),
+    network: choice(
+      ["none", "host", "pasta"],
+      "none: only a loopback interface; host: the caller's network; pasta: a network of its own (default: none, with --publish pasta)",
+    ),
+    publish: list("[[ADDR:]PORT:]PORT[/udp]", "let a port of the host lead to one of the container's", { short: "p" }),
+    name: text("NAME", "the container's name, and its id for the runtime (default: one of its own)"),
+    detach: toggle("return once the process has started, and print the container's id", { short: "d" }),
+    rm: toggle("remove the container when its process has ended"),
+    interactive: toggle("pass the standard input on to a container that stays; to others it is in any case", {
+      short: "i",
+    }),
+    "stop-signal": text("SIGNAL", "what `container stop` sends (default: the image's, or TERM)"),
+    "stop-timeout": text("SECONDS", "how long that waits before KILL (default: the image's, or 10)"),
+    "log-size": { ...size("BYTES", "what the log takes at most (default: 10m)"), initial: 10 * 1024 ** 2 },
   },
   stopAtFirst: true,
-  async run({ context, options, args: [reference = "", ...args] }) {
-    const bundleOptions = await toBundleOptions(options, args);
+  async run({ context, options, given, args: [reference = "", ...args] }) {
+    const { detach, name, publish, tty } = options;
+    if (detach && tty) throw new UsageError("--detach and --tty: nobody would have the terminal");
+    const { parseNamedMount } = await import("../../../image/volumes/volume.ts");
+    const { parsePublish } = await import("../../../image/containers/pasta.ts");
+    const usage = <T>(read: () => T): T => {
+      try {
+        return read();
+      } catch (error) {
+        throw new UsageError((error as Error).message);
+      }
+    };
+    const named = options.volume.map((volume) => ({ volume, mount: usage(() => parseNamedMount(volume)) }));
+    const namedVolumes = named.flatMap(({ mount }) => mount ?? []);
+    const published = publish.map((port) => usage(() => parsePublish(port)));
+    const network = given.has("network") || publish.length === 0 ? options.network : "pasta";
+    if (publish.length > 0 && network !== "pasta")
+      throw new UsageError(`--publish needs --network pasta, not ${network}`);
+    const bundleOptions = await toBundleOptions(
+      {
+        ...options,
+        network: network === "host" ? "host" : "none",
+        volume: named.flatMap(({ volume, mount }) => (mount === null ? [volume] : [])),
+      },
+      args,
+    );
     const platform = await toPlatform(options.platform);
-    const { runImage } = await import("../../../image/bundle/run.ts");
     const { unpackProgress } = await import("../../../image/progress/unpacking.ts");
     const store = await openNamedStore(options);
-    const name = options.name === undefined ? {} : { id: options.name };
-    return withReporter(options.quiet, (reporter) =>
-      runImage({
+    const isKept = name !== undefined || detach;
+    // On a terminal the runtime itself stands in for the process: there is no log to keep.
+    if (tty || !(isKept || namedVolumes.length > 0 || network === "pasta")) {
+      if (tty && (namedVolumes.length > 0 || network === "pasta" || (name !== undefined && !options.rm)))
+        throw new UsageError(
+          "--tty is for a container that is removed when it has ended, with no volume by name and no pasta: add --rm, or leave it out",
+        );
+      const { runImage } = await import("../../../image/bundle/run.ts");
+      return withReporter(options.quiet, (reporter) =>
+        runImage({
+          store,
+          reference,
+          ...platform,
+          options: bundleOptions,
+          progress: unpackProgress(reporter),
+          runtimeArgs: ["--root", context.root],
+          ...(name === undefined ? {} : { id: name }),
+        }),
+      );
+    }
+    const stopTimeout = options["stop-timeout"];
+    if (stopTimeout !== undefined && !/^\d{1,7}$/.test(stopTimeout))
+      throw new UsageError(`--stop-timeout ${JSON.stringify(stopTimeout)}: a number of seconds is expected`);
+    const logSize = Number(options["log-size"]);
+    if (logSize < 65536) throw new UsageError("--log-size: 64k is the least");
+    const { createContainer } = await import("../../../image/containers/create.ts");
+    const { runAttached, startContainer } = await import("../../../image/containers/start.ts");
+    const { removeContainer } = await import("../../../image/containers/rm.ts");
+    const container = await withReporter(options.quiet, (reporter) =>
+      createContainer({
         store,
         reference,
         ...platform,
         options: bundleOptions,
         progress: unpackProgress(reporter),
-        runtimeArgs: ["--root", context.root],
-        ...name,
+        name: name ?? null,
+        root: context.root,
+        autoRemove: options.rm || !isKept,
+        interactive: options.interactive && !detach,
+        network,
+        publish: published,
+        namedVolumes,
+        stopSignal: options["stop-signal"] ?? null,
+        stopTimeout: stopTimeout === undefined ? null : Number(stopTimeout),
+        logSize,
       }),
     );
+    if (!detach) return runAttached(store, container);
+    try {
+      await startContainer(store, container);
+    } catch (error) {
+      // It has never run: there is nothing to keep.
+      await removeContainer(store, container, { force: true });
+      throw error;
+    }
+    print(container.id);
+    return 0;
   },
 });

@@ -1,0 +1,282 @@
+/**
+ * What watches a container: one process of its own, which starts it, keeps its log, and writes down how it ended.
+ *
+ * Whoever starts it hears of it by lines of JSON on its stdout ({@link Message}), which is a pipe, and may end then. When a monitor is killed, its
+ * container goes on: that has both ends of its fifos, so that it gets no SIGPIPE, and what it writes waits there for the next monitor, which
+ * the next command on containers starts.
+ *
+ * One thread of control, no event loop: a poll of the container's pidfd, its two fifos, and whoever sees the output as it comes.
+ */
+import { readSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { check, hasErrno } from "../../sys/error.ts";
+import { duplicateOnto, type Fd, O, open } from "../../sys/fd.ts";
+import { syscall } from "../../sys/ffi.ts";
+import { POLL, poll } from "../../sys/poll.ts";
+import { exitCode, pidfdOpen, prctl, waitPid } from "../../sys/process.ts";
+import { isMounted, mountRootfs, unmountRootfs } from "../bundle/marker.ts";
+import { tryLock } from "../store/lock.ts";
+import type { Store } from "../store/store.ts";
+import { writeAllTo } from "../store/write.ts";
+import { LogWriter } from "./log-file.ts";
+import { LogEncoder, type StreamName } from "./log-format.ts";
+import { startPasta, stopPasta } from "./pasta.ts";
+import { bootId, exitCodeOf, identify, isAlive } from "./process.ts";
+import { type Container, containerPath, type ProcessIdentity, readState, writeState } from "./record.ts";
+import { removeEnded } from "./remove.ts";
+import { clearInRuntime, runRuntime, runtimeState, withoutProgram } from "./runtime.ts";
+
+/** What a monitor says. */
+export type Message =
+  | { kind: "started" }
+  | { kind: "failed"; message: string }
+  | { kind: "exited"; code: number | null };
+
+/** Descriptors of an attached monitor: where the container's output goes besides the log. */
+const TEE = { stdout: 3, stderr: 4 } as const;
+/** Where it speaks. */
+const SPEECH = 1;
+
+/**
+ * Starts a container, or takes over one that runs, and stays until it has ended.
+ * @param attached whether descriptors 3 and 4 get its output, too, and 0 is its input
+ */
+export async function monitor(store: Store, container: Container, attached: boolean): Promise<void> {
+  using held = tryLock(containerPath(store, container.id, "monitor"), "exclusive");
+  if (held === null) return say({ kind: "failed", message: `${container.name} is watched already` });
+  process.chdir("/");
+  const streams = (["stdout", "stderr"] as const).map((name) => new Stream(store, container, name, attached));
+  let child: Child;
+  try {
+    child = adopt(store, container) ?? start(store, container, streams, attached);
+  } catch (error) {
+    const { message } = error as Error;
+    clear(store, container, null);
+    const startedAt = null;
+    writeState(store, container.id, { phase: "exited", startedAt, finishedAt: null, exitCode: null, error: message });
+    return say({ kind: "failed", message });
+  }
+  using log = new LogWriter(containerPath(store, container.id, "log"), container.logSize);
+  say({ kind: "started" });
+  quiet();
+  const code = await watch(child, streams, log);
+  const state = readState(store, container.id);
+  const [startedAt, pasta] = state.phase === "running" ? [state.startedAt, state.pasta] : [null, null];
+  const finishedAt = new Date().toISOString();
+  writeState(store, container.id, { phase: "exited", startedAt, finishedAt, exitCode: code, error: null });
+  clear(store, container, pasta);
+  held.close();
+  if (container.autoRemove) await removeEnded(store, container);
+  say({ kind: "exited", code });
+}
+
+/** The process of a container. */
+interface Child {
+  pid: number;
+  /** `null` when it had ended before anybody looked. */
+  pidfd: Fd | null;
+  /** Whether it is this process's to reap. */
+  isOwn: boolean;
+}
+
+/** The process of a container that another monitor has started; it may have ended. */
+function adopt(store: Store, container: Container): Child | null {
+  const state = readState(store, container.id);
+  if (state.phase !== "running") return null;
+  const { pid } = state.process;
+  return { pid, pidfd: isAlive(state.process) ? pidfdOpen(pid) : null, isOwn: false };
+}
+
+function start(store: Store, container: Container, streams: readonly Stream[], attached: boolean): Child {
+  const { id, name } = container;
+  const bundle = containerPath(store, id, "bundle");
+  // What an interrupted start has left.
+  clearInRuntime(store, container);
+  writeState(store, id, { phase: "starting", bootId: bootId() });
+  if (!isMounted(bundle)) mountRootfs(bundle);
+  // The container's process becomes a child of this one when `create` has ended.
+  prctl("SET_CHILD_SUBREAPER", 1);
+  const [out, err] = streams as [Stream, Stream];
+  const input = attached && container.interactive ? 0 : ("ignore" as const);
+  // What `create` has to say of an error comes out of the fifo.
+  const { code } = runRuntime(container, ["create", "--bundle", bundle, name], [input, out.writeEnd(), err.writeEnd()]);
+  if (code !== 0) throw new Error(withoutProgram(err.takeText()) || `the runtime ended with exit code ${code}`);
+  const pid = runtimeState(store, container)?.pid ?? 0;
+  const identity = identify(pid);
+  if (identity === null) throw new Error(`${name} ended before it was started`);
+  // Before it can end: it is our child, so that its number stays its own until it is reaped.
+  const pidfd = pidfdOpen(pid);
+  const pasta = container.network === "pasta" ? startPasta(store, container, pid) : null;
+  writeState(store, id, { phase: "running", process: identity, startedAt: new Date().toISOString(), pasta });
+  const started = runRuntime(container, ["start", name]);
+  if (started.code !== 0) {
+    stopPasta(pasta);
+    throw new Error(started.error);
+  }
+  for (const stream of streams) stream.closeWriteEnd();
+  return { pid, pidfd, isOwn: true };
+}
+
+/** Undoes what a start does; what is not there is fine. */
+function clear(store: Store, container: Container, pasta: ProcessIdentity | null): void {
+  stopPasta(pasta);
+  clearInRuntime(store, container);
+  unmountRootfs(containerPath(store, container.id, "bundle"));
+}
+
+/** One of the two streams that a container's process writes. */
+class Stream {
+  readonly #read: Fd;
+  #write: Fd | null = null;
+  readonly encoder: LogEncoder;
+  /** Who gets the output as it comes, and what waits for them. */
+  tee: number | null;
+  pending: Uint8Array = new Uint8Array(0);
+
+  constructor(
+    store: Store,
+    { id }: Container,
+    readonly name: StreamName,
+    attached: boolean,
+  ) {
+    this.path = containerPath(store, id, name);
+    // For reading and writing: there is no end of file when the container's process closes it.
+    this.#read = open(this.path, O.RDWR | O.NONBLOCK | O.NOFOLLOW);
+    const F_SETPIPE_SZ = 1031;
+    syscall("fcntl", this.#read.number, F_SETPIPE_SZ, 1 << 20);
+    this.encoder = new LogEncoder(name);
+    this.tee = attached ? TEE[name] : null;
+  }
+
+  readonly path: string;
+
+  /** For the container: blocking, and for reading too, so that it never writes to nobody. */
+  writeEnd(): number {
+    this.#write ??= open(this.path, O.RDWR | O.NOFOLLOW);
+    return this.#write.number;
+  }
+
+  closeWriteEnd(): void {
+    this.#write?.close();
+    this.#write = null;
+  }
+
+  get number(): number {
+    return this.#read.number;
+  }
+
+  /** @returns `null` when there is nothing now */
+  take(): Uint8Array | null {
+    const memory = Buffer.allocUnsafe(1 << 16);
+    try {
+      const count = readSync(this.#read.number, memory, 0, memory.length, null);
+      return count === 0 ? null : memory.subarray(0, count);
+    } catch (error) {
+      if (hasErrno(error, "EAGAIN")) return null;
+      throw error;
+    }
+  }
+
+  takeText(): string {
+    return Buffer.from(this.take() ?? []).toString();
+  }
+}
+
+/** Bytes that a pipe takes without waiting when poll(2) says that it takes any. */
+const PIPE_BUF = 4096;
+
+/** Moves output until the process has ended and all is read. @returns its exit code */
+async function watch({ pid, pidfd, isOwn }: Child, streams: readonly Stream[], log: LogWriter): Promise<number | null> {
+  let ended = pidfd === null;
+  for (;;) {
+    let moved = false;
+    const ready = poll(
+      [
+        { fd: ended ? -1 : (pidfd?.number ?? -1), events: POLL.IN },
+        { fd: SPEECH, events: 0 },
+        ...streams.map(({ number, tee, pending }) =>
+          pending.length > 0 && tee !== null ? { fd: tee, events: POLL.OUT } : { fd: number, events: POLL.IN },
+        ),
+      ],
+      ended ? 0 : null,
+    );
+    if ((ready[0] ?? 0) !== 0) ended = true;
+    // Whoever attached has gone.
+    if (((ready[1] ?? 0) & (POLL.ERR | POLL.HUP)) !== 0) {
+      for (const stream of streams) stream.tee = null;
+      duplicateSilence();
+    }
+    streams.forEach((stream, index) => {
+      if ((ready[index + 2] ?? 0) !== 0) moved = move(stream, log) || moved;
+    });
+    const isWaited = streams.some(({ pending, tee }) => pending.length > 0 && tee !== null);
+    if (!ended || moved) continue;
+    if (!isWaited) break;
+    await sleep(20);
+  }
+  const time = new Date().toISOString();
+  for (const { encoder } of streams) keep(log, encoder.flush(time));
+  if (pidfd === null) return null;
+  return isOwn ? exitCode(waitPid(pid)) : await exitCodeOfOther(pid, pidfd);
+}
+
+/** @returns whether anything was moved */
+function move(stream: Stream, log: LogWriter): boolean {
+  if (stream.pending.length > 0 && stream.tee !== null) {
+    const written = syscall("write", stream.tee, stream.pending, Math.min(PIPE_BUF, stream.pending.length));
+    if (written < 0) stream.tee = null;
+    stream.pending = written < 0 ? new Uint8Array(0) : stream.pending.subarray(written);
+    return true;
+  }
+  const bytes = stream.take();
+  if (bytes === null) return false;
+  keep(log, stream.encoder.add(bytes, new Date().toISOString()));
+  if (stream.tee !== null) stream.pending = bytes;
+  return true;
+}
+
+/** A full disk costs lines of the log, not the container. */
+function keep(log: LogWriter, lines: Uint8Array): void {
+  try {
+    log.write(lines);
+  } catch (error) {
+    if (!hasErrno(error, "ENOSPC", "EDQUOT", "EIO", "EFBIG")) throw error;
+  }
+}
+
+/** Its parent reaps it at some time. */
+async function exitCodeOfOther(pid: number, pidfd: Fd): Promise<number | null> {
+  for (let tries = 0; tries < 50; tries++) {
+    const code = exitCodeOf(pid, pidfd);
+    if (code !== null) return code;
+    await sleep(20);
+  }
+  return null;
+}
+
+function say(message: Message): void {
+  try {
+    writeAllTo(SPEECH, Buffer.from(`${JSON.stringify(message)}\n`), "stdout");
+  } catch (error) {
+    if (!hasErrno(error, "EPIPE")) throw error;
+  }
+}
+
+/** Lets go of the caller's stderr, which somebody may be waiting for the end of. */
+function quiet(): void {
+  using nothing = open("/dev/null", O.RDWR);
+  duplicateOnto(nothing.number, 2);
+}
+
+function duplicateSilence(): void {
+  using nothing = open("/dev/null", O.RDWR);
+  duplicateOnto(nothing.number, SPEECH);
+}
+
+/** Makes the fifos of a container. @throws {SyscallError} */
+export function makeFifos(store: Store, { id }: Container): void {
+  for (const name of ["stdout", "stderr"] as const) {
+    const path = containerPath(store, id, name);
+    check(syscall("mknodat", -100, path, 0o010600, 0), () => `make ${path}`);
+  }
+}

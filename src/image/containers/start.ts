@@ -1,0 +1,133 @@
+/** Starting containers: by a monitor, which is told to be there by the runtime's own executable. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { runtimePath } from "../bundle/run.ts";
+import type { Store } from "../store/store.ts";
+import type { Message } from "./monitor.ts";
+import { type Container, listContainers, lockContainer, readContainer } from "./record.ts";
+import { runRuntime } from "./runtime.ts";
+import { currentStatus, isAbandoned, isRunning, isWatched } from "./status.ts";
+import { waitUntil } from "./wait.ts";
+
+/** The command that becomes a monitor. */
+export const MONITOR_COMMAND = "monitor";
+
+/** Signals that a user stops a command by: they are for the container's process. */
+const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const;
+
+/**
+ * Starts a container; one that runs is left as it is.
+ * @throws {Error} with what went wrong
+ */
+export async function startContainer(store: Store, container: Container): Promise<void> {
+  using _ = await lockContainer(store, container);
+  if (!(await isStartable(store, container))) return;
+  const watcher = await startMonitor(store, container, false);
+  watcher.leave();
+}
+
+/**
+ * Starts a container in the foreground: its output comes here, signals go there.
+ * @returns the exit code of its process
+ */
+export async function runAttached(store: Store, container: Container): Promise<number> {
+  let watcher: Watcher;
+  {
+    using _ = await lockContainer(store, container);
+    if (!(await isStartable(store, container))) throw new Error(`${container.name} is running already`);
+    watcher = await startMonitor(store, container, true);
+  }
+  const forward = (signal: NodeJS.Signals) => {
+    if (signal !== "SIGWINCH") runRuntime(container, ["kill", container.name, signal]);
+  };
+  for (const signal of FORWARDED) process.on(signal, forward);
+  try {
+    const end = await watcher.next();
+    if (end?.kind === "exited" && end.code !== null) return end.code;
+    throw new Error(
+      end === null
+        ? `what watched ${container.name} was killed; "tsrunc container list" says what has become of it`
+        : `how the process of ${container.name} ended is not known`,
+    );
+  } finally {
+    for (const signal of FORWARDED) process.off(signal, forward);
+  }
+}
+
+/** @returns false for one that runs @throws {Error} for one that never can */
+async function isStartable(store: Store, container: Container): Promise<boolean> {
+  if (readContainer(store, container.id) === null) throw new Error(`no such container: ${container.name}`);
+  await recover(store, container);
+  const current = currentStatus(store, container);
+  if (current.status === "incomplete") {
+    throw new Error(
+      `the making of ${container.name} was interrupted: "tsrunc container rm ${container.name}" removes it`,
+    );
+  }
+  if (isRunning(current)) return false;
+  // One that has just ended is still being cleared.
+  await waitUntil(() => !isWatched(store, container), 10_000);
+  return readContainer(store, container.id) !== null;
+}
+
+/** Gives a container whose monitor was killed another one; what has ended meanwhile is cleared by that. */
+export async function recover(store: Store, container: Container): Promise<void> {
+  if (!isAbandoned(store, container)) return;
+  const watcher = await startMonitor(store, container, false).catch(() => null);
+  watcher?.leave();
+  if (!isRunning(currentStatus(store, container))) await waitUntil(() => !isWatched(store, container), 10_000);
+}
+
+/** {@link recover} for all. */
+export async function recoverAll(store: Store): Promise<void> {
+  for (const container of listContainers(store)) await recover(store, container);
+}
+
+/** A monitor, as its starter sees it. */
+interface Watcher {
+  /** What it says next; `null` when it is gone. */
+  next(): Promise<Message | null>;
+  /** Goes on without it. */
+  leave(): void;
+}
+
+/** @throws {Error} when it could not start the container */
+async function startMonitor(store: Store, { id, root, interactive }: Container, attach: boolean): Promise<Watcher> {
+  const args = [
+    "--root",
+    root,
+    "container",
+    MONITOR_COMMAND,
+    "--store",
+    store.root,
+    ...(attach ? ["--attach"] : []),
+    id,
+  ];
+  const child = spawn(runtimePath(), args, {
+    detached: true,
+    stdio: [attach && interactive ? 0 : "ignore", "pipe", "inherit", ...(attach ? [1, 2] : [])],
+  });
+  const watcher = watcherOf(child);
+  const first = await watcher.next();
+  if (first?.kind === "started") return watcher;
+  watcher.leave();
+  throw new Error(first?.kind === "failed" ? first.message : "what was to watch the container did not start");
+}
+
+function watcherOf(child: ChildProcess): Watcher {
+  if (child.stdout === null) throw new Error("no pipe");
+  const failed = new Promise<never>((_, reject) => child.on("error", reject));
+  failed.catch(() => {});
+  const input = child.stdout;
+  const lines = createInterface({ input })[Symbol.asyncIterator]();
+  return {
+    next: async () => {
+      const { value, done } = await Promise.race([lines.next(), failed]);
+      return done ? null : (JSON.parse(value) as Message);
+    },
+    leave: () => {
+      input.destroy();
+      child.unref();
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/** What a container is doing, derived from what is written down and from what its process says. */
+import { existsSync } from "node:fs";
+import { tryLock } from "../store/lock.ts";
+import type { Store } from "../store/store.ts";
+import { bootId, isAlive } from "./process.ts";
+import { type Container, containerPath, readState, type State } from "./record.ts";
+import { runtimeState } from "./runtime.ts";
+
+/** `incomplete`: its making was interrupted, and it can only be removed. */
+export type Status = "incomplete" | "created" | "starting" | "running" | "paused" | "exited";
+
+/** A container's status, and what it was derived from. */
+export interface Current {
+  status: Status;
+  state: State;
+}
+
+export function currentStatus(store: Store, container: Container): Current {
+  const state = readState(store, container.id);
+  switch (state.phase) {
+    case "created":
+      return { state, status: isComplete(store, container) ? "created" : "incomplete" };
+    case "starting":
+      return { state, status: isWatched(store, container) ? "starting" : "exited" };
+    case "running": {
+      if (!isAlive(state.process)) return { state, status: "exited" };
+      return { state, status: runtimeState(store, container)?.status === "paused" ? "paused" : "running" };
+    }
+    case "exited":
+      return { state, status: "exited" };
+  }
+}
+
+/** Whether its process lives. */
+export function isRunning({ status }: Current): boolean {
+  return status === "running" || status === "paused" || status === "starting";
+}
+
+/** Whether its making was finished. */
+export function isComplete(store: Store, { id }: Container): boolean {
+  return existsSync(`${containerPath(store, id, "bundle")}/config.json`);
+}
+
+/** Whether it has a monitor. */
+export function isWatched(store: Store, { id }: Container): boolean {
+  if (!existsSync(containerPath(store, id))) return false;
+  using free = tryLock(containerPath(store, id, "monitor"), "shared");
+  return free === null;
+}
+
+/** Whether its monitor was killed: one is to take over what that did not do. */
+export function isAbandoned(store: Store, container: Container): boolean {
+  const state = readState(store, container.id);
+  return (state.phase === "running" || state.phase === "starting") && !isWatched(store, container);
+}
+
+/** Whether a state is of this start of the machine. */
+export function isOfThisBoot(state: State): boolean {
+  if (state.phase === "running") return state.process.bootId === bootId();
+  return state.phase !== "starting" || state.bootId === bootId();
+}

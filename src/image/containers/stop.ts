@@ -1,0 +1,39 @@
+/** Ending the processes of containers. */
+import type { Store } from "../store/store.ts";
+import type { Container } from "./record.ts";
+import { runRuntime, sendSignal } from "./runtime.ts";
+import { recover } from "./start.ts";
+import { currentStatus, isRunning, isWatched } from "./status.ts";
+import { waitUntil } from "./wait.ts";
+
+const SIGKILL = 9;
+
+/**
+ * Sends the stop signal, and after some seconds SIGKILL; comes back when all is written down. One that does not run is fine.
+ * @param seconds default: the container's own
+ */
+export async function stopContainer(
+  store: Store,
+  container: Container,
+  seconds = container.stopTimeout,
+): Promise<void> {
+  await recover(store, container);
+  const hasEnded = () => !isRunning(currentStatus(store, container));
+  if (!hasEnded()) {
+    if (currentStatus(store, container).status === "paused") runRuntime(container, ["resume", container.name]);
+    if (seconds > 0) {
+      sendSignal(store, container, container.stopSignal);
+      await waitUntil(hasEnded, seconds * 1000);
+    }
+    await killContainer(store, container);
+  }
+  await waitUntil(() => !isWatched(store, container), 10_000);
+}
+
+/** Kills it, if it runs, and waits. @throws {Error} when it does not end */
+export async function killContainer(store: Store, container: Container): Promise<void> {
+  await recover(store, container);
+  const hasEnded = () => !isRunning(currentStatus(store, container));
+  if (!hasEnded()) sendSignal(store, container, SIGKILL);
+  if (!(await waitUntil(hasEnded, 10_000))) throw new Error(`${container.name} was killed, and has not ended yet`);
+}

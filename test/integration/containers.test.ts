@@ -1,0 +1,384 @@
+/** Containers with a name, as a person uses them: made, stopped, started, looked at, removed; and what is killed in between. */
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Scratch } from "../image/support.ts";
+import { findBusybox } from "../support/rootfs.ts";
+import { cannotRun, type Result, runtime } from "./harness.ts";
+
+let scratch: Scratch;
+
+const APPLETS = [
+  "cat",
+  "echo",
+  "false",
+  "head",
+  "ls",
+  "mkdir",
+  "rm",
+  "seq",
+  "sh",
+  "sleep",
+  "touch",
+  "true",
+  "wc",
+  "yes",
+];
+
+beforeEach(async (context) => {
+  const reason = cannotRun();
+  if (reason !== null) context.skip(reason);
+  scratch = new Scratch();
+  const rootfs = scratch.at("rootfs");
+  mkdirSync(join(rootfs, "bin"), { recursive: true });
+  mkdirSync(join(rootfs, "data"));
+  mkdirSync(join(rootfs, "etc"));
+  writeFileSync(join(rootfs, "data/seed"), "from the image\n");
+  writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n");
+  await copyFile(findBusybox() as string, join(rootfs, "bin/busybox"));
+  for (const name of APPLETS) symlinkSync("busybox", join(rootfs, "bin", name));
+  must(["image", "import", "--change", "STOPSIGNAL USR1", "--change", 'CMD ["/bin/sleep","100"]', rootfs, "demo"]);
+});
+
+afterEach(() => {
+  if (scratch === undefined) return;
+  for (const { id } of list()) tsrunc(["container", "rm", "--force", id]);
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  const left = mounts.filter((line) => line.includes(scratch.path));
+  const all = existsSync(scratch.at("run")) ? readdirSync(scratch.at("run")) : [];
+  // What is no container's: the runtime's cache.
+  const states = all.filter((name) => name !== "seccomp:filters");
+  const containers = readdirSync(scratch.at("store/containers")).filter((name) => name !== "lock");
+  const snapshots = join(scratch.at("store"), "snapshots/active");
+  const active = existsSync(snapshots) ? readdirSync(snapshots) : [];
+  scratch[Symbol.dispose]();
+  expect({ left, states, containers, active }).toEqual({ left: [], states: [], containers: [], active: [] });
+});
+
+/** Runs a command on the test's own store. */
+function tsrunc([group = "", name = "", ...args]: string[], input = ""): Result {
+  const all = ["--root", scratch.at("run"), group, name, "--store", scratch.at("store"), ...args];
+  const { status, stdout, stderr } = spawnSync(runtime, all, { encoding: "utf8", input });
+  return { code: status ?? -1, stdout, stderr };
+}
+
+function must(args: string[], input?: string): string {
+  const { code, stdout, stderr } = tsrunc(args, input);
+  if (code !== 0) throw new Error(`tsrunc ${args.join(" ")}: exit code ${code}: ${stderr}`);
+  return stdout;
+}
+
+interface Listed {
+  id: string;
+  name: string;
+  status: string;
+  pid: number;
+  exitCode: number | null;
+  error: string | null;
+}
+
+const list = (): Listed[] => JSON.parse(must(["container", "list", "--format", "json"]));
+const one = (name: string) => list().find((container) => container.name === name);
+
+/** The pid of a container's monitor: who has its file locked. */
+function monitorOf(id: string): number {
+  const inode = statSync(join(scratch.at("store/containers"), id, "monitor")).ino;
+  const line = readFileSync("/proc/locks", "utf8")
+    .split("\n")
+    .find((lock) => lock.includes(`:${inode} `));
+  return Number(line?.trim().split(/\s+/)[4]);
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (isTrue()) return;
+    await sleep(50);
+  }
+  throw new Error("waited for 10 seconds");
+}
+
+describe("a container's life", () => {
+  test("stops by the image's signal, keeps its exit code and what it wrote, and starts again as it was", () => {
+    const script =
+      "trap 'exit 7' USR1; echo started; test -e /mark && echo again; touch /mark; while :; do sleep 0.05; done";
+    const id = must(["image", "run", "--detach", "--name", "web", "demo", "sh", "-c", script]).trim();
+    expect(one("web")).toMatchObject({ id, status: "running", exitCode: null });
+    // By name and by the beginning of its id, and by its name for the runtime.
+    expect(must(["container", "exec", id.slice(0, 8), "sh", "-c", "echo $0", "inside"])).toBe("inside\n");
+    const state = execFileSync(runtime, ["--root", scratch.at("run"), "state", "web"], { encoding: "utf8" });
+    expect(JSON.parse(state)).toMatchObject({ id: "web", status: "running" });
+
+    expect(must(["container", "stop", "web"])).toBe("web\n");
+    expect(one("web")).toMatchObject({ status: "exited", exitCode: 7, pid: 0 });
+    expect(must(["container", "stop", "web"])).toBe("web\n");
+    must(["container", "start", "web"]);
+    must(["container", "start", "web"]);
+    expect(one("web")?.status).toBe("running");
+    must(["container", "stop", "web"]);
+    expect(must(["container", "logs", "web"])).toBe("started\nstarted\nagain\n");
+    must(["container", "rm", "web"]);
+    expect(list()).toEqual([]);
+  });
+
+  test("is killed after its time, at once with none, and counts as 137", () => {
+    must([
+      "image",
+      "run",
+      "--detach",
+      "--name",
+      "deaf",
+      "demo",
+      "sh",
+      "-c",
+      "trap '' USR1; while :; do sleep 0.05; done",
+    ]);
+    const before = Date.now();
+    must(["container", "stop", "--time", "1", "deaf"]);
+    expect(Date.now() - before).toBeGreaterThan(900);
+    expect(one("deaf")?.exitCode).toBe(137);
+    must(["container", "start", "deaf"]);
+    must(["container", "stop", "--time", "0", "deaf"]);
+    expect(one("deaf")?.exitCode).toBe(137);
+  });
+
+  test("is not removed while it runs, and is with --force; one of several that is not there does not keep the others", () => {
+    must(["image", "run", "--detach", "--name", "a", "demo"]);
+    must(["image", "run", "--detach", "--name", "b", "demo"]);
+    const refused = tsrunc(["container", "rm", "a"]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("a runs: stop it first");
+    expect(one("a")?.status).toBe("running");
+    const partly = tsrunc(["container", "rm", "--force", "nobody", "a", "b"]);
+    expect(partly).toMatchObject({ code: 0, stdout: "a\nb\n" });
+    expect(tsrunc(["container", "rm", "nobody"]).stderr).toContain("no such container: nobody");
+  });
+
+  test("in the foreground passes output, input and exit code on, and stays only with a name", () => {
+    const run = ["image", "run", "--interactive", "--name", "fg", "demo", "sh", "-c", "cat; echo oh >&2; exit 3"];
+    expect(tsrunc(run, "hello\n")).toMatchObject({
+      code: 3,
+      stdout: "hello\n",
+      stderr: expect.stringMatching(/oh\n$/),
+    });
+    expect(one("fg")).toMatchObject({ status: "exited", exitCode: 3 });
+    const logs = tsrunc(["container", "logs", "fg"]);
+    expect(logs).toMatchObject({ code: 0, stdout: "hello\n", stderr: "oh\n" });
+    expect(tsrunc(["container", "start", "--attach", "fg"]).code).toBe(3);
+    expect(must(["image", "run", "--volume", "v:/v", "demo", "echo", "once"])).toBe("once\n");
+    expect(list().map(({ name }) => name)).toEqual(["fg"]);
+  });
+
+  test("removes itself with --rm, and gives its name free", async () => {
+    for (let round = 0; round < 2; round++) {
+      must(["image", "run", "--detach", "--rm", "--name", "brief", "demo", "sh", "-c", "exit 4"]);
+      await until(() => list().length === 0);
+    }
+  });
+
+  test("leaves nothing when its program is not there", () => {
+    const { code, stderr } = tsrunc(["image", "run", "--quiet", "--detach", "--name", "x", "demo", "/nothing/here"]);
+    expect(code).toBe(1);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toContain("/nothing/here");
+    expect(list()).toEqual([]);
+  });
+
+  test("has a name that is its own, also when two want it at once", async () => {
+    const codes = await Promise.all(
+      [1, 2, 3].map(
+        () =>
+          new Promise<number | null>((settle) => {
+            const args = ["--root", scratch.at("run"), "image", "run", "--store", scratch.at("store"), "--detach"];
+            spawn(runtime, [...args, "--name", "same", "demo"], { stdio: "ignore" }).on("exit", settle);
+          }),
+      ),
+    );
+    expect(codes.sort()).toEqual([0, 1, 1]);
+    expect(list()).toHaveLength(1);
+    expect(tsrunc(["image", "run", "--name", "same", "demo", "true"]).stderr).toContain("the name same belongs to");
+    expect(tsrunc(["image", "run", "--name", "no/name", "demo", "true"]).stderr).toContain(
+      "is no name for a container",
+    );
+  });
+});
+
+describe("the log", () => {
+  test("keeps to its bound, and its end is there; all of the output goes to who is attached", () => {
+    const count = 100_000;
+    const run = ["image", "run", "--name", "loud", "--log-size", "64k", "demo", "seq", "1", `${count}`];
+    const expected = `${Array.from({ length: count }, (_, index) => index + 1).join("\n")}\n`;
+    expect(must(run) === expected).toBe(true);
+    const directory = join(scratch.at("store/containers"), one("loud")?.id ?? "");
+    const size = ["log", "log.1"].reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+    expect(size).toBeLessThanOrEqual(65536);
+    expect(size).toBeGreaterThan(32768);
+    expect(must(["container", "logs", "--tail", "2", "loud"])).toBe(`${count - 1}\n${count}\n`);
+    const kept = must(["container", "logs", "loud"]).trim().split("\n").map(Number);
+    expect(kept.every((number, index) => index === 0 || number === (kept[index - 1] as number) + 1)).toBe(true);
+  });
+
+  test("is followed to the end of the process, and has the time of each line", () => {
+    must([
+      "image",
+      "run",
+      "--detach",
+      "--name",
+      "slow",
+      "demo",
+      "sh",
+      "-c",
+      "for i in 1 2 3; do echo $i; sleep 0.2; done; echo -n end",
+    ]);
+    expect(must(["container", "logs", "--follow", "slow"])).toBe("1\n2\n3\nend");
+    expect(must(["container", "logs", "--timestamps", "--tail", "1", "slow"])).toMatch(
+      /^\d{4}-\d\d-\d\dT[\d:.]+Z end$/,
+    );
+  });
+});
+
+describe("kills", () => {
+  test("of its monitor neither end a container nor lose what it writes meanwhile, nor its exit code", async () => {
+    const script = "i=0; while test $i -lt 20; do echo $i; i=$((i+1)); sleep 0.1; done; exit 9";
+    const id = must(["image", "run", "--detach", "--name", "k", "demo", "sh", "-c", script]).trim();
+    await sleep(300);
+    process.kill(monitorOf(id), "SIGKILL");
+    await sleep(700);
+    expect(one("k")?.status).toBe("running");
+    await until(() => one("k")?.status === "exited");
+    expect(one("k")?.exitCode).toBe(9);
+    expect(must(["container", "logs", "k"])).toBe(Array.from({ length: 20 }, (_, index) => `${index}\n`).join(""));
+  });
+
+  test("of monitor and process leave a container that is listed as exited, starts and is removed", () => {
+    const id = must([
+      "image",
+      "run",
+      "--detach",
+      "--name",
+      "both",
+      "demo",
+      "sh",
+      "-c",
+      "touch /kept; sleep 100",
+    ]).trim();
+    const { pid } = one("both") as Listed;
+    process.kill(monitorOf(id), "SIGKILL");
+    process.kill(pid, "SIGKILL");
+    expect(one("both")).toMatchObject({ status: "exited", pid: 0 });
+    must(["container", "start", "both"]);
+    expect(must(["container", "exec", "both", "ls", "/kept"])).toBe("/kept\n");
+    must(["container", "rm", "--force", "both"]);
+  });
+
+  test("of a container whose pid is another process's now", () => {
+    const id = must(["image", "run", "--detach", "--name", "old", "demo"]).trim();
+    const directory = join(scratch.at("store/containers"), id);
+    must(["container", "stop", "--time", "0", "old"]);
+    // As if the machine had been started anew since, and this test had got the pid.
+    const process_ = { pid: process.pid, startTime: 1, bootId: "another" };
+    const state = { phase: "running", process: process_, startedAt: "2026-01-01T00:00:00Z", pasta: null };
+    writeFileSync(join(directory, "state.json"), JSON.stringify(state));
+    expect(one("old")).toMatchObject({ status: "exited", exitCode: null });
+    must(["container", "start", "old"]);
+    expect(one("old")?.status).toBe("running");
+  });
+
+  test("while it is made leave what can be removed, or nothing", async () => {
+    for (const delay of [20, 60, 100, 150, 250]) {
+      const args = [
+        "--root",
+        scratch.at("run"),
+        "image",
+        "run",
+        "--store",
+        scratch.at("store"),
+        "--detach",
+        "--name",
+        "cut",
+      ];
+      const child = spawn(runtime, [...args, "demo"], { stdio: "ignore" });
+      const ended = new Promise((settle) => child.on("exit", settle));
+      await sleep(delay);
+      child.kill("SIGKILL");
+      await ended;
+      await until(() => one("cut")?.status !== "starting");
+      for (const { name } of list()) must(["container", "rm", "--force", name]);
+      must(["image", "run", "--name", "cut", "--rm", "demo", "true"]);
+    }
+  });
+});
+
+describe("volumes", () => {
+  test("with a name outlive containers, and get the image's content once", () => {
+    must([
+      "image",
+      "run",
+      "--rm",
+      "--volume",
+      "data:/data",
+      "demo",
+      "sh",
+      "-c",
+      "cat /data/seed; rm /data/seed; echo mine > /data/own",
+    ]);
+    expect(must(["image", "run", "--rm", "--volume", "data:/data", "demo", "ls", "/data"])).toBe("own\n");
+    const [volume] = JSON.parse(must(["volume", "inspect", "data"]));
+    expect(volume).toMatchObject({ name: "data", usedBy: [] });
+    expect(readFileSync(join(volume.mountpoint, "own"), "utf8")).toBe("mine\n");
+    must(["volume", "rm", "data"]);
+    expect(JSON.parse(must(["volume", "list", "--format", "json"]))).toEqual([]);
+    expect(tsrunc(["volume", "rm", "data"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("no such volume"),
+    });
+  });
+
+  test("are not removed while a container has them, also one that does not run", () => {
+    must(["volume", "create", "kept"]);
+    must(["volume", "create", "free"]);
+    must(["image", "run", "--name", "user", "--volume", "kept:/data:nocopy", "demo", "ls", "/data"]);
+    expect(tsrunc(["volume", "rm", "kept"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("belongs to user"),
+    });
+    expect(must(["volume", "prune"])).toBe("free\n");
+    must(["container", "rm", "user"]);
+    expect(must(["volume", "list", "--quiet"])).toBe("kept\n");
+    expect(must(["volume", "prune", "--format", "json"])).toBe('["kept"]\n');
+  });
+
+  test("without a name stay with their container, and go with it", () => {
+    must([
+      "image",
+      "import",
+      "--change",
+      "VOLUME /data",
+      "--change",
+      'CMD ["/bin/sleep","100"]',
+      scratch.at("rootfs"),
+      "voluminous",
+    ]);
+    must(["image", "run", "--detach", "--name", "anon", "voluminous"]);
+    must(["container", "exec", "anon", "sh", "-c", "echo kept > /data/new"]);
+    must(["container", "stop", "--time", "0", "anon"]);
+    must(["container", "start", "anon"]);
+    expect(must(["container", "exec", "anon", "cat", "/data/seed", "/data/new"])).toBe("from the image\nkept\n");
+    must(["container", "rm", "--force", "anon"]);
+    expect(must(["volume", "list", "--quiet"])).toBe("");
+  });
+
+  test.each([
+    ["a b:/data", "is no name of a volume"],
+    ["data:data", "must be an absolute path"],
+    ["data:/", "must not be /"],
+    ["data:/x:rx", "is not known"],
+  ])("refuses %s", (volume, message) => {
+    const { code, stderr } = tsrunc(["image", "run", "--volume", volume, "demo", "true"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+  });
+});
