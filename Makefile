@@ -125,6 +125,12 @@ install: build build/man/tsrunc.1 ## install below PREFIX (/usr/local), in DESTD
 	install_completion fish $(FISH_COMPLETIONS)/tsrunc.fish
 	@install -d $(MANUAL) && install -m 0644 build/man/*.1 $(MANUAL) && echo "install: $(MANUAL)/tsrunc*.1"
 
+package: build build/man/tsrunc.1 ## a Debian package, npm packages and a tar.gz, with check sums and a bill of materials, in build/package
+	@rm -rf build/stage
+	@$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=$(CURDIR)/build/stage >/dev/null
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BUN) package/release.ts build/stage/usr build/modules.json build/package
+	@rm -rf build/stage
+
 uninstall: ## remove what install put there
 	@echo "uninstall: $(LIBDIR), $(BINDIR)/tsrunc, completions, manual"
 	@rm -rf $(LIBDIR)
@@ -164,7 +170,7 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 	@install -m 0644 $(KOFFI) build/koffi.node && install -m 0644 $(KOFFI) dist/koffi.node
 	@$(BUN) build src/main.ts $(WORKERS) --tsconfig-override=build/commander/tsconfig.json --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
 		--define TSRUNC_COMPILED=true --define process.arch='"$(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
-		--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --metafile=build/modules.json \
 		--outfile build/compiled
 	@$(BUN) src/engine/build.ts engine build/engine build/compiled
 	@rm -f dist/tsrunc-plain dist/tsrunc-plain-engine; \
@@ -188,4 +194,4 @@ build/man/tsrunc.1: $(PACKAGES) $(VALIDATORS) $(SOURCES) $(wildcard package/manu
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@
 
-.PHONY: help build demo dummies test lint format types unit integration test-vm bench soak install uninstall clean
+.PHONY: help build demo dummies test lint format types unit integration test-vm bench soak install package uninstall clean
