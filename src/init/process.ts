@@ -20,7 +20,8 @@ import { applyCapabilities, dropBoundingSet } from "./capabilities.ts";
 import type { InitContext } from "./context.ts";
 import { closeDescriptors } from "./descriptors.ts";
 import { execute, findExecutable } from "./execute.ts";
-import { writeAppArmorProfile, writeSelinuxLabel, writeSysctl } from "./procfs.ts";
+import { confineByAppArmor, setSelinuxLabel } from "./labels.ts";
+import { writeSysctl } from "./procfs.ts";
 import { rootOf } from "./root.ts";
 import { changeDirectory, homeOf, ownStdio, setSupplementaryGroups, verifyDirectory } from "./user.ts";
 
@@ -43,8 +44,10 @@ export const processHandlers: Handlers<ProcessStep, InitContext> = {
   "set-hostname": ({ name }) => setHostname(name),
   "set-domainname": ({ name }) => setDomainname(name),
   "write-sysctl": ({ path, value }) => writeSysctl(path, value),
-  "apparmor-profile": ({ profile }) => writeAppArmorProfile(profile),
-  "selinux-label": ({ label }) => writeSelinuxLabel(label),
+  "apparmor-profile": ({ profile, noNewPrivileges }) =>
+    confineByAppArmor(profile, noNewPrivileges || prctl("GET_NO_NEW_PRIVS") === 1),
+  "selinux-label": ({ label }) => setSelinuxLabel("exec", label),
+  "selinux-key-label": ({ label }) => setSelinuxLabel("keycreate", label),
   umask: ({ mask }) => setUmask(mask),
   "no-new-privileges": () => void prctl("SET_NO_NEW_PRIVS", 1),
   scheduler: (step) => schedule(step),

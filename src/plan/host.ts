@@ -9,6 +9,8 @@ export interface HostFacts {
   inUserNamespace: boolean;
   /** Whether nobody in the runtime's user namespace may change supplementary groups. */
   setgroupsDenied: boolean;
+  /** Whether SELinux is in force or could be: without it mounts get no label. */
+  selinux: boolean;
   /** The container's cgroup at each mounted hierarchy, in the order of `/proc/self/mountinfo`. */
   cgroupMounts: CgroupMount[];
   /** The highest capability number of the kernel (`/proc/sys/kernel/cap_last_cap`). */

@@ -14,6 +14,7 @@ export const describeProcess: Describers<ProcessStep> = {
   "set-domainname": ({ name }) => `set the domain name ${name}`,
   "write-sysctl": ({ name, value }) => `set the kernel parameter ${name} to ${JSON.stringify(value)}`,
   "apparmor-profile": ({ profile }) => `confine by the AppArmor profile ${profile} at exec`,
+  "selinux-key-label": ({ label }) => `give keyrings the SELinux label ${label}`,
   "selinux-label": ({ label }) => `take the SELinux label ${label} at exec`,
   umask: ({ mask }) => `set umask ${mask.toString(8).padStart(4, "0")}`,
   "no-new-privileges": () => "set no_new_privs",

@@ -39,7 +39,9 @@ export type ProcessStep =
   | (StepBase & { kind: "make-working-directory"; path: string })
   | (StepBase & { kind: "set-hostname"; name: string })
   | (StepBase & { kind: "set-domainname"; name: string })
-  | (StepBase & { kind: "apparmor-profile"; profile: string })
+  | (StepBase & { kind: "apparmor-profile"; profile: string; noNewPrivileges: boolean })
+  /** Of the keyrings made from here on; the execve takes it back. */
+  | (StepBase & { kind: "selinux-key-label"; label: string })
   | (StepBase & { kind: "selinux-label"; label: string })
   | (StepBase & { kind: "umask"; mask: number })
   | (StepBase & { kind: "no-new-privileges" })
@@ -115,9 +117,12 @@ export function effectiveProcess({
 }
 
 /** What comes first, outside the rootfs: the session and its keyring. */
-export function planSession({ purpose, id, spec, noNewKeyring }: ProcessInput): ProcessStep[] {
+export function planSession(input: ProcessInput): ProcessStep[] {
+  const { purpose, id, spec, noNewKeyring } = input;
   const steps: ProcessStep[] = [{ kind: "new-session" }];
   if (noNewKeyring) return steps;
+  const { selinuxLabel } = effectiveProcess(input);
+  if (selinuxLabel) steps.push({ kind: "selinux-key-label", pointer: "/process/selinuxLabel", label: selinuxLabel });
   // A further process joins the keyring that the first one has made searchable. In a user namespace, the process that
   // searches is not the user that the keyring belongs to.
   const userNamespace = spec.linux?.namespaces?.some(({ type }) => type === "user") ?? false;
@@ -189,7 +194,9 @@ function attributeSteps({ purpose, spec }: ProcessInput, process: Process): Proc
   const { apparmorProfile, selinuxLabel, user, scheduler, ioPriority } = process;
   const steps: ProcessStep[] = [];
   if (apparmorProfile) {
-    steps.push({ kind: "apparmor-profile", pointer: "/process/apparmorProfile", profile: apparmorProfile });
+    const noNewPrivileges = process.noNewPrivileges ?? false;
+    const pointer = "/process/apparmorProfile";
+    steps.push({ kind: "apparmor-profile", pointer, profile: apparmorProfile, noNewPrivileges });
   }
   if (selinuxLabel) steps.push({ kind: "selinux-label", pointer: "/process/selinuxLabel", label: selinuxLabel });
   const umask = user?.umask ?? (purpose === "init" ? 0o022 : undefined);

@@ -8,8 +8,8 @@ export type ProtectStep =
   /** Files by `/dev/null`, directories by an empty tmpfs that is read-only. */
   | (StepBase & { kind: "mask-paths"; paths: string[]; label: string });
 
-/** Plans `readonlyPaths` and `maskedPaths`; paths that do not exist are passed over. */
-export function planProtectedPaths({ readonlyPaths, maskedPaths, mountLabel }: Linux): ProtectStep[] {
+/** Plans `readonlyPaths` and `maskedPaths`; paths that do not exist are passed over. @param label of the tmpfs that masks directories */
+export function planProtectedPaths({ readonlyPaths, maskedPaths }: Linux, label: string): ProtectStep[] {
   const steps: ProtectStep[] = [];
   // A mount on the root would leave this process below it: the root itself is made read-only.
   const readonly = unique(readonlyPaths ?? []).filter((path) => path !== "/");
@@ -19,7 +19,7 @@ export function planProtectedPaths({ readonlyPaths, maskedPaths, mountLabel }: L
       kind: "mask-paths",
       pointer: "/linux/maskedPaths",
       paths: unique(maskedPaths),
-      label: mountLabel ?? "",
+      label,
     });
   }
   return steps;

@@ -74,14 +74,21 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
       ...planRootChange(spec, rootfsPath, own ? (input.noPivot ? "move" : "pivot") : "chroot"),
       ...(ownDev ? [{ kind: "reopen-null" } as const] : []),
     ],
-    final: own ? planReadonly(spec, readonlyLater) : [],
+    final: own ? planReadonly(input, readonlyLater) : [],
   };
 }
 
-function planReadonly(spec: Spec, later: readonly RootfsStep[]): RootfsStep[] {
+/** A label on a mount gives access, and takes none: where there is no SELinux it means nothing, and crun passes it over, too. */
+function mountLabel({ spec, host }: Pick<RootfsInput, "spec" | "host">): string {
+  const label = spec.linux?.mountLabel ?? "";
+  return label !== "" && host.selinux ? label : "";
+}
+
+function planReadonly(input: RootfsInput, later: readonly RootfsStep[]): RootfsStep[] {
+  const { spec } = input;
   const pointer = readonlyRoot(spec);
   const root: RootfsStep[] = pointer === null ? [] : [{ kind: "remount-readonly", pointer, path: "/", mounted: null }];
-  return [...later, ...root, ...planProtectedPaths(spec.linux ?? {})];
+  return [...later, ...root, ...planProtectedPaths(spec.linux ?? {}, mountLabel(input))];
 }
 
 /** What asks for a read-only root, if anything does. */
@@ -98,7 +105,7 @@ export function mountSurroundings(input: Omit<RootfsInput, "noPivot">): MountSur
   return {
     bundle: input.bundle,
     rootfsPath: input.rootfsPath,
-    label: linux.mountLabel ?? "",
+    label: mountLabel(input),
     labelType: mountContextType(spec),
     systemdHierarchy: systemdHierarchyMount(spec),
     inUserNamespace: userNamespace || host.inUserNamespace,

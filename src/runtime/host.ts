@@ -4,7 +4,7 @@ import { type CgroupMount, detectCgroupMounts } from "../cgroup/layout.ts";
 import type { HostFacts } from "../plan/host.ts";
 import { lastCapability } from "../sys/capability.ts";
 import { orNull } from "../sys/error.ts";
-import { readLink, readText } from "../sys/file.ts";
+import { exists, readLink, readText } from "../sys/file.ts";
 
 /** Gathers the facts: those that not every plan asks for, when it does. */
 export function hostFacts(): HostFacts {
@@ -16,6 +16,9 @@ export function hostFacts(): HostFacts {
     inUserNamespace: inside,
     get setgroupsDenied() {
       return inside && readText("/proc/self/setgroups").trim() === "deny";
+    },
+    get selinux() {
+      return exists("/sys/fs/selinux/enforce");
     },
     get cgroupMounts() {
       cgroupMounts ??= detectCgroupMounts();

@@ -270,6 +270,7 @@ export const PR = {
   SET_NAME: 15,
   SET_CHILD_SUBREAPER: 36,
   SET_NO_NEW_PRIVS: 38,
+  GET_NO_NEW_PRIVS: 39,
   CAP_AMBIENT: 47,
 } as const;
 

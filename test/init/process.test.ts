@@ -63,6 +63,7 @@ describe.skipIf(impossible !== null)(`a process started by an init${impossible ?
                 egid: 0,
                 inUserNamespace: true,
                 setgroupsDenied: false,
+                selinux: false,
                 cgroupMounts: [],
                 lastCapability: 40,
               },

@@ -8,7 +8,15 @@ function plan(process: Partial<Process>) {
     id: "c1",
     process: whole,
     spec: { ociVersion: "1.3.0", process: whole },
-    host: { euid: 0, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts: [], lastCapability: 40 },
+    host: {
+      euid: 0,
+      egid: 0,
+      inUserNamespace: false,
+      setgroupsDenied: false,
+      selinux: false,
+      cgroupMounts: [],
+      lastCapability: 40,
+    },
     noNewKeyring: false,
     passedFds: 0,
     listenFds: 0,
@@ -56,4 +64,41 @@ test("the parent has let it go on before it asks, unless something is to be done
   const parents = (process: Partial<Process>) => plan(process).parent.map(({ kind }) => kind);
   expect(parents({})).toEqual(["fork-into", "allow", "answer", "let-go"]);
   expect(parents({ terminal: true })).toEqual(["fork-into", "answer", "let-go"]);
+});
+
+test("it is confined as the container is, unless its own process says otherwise", () => {
+  const container = { args: ["true"], cwd: "/", apparmorProfile: "web", selinuxLabel: "u:r:t:s0" };
+  const labels = (process: Partial<Process>) => {
+    const { init } = planExec({
+      id: "c1",
+      process: { args: ["true"], cwd: "/", ...process },
+      spec: { ociVersion: "1.3.0", process: container },
+      host: {
+        euid: 0,
+        egid: 0,
+        inUserNamespace: false,
+        setgroupsDenied: false,
+        selinux: true,
+        cgroupMounts: [],
+        lastCapability: 40,
+      },
+      noNewKeyring: false,
+      passedFds: 0,
+      listenFds: 0,
+      softNofile: null,
+      pidfdSockets: [],
+    });
+    return init.flatMap((step) =>
+      step.kind === "apparmor-profile"
+        ? [step.profile]
+        : step.kind === "selinux-label" || step.kind === "selinux-key-label"
+          ? [`${step.kind} ${step.label}`]
+          : [],
+    );
+  };
+  expect(labels({})).toEqual(["selinux-key-label u:r:t:s0", "web", "selinux-label u:r:t:s0"]);
+  // A wish of its own, and not none.
+  expect(labels({ apparmorProfile: "unconfined" })).toContain("unconfined");
+  expect(labels({ apparmorProfile: "other" })).not.toContain("web");
+  expect(labels({ selinuxLabel: "u:r:o:s0" })).toContain("selinux-key-label u:r:o:s0");
 });

@@ -11,6 +11,7 @@ interface Request {
   namespaces?: NamespaceType[];
   input?: Partial<RootfsInput>;
   euid?: number;
+  selinux?: boolean;
 }
 
 function plan({
@@ -20,6 +21,7 @@ function plan({
   namespaces = ["mount"],
   input = {},
   euid = 0,
+  selinux = false,
 }: Request = {}) {
   const spec: Spec = {
     ociVersion: "1.3.0",
@@ -31,7 +33,15 @@ function plan({
     spec,
     bundle: "/bundle",
     rootfsPath: "/bundle/rootfs",
-    host: { euid, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts: [], lastCapability: 40 },
+    host: {
+      euid,
+      egid: 0,
+      inUserNamespace: false,
+      setgroupsDenied: false,
+      selinux,
+      cgroupMounts: [],
+      lastCapability: 40,
+    },
     noPivot: false,
     userNamespace: namespaces.includes("user"),
     cgroups: [],
@@ -199,13 +209,24 @@ describe("an entry of mounts", () => {
     ]);
   });
 
+  const labelled = { namespaces: MOUNT_NAMESPACE, mountLabel: "system_u:object_r:x:s0:c1,c2" };
+
   test("gets the label of linux.mountLabel, but for procfs, sysfs and mqueue", () => {
-    const linux = { namespaces: MOUNT_NAMESPACE, mountLabel: "system_u:object_r:x:s0:c1,c2" };
     const data = (type: string, options: string[] = []) =>
-      mountsOf({ linux, mounts: [{ destination: "/x", type, options }] });
+      mountsOf({ linux: labelled, mounts: [{ destination: "/x", type, options }], selinux: true });
     expect(data("tmpfs", ["size=1m"])).toMatchObject([{ data: 'size=1m,context="system_u:object_r:x:s0:c1,c2"' }]);
-    expect(data("proc")).toMatchObject([{ data: "" }]);
-    expect(data("mqueue")).toMatchObject([{ data: "" }]);
+    for (const type of ["proc", "sysfs", "mqueue"]) expect(data(type)).toMatchObject([{ data: "" }]);
+  });
+
+  test("gets no label without SELinux, and what masks directories neither", () => {
+    const linux = { ...labelled, maskedPaths: ["/x"] };
+    const mounts = [{ destination: "/x", type: "tmpfs" }];
+    const planned = (selinux: boolean) => plan({ linux, mounts, selinux });
+    expect(planned(false).beforeHooks).toContainEqual(expect.objectContaining({ kind: "mount", data: "" }));
+    expect(planned(false).final).toContainEqual(expect.objectContaining({ kind: "mask-paths", label: "" }));
+    expect(planned(true).final).toContainEqual(
+      expect.objectContaining({ kind: "mask-paths", label: "system_u:object_r:x:s0:c1,c2" }),
+    );
   });
 });
 
@@ -293,7 +314,15 @@ describe("a cgroup mount", () => {
 
   function cgroup(cgroups: CgroupAt[], namespaces: NamespaceType[] = ["mount"]) {
     const cgroupMounts = cgroups.map((at) => ({ ...at, root: "/" }));
-    const host = { euid: 0, egid: 0, inUserNamespace: false, setgroupsDenied: false, cgroupMounts, lastCapability: 40 };
+    const host = {
+      euid: 0,
+      egid: 0,
+      inUserNamespace: false,
+      setgroupsDenied: false,
+      selinux: false,
+      cgroupMounts,
+      lastCapability: 40,
+    };
     return plan({ mounts: [mount], namespaces, input: { cgroups, host } });
   }
 
@@ -418,7 +447,7 @@ test("protected paths are cleaned, and each is there once", () => {
     maskedPaths: ["/proc/keys/", "/proc/./keys", "/proc/scsi"],
     mountLabel: "l",
   };
-  expect(plan({ linux }).final).toEqual([
+  expect(plan({ linux, selinux: true }).final).toEqual([
     { kind: "mask-paths", pointer: "/linux/maskedPaths", paths: ["/proc/keys", "/proc/scsi"], label: "l" },
   ]);
 });
@@ -467,7 +496,7 @@ describe("crun's extensions", () => {
       },
     });
     const data = (annotations: Record<string, string>) =>
-      (mountsOf({ input: input(annotations) }) as object[]).map((step) => (step as { data: string }).data);
+      (mountsOf({ input: input(annotations), selinux: true }) as object[]).map((step) => (step as { data: string }).data);
     expect(data({})).toEqual(['context="a:b:c"']);
     expect(data({ "run.oci.mount_context_type": "rootcontext" })).toEqual(['rootcontext="a:b:c"']);
   });
