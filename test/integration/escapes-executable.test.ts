@@ -39,11 +39,11 @@ const ATTACK = `
     mount -o remount,rw none /proc/self/fd/9
     : > /tmp/bound; mount -o bind /proc/self/fd/9 /tmp/bound && mount -o remount,bind,rw none /tmp/bound
     tries=0
-    while [ $tries -lt 5000 ]; do
-      { : >> /proc/self/fd/9; } && echo "$program" >> /tmp/opened && exit
+    while [ $tries -lt 3000 ]; do
+      { true >> /proc/self/fd/9; } && echo "$program" >> /tmp/opened && exit
       tries=$((tries + 1))
     done
-    { : >> /tmp/bound; } && [ -s /tmp/bound ] && echo bound >> /tmp/opened
+    { true >> /tmp/bound; } && [ -s /tmp/bound ] && echo bound >> /tmp/opened
     umount /tmp/bound
     echo > /tmp/tried
   ) 2> /dev/null; }`;

@@ -496,7 +496,9 @@ describe("crun's extensions", () => {
       },
     });
     const data = (annotations: Record<string, string>) =>
-      (mountsOf({ input: input(annotations), selinux: true }) as object[]).map((step) => (step as { data: string }).data);
+      (mountsOf({ input: input(annotations), selinux: true }) as object[]).map(
+        (step) => (step as { data: string }).data,
+      );
     expect(data({})).toEqual(['context="a:b:c"']);
     expect(data({ "run.oci.mount_context_type": "rootcontext" })).toEqual(['rootcontext="a:b:c"']);
   });
