@@ -1,9 +1,8 @@
 /** `delete`: removes a container and all that was made for it. */
 import { openCgroup } from "../cgroup/manager.ts";
 import type { Spec } from "../config/types.ts";
-import { hasErrno } from "../sys/error.ts";
 import { POLL, poll } from "../sys/poll.ts";
-import { pidfdOpen } from "../sys/process.ts";
+import { pidfdFind } from "../sys/process.ts";
 import { clearContainer, hasOwnPidNamespace } from "./clear.ts";
 import { killForGood } from "./kill.ts";
 import type { Context } from "./options.ts";
@@ -102,16 +101,12 @@ function allGone({ init }: Container, spec: Spec): boolean {
 function end(container: Container): void {
   killForGood(container);
   if (!isAlive(container.init)) return;
-  try {
-    using pidfd = pidfdOpen(container.init.pid);
-    const endsWithin = (timeout: number) => poll([{ fd: pidfd.number, events: POLL.IN }], timeout)[0] !== 0;
-    if (endsWithin(SOON)) return;
-    thawWhereItIs(container.init.pid, container);
-    if (endsWithin(KILL_TIMEOUT)) return;
-  } catch (error) {
-    if (hasErrno(error, "ESRCH")) return;
-    throw error;
-  }
+  using pidfd = pidfdFind(container.init.pid);
+  if (pidfd === null) return;
+  const endsWithin = (timeout: number) => poll([{ fd: pidfd.number, events: POLL.IN }], timeout)[0] !== 0;
+  if (endsWithin(SOON)) return;
+  thawWhereItIs(container.init.pid, container);
+  if (endsWithin(KILL_TIMEOUT)) return;
   throw new Error(`container init still running: process ${container.init.pid} did not end within 10 s of SIGKILL`);
 }
 

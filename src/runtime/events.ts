@@ -5,7 +5,7 @@ import type { Stats } from "../cgroup/stats.ts";
 import { monotonicTime } from "../sys/clock.ts";
 import { hasErrno } from "../sys/error.ts";
 import { POLL, poll } from "../sys/poll.ts";
-import { pidfdOpen } from "../sys/process.ts";
+import { pidfdFind } from "../sys/process.ts";
 import { intelRdtStats } from "./intel-rdt.ts";
 import type { Context } from "./options.ts";
 import { containerStatus } from "./status.ts";
@@ -39,9 +39,9 @@ export function watchContainer(context: Context, options: EventsOptions, report:
     report({ type: "stats", id, data: { ...cgroup.stats(), intel_rdt: intelRdtStats(spec.linux?.intelRdt, id) } });
   };
   if (statsOnly) return reportStats();
-  using init = pidfdOpen(container.init.pid);
+  using init = pidfdFind(container.init.pid);
   // (Another process has had its pid since.)
-  if (containerStatus(context.root, container) === "stopped") return;
+  if (init === null || containerStatus(context.root, container) === "stopped") return;
   using oom = cgroup.watchOom();
   let kills = cgroup.oomKills();
   let next = monotonicTime() + interval;

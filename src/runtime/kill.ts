@@ -1,7 +1,6 @@
 /** `kill`: sends a signal to a container's init, or to all of its processes. */
 import { openCgroup } from "../cgroup/manager.ts";
-import { hasErrno } from "../sys/error.ts";
-import { pidfdOpen, pidfdSendSignal, processStat } from "../sys/process.ts";
+import { pidfdFind, pidfdSendSignal, processStat } from "../sys/process.ts";
 import { hasOwnPidNamespace } from "./clear.ts";
 import type { Context } from "./options.ts";
 import { containerStatus, isAlive } from "./status.ts";
@@ -43,14 +42,9 @@ export function killContainer(context: Context, id: string, signal: number, { al
 
 /** Signals the init, and nobody who has its pid after it. @returns false when it is gone */
 export function signalInit(init: ProcessIdentity, signal: number): boolean {
-  try {
-    using pidfd = pidfdOpen(init.pid);
-    if (processStat(init.pid)?.startTime !== init.startTime) return false;
-    return pidfdSendSignal(pidfd.number, signal);
-  } catch (error) {
-    if (hasErrno(error, "ESRCH")) return false;
-    throw error;
-  }
+  using pidfd = pidfdFind(init.pid);
+  if (pidfd === null || processStat(init.pid)?.startTime !== init.startTime) return false;
+  return pidfdSendSignal(pidfd.number, signal);
 }
 
 /** Kills the init and all that is left in the container's cgroup, and waits until the init is gone. */

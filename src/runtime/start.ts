@@ -10,10 +10,11 @@ import { syscall } from "../sys/ffi.ts";
 import { unlink } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
 import { POLL, poll } from "../sys/poll.ts";
-import { type ExitStatus, endWords, pidfdOpen, pidfdSendSignal } from "../sys/process.ts";
+import { type ExitStatus, endWords, pidfdFind } from "../sys/process.ts";
 import { lockOwner } from "../sys/record-lock.ts";
 import { decode, encode } from "../sys/text.ts";
 import { clearContainer } from "./clear.ts";
+import { signalInit } from "./kill.ts";
 import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
 import type { Context } from "./options.ts";
 import { containerStatus, isAlive, stateDocument } from "./status.ts";
@@ -65,8 +66,8 @@ function start(context: Context, id: string): void {
   using socket = openNotifySocket(containerDirectory(context.root, id));
   releaseInit(context, container, loadSavedConfig(context.root, id), lock);
   if (socket === null || container.init === null) return;
-  using pidfd = pidfdOpen(container.init.pid);
-  forwardReadiness(socket, pidfd, container.init.pid, context.log);
+  using pidfd = pidfdFind(container.init.pid);
+  if (pidfd !== null) forwardReadiness(socket, pidfd, container.init.pid, context.log);
 }
 
 /** Destroys a container whose init has been ended. That this fails must not hide why it had to be. */
@@ -84,8 +85,8 @@ function destroy(context: Context, id: string): void {
 
 function waitForEnd({ init }: Container): void {
   if (!isAlive(init)) return;
-  using pidfd = pidfdOpen(init.pid);
-  poll([{ fd: pidfd.number, events: POLL.IN }], END_TIMEOUT);
+  using pidfd = pidfdFind(init.pid);
+  if (pidfd !== null) poll([{ fd: pidfd.number, events: POLL.IN }], END_TIMEOUT);
 }
 
 /**
@@ -117,8 +118,7 @@ export function releaseInit(context: Context, container: Container, spec: Spec, 
     const around = { cwd: container.bundle, ...(output && { output }) };
     runHooks("poststart", spec.hooks.poststart, stateDocument(container, "running"), around);
   } catch (error) {
-    using pidfd = pidfdOpen(container.init.pid);
-    pidfdSendSignal(pidfd.number, SIGKILL);
+    signalInit(container.init, SIGKILL);
     throw error;
   }
 }
@@ -132,7 +132,9 @@ const LOOK_AGAIN = 20;
  * any case.
  */
 function waitForProgram(fifo: Fd, init: ProcessIdentity): void {
-  using pidfd = pidfdOpen(init.pid);
+  // A short program may have ended by now, and somebody else have waited for it.
+  using pidfd = pidfdFind(init.pid);
+  if (pidfd === null) return;
   const signs = [
     { fd: fifo.number, events: 0 },
     { fd: pidfd.number, events: POLL.IN },

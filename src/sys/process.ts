@@ -190,6 +190,16 @@ export function pidfdOpen(pid: number): Fd {
   return new Fd(check(syscall("pidfd_open", pid, 0), () => `pidfd_open ${pid}`));
 }
 
+/** The same, or `null` for a process that is gone: that has ended, and been waited for. @throws {SyscallError} `pidfd_open` */
+export function pidfdFind(pid: number): Fd | null {
+  try {
+    return pidfdOpen(pid);
+  } catch (error) {
+    if (hasErrno(error, "ESRCH")) return null;
+    throw error;
+  }
+}
+
 /**
  * The same of one thread, which need not be its process's first.
  * @throws {SyscallError} EINVAL before Linux 6.9
