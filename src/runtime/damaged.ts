@@ -18,7 +18,15 @@ export function clearDamaged(context: Context, id: string, why: string): void {
   const unknown = ["its poststop hooks were not run"];
   const spec = savedConfig(context, id);
   if (spec === null)
-    unknown.push("its config.json cannot be read either, so its cgroup may be another than the one of its id");
+    unknown.push(
+      "its config.json cannot be read either, so its cgroup may be another than the one of its id, and it may have a class of service",
+    );
+  // It may have been there before, and be another container's, too.
+  const intelRdt = spec?.linux?.intelRdt;
+  if (intelRdt !== undefined) {
+    const group = intelRdt.closID || id;
+    unknown.push(`whether its class of service (intelRdt) was made for it: ${group} in the resctrl filesystem is left`);
+  }
   const cgroup = findCgroup(context, id, spec);
   if (cgroup?.exists() !== true) {
     unknown.push("no cgroup was found: its processes, if there are any, are left");

@@ -55,6 +55,19 @@ describe.runIf(isTsrunc)("a state.json that is", () => {
   );
 });
 
+test.runIf(isTsrunc)("delete --force of a damaged container says that its class of service may be left", () => {
+  const id = startDetached();
+  const config = join(root(), id, "config.json");
+  const spec = JSON.parse(readFileSync(config, "utf8"));
+  writeFileSync(config, JSON.stringify({ ...spec, linux: { ...spec.linux, intelRdt: { memBwSchema: "MB:0=20" } } }));
+  truncateSync(join(root(), id, "state.json"), 0);
+  const { code, stderr } = tsrunc(["delete", "--force", id]);
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringContaining(`(intelRdt) was made for it: ${id} in the resctrl`),
+  });
+});
+
 describe.runIf(isTsrunc)("a config.json in the container's directory that is", () => {
   test.each(damages.slice(0, 2))("%s: does not keep delete --force from its work", (_, damage) => {
     const id = startDetached();
