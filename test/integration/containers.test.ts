@@ -2,12 +2,13 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Scratch } from "../image/support.ts";
 import { findBusybox } from "../support/rootfs.ts";
-import { cannotRun, type Result, runtime } from "./harness.ts";
+import { cannotRun, hasProgram, type Result, runtime } from "./harness.ts";
 
 let scratch: Scratch;
 
@@ -17,6 +18,7 @@ const APPLETS = [
   "false",
   "head",
   "ls",
+  "nc",
   "mkdir",
   "rm",
   "seq",
@@ -279,7 +281,7 @@ describe("kills", () => {
     must(["container", "stop", "--time", "0", "old"]);
     // As if the machine had been started anew since, and this test had got the pid.
     const process_ = { pid: process.pid, startTime: 1, bootId: "another" };
-    const state = { phase: "running", process: process_, startedAt: "2026-01-01T00:00:00Z", pasta: null };
+    const state = { phase: "running", process: process_, startedAt: "2026-01-01T00:00:00Z" };
     writeFileSync(join(directory, "state.json"), JSON.stringify(state));
     expect(one("old")).toMatchObject({ status: "exited", exitCode: null });
     must(["container", "start", "old"]);
@@ -382,3 +384,61 @@ describe("volumes", () => {
     expect(stderr.trim().split("\n")).toHaveLength(1);
   });
 });
+
+describe.skipIf(!hasProgram("pasta"))("a network by pasta", () => {
+  test("lets a port of the host lead into the container, again after a start, and is gone with it", async () => {
+    const port = 20_000 + (process.pid % 10_000);
+    const script = "while :; do echo inside | nc -l -p 80; done";
+    must([
+      "image",
+      "run",
+      "--detach",
+      "--name",
+      "net",
+      "--publish",
+      `127.0.0.1:${port}:80`,
+      "demo",
+      "sh",
+      "-c",
+      script,
+    ]);
+    expect(await ask(port)).toBe("inside\n");
+    must(["container", "stop", "--time", "0", "net"]);
+    expect(await ask(port, 1)).toBe(null);
+    must(["container", "start", "net"]);
+    expect(await ask(port)).toBe("inside\n");
+    // A port that is taken: the start fails, in one line, and nothing stays.
+    const second = tsrunc([
+      "image",
+      "run",
+      "--quiet",
+      "--detach",
+      "--name",
+      "other",
+      "--publish",
+      `127.0.0.1:${port}:80`,
+      "demo",
+    ]);
+    expect(second).toMatchObject({ code: 1, stderr: expect.stringContaining("pasta: ") });
+    expect(list().map(({ name }) => name)).toEqual(["net"]);
+    must(["container", "rm", "--force", "net"]);
+    await until(() => !execFileSync("ps", ["ax", "-o", "args"], { encoding: "utf8" }).includes(`127.0.0.1/${port}:80`));
+  });
+});
+
+/** What a port of this machine says; `null` when nobody is there. */
+async function ask(port: number, tries = 40): Promise<string | null> {
+  for (let count = 0; count < tries; count++) {
+    const answer = await new Promise<string | null>((settle) => {
+      let text = "";
+      const socket = connect(port, "127.0.0.1");
+      socket.setEncoding("utf8").on("data", (data) => (text += data));
+      socket.on("error", () => settle(null)).on("close", () => settle(text === "" ? null : text));
+      // netcat ends when both sides have.
+      socket.end();
+    });
+    if (answer !== null) return answer;
+    await sleep(100);
+  }
+  return null;
+}

@@ -1,7 +1,9 @@
 /** Making containers of images. */
 
+import { existsSync, realpathSync } from "node:fs";
+import type { Mount } from "../../config/types.ts";
 import { openRoot } from "../../sys/path.ts";
-import { join } from "../../sys/path-names.ts";
+import { join, normalize } from "../../sys/path-names.ts";
 import { parseSignal } from "../../sys/signal.ts";
 import { makeBundle } from "../bundle/bundle.ts";
 import type { BundleOptions } from "../bundle/options.ts";
@@ -99,7 +101,7 @@ export async function createContainer(request: CreateRequest): Promise<Container
       options: {
         ...options,
         hostname: options.hostname ?? container.id.slice(0, 12),
-        mounts: [...options.mounts, ...mounts],
+        mounts: [...options.mounts, ...mounts, ...(request.network === "pasta" ? resolver(options) : [])],
         network: request.network === "host" ? "host" : "none",
       },
     });
@@ -110,6 +112,13 @@ export async function createContainer(request: CreateRequest): Promise<Container
     await removeLocked(store, container);
     throw error;
   }
+}
+
+/** Whom a container with a network asks for names: the same as the host. */
+function resolver({ mounts }: BundleOptions): Mount[] {
+  const destination = "/etc/resolv.conf";
+  if (!existsSync(destination) || mounts.some((mount) => normalize(mount.destination) === destination)) return [];
+  return [{ destination, type: "bind", source: realpathSync(destination), options: ["bind", "ro"] }];
 }
 
 function fullName(reference: string): string {

@@ -22,7 +22,7 @@ import { LogWriter } from "./log-file.ts";
 import { LogEncoder, type StreamName } from "./log-format.ts";
 import { startPasta, stopPasta } from "./pasta.ts";
 import { bootId, exitCodeOf, identify, isAlive } from "./process.ts";
-import { type Container, containerPath, type ProcessIdentity, readState, writeState } from "./record.ts";
+import { type Container, containerPath, readState, writeState } from "./record.ts";
 import { removeEnded } from "./remove.ts";
 import { clearInRuntime, runRuntime, runtimeState, withoutProgram } from "./runtime.ts";
 
@@ -51,7 +51,7 @@ export async function monitor(store: Store, container: Container, attached: bool
     child = adopt(store, container) ?? start(store, container, streams, attached);
   } catch (error) {
     const { message } = error as Error;
-    clear(store, container, null);
+    clear(store, container);
     const startedAt = null;
     writeState(store, container.id, { phase: "exited", startedAt, finishedAt: null, exitCode: null, error: message });
     return say({ kind: "failed", message });
@@ -61,10 +61,10 @@ export async function monitor(store: Store, container: Container, attached: bool
   quiet();
   const code = await watch(child, streams, log);
   const state = readState(store, container.id);
-  const [startedAt, pasta] = state.phase === "running" ? [state.startedAt, state.pasta] : [null, null];
+  const startedAt = state.phase === "running" ? state.startedAt : null;
   const finishedAt = new Date().toISOString();
   writeState(store, container.id, { phase: "exited", startedAt, finishedAt, exitCode: code, error: null });
-  clear(store, container, pasta);
+  clear(store, container);
   held.close();
   if (container.autoRemove) await removeEnded(store, container);
   say({ kind: "exited", code });
@@ -106,20 +106,17 @@ function start(store: Store, container: Container, streams: readonly Stream[], a
   if (identity === null) throw new Error(`${name} ended before it was started`);
   // Before it can end: it is our child, so that its number stays its own until it is reaped.
   const pidfd = pidfdOpen(pid);
-  const pasta = container.network === "pasta" ? startPasta(store, container, pid) : null;
-  writeState(store, id, { phase: "running", process: identity, startedAt: new Date().toISOString(), pasta });
+  if (container.network === "pasta") startPasta(store, container, pid);
+  writeState(store, id, { phase: "running", process: identity, startedAt: new Date().toISOString() });
   const started = runRuntime(container, ["start", name]);
-  if (started.code !== 0) {
-    stopPasta(pasta);
-    throw new Error(started.error);
-  }
+  if (started.code !== 0) throw new Error(started.error);
   for (const stream of streams) stream.closeWriteEnd();
   return { pid, pidfd, isOwn: true };
 }
 
 /** Undoes what a start does; what is not there is fine. */
-function clear(store: Store, container: Container, pasta: ProcessIdentity | null): void {
-  stopPasta(pasta);
+function clear(store: Store, container: Container): void {
+  stopPasta(store, container);
   clearInRuntime(store, container);
   unmountRootfs(containerPath(store, container.id, "bundle"));
 }

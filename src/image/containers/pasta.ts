@@ -5,10 +5,11 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
+import { hasErrno } from "../../sys/error.ts";
+import { O, open } from "../../sys/fd.ts";
 import { join } from "../../sys/path-names.ts";
 import type { Store } from "../store/store.ts";
-import { identify, isAlive } from "./process.ts";
-import { type Container, containerPath, type ProcessIdentity, type Published } from "./record.ts";
+import { type Container, containerPath, type Published } from "./record.ts";
 
 /** @returns the absolute path of pasta @throws {Error} where it is missing */
 export function findPasta(): string {
@@ -37,8 +38,11 @@ export function parsePublish(text: string): Published {
   return { protocol, address: address?.replace(/[[\]]/g, "") ?? null, hostPort, containerPort };
 }
 
-/** The arguments of pasta for a container whose process has a pid. Pure. */
-export function pastaArguments(publish: readonly Published[], pid: number, pidFile: string, isRoot: boolean): string[] {
+/**
+ * The arguments of pasta for a container whose network namespace is its descriptor 3. Pure.
+ * @param joins whether descriptor 4 is the user namespace that owns that
+ */
+export function pastaArguments(publish: readonly Published[], pidFile: string, joins: boolean): string[] {
   const ports = (protocol: "tcp" | "udp") => {
     const those = publish.filter((one) => one.protocol === protocol);
     const flag = protocol === "tcp" ? "-t" : "-u";
@@ -56,26 +60,49 @@ export function pastaArguments(publish: readonly Published[], pid: number, pidFi
     ...ports("udp"),
     // Nothing of the host's loopback but what is published.
     ...["-T", "none", "-U", "none", "--no-map-gw"],
-    // Root's containers have no user namespace, and the namespace of their network is root's: no other user may enter it.
-    ...(isRoot ? ["--runas", "0", "--netns-only", "--netns", `/proc/${pid}/ns/net`] : [`${pid}`]),
+    // By descriptor: pasta has dropped by then what it takes to open a process's.
+    ...["--netns", "/proc/self/fd/3"],
+    // Root's containers have no user namespace, and that of their network is root's: no other user may enter it.
+    ...(joins ? ["--userns", "/proc/self/fd/4"] : ["--netns-only", "--runas", "0"]),
   ];
 }
 
-/** Connects a container. @returns the process that does @throws {Error} with what pasta says */
-export function startPasta(store: Store, container: Container, pid: number): ProcessIdentity | null {
-  const pidFile = join(containerPath(store, container.id), "pasta.pid");
-  rmSync(pidFile, { force: true });
-  const args = pastaArguments(container.publish, pid, pidFile, process.geteuid?.() === 0);
+/** Connects a container to the network. @throws {Error} with what pasta says */
+export function startPasta(store: Store, container: Container, pid: number): void {
+  const joins = process.geteuid?.() !== 0;
+  const args = pastaArguments(container.publish, pidFileOf(store, container), joins);
+  using network = open(`/proc/${pid}/ns/net`, O.RDONLY);
+  using user = open(`/proc/${pid}/ns/user`, O.RDONLY);
   const { status, stderr, error } = spawnSync(findPasta(), args, {
     encoding: "utf8",
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "ignore", "pipe", network.number, ...(joins ? [user.number] : [])],
   });
   if (error) throw error;
-  if (status !== 0) throw new Error(`pasta: ${stderr.trim().split("\n").at(-1) ?? `exit code ${status}`}`);
-  return identify(Number(readFileSync(pidFile, "utf8").trim()));
+  if (status === 0) return;
+  // It says the same to syslog, and complains where there is none.
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !line.includes("to syslog"));
+  throw new Error(`pasta: ${lines.at(-1) ?? `exit code ${status}`}`);
 }
 
-/** It ends by itself with the network namespace; a port that it listens on shall be free before that. */
-export function stopPasta(pasta: ProcessIdentity | null): void {
-  if (pasta !== null && isAlive(pasta)) process.kill(pasta.pid, "SIGTERM");
+/** Ends the pasta of a container, if there is one: it would stay, and keep its ports. */
+export function stopPasta(store: Store, container: Container): void {
+  const pidFile = pidFileOf(store, container);
+  if (!existsSync(pidFile)) return;
+  const pid = Number(readFileSync(pidFile, "latin1").trim());
+  // After a reboot the number may be another process's.
+  if (pid > 1 && commandLine(pid).includes(pidFile)) process.kill(pid, "SIGTERM");
+  rmSync(pidFile, { force: true });
+}
+
+function pidFileOf(store: Store, { id }: Container): string {
+  return join(containerPath(store, id), "pasta.pid");
+}
+
+function commandLine(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH")) return [];
+    throw error;
+  }
 }

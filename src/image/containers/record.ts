@@ -8,6 +8,7 @@
  * | `bundle/` | rootfs, config.json and its unnamed volumes, as `image bundle` makes them | at creation |
  * | `stdout`, `stderr` | fifos: what its process writes | at creation |
  * | `log`, `log.1` | what has been read from them, and before that | by its monitor |
+ * | `pasta.pid` | the process that connects its network | by that |
  * | `lock` | locked by who starts or removes it | |
  * | `monitor` | locked by its monitor while that lives | |
  *
@@ -77,7 +78,7 @@ export interface ProcessIdentity {
 export type State =
   | { phase: "created" }
   | { phase: "starting"; bootId: string }
-  | { phase: "running"; process: ProcessIdentity; startedAt: string; pasta: ProcessIdentity | null }
+  | { phase: "running"; process: ProcessIdentity; startedAt: string }
   | {
       phase: "exited";
       /** RFC 3339; `null` where nobody saw it start. */
