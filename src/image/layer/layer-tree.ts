@@ -8,7 +8,7 @@ import { closeFd, mkdirAt, openBeneath, readLinkAt, statAt, utimesAt } from "../
 import { type ByteName, baseOf, componentsOf, joinNames, parentOf, printable } from "../../sys/byte-name.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import { check } from "../../sys/error.ts";
-import { type Fd, O } from "../../sys/fd.ts";
+import { type Fd, O, open } from "../../sys/fd.ts";
 import { isDirectory, isType } from "../../sys/stat.ts";
 import { xattrsAt } from "../../sys/xattr.ts";
 import { type Attributes, setDirectoryAttributes } from "./attributes.ts";
@@ -124,7 +124,9 @@ export class LayerTree implements Disposable {
     const below = this.lower.find(ROOT);
     if (below === null) return;
     const attributes = this.#attributesOf(below, ROOT);
-    setDirectoryAttributes(this.root.number, ROOT, attributes, this.context);
+    // The caller's descriptor may be one by which only paths are found (O_PATH).
+    using root = open(".", O.RDONLY | O.DIRECTORY, 0, this.root.number);
+    setDirectoryAttributes(root.number, ROOT, attributes, this.context);
     this.#times.set(ROOT, attributes);
   }
 
