@@ -1,0 +1,57 @@
+/** Runs the examples of the documents that tell how to begin, in the order of each page. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { examples } from "../support/examples.ts";
+import { whyNotPrivileged } from "../support/privileges.ts";
+import { runtime } from "./harness.ts";
+
+const runnable = examples().filter(({ mark }) => mark === "run");
+const busybox = resolve("build/busybox");
+const reason = whyNotPrivileged() ?? (existsSync(busybox) ? null : "needs build/busybox");
+
+describe.skipIf(reason !== null)(`examples (${reason ?? ""})`, () => {
+  let work: string;
+  beforeAll(() => {
+    work = mkdtempSync(join(tmpdir(), "tsrunc-docs-"));
+    // The names that the pages use, for what is to be tested.
+    mkdirSync(join(work, "bin"));
+    writeFileSync(join(work, "bin/tsrunc"), `#!/bin/sh\nexec '${resolve(runtime)}' --root '${work}/state' "$@"\n`, {
+      mode: 0o755,
+    });
+    writeFileSync(join(work, "bin/sudo"), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
+  });
+  afterAll(() => {
+    spawnSync(join(work, "bin/tsrunc"), ["delete", "--force", "web"]);
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  test.each(runnable)("$page, line $line", ({ page, text }) => {
+    const directory = join(work, page.replaceAll("/", "-"));
+    if (!existsSync(directory)) {
+      mkdirSync(directory);
+      // What the README makes itself, and the other pages presuppose.
+      const rootfs = `mkdir -p box/rootfs/bin && cp '${busybox}' box/rootfs/bin/busybox && for one in sh sleep ps; do ln -s busybox box/rootfs/bin/$one; done`;
+      if (page !== "README.md") expect(spawnSync("sh", ["-c", rootfs], { cwd: directory }).status).toBe(0);
+    }
+    const isCompletion = text.includes("completion bash");
+    const local =
+      text.replaceAll("/bin/busybox box", `'${busybox}' box`) + (isCompletion ? "complete -p tsrunc\n" : "");
+    const env = { ...process.env, PATH: `${work}/bin:${process.env["PATH"]}` };
+    const { status, stdout, stderr } = spawnSync("bash", ["-euo", "pipefail", "-c", local], {
+      cwd: directory,
+      env,
+      encoding: "utf8",
+    });
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    if (text.includes("--explain")) expect(stdout).toMatch(/^init +make the rootfs .* a mount of its own/m);
+    if (text.includes("tsrunc state")) expect(stdout).toMatch(/"status": "created"/);
+    if (text.includes("exec web ps")) expect(stdout).toContain("sleep 1000");
+    if (isCompletion) expect(stdout).toMatch(/^complete .* tsrunc$/m);
+    if (page !== "README.md" || !text.includes("spec")) return;
+    expect(JSON.parse(readFileSync(join(directory, "box/config.json"), "utf8"))).toHaveProperty("ociVersion");
+  });
+});
