@@ -123,7 +123,7 @@ export function planSession(input: ProcessInput): ProcessStep[] {
   if (noNewKeyring) return steps;
   const { selinuxLabel } = effectiveProcess(input);
   if (selinuxLabel) steps.push({ kind: "selinux-key-label", pointer: "/process/selinuxLabel", label: selinuxLabel });
-  // A further process joins the keyring that the first one has made searchable. In a user namespace, the process that
+  // Another process joins the keyring that the first one has made searchable. In a user namespace, the process that
   // searches is not the user that the keyring belongs to.
   const userNamespace = spec.linux?.namespaces?.some(({ type }) => type === "user") ?? false;
   const search = purpose === "exec" ? null : userNamespace ? "other" : "user";

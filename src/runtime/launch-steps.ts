@@ -64,7 +64,7 @@ export const launchHandlers: Handlers<ParentContainerStep, LaunchContext> = {
     context.hookOutput = openHookOutput(context.spec, context.container.bundle);
   },
   "id-mapping": ({ name, mapping }, { inherited }) => void inherited.set(name, openMapping(mapping)),
-  "fork-init": forkIt,
+  "fork-init": forkContainerInit,
   "write-id-maps": ({ maps }, context) => writeIdMaps(conversationOf(context).pid, maps, context.host.euid),
   "warn-of-strays": (_, { container, spec, context }) => {
     const warning = warningOfStrays(container, spec);
@@ -100,7 +100,7 @@ export const launchHandlers: Handlers<ParentContainerStep, LaunchContext> = {
   complete: (_, { publish }) => publish(),
 };
 
-function forkIt({ namespaces }: OfKind<ParentContainerStep, "fork-init">, context: LaunchContext): void {
+function forkContainerInit({ namespaces }: OfKind<ParentContainerStep, "fork-init">, context: LaunchContext): void {
   const { log } = context.context;
   const { inherited, hookOutput, waits, seccompFilter, plan } = context;
   using startFifo = open(join(directoryOf(context), START_FIFO), O.RDWR);
