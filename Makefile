@@ -90,6 +90,9 @@ dummies: build/busybox $(PACKAGES) $(VALIDATORS) ## show that no integration tes
 	@echo "dummies: vitest, test/integration/ on runtimes that do nothing"
 	@$(BUN) test/support/dummies.ts
 
+fuzz: build build/busybox $(VALIDATORS) ## feed mutated configurations, names and command lines to it (FUZZ_COUNT=, FUZZ_RUNS=, FUZZ_SEED=): as root
+	@$(BUN) test/fuzz/fuzz.ts
+
 conformance: build build/busybox ## how well dist/tsrunc keeps the spec (RUNTIMES="PATH PATH …" for others): as root
 	@$(BUN) --bun conformance/run.ts $(foreach runtime,$(or $(RUNTIMES),dist/tsrunc),--runtime $(runtime)) \
 		$(if $(RUNTIMES),,--deviations conformance/tsrunc.deviations.json)
@@ -194,4 +197,4 @@ build/man/tsrunc.1: $(PACKAGES) $(VALIDATORS) $(SOURCES) $(wildcard package/manu
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@
 
-.PHONY: help build demo dummies test lint format types unit integration test-vm bench soak install package uninstall clean
+.PHONY: help build demo dummies fuzz test lint format types unit integration test-vm bench soak install package uninstall clean
