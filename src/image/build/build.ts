@@ -14,6 +14,7 @@ import { Lease } from "../store/lease.ts";
 import { hostPlatform, parsePlatform } from "../store/platform.ts";
 import { type Image, type Layer, NoSuchImageError, resolveImage } from "../store/resolve.ts";
 import { type OpenContext, openContext } from "./context.ts";
+import type { StepResult } from "./execute/cache.ts";
 import { Sources } from "./execute/sources.ts";
 import { Workspace } from "./execute/workspace.ts";
 import { historyOfBase, putImageDocuments } from "./image.ts";
@@ -101,6 +102,7 @@ class Build {
   readonly #prepared = new Map<number, Promise<Prepared>>();
   readonly #built = new Map<number, Promise<Built>>();
   readonly #images = new Map<string, Promise<Image>>();
+  readonly #atWork = new Map<string, Promise<StepResult>>();
   /** Ends the other stages when one fails. */
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
@@ -172,6 +174,7 @@ class Build {
       signal: this.#signal,
       layerOptions: this.layerOptions,
       noCache: options.noCache,
+      atWork: this.#atWork,
       progress: options.progress,
       label: (position) => `[${name}${position}/${prepared.plan.steps.length}]`,
     });

@@ -4,13 +4,16 @@ import { createWriteStream, mkdirSync, readdirSync } from "node:fs";
 import { O, open } from "../../sys/fd.ts";
 import { Notices } from "../layer/notices.ts";
 import { saveImages } from "../operations/save.ts";
-import { copyTree } from "../snapshot/copy-tree.ts";
 import { overlayNamespace } from "../snapshot/directories.ts";
 import type { Descriptor } from "../store/documents.ts";
 import { putImage } from "../store/images.ts";
 import type { Layer } from "../store/resolve.ts";
+import { copyItems } from "./execute/copy-files.ts";
+import { selectFiles } from "./execute/selection.ts";
+import { SourceTree } from "./execute/tree.ts";
 import type { Workspace } from "./execute/workspace.ts";
 import type { BuildOptions, Output } from "./options.ts";
+import { IgnoreRules } from "./paths/ignore.ts";
 
 /**
  * Reads `--output`: a directory, `-` for a tar archive on stdout, or `type=…,dest=…`.
@@ -54,7 +57,14 @@ export async function writeOutput(
   if (readdirSync(output.path).length > 0)
     throw new Error(`--output ${output.path}: is not empty: a new directory, or an empty one, is right`);
   using to = open(output.path, O.RDONLY | O.DIRECTORY);
-  copyTree(mounted.root, to, { owners: "archive", overlay: overlayNamespace(), notices: new Notices() });
+  const tree = new SourceTree(mounted.root, "the image", false, "kept", IgnoreRules.none);
+  const context = { owners: "archive", overlay: overlayNamespace(), notices: new Notices() } as const;
+  const everything = {
+    exclude: [],
+    parents: false,
+    sources: [{ text: "/", at: { file: "--output", line: 1, column: 1 } }],
+  };
+  copyItems(tree, selectFiles(everything, tree), { rootfs: to, destination: "/", owner: null, mode: null, context });
 }
 
 /** By tar(1), which keeps all that there is to keep. */

@@ -16,6 +16,8 @@ import type { BuildProgress, StepTask } from "./progress.ts";
 export interface StageContext extends RunContext {
   layerOptions: LayerOptions;
   noCache: boolean;
+  /** Steps at work, of all stages, by their keys: the same step of two stages is carried out once. */
+  atWork: Map<string, Promise<StepResult>>;
   progress: BuildProgress;
   /** `[name 2/5]` */
   label(position: number): string;
@@ -131,19 +133,35 @@ function copyKey({
 }
 
 async function cached(
-  { workspace, noCache, layerOptions, signal }: StageContext,
+  context: StageContext,
   key: string,
   make: () => Promise<Layer | null>,
 ): Promise<{ result: StepResult; isCached: boolean }> {
+  const { workspace, noCache, atWork } = context;
+  const other = atWork.get(key);
+  if (other !== undefined) return { result: await other, isCached: true };
   const known = noCache ? null : await findResult(workspace.lease, key);
   if (known !== null) return { result: known, isCached: true };
+  // Another stage may have come here meanwhile.
+  const making = atWork.get(key) ?? made(context, key, make);
+  atWork.set(key, making);
+  return { result: await making, isCached: false };
+}
+
+async function made(
+  { workspace, noCache, layerOptions, signal }: StageContext,
+  key: string,
+  make: () => Promise<Layer | null>,
+): Promise<StepResult> {
   const layer = await make();
   signal.throwIfAborted();
+  // Another build may have been quicker: what follows has its layer as parent, in the cache.
+  const known = noCache ? null : await findResult(workspace.lease, key);
+  if (known !== null) return known;
   const { sourceDateEpoch } = layerOptions;
   const created = new Date(sourceDateEpoch === null ? Date.now() : sourceDateEpoch * 1000).toISOString();
-  const result = { layer, created };
-  keepResult(workspace.store, key, result);
-  return { result, isCached: false };
+  keepResult(workspace.store, key, { layer, created });
+  return { layer, created };
 }
 
 /** Mounts the state, changes it, and makes a layer of the changes. */

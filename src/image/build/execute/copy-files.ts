@@ -167,6 +167,14 @@ class Copier {
     return found === null ? null : found.release();
   }
 
+  /** By its directory: xattrs of a file are read by its name. */
+  #attributesIn(path: ByteName, stat: Stat): Attributes {
+    const parent = this.tree.open(parentOf(path), O.RDONLY | O.DIRECTORY);
+    const attributes = this.#attributes(parent, baseOf(path), stat);
+    closeFd(parent);
+    return attributes;
+  }
+
   #attributes(fd: number, name: ByteName, stat: Stat): Attributes {
     const all = xattrsAt(fd, name);
     const xattrs = new Map(typeof all === "number" ? [] : all);
@@ -211,7 +219,7 @@ class Copier {
     const copy = openAt(directory, name, O.WRONLY | O.CREAT | O.EXCL, 0o600);
     try {
       check(copy, what);
-      const attributes = this.#attributes(source, SELF, stat);
+      const attributes = this.#attributesIn(path, stat);
       copyContent(source, copy, what);
       setFileAttributes(copy, path, attributes, this.target.context);
       check(utimesAt(copy, SELF, stat.mtime, stat.mtime), what);
@@ -230,9 +238,7 @@ class Copier {
         : mknodAt(directory, name, stat.mode, smallDevice(stat.rdev)),
       what,
     );
-    const parent = this.tree.open(parentOf(path), O.RDONLY | O.DIRECTORY);
-    const attributes = this.#attributes(parent, baseOf(path), stat);
-    closeFd(parent);
+    const attributes = this.#attributesIn(path, stat);
     setNodeAttributes(directory, name, path, attributes, isLink, this.target.context);
     check(utimesAt(directory, name, stat.mtime, stat.mtime), what);
   }

@@ -111,7 +111,9 @@ function addFile(hash: Hash, tree: SourceTree, { path, stat, below }: SelectedFi
   }
   const fd = tree.open(path, O.RDONLY | O.NONBLOCK);
   try {
-    const xattrs = xattrsAt(fd, SELF);
+    const parent = tree.open(parentOf(path), O.RDONLY | O.DIRECTORY);
+    const xattrs = xattrsAt(parent, baseOf(path));
+    closeFd(parent);
     if (typeof xattrs !== "number") for (const [key, value] of xattrs) hash.update(`${key}=${value}\0`, "latin1");
     hash.update(`${stat.size}\0`);
     eachChunk(fd, (chunk) => hash.update(chunk));

@@ -1,0 +1,236 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are a Dockerfile's substitutions, not JavaScript's
+/** Plans: which stages are built, and what their steps are, by value. */
+import { describe, expect, test } from "vitest";
+import { parseDockerfile, parseTrigger } from "../../../src/image/build/language/parse.ts";
+import { type Graph, planGraph } from "../../../src/image/build/plan/graph.ts";
+import { portKeys } from "../../../src/image/build/plan/ports.ts";
+import { planStage } from "../../../src/image/build/plan/stage.ts";
+import type { RunStep, StagePlan, Step } from "../../../src/image/build/plan/steps.ts";
+import type { ExecutionConfig } from "../../../src/image/store/documents.ts";
+
+const PLATFORM = { os: "linux", architecture: "arm64", variant: "v8" };
+
+function graphOf(text: string, target: string | null = null, buildArgs: Record<string, string> = {}): Graph {
+  return planGraph(parseDockerfile(text, "Dockerfile"), {
+    buildArgs: new Map(Object.entries(buildArgs)),
+    target,
+    buildPlatform: { os: "linux", architecture: "amd64" },
+    targetPlatform: PLATFORM,
+  });
+}
+
+function plan(
+  text: string,
+  config: ExecutionConfig = {},
+  buildArgs: Record<string, string> = {},
+  args: Record<string, string> = {},
+): StagePlan {
+  const graph = graphOf(text, null, buildArgs);
+  const triggers = (config.OnBuild ?? []).map((trigger) => parseTrigger(trigger, "base", "\\"));
+  const base = { config, author: null, args: new Map(Object.entries(args)), triggers };
+  return planStage(graph.dockerfile.stages.at(-1) as never, base, graph, {
+    buildArgs: new Map(Object.entries(buildArgs)),
+    network: "default",
+  });
+}
+
+function runs({ steps }: { steps: readonly Step[] }): RunStep[] {
+  return steps.filter((step) => step.kind === "run");
+}
+
+describe("stages", () => {
+  const FILE =
+    "FROM x AS Base\nFROM base AS two\nFROM y AS unneeded\nFROM scratch\nCOPY --from=TWO a b\nRUN --mount=from=0,target=/m z\n";
+
+  test("that are needed are those that the target reaches", () => {
+    const graph = graphOf(FILE);
+    expect(graph.needed).toEqual([0, 1, 3]);
+    expect(graph.nodes.map(({ base, needs }) => ({ base, needs }))).toEqual([
+      { base: { kind: "image", name: "x" }, needs: [] },
+      { base: { kind: "stage", index: 0 }, needs: [0] },
+      { base: { kind: "image", name: "y" }, needs: [] },
+      { base: { kind: "scratch" }, needs: [0, 1] },
+    ]);
+  });
+
+  test.each<[target: string, needed: number[]]>([
+    ["base", [0]],
+    ["BASE", [0]],
+    ["1", [0, 1]],
+  ])("of the target %s", (target, needed) => expect(graphOf(FILE, target).needed).toEqual(needed));
+
+  test("of a target that is not there", () => {
+    expect(() => graphOf(FILE, "three")).toThrow(
+      '--target "three": there is no such stage: there are base, two, unneeded, 3',
+    );
+  });
+
+  test("of the same name: the latest earlier one is meant", () => {
+    const graph = graphOf("FROM x AS a\nFROM y AS a\nFROM a\nCOPY --from=a b c\n");
+    expect(graph.nodes[2]).toMatchObject({ base: { kind: "stage", index: 1 }, needs: [1] });
+  });
+
+  test("know arguments from before the first FROM alone", () => {
+    const graph = graphOf("ARG V=1\nARG W=${V}a\nFROM x:$W\nARG V=2\nFROM y:$V-$TARGETARCH-$BUILDARCH\n");
+    expect(graph.nodes.map(({ base }) => base)).toEqual([
+      { kind: "image", name: "x:1a" },
+      { kind: "image", name: "y:1-arm64-amd64" },
+    ]);
+  });
+
+  test("warn of arguments that nobody takes", () => {
+    expect(
+      graphOf("FROM x\nARG a\n", null, { a: "1", b: "2", HTTP_PROXY: "3" }).warnings.map(({ text }) => text),
+    ).toEqual(["--build-arg b is not used: no ARG b takes it"]);
+  });
+});
+
+describe("variables", () => {
+  test("of one instruction do not see each other", () => {
+    expect(plan("FROM x\nENV a=1\nENV a=2 b=$a\nENV c=$a\n", { Env: ["PATH=/bin"] }).config.Env).toEqual([
+      "PATH=/bin",
+      "a=2",
+      "b=1",
+      "c=2",
+    ]);
+  });
+
+  test("of ENV and ARG: the later counts", () => {
+    const env = (text: string, args: Record<string, string> = {}) =>
+      runs(plan(text, { Env: ["PATH=/bin"] }, args)).map((step) => step.env.find((one) => one.startsWith("v=")));
+    expect(env("FROM x\nARG v\nENV v=hard\nRUN y\n", { v: "cli" })).toEqual(["v=hard"]);
+    expect(env("FROM x\nENV v=hard\nARG v=soft\nRUN y\n")).toEqual(["v=soft"]);
+    expect(env("FROM x\nENV v=hard\nARG v\nRUN y\n")).toEqual(["v=hard"]);
+    expect(env("FROM x\nRUN y\nARG v=1\nRUN z\n")).toEqual([undefined, "v=1"]);
+  });
+
+  test("of a base that is a stage are inherited, others not", () => {
+    expect(plan("FROM x\nENV e=$v\n", {}, {}, { v: "1" }).config.Env).toContain("e=1");
+    expect(plan("FROM w\nARG v=1\nFROM x\nENV e=$v\n").config.Env).toContain("e=");
+  });
+
+  test("ARG without a value takes that from before the first FROM", () => {
+    expect(plan("ARG v=1\nFROM x\nARG v\nENV e=$v\n").config.Env).toContain("e=1");
+    expect(plan("ARG v=1\nFROM x\nENV e=$v\n").config.Env).toContain("e=");
+    expect(plan("FROM x\nARG TARGETARCH\nENV e=$TARGETARCH\n").config.Env).toContain("e=arm64");
+  });
+
+  test("for proxies are seen by RUN, and by neither image nor history, unless they are declared", () => {
+    const { steps, config } = plan("FROM x\nRUN y\nARG HTTP_PROXY\nRUN z\n", {}, { HTTP_PROXY: "http://u:p@h" });
+    const [before, after] = runs({ steps });
+    expect(before).toMatchObject({ proxies: ["HTTP_PROXY=http://u:p@h"], history: "RUN /bin/sh -c y" });
+    expect(before?.env.join()).not.toContain("u:p");
+    expect(after).toMatchObject({ proxies: [], history: "RUN |1 HTTP_PROXY=http://u:p@h /bin/sh -c z" });
+    expect(JSON.stringify(config)).not.toContain("u:p");
+  });
+});
+
+describe("configuration", () => {
+  test("ENTRYPOINT resets the base's CMD, and not its own stage's", () => {
+    const base = { Cmd: ["base"], Entrypoint: ["e"] };
+    expect(plan('FROM x\nENTRYPOINT ["a"]\n', base).config).toMatchObject({ Entrypoint: ["a"], Cmd: null });
+    expect(plan('FROM x\nCMD ["c"]\nENTRYPOINT ["a"]\n', base).config).toMatchObject({ Entrypoint: ["a"], Cmd: ["c"] });
+  });
+
+  test("SHELL is inherited, and used by later shell forms", () => {
+    const { config, steps } = plan("FROM x\nRUN a\nCMD b\n", { Shell: ["/bin/bash", "-c"] });
+    expect(config).toMatchObject({ Cmd: ["/bin/bash", "-c", "b"], Shell: ["/bin/bash", "-c"] });
+    expect(runs({ steps })[0]?.args).toEqual(["/bin/bash", "-c", "a"]);
+  });
+
+  test("ONBUILD runs first in a child, and is not inherited", () => {
+    const { steps, config } = plan("FROM x\nRUN own\n", { OnBuild: ["RUN one", "COPY a b"] });
+    expect(steps.map(({ text }) => text)).toEqual(["RUN one", "COPY a b", "RUN own"]);
+    expect(config.OnBuild).toBeUndefined();
+  });
+
+  test("HEALTHCHECK is inherited, replaced, and switched off", () => {
+    const base = { Healthcheck: { Test: ["CMD", "x"], Interval: 5 } };
+    expect(plan("FROM x\nENV a=1\n", base).config.Healthcheck).toEqual(base.Healthcheck);
+    expect(plan("FROM x\nHEALTHCHECK NONE\n", base).config.Healthcheck).toEqual({ Test: ["NONE"] });
+    expect(plan("FROM x\nHEALTHCHECK --start-interval=2s --interval=1m30s CMD y z\n", base).config.Healthcheck).toEqual(
+      {
+        Test: ["CMD-SHELL", "y z"],
+        Interval: 90e9,
+        StartInterval: 2e9,
+      },
+    );
+  });
+
+  test("ports: one key each, protocol in lower case", () => {
+    expect(["80", "443/udp", "53/UDP", "8000-8002/tcp"].flatMap(portKeys)).toEqual([
+      "80/tcp",
+      "443/udp",
+      "53/udp",
+      "8000/tcp",
+      "8001/tcp",
+      "8002/tcp",
+    ]);
+  });
+
+  test("several CMDs, ENTRYPOINTs and HEALTHCHECKs of a stage: a warning for each that does not count", () => {
+    const { warnings } = parseDockerfile(
+      "FROM x\nCMD a\nCMD b\nENTRYPOINT c\nENTRYPOINT d\nCMD e\nFROM y\nCMD f\n",
+      "Dockerfile",
+    );
+    expect(warnings.map(({ at, text }) => `${at.line} ${text}`)).toEqual([
+      "2 this CMD does not count: the last one of the stage does, on line 6",
+      "3 this CMD does not count: the last one of the stage does, on line 6",
+      "4 this ENTRYPOINT does not count: the last one of the stage does, on line 5",
+    ]);
+  });
+
+  test("what looks like an array and is none: a warning", () => {
+    expect(parseDockerfile("FROM x\nCMD ['a', 'b']\nRUN [ -e /x ] && y\n", "Dockerfile").warnings).toHaveLength(1);
+  });
+});
+
+describe("steps", () => {
+  test.each<[text: string, args: string[], script: string | null]>([
+    ["RUN a  b", ["/bin/sh", "-c", "a  b"], null],
+    ['RUN ["a", "b c"]', ["a", "b c"], null],
+    ["RUN <<E\necho $x\nE", ["/bin/sh", "-c", "echo $x\n"], null],
+    ["RUN <<E\n#!/bin/x\ny\nE", ["/dev/pipes/E"], "#!/bin/x\ny\n"],
+    ["RUN cat <<E | wc\n1\nE", ["/bin/sh", "-c", "cat <<E | wc\n1\nE"], null],
+  ])("%j", (text, args, script) => expect(runs(plan(`FROM x\n${text}\n`))[0]).toMatchObject({ args, script }));
+
+  test.each<[destination: string, absolute: string]>([
+    ["$DIR", "/opt/"],
+    ['"$DIR"', "/opt/"],
+    ["x", "/w/x"],
+    [".", "/w/"],
+    ["./y/", "/w/y/"],
+    ["/", "/"],
+    ["../up", "/up"],
+  ])("COPY a %s goes to %s", (destination, absolute) => {
+    const { steps } = plan(`FROM x\nENV DIR=/opt/\nWORKDIR /w\nCOPY a ${destination}\n`);
+    expect(steps.at(-1)).toMatchObject({ kind: "copy", destination: absolute });
+  });
+
+  test("here-documents are expanded as such, or byte for byte", () => {
+    const { steps } = plan("FROM x\nENV v=1\nCOPY <<a <<'b' /d/\n\"$v\" '$v' \\$v \\\\ \\n\na\n\"$v\" \\$v\nb\n");
+    expect(steps.at(-1)).toMatchObject({
+      files: [
+        { name: "a", content: "\"1\" '1' $v \\ \\n\n" },
+        { name: "b", content: '"$v" \\$v\n' },
+      ],
+    });
+  });
+
+  test("WORKDIRs stack", () => {
+    expect(plan("FROM x\nWORKDIR a/\nWORKDIR b/../c\n", { WorkingDir: "/base" }).config.WorkingDir).toBe("/base/a/c");
+  });
+
+  test("mounts", () => {
+    const [step] = runs(
+      plan(
+        "FROM x AS s\nFROM y\nWORKDIR /w\nENV T=cache\nRUN --mount=type=cache,target=$T,id=i,sharing=locked,mode=0700,uid=5 --mount=from=s,src=/a,dst=/b,rw --mount=type=secret,id=k,env=K z\n",
+      ),
+    );
+    expect(step?.mounts).toMatchObject([
+      { type: "cache", target: "/w/cache", id: "i", sharing: "locked", mode: 0o700, uid: 5, gid: 0, readOnly: false },
+      { type: "bind", from: { kind: "stage", index: 0 }, source: "/a", target: "/b", readOnly: false },
+      { type: "secret", id: "k", env: "K", isFile: false, required: false },
+    ]);
+  });
+});
