@@ -158,6 +158,15 @@ describe("a container's life", () => {
     expect(tsrunc(["container", "rm", "nobody"]).stderr).toContain("no such container: nobody");
   });
 
+  test("is removed once by two at once", async () => {
+    must(["image", "run", "--detach", "--name", "twice", "demo"]);
+    const args = ["--root", scratch.at("run"), "container", "rm", "--store", scratch.at("store"), "--force", "twice"];
+    const remove = () =>
+      new Promise<number | null>((settle) => spawn(runtime, args, { stdio: "ignore" }).on("exit", settle));
+    expect(await Promise.all([remove(), remove(), remove()])).toEqual([0, 0, 0]);
+    expect(list()).toEqual([]);
+  });
+
   test("in the foreground passes output, input and exit code on, and stays only with a name", () => {
     const run = ["image", "run", "--interactive", "--name", "fg", "demo", "sh", "-c", "cat; echo oh >&2; exit 3"];
     expect(tsrunc(run, "hello\n")).toMatchObject({
@@ -286,6 +295,16 @@ describe("kills", () => {
     expect(one("old")).toMatchObject({ status: "exited", exitCode: null });
     must(["container", "start", "old"]);
     expect(one("old")?.status).toBe("running");
+  });
+
+  test("of a monitor that was starting it leave one that has not been started", () => {
+    const id = must(["image", "run", "--detach", "--name", "half", "demo"]).trim();
+    must(["container", "stop", "--time", "0", "half"]);
+    const path = join(scratch.at("store/containers"), id, "state.json");
+    writeFileSync(path, JSON.stringify({ phase: "starting", bootId: "any" }));
+    expect(one("half")).toMatchObject({ status: "exited", error: "its start was interrupted" });
+    must(["container", "start", "half"]);
+    expect(one("half")).toMatchObject({ status: "running", error: null });
   });
 
   test("while it is made leave what can be removed, or nothing", async () => {

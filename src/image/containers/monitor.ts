@@ -38,17 +38,23 @@ const TEE = { stdout: 3, stderr: 4 } as const;
 const SPEECH = 1;
 
 /**
- * Starts a container, or takes over one that runs, and stays until it has ended.
- * @param attached whether descriptors 3 and 4 get its output, too, and 0 is its input
+ * What a monitor is there for: `start`; `attach`, where descriptors 3 and 4 get the output, too, and 0 is the input; `recover`, to take over
+ * from one that was killed, and clear what that has left where the process has ended, or had not begun.
  */
-export async function monitor(store: Store, container: Container, attached: boolean): Promise<void> {
-  using held = tryLock(containerPath(store, container.id, "monitor"), "exclusive");
+export type Purpose = "start" | "attach" | "recover";
+
+/** Starts a container, or takes over one that runs, and stays until it has ended. */
+export async function monitor(store: Store, container: Container, purpose: Purpose): Promise<void> {
+  const attached = purpose === "attach";
+  using held = await take(containerPath(store, container.id, "monitor"));
   if (held === null) return say({ kind: "failed", message: `${container.name} is watched already` });
   process.chdir("/");
   const streams = (["stdout", "stderr"] as const).map((name) => new Stream(store, container, name, attached));
   let child: Child;
   try {
-    child = adopt(store, container) ?? start(store, container, streams, attached);
+    const adopted = adopt(store, container);
+    if (adopted === null && purpose === "recover") throw new Error("its start was interrupted");
+    child = adopted ?? start(store, container, streams, attached);
   } catch (error) {
     const { message } = error as Error;
     clear(store, container);
@@ -70,6 +76,16 @@ export async function monitor(store: Store, container: Container, attached: bool
   say({ kind: "exited", code });
 }
 
+/** Locks a monitor's file, which others may have for a moment to see whether there is a monitor. @returns `null` when there is */
+async function take(path: string): Promise<Fd | null> {
+  for (let tries = 0; tries < 20; tries++) {
+    const file = tryLock(path, "exclusive");
+    if (file !== null) return file;
+    await sleep(10);
+  }
+  return null;
+}
+
 /** The process of a container. */
 interface Child {
   pid: number;
@@ -84,6 +100,8 @@ function adopt(store: Store, container: Container): Child | null {
   const state = readState(store, container.id);
   if (state.phase !== "running") return null;
   const { pid } = state.process;
+  // The other one was killed before the last step.
+  if (runtimeState(store, container)?.status === "created") runRuntime(container, ["start", container.name]);
   return { pid, pidfd: isAlive(state.process) ? pidfdOpen(pid) : null, isOwn: false };
 }
 

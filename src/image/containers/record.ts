@@ -22,7 +22,7 @@ import { join } from "../../sys/path-names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import { lock } from "../store/lock.ts";
 import { replaceFile, type Store, syncDirectory } from "../store/store.ts";
-import { findNamed, isId, type Named } from "./names.ts";
+import { findNamed, isId, type Named, NoSuchContainerError } from "./names.ts";
 
 /** Where a container's network comes from. */
 export type NetworkMode = "none" | "host" | "pasta";
@@ -118,9 +118,17 @@ export function lockNames(store: Store): Promise<Fd> {
   return lock(join(containersPath(store), "lock"), "exclusive");
 }
 
-/** Locks one container against others who would start or remove it. */
-export function lockContainer(store: Store, { id }: Named): Promise<Fd> {
-  return lock(containerPath(store, id, "lock"), "exclusive");
+/**
+ * Locks one container against others who would start or remove it.
+ * @throws {NoSuchContainerError} when it was removed meanwhile
+ */
+export async function lockContainer(store: Store, { id, name }: Named): Promise<Fd> {
+  try {
+    return await lock(containerPath(store, id, "lock"), "exclusive");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) throw new NoSuchContainerError(`no such container: ${name} has been removed`);
+    throw error;
+  }
 }
 
 /**

@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { removeBundle } from "../bundle/marker.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import type { Store } from "../store/store.ts";
-import { type Container, containerPath, dropContainer, lockContainer, readContainer } from "./record.ts";
+import { NoSuchContainerError } from "./names.ts";
+import { type Container, containerPath, dropContainer, lockContainer, readContainer, readState } from "./record.ts";
 import { clearInRuntime } from "./runtime.ts";
 
 /** Removes one that does not run; the caller has its lock. */
@@ -15,9 +16,13 @@ export async function removeLocked(store: Store, container: Container): Promise<
   await dropContainer(store, container);
 }
 
-/** Removes one that has ended, if nobody else does. */
+/** Removes one that has ended, if nobody else does, or has started it again. */
 export async function removeEnded(store: Store, container: Container): Promise<void> {
   if (readContainer(store, container.id) === null) return;
-  using _ = await lockContainer(store, container);
-  if (readContainer(store, container.id) !== null) await removeLocked(store, container);
+  try {
+    using _ = await lockContainer(store, container);
+    if (readState(store, container.id).phase === "exited") await removeLocked(store, container);
+  } catch (error) {
+    if (!(error instanceof NoSuchContainerError)) throw error;
+  }
 }

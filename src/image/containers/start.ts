@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { runtimePath } from "../bundle/run.ts";
 import type { Store } from "../store/store.ts";
-import type { Message } from "./monitor.ts";
+import type { Message, Purpose } from "./monitor.ts";
 import { type Container, listContainers, lockContainer, readContainer } from "./record.ts";
 import { runRuntime } from "./runtime.ts";
 import { currentStatus, isAbandoned, isRunning, isWatched } from "./status.ts";
@@ -22,7 +22,7 @@ const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2
 export async function startContainer(store: Store, container: Container): Promise<void> {
   using _ = await lockContainer(store, container);
   if (!(await isStartable(store, container))) return;
-  const watcher = await startMonitor(store, container, false);
+  const watcher = await startMonitor(store, container, "start");
   watcher.leave();
 }
 
@@ -35,7 +35,7 @@ export async function runAttached(store: Store, container: Container): Promise<n
   {
     using _ = await lockContainer(store, container);
     if (!(await isStartable(store, container))) throw new Error(`${container.name} is running already`);
-    watcher = await startMonitor(store, container, true);
+    watcher = await startMonitor(store, container, "attach");
   }
   const forward = (signal: NodeJS.Signals) => {
     if (signal !== "SIGWINCH") runRuntime(container, ["kill", container.name, signal]);
@@ -73,7 +73,7 @@ async function isStartable(store: Store, container: Container): Promise<boolean>
 /** Gives a container whose monitor was killed another one; what has ended meanwhile is cleared by that. */
 export async function recover(store: Store, container: Container): Promise<void> {
   if (!isAbandoned(store, container)) return;
-  const watcher = await startMonitor(store, container, false).catch(() => null);
+  const watcher = await startMonitor(store, container, "recover").catch(() => null);
   watcher?.leave();
   if (!isRunning(currentStatus(store, container))) await waitUntil(() => !isWatched(store, container), 10_000);
 }
@@ -92,20 +92,12 @@ interface Watcher {
 }
 
 /** @throws {Error} when it could not start the container */
-async function startMonitor(store: Store, { id, root, interactive }: Container, attach: boolean): Promise<Watcher> {
-  const args = [
-    "--root",
-    root,
-    "container",
-    MONITOR_COMMAND,
-    "--store",
-    store.root,
-    ...(attach ? ["--attach"] : []),
-    id,
-  ];
+async function startMonitor(store: Store, { id, root, interactive }: Container, purpose: Purpose): Promise<Watcher> {
+  const args = ["--root", root, "container", MONITOR_COMMAND, "--store", store.root, "--for", purpose, id];
+  const isAttached = purpose === "attach";
   const child = spawn(runtimePath(), args, {
     detached: true,
-    stdio: [attach && interactive ? 0 : "ignore", "pipe", "inherit", ...(attach ? [1, 2] : [])],
+    stdio: [isAttached && interactive ? 0 : "ignore", "pipe", "inherit", ...(isAttached ? [1, 2] : [])],
   });
   const watcher = watcherOf(child);
   const first = await watcher.next();

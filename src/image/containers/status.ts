@@ -1,8 +1,9 @@
 /** What a container is doing, derived from what is written down and from what its process says. */
 import { existsSync } from "node:fs";
+import { hasErrno } from "../../sys/error.ts";
 import { tryLock } from "../store/lock.ts";
 import type { Store } from "../store/store.ts";
-import { bootId, isAlive } from "./process.ts";
+import { isAlive } from "./process.ts";
 import { type Container, containerPath, readState, type State } from "./record.ts";
 import { runtimeState } from "./runtime.ts";
 
@@ -43,19 +44,18 @@ export function isComplete(store: Store, { id }: Container): boolean {
 
 /** Whether it has a monitor. */
 export function isWatched(store: Store, { id }: Container): boolean {
-  if (!existsSync(containerPath(store, id))) return false;
-  using free = tryLock(containerPath(store, id, "monitor"), "shared");
-  return free === null;
+  try {
+    using free = tryLock(containerPath(store, id, "monitor"), "shared");
+    return free === null;
+  } catch (error) {
+    // The container is gone.
+    if (hasErrno(error, "ENOENT")) return false;
+    throw error;
+  }
 }
 
 /** Whether its monitor was killed: one is to take over what that did not do. */
 export function isAbandoned(store: Store, container: Container): boolean {
   const state = readState(store, container.id);
   return (state.phase === "running" || state.phase === "starting") && !isWatched(store, container);
-}
-
-/** Whether a state is of this start of the machine. */
-export function isOfThisBoot(state: State): boolean {
-  if (state.phase === "running") return state.process.bootId === bootId();
-  return state.phase !== "starting" || state.bootId === bootId();
 }
