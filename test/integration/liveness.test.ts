@@ -134,6 +134,7 @@ test("exec as another user finds its limits settled, whoever is quicker", async 
     }));
     config.process.oomScoreAdj = 100;
   });
+  expect(succeed(["exec", "--user", "1000:1000", id, "sh", "-c", "ulimit -n"])).toBe("512\n");
   for (let round = 0; round < 10; round++) {
     // Several at a time: the race was lost in three of ten on a busy machine, by a runtime without CAP_SYS_RESOURCE.
     const racers = Array.from({ length: 6 }, () => spawnTsrunc(["exec", "--user", "1000:1000", id, "true"]));
