@@ -102,7 +102,9 @@ describe("what is to be written to procfs is not redirected", () => {
     const file = join(bundle.rootfs, "proc/sys/net/ipv4/ip_forward");
     rmSync(file);
     symlinkSync("/target", file);
-    succeed(["run", "--detach", "--bundle", bundle.path, newId()]);
+    const id = newId();
+    succeed(["run", "--detach", "--bundle", bundle.path, id]);
+    expect(succeed(["state", id])).toContain(id);
     expect(readFileSync(target, "utf8")).toBe("");
   });
 
