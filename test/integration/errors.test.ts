@@ -118,7 +118,7 @@ describe("the command line", () => {
   });
 
   test("refuses a missing id", () => {
-    expect(tsrunc(["state"]).code).not.toBe(0);
+    expect(refused(["state"])).toContain("container-id");
   });
 
   test("prints its version", () => {

@@ -169,6 +169,7 @@ describe("a user namespace", () => {
   });
 
   test("without mappings is refused", () => {
-    expect(run("true", (config) => setNamespace(config, "user")).code).toBe(1);
+    const { code, stderr } = run("true", (config) => setNamespace(config, "user"));
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("mappings") });
   });
 });
