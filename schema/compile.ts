@@ -5,9 +5,6 @@
  *
  * The validators stop at the first error. They are on the path of every `create`, and the program runs in the
  * interpreter there, so what they do not need is taken out: descriptions, the schemas' own paths, Unicode helpers.
- *
- * Some are made twice: once more as `<name>-quick.js`, which says yes or no and not why. That is a quarter of the code to load, and all
- * that a valid document needs.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -21,16 +18,13 @@ interface Module {
   /** Where the types are declared, seen from the output; default: `../types.ts`. */
   types?: string;
   validators: { name: string; schema: string; type: string }[];
-  /** Whether it is on the way of a container's start, and made quick, too. */
-  quick?: true;
 }
 
 const modules: Module[] = [
-  { name: "config", validators: [{ name: "isSpec", schema: "config.json", type: "Spec" }], quick: true },
+  { name: "config", validators: [{ name: "isSpec", schema: "config.json", type: "Spec" }] },
   {
     name: "process",
     validators: [{ name: "isProcess", schema: "config.json#/$defs/process", type: "Process" }],
-    quick: true,
   },
   {
     name: "container",
@@ -87,22 +81,15 @@ const output = process.argv[2];
 if (output === undefined) throw new Error("usage: compile.ts <output directory>");
 mkdirSync(output, { recursive: true });
 for (const module of modules) {
-  write(module.name, compile(module), declare(module, "Validator"));
-  if (module.quick) write(`${module.name}-quick`, withoutReasons(compile(module, false)), declare(module, "Check"));
+  writeFileSync(join(output, `${module.name}.js`), compile(module));
+  writeFileSync(join(output, `${module.name}.d.ts`), declare(module));
 }
 
-function write(name: string, code: string, declarations: string): void {
-  writeFileSync(join(output as string, `${name}.js`), code);
-  writeFileSync(join(output as string, `${name}.d.ts`), declarations);
-}
-
-/** @param inlineRefs whether the checks of small types, such as `uint32`, stand wherever there is one */
-function compile({ validators }: Module, inlineRefs = true): string {
+function compile({ validators }: Module): string {
   // The plain Ajv: 2020-12 differs from it in keywords that these schemas do not use, and that cost code everywhere.
   const ajv = new Ajv({
     code: { source: true, esm: true, optimize: 2, regExp: lazyRegExp },
     unicodeRegExp: false,
-    inlineRefs,
     useDefaults: true,
     // Put in words by src/config/schema.ts, when there is an error.
     messages: false,
@@ -122,39 +109,14 @@ function compile({ validators }: Module, inlineRefs = true): string {
   return generate(ajv, names).replace(/schemaPath:"[^"]*",/g, "");
 }
 
-/**
- * Takes out of a module of validators what says why a document is not valid, and the counting of errors: there is none until the
- * first, after which nothing more is done.
- */
-function withoutReasons(code: string): string {
-  const rest = code
-    .replace(/validate\d+\.errors = \[\{instancePath.*?\}\}\];return false;/g, "return false;")
-    .replace(/validate\d+\.errors = vErrors;/g, "")
-    // A validator called by another: (document, where it is).
-    .replace(
-      /if\(!\((validate\d+)\(([^,{}]+), ?\{instancePath:.*?rootData\}\)\)\)\{vErrors = .*?errors = vErrors\.length;\}/g,
-      "if(!$1($2))return false;",
-    )
-    .replace(/, ?\{instancePath="", parentData, parentDataProperty, rootData=data\}=\{\}/g, "")
-    .replace(/let vErrors = null;let errors = 0;|const _errs\d+ = errors;|let missing\d+;/g, "")
-    .replace(/if\(errors === (_errs\d+|0)\)/g, "")
-    .replace(/ && \(missing\d+ = "\w+"\)/g, "")
-    .replace(/var valid\d+ = _errs\d+ === errors;|else \{var valid\d+ = true;\}|var valid\d+ = true;/g, "")
-    .replace(/if\(!valid\d+\)\{break;\}|if\(valid\d+\)/g, "")
-    .replace(/return errors === 0;/g, "return true;");
-  const left = /.{0,40}(errors|instancePath|missing\d|valid\d).{0,40}/i.exec(rest);
-  if (left !== null) throw new Error(`ajv has generated something unknown: ${left[0]}`);
-  return rest;
-}
-
 function of64(type: "int64" | "uint64"): object {
   return { [integer64.keyword]: type };
 }
 
-function declare({ validators, types: from = "../types.ts" }: Module, kind: "Validator" | "Check"): string {
+function declare({ validators, types: from = "../types.ts" }: Module): string {
   const types = validators.map(({ type }) => type).join(", ");
-  const declarations = validators.map(({ name, type }) => `export declare const ${name}: ${kind}<${type}>;\n`);
-  return `import type { ${types} } from "${from}";\nimport type { ${kind} } from "../schema.ts";\n${declarations.join("")}`;
+  const declarations = validators.map(({ name, type }) => `export declare const ${name}: Validator<${type}>;\n`);
+  return `import type { ${types} } from "${from}";\nimport type { Validator } from "../schema.ts";\n${declarations.join("")}`;
 }
 
 /** A schema without what is there for readers; properties that happen to be called so stay. */

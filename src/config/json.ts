@@ -8,7 +8,7 @@ import { ConfigError } from "./error.ts";
 import { parseExactly } from "./exact-json.ts";
 import { isTooDeep } from "./json-depth.ts";
 import { findJsonError } from "./json-error.ts";
-import { type Check, check, type Validator } from "./schema.ts";
+import { check, type Validator } from "./schema.ts";
 
 /** The largest file that is read, in bytes: an engine's has 20,000. */
 export const LARGEST = 64 << 20;
@@ -25,26 +25,24 @@ export function readJson(path: string): unknown {
 
 /**
  * Reads a JSON file that a schema describes. An integer beyond ±2⁵³ is a `bigint`.
- * @param quick says whether the document is of its type
- * @param load  loads the validator that says why it is not
  * @throws {Error} as {@link readJson}
  * @throws {ConfigError} as {@link readJson}, and for what breaks the schema
  */
-export function readValid<T>(path: string, quick: Check<T>, load: () => Validator<T>): T {
-  return parseValid(readDocument(path), basename(path), quick, load);
+export function readValid<T>(path: string, validator: Validator<T>): T {
+  return parseValid(readDocument(path), basename(path), validator);
 }
 
 /** The same for a text. @param file what to call it in errors */
-export function parseValid<T>(text: string, file: string, quick: Check<T>, load: () => Validator<T>): T {
+export function parseValid<T>(text: string, file: string, validator: Validator<T>): T {
   const document = parseDocument(text, file, JSON.parse);
   try {
-    check(quick, load, document, file);
+    check(validator, document, file);
     return document;
   } catch (error) {
     if (!(error instanceof ConfigError) || !isRounded(error.value)) throw error;
   }
   const exact = parseDocument(text, file, parseExactly);
-  check(quick, load, exact, file);
+  check(validator, exact, file);
   return exact;
 }
 

@@ -11,7 +11,6 @@ import type { Resources } from "./types.ts";
  * @throws {ConfigError}
  */
 export function loadResources(path: string): Resources {
-  const load = () => isResources;
-  if (path === "-") return parseValid(readInput(LARGEST), "standard input", isResources, load);
-  return readValid(path, isResources, load);
+  if (path === "-") return parseValid(readInput(LARGEST), "standard input", isResources);
+  return readValid(path, isResources);
 }

@@ -1,9 +1,9 @@
 /** Reads and validates config.json and parts of it. For process.json see `load-process.ts`. */
 import { basename, join } from "../sys/path-names.ts";
 import { ConfigError, inFile } from "./error.ts";
-import { isSpec } from "./generated/config-quick.js";
+import { isSpec } from "./generated/config.js";
 import { readJson, readValid } from "./json.ts";
-import { check, type Validator } from "./schema.ts";
+import { check } from "./schema.ts";
 import type { Mount, Spec } from "./types.ts";
 import { findOnHost } from "./validate/host.ts";
 import { validateMounts } from "./validate/mounts.ts";
@@ -29,7 +29,7 @@ export interface LoadOptions {
  * @throws {ConfigError}
  */
 export function loadConfig(path: string, options: LoadOptions = {}): Spec {
-  const spec = readValid(path, isSpec, loadValidator);
+  const spec = readValid(path, isSpec);
   const file = basename(path);
   inFile(file, () => {
     const { warnings } = validateMeaning(spec, hostOf(options));
@@ -49,7 +49,7 @@ export function loadMounts(path: string, container: Spec, options: LoadOptions =
   const file = basename(path);
   try {
     const spec: unknown = { ociVersion: "1.3.0", mounts: document };
-    check(isSpec, loadValidator, spec, file);
+    check(isSpec, spec, file);
     const { mounts = [] } = spec;
     validateMounts(new Subject({ ...container, mounts }, hostOf(options)));
     return mounts;
@@ -76,11 +76,7 @@ export function validateBundle(bundle: string, options: LoadOptions = {}): { war
 
 /** Checks a configuration that was kept, and was valid then. @throws {ConfigError} @see check */
 export function checkKept(document: unknown, file: string): asserts document is Spec {
-  check(isSpec, loadValidator, document, file);
-}
-
-function loadValidator(): Validator<Spec> {
-  return (require("./generated/config.js") as typeof import("./generated/config.js")).isSpec;
+  check(isSpec, document, file);
 }
 
 function hostOf({ euid, inUserNamespace = false, forCreate = true }: LoadOptions) {

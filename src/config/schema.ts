@@ -2,11 +2,9 @@
 import { ConfigError } from "./error.ts";
 import { LAST_ID } from "./validate/id-mappings.ts";
 
-/** A quick compiled validator: says whether a document is of its type, and not why. */
-export type Check<T> = (document: unknown) => document is T;
-
-/** A compiled validator that leaves behind what was wrong. */
-export interface Validator<T> extends Check<T> {
+/** A compiled validator: says whether a document is of its type, and leaves behind what was wrong. */
+export interface Validator<T> {
+  (document: unknown): document is T;
   errors?: SchemaError[] | null;
 }
 
@@ -20,18 +18,9 @@ interface SchemaError {
 /**
  * Checks a document against its schema. Members that have a default in the schema get it where they are missing. One that
  * must be there may be written in other case (`pagesize`): Go does not tell them apart, so what is tested with runc has them.
- * @param quick says whether there is anything to find
- * @param load  loads the validator that finds it: hardly ever, and it is large
  * @throws {ConfigError} for the first thing that is wrong
  */
-export function check<T>(
-  quick: Check<T>,
-  load: () => Validator<T>,
-  document: unknown,
-  file: string,
-): asserts document is T {
-  if (quick(document)) return;
-  const validator = load();
+export function check<T>(validator: Validator<T>, document: unknown, file: string): asserts document is T {
   // Each renaming leaves one member less to be missing.
   while (!validator(document)) {
     const error = validator.errors?.[0];

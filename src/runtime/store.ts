@@ -271,7 +271,7 @@ export function findContainer(root: string, id: string): Container | null {
 }
 
 function checkState(document: unknown, id: string): asserts document is Container {
-  check(isContainer, () => isContainer, document, STATE);
+  check(isContainer, document, STATE);
   if (document.id !== id) throw new Error(`it is of a container ${JSON.stringify(document.id)}`);
 }
 
