@@ -52,7 +52,7 @@ const modules: Module[] = [
 
 const annotations = new Set(["$schema", "title", "description"]);
 
-/** A regular expression made at its first use: hardly a configuration needs one, and the first in a process takes 0.1 ms. */
+/** A regular expression made at its first use: hardly a configuration needs one. */
 const lazyRegExp = Object.assign((source: string, flags: string) => new RegExp(source, flags), {
   // What stands in the generated modules for it.
   code: `((source, flags) => {

@@ -153,7 +153,7 @@ function printable(message: string): string {
   );
 }
 
-/** Loaded with the first record, since pino takes several milliseconds; a logger's methods are synchronous, so by `require`. */
+/** Loaded with the first record: in a plain engine pino takes several milliseconds. A logger's methods are synchronous, so by `require`. */
 function makePino(write: (line: string) => void): PinoLogger {
   const { jsonLogger } = require("./json-logger.ts") as typeof import("./json-logger.ts");
   return jsonLogger(write, timestamp);

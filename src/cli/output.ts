@@ -1,4 +1,4 @@
-/** Printing. `process.stdout` is not used: the first touch of it loads Node's streams, which takes longer than most commands. */
+/** Printing. `process.stdout` is not used: it is a stream of the event loop, which a snapshot has not. */
 
 import { writeSome } from "../sys/io.ts";
 import { POLL, poll } from "../sys/poll.ts";

@@ -1,4 +1,4 @@
-/** What another process of a container can do. It need not know how mounts are made, which takes time to load. */
+/** What another process of a container can do: all but making mounts. */
 import { describeExecStep, type ExecStep } from "../plan/exec.ts";
 import type { StepHandlers } from "./init.ts";
 import { lifecycleHandlers } from "./lifecycle.ts";

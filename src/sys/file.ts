@@ -1,7 +1,7 @@
 /**
  * Files by path or descriptor, each call what its manual page says, retried when a signal interrupts it.
  *
- * Node's `node:fs` would do, but takes 0.7 ms to load: more than all that a command does with it.
+ * Not by `node:fs`: names are bytes, as `text.ts` has them, and errors name the call as all others do.
  */
 
 import { ERRNO } from "./errno.ts";

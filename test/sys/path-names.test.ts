@@ -44,6 +44,24 @@ const paths = [
 ];
 const pairs = paths.flatMap((one) => paths.map((other) => [one, other] as const));
 
+describe("names that are not UTF-8", () => {
+  const name = "caf\udce9";
+
+  it("keep their bytes", () => {
+    expect(join(`/a/${name}`, "..", name, "b")).toBe(`/a/${name}/b`);
+    expect(normalize(`/${name}//./b/`)).toBe(`/${name}/b/`);
+    expect(resolve("/", name)).toBe(`/${name}`);
+    expect(dirname(`/${name}/b`)).toBe(`/${name}`);
+    expect(basename(`/a/${name}`)).toBe(name);
+    expect(relative("/a", `/${name}`)).toBe(`../${name}`);
+  });
+
+  // Should the engine learn to, these are no longer needed.
+  it("would lose them in node:path", () => {
+    expect(posix.join("/a", name)).toBe("/a/caf\ufffd");
+  });
+});
+
 describe("as node:path has it", () => {
   it.each(["normalize", "dirname", "basename", "isAbsolute", "resolve", "join"] as const)("%s", (name) => {
     for (const path of paths) {
