@@ -78,7 +78,8 @@ function change(random: Random, document: object): void {
 }
 
 function changeEntry(random: Random, at: Record<string, unknown>, key: string): void {
-  const value = random.pick(VALUES);
+  // A copy: it may be changed in its turn.
+  const value = structuredClone(random.pick(VALUES));
   switch (random.below(6)) {
     case 0:
       if (Array.isArray(at)) at.splice(Number(key), 1);
