@@ -18,7 +18,8 @@ packages=(
   # a machine with a systemd manager for the system and for each user
   systemd systemd-sysv udev dbus dbus-user-session libpam-systemd login passwd kmod linux-image-cloud-amd64 initramfs-tools
   # what the tests are about, and the peers that they compare with
-  apparmor apparmor-utils libseccomp2 runc crun podman conmon uidmap slirp4netns
+  apparmor apparmor-utils libseccomp2 runc crun criu
+  podman conmon uidmap slirp4netns containerd docker.io containernetworking-plugins iptables
   # what the tests use
   busybox-static iproute2 procps psmisc util-linux e2fsprogs python3-minimal gcc libc6-dev libcap2-bin bats jq attr strace make git ca-certificates
 )
