@@ -1,6 +1,5 @@
 /** The options that `image bundle` and `image run` share, spelled as `docker run` has them, and what they become. */
 import type { BundleOptions } from "../image/bundle/options.ts";
-import type { Platform } from "../image/store/documents.ts";
 import { platformOption, quietOption, storeOptions } from "./image-options.ts";
 import { choice, list, type OptionValues, optionalToggle, text, toggle } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
@@ -96,11 +95,4 @@ function annotation(given: string): [string, string] {
   const at = given.indexOf("=");
   if (at < 1) throw new UsageError(`--annotation ${JSON.stringify(given)}: NAME=VALUE is right`);
   return [given.slice(0, at), given.slice(at + 1)];
-}
-
-/** @throws {UsageError} */
-export async function toPlatform(text: string | undefined): Promise<{ platform?: Platform }> {
-  if (text === undefined) return {};
-  const { parsePlatform } = await import("../image/store/platform.ts");
-  return { platform: parsePlatform(text) };
 }

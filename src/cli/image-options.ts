@@ -1,6 +1,8 @@
 /** Options that commands on images share. */
+import type { ArchiveLimits } from "../image/archive/decompress.ts";
 import type { RegistryOptions } from "../image/operations/pull.ts";
 import type { Reporter } from "../image/progress/reporter.ts";
+import type { Platform } from "../image/store/documents.ts";
 import type { Store } from "../image/store/store.ts";
 import { choice, count, type OptionValues, text, toggle } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
@@ -21,6 +23,15 @@ export const platformOption = {
   platform: text("OS/ARCH[/VARIANT]", "choose the image for another platform (default: this machine's)"),
 } as const;
 
+export const archiveLimitOptions = {
+  "max-bytes": text("BYTES", "what an archive unpacks to at most (default: 256g)"),
+  "max-ratio": text("N", "how many times larger than compressed it may be (default: 200)"),
+} as const;
+
+export const resultOption = {
+  format: choice(["text", "json"], "text or json (default: text)", { short: "f" }),
+} as const;
+
 export const registryOptions = {
   creds: text("USER:PASSWORD", "credentials for the registry (default: those of login, Docker and Podman)"),
   authfile: text(
@@ -36,6 +47,34 @@ export const registryOptions = {
     initial: 60,
   },
 } as const;
+
+/** @throws {UsageError} */
+export async function toArchiveLimits(options: OptionValues<typeof archiveLimitOptions>): Promise<ArchiveLimits> {
+  const { parseMemory } = await import("../image/bundle/options.ts");
+  const { DEFAULT_LIMITS } = await import("../image/layer/limits.ts");
+  const { "max-bytes": bytes, "max-ratio": ratio } = options;
+  if (ratio !== undefined && !/^[1-9]\d{0,14}$/.test(ratio))
+    throw new UsageError(`--max-ratio ${JSON.stringify(ratio)}: a number above 0 is expected`);
+  try {
+    return {
+      bytes: bytes === undefined ? DEFAULT_LIMITS.bytes : parseMemory(bytes),
+      ratio: ratio === undefined ? DEFAULT_LIMITS.ratio : Number(ratio),
+    };
+  } catch (error) {
+    throw new UsageError(`--max-bytes: ${(error as Error).message}`);
+  }
+}
+
+/** @throws {UsageError} */
+export async function toPlatform(text: string | undefined): Promise<{ platform?: Platform }> {
+  if (text === undefined) return {};
+  const { parsePlatform } = await import("../image/store/platform.ts");
+  try {
+    return { platform: parsePlatform(text) };
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
 
 /** Opens the store that is named, or the user's. */
 export async function openNamedStore({ store }: OptionValues<typeof storeOptions>): Promise<Store> {

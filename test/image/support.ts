@@ -1,6 +1,7 @@
 /** Stores and small images for tests. */
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -31,9 +32,22 @@ export class Scratch implements Disposable {
     return path;
   }
 
+  /** What a failed test has left mounted goes first: removing must not reach through it. */
   [Symbol.dispose](): void {
+    unmountBelow(this.path);
     rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+/** Unmounts all that is mounted on a directory and below it, the latest first. */
+export function unmountBelow(directory: string): void {
+  const points = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) =>
+      (line.split(" ")[4] ?? "").replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8))),
+    )
+    .filter((point) => point === directory || point.startsWith(`${directory}/`));
+  for (const point of points.reverse()) spawnSync("umount", ["--lazy", point]);
 }
 
 /** An image in memory. */

@@ -257,6 +257,98 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
     removeBundle(directory);
   });
 
+  test("is mounted from a store whose path has what separates options elsewhere", async () => {
+    using scratch = new Scratch();
+    const store = scratch.store("a:b,c\\d\\:e f=g\n+h");
+    await put(store, "x", { layers: LAYERS });
+    const directory = await bundle(store, scratch.at("b:c,d\\e f"));
+    expect(readdirSync(`${directory}/rootfs/d`)).toEqual(["b", "c"]);
+    writeFileSync(`${directory}/rootfs/d/new`, "new");
+    expect(statSync(`${directory}/rootfs`).mode).toBe(0o40711);
+    removeBundle(directory);
+    expect(existsSync(directory)).toBe(false);
+    expect(readdirSync(`${store.paths.snapshots}/active`)).toEqual([]);
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(scratch.path);
+  });
+
+  test.each(["overlay", "copy"] as const)("by %s makes a working directory that is missing, inside", async (form) => {
+    using scratch = new Scratch();
+    const store = scratch.store();
+    const layers = [
+      tar(
+        dir("home/", { uid: 7, gid: 8, mode: 0o700, mtime: 55 }),
+        { name: "link", type: "2", linkName: "/home" },
+        { name: "out", type: "2", linkName: "../../../../tmp" },
+        file("file"),
+      ),
+    ];
+    const cases: [workingDir: string, made: string | null, cwd: string][] = [
+      ["", null, "/"],
+      ["/", null, "/"],
+      ["/home", null, "/home"],
+      ["/link", null, "/link"],
+      ["/new/deep", "new/deep", "/new/deep"],
+      ["relative", "relative", "/relative"],
+      ["/link/below", "home/below", "/link/below"],
+      ["/out/x", "tmp/x", "/out/x"],
+      ["/../../y", "y", "/../../y"],
+    ];
+    for (const [index, [workingDir, made, cwd]] of cases.entries()) {
+      await put(store, `x${index}`, { layers, config: { Cmd: ["x"], WorkingDir: workingDir } });
+      const directory = await bundle(store, scratch.at("b"), { form }, `x${index}`);
+      const { process } = JSON.parse(readFileSync(`${directory}/config.json`, "utf8"));
+      expect(process.cwd).toBe(cwd);
+      if (made !== null) expect(statSync(`${directory}/rootfs/${made}`)).toMatchObject({ mode: 0o40755, uid: 0 });
+      // What is there keeps its owner and permissions.
+      expect(statSync(`${directory}/rootfs/home`)).toMatchObject({ uid: 7, gid: 8, mode: 0o40700 });
+      expect(existsSync(scratch.at("tmp"))).toBe(false);
+      removeBundle(directory);
+    }
+    await put(store, "f", { layers, config: { Cmd: ["x"], WorkingDir: "/file/x" } });
+    await expect(bundle(store, scratch.at("b"), { form }, "f")).rejects.toThrow(/\/file\/x/);
+    expect(existsSync(scratch.at("b"))).toBe(false);
+  });
+
+  test.each(["overlay", "copy"] as const)("by %s seeds volumes with all that their files have", async (form) => {
+    using scratch = new Scratch();
+    const store = scratch.store();
+    const layers = [
+      tar(
+        dir("v/", { uid: 5, gid: 6, mode: 0o2750, mtime: 77, pax: { "SCHILY.xattr.user.d": "1" } }),
+        file("v/f", "content", { uid: 9, mode: 0o4711, mtime: 78, pax: { "SCHILY.xattr.user.f": "2" } }),
+        { name: "v/h", type: "1", linkName: "v/f" },
+        dir("v/sub/", { mode: 0o1777 }),
+        { name: "v/sub/h", type: "1", linkName: "v/f" },
+        { name: "v/s", type: "2", linkName: "f" },
+        { name: "v/s2", type: "1", linkName: "v/s" },
+        { name: "v/p", type: "6", mode: 0o600 },
+        { name: "v/null", type: "3", major: 1, minor: 3, mode: 0o666 },
+        dir("v/below/", { uid: 3 }),
+      ),
+    ];
+    const config = { Cmd: ["x"], Volumes: { "/v": {}, "/v/below": {}, "/nowhere": {} } };
+    await put(store, "x", { layers, config });
+    const directory = await bundle(store, scratch.at("b"), { form });
+    const { mounts } = JSON.parse(readFileSync(`${directory}/config.json`, "utf8"));
+    const sourceOf = (path: string): string =>
+      mounts.find(({ destination }: { destination: string }) => destination === path).source;
+    const at = (name: string) => lstatSync(`${sourceOf("/v")}/${name}`, { bigint: true });
+    expect(statSync(sourceOf("/v"))).toMatchObject({ mode: 0o42750, uid: 5, gid: 6, mtimeMs: 77_000 });
+    expect(statSync(sourceOf("/v/below"))).toMatchObject({ uid: 3, mode: 0o40755 });
+    expect(statSync(sourceOf("/nowhere"))).toMatchObject({ uid: 0, mode: 0o40755 });
+    expect(at("f")).toMatchObject({ mode: 0o104711n, uid: 9n, nlink: 3n });
+    expect([at("h").ino, at("sub/h").ino, at("s2").ino]).toEqual([at("f").ino, at("f").ino, at("s").ino]);
+    expect([at("p").isFIFO(), at("null").isCharacterDevice(), at("sub").mode]).toEqual([true, true, 0o41777n]);
+    const xattr = (name: string, path: string) =>
+      execFileSync("getfattr", ["--only-values", "--absolute-names", "-n", name, path], { encoding: "utf8" });
+    expect(xattr("user.d", sourceOf("/v"))).toBe("1");
+    expect(xattr("user.f", `${sourceOf("/v")}/sub/h`)).toBe("2");
+    // The outer comes before the one that lies on it.
+    const order = mounts.map(({ destination }: { destination: string }) => destination);
+    expect(order.indexOf("/v")).toBeLessThan(order.indexOf("/v/below"));
+    removeBundle(directory);
+  });
+
   test("reads no passwd but the image's, and waits for none", async () => {
     using scratch = new Scratch();
     const store = scratch.store();

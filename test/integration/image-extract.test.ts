@@ -6,7 +6,10 @@ import { describe, expect, test } from "vitest";
 import { sourceOf } from "../../src/image/layer/byte-source.ts";
 import { type Extracted, extractLayer } from "../../src/image/layer/extract.ts";
 import { DEFAULT_LIMITS } from "../../src/image/layer/limits.ts";
+import type { ByteName } from "../../src/sys/byte-name.ts";
+import { O, open } from "../../src/sys/fd.ts";
 import { openRoot } from "../../src/sys/path.ts";
+import { xattrsAt } from "../../src/sys/xattr.ts";
 import { Scratch } from "../image/support.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
 import { type TarSpec, tar } from "../support/tar-writer.ts";
@@ -244,6 +247,153 @@ describe.skipIf(whyNot !== null)("layers", () => {
       "s  0:0 -> nowhere",
       "t  0:0 -> nowhere = s",
     ]);
+  });
+
+  test("link to files of layers further down, whatever they are and whatever else they are called", () => {
+    const attributes = { "SCHILY.xattr.user.a": "v", mtime: "1000000000.5" };
+    const layers: LayerSpec[] = [
+      [
+        dir("d/", { mode: 0o711, uid: 3 }),
+        file("d/f", "content", { mode: 0o4750, uid: 1, gid: 2, pax: attributes }),
+        link("d/g", "d/f"),
+        symlink("d/s", "f"),
+        { name: "d/p", type: "6", mode: 0o640, uid: 9 },
+      ],
+      [file("between")],
+      [link("f2", "d/f"), link("deep/f3", "/d/f"), link("s2", "d/s"), link("p2", "./d/p"), link("f4", "f2")],
+    ];
+    const look = (directory: string) => {
+      const stat = (name: string) => lstatSync(join(directory, name), { bigint: true });
+      const one = stat("f2");
+      return {
+        content: readFileSync(join(directory, "f2"), "utf8"),
+        same: ["d/f", "deep/f3", "f4"].map((name) => stat(name).ino === one.ino),
+        attributes: [one.mode.toString(8), one.uid, one.gid, one.mtimeNs],
+        xattr: execFileSync("getfattr", ["--only-values", "-n", "user.a", "f4"], { cwd: directory, encoding: "utf8" }),
+        links: [readlinkSync(join(directory, "s2")), stat("p2").isFIFO(), stat("p2").uid],
+        parent: [stat("d").mode.toString(8), stat("d").uid],
+        others: readFileSync(join(directory, "d/g"), "utf8"),
+      };
+    };
+    using scratch = new Scratch();
+    whole(scratch.at("whole"), ...layers);
+    const expected = {
+      content: "content",
+      same: [true, true, true],
+      attributes: ["104750", 1n, 2n, 1_000_000_000_500_000_000n],
+      xattr: "v",
+      links: ["f", true, 9n],
+      parent: ["40711", 3n],
+      others: "content",
+    };
+    expect(look(scratch.at("whole"))).toEqual(expected);
+    expect(mounted(scratch, layers, look)).toEqual(expected);
+  });
+
+  test("that link to a lower layer's file and remove that leave the new name alone", () => {
+    const lower: LayerSpec = [dir("d/"), file("d/a", "a"), file("b", "b"), file("d/keep")];
+    expect(both(lower, [link("new", "b"), file(".wh.b", "")])).toEqual([
+      "d 755 0:0 dir",
+      'd/a 644 0:0 "a"',
+      'd/keep 644 0:0 "d/keep"',
+      'new 644 0:0 "b"',
+    ]);
+    expect(both(lower, [link("new", "d/a"), file("d/.wh.a", "")])).toEqual([
+      'b 644 0:0 "b"',
+      "d 755 0:0 dir",
+      'd/keep 644 0:0 "d/keep"',
+      'new 644 0:0 "a"',
+    ]);
+    expect(both(lower, [link("new", "d/a"), file("d/.wh..wh..opq", ""), file("d/x")])).toEqual([
+      'b 644 0:0 "b"',
+      "d 755 0:0 dir",
+      'd/x 644 0:0 "d/x"',
+      'new 644 0:0 "a"',
+    ]);
+    // A file of the layer's own, in the place of the one that was linked to, stays.
+    expect(both(lower, [link("new", "b"), file("b", "again"), file(".wh.b", "")])).toContain('b 644 0:0 "again"');
+  });
+
+  test("that remove a lower layer's file cannot link to it afterwards", () => {
+    for (const kind of ["whole", "own"] as const) {
+      using scratch = new Scratch();
+      for (const name of ["one", "two"]) mkdirSync(scratch.at(name));
+      using one = openRoot(scratch.at("one"));
+      using two = openRoot(scratch.at("two"));
+      const layers: LayerSpec[] = [[file("a")], [file(".wh.a", ""), link("b", "a")]];
+      const extract = (entries: LayerSpec, index: number) => {
+        const own = { kind: "own", root: index === 0 ? one : two, lower: index === 0 ? [] : [one] } as const;
+        const target = kind === "own" ? own : ({ kind, root: one, isEmpty: index === 0 } as const);
+        extractLayer(sourceOf(tar(...entries)), target, OPTIONS);
+      };
+      extract(layers[0] as LayerSpec, 0);
+      expect(() => extract(layers[1] as LayerSpec, 1)).toThrow(/entry "b": a hard link to "a", which is not there/);
+    }
+  });
+
+  test("ignore whiteouts whose parents are gone, replaced, or symlinks", () => {
+    expect(
+      both(
+        [dir("d/"), file("d/x"), file("f"), symlink("s", "d"), symlink("loop", "loop"), symlink("out", "/nowhere/x")],
+        [
+          file(".wh.d", ""),
+          file("d/.wh.x", ""),
+          file("d/sub/.wh.y", ""),
+          file("f/.wh.z", ""),
+          file("s/.wh.x", ""),
+          file("loop/.wh.x", ""),
+          file("out/.wh.x", ""),
+          file("nowhere/.wh..wh..opq", ""),
+        ],
+      ),
+    ).toEqual(['f 644 0:0 "f"', "loop  0:0 -> loop", "out  0:0 -> /nowhere/x", "s  0:0 -> d"]);
+    expect(both([file("a/.wh.a", ""), symlink("a", "elsewhere")])).toEqual(["a  0:0 -> elsewhere"]);
+  });
+
+  test("on a filesystem without xattrs lose them, and say so, of capabilities apart", () => {
+    using scratch = new Scratch();
+    mkdirSync(scratch.at("fat"));
+    execFileSync("mount", ["-t", "ramfs", "ramfs", scratch.at("fat")]);
+    const capability = Buffer.from("0100000200200000000000000000000000000000", "hex");
+    const xattr = (name: string, value: string | Buffer) => ({ [`SCHILY.xattr.${name}`]: value });
+    const [extracted] = whole(scratch.at("fat/r"), [
+      dir("d/", { pax: xattr("user.a", "1") }),
+      file("f", "f", { pax: { ...xattr("user.a", "1"), ...xattr("security.selinux", "x") } }),
+      file("cap", "c", { mode: 0o4755, pax: xattr("security.capability", capability) }),
+      { name: "p", type: "6", pax: xattr("trusted.a", "1") },
+    ]);
+    const notices = (extracted?.notices ?? []).filter(
+      (notice) => !/the filesystem has no such attributes/.test(notice),
+    );
+    // Where ramfs has some of them there is nothing to see.
+    expect(notices).toEqual([]);
+    const lost = (extracted?.notices ?? []).join("\n");
+    expect(lost).toMatch(/left out user\.a of d: .* \(and 2 more like it\)/);
+    expect(lost).toMatch(/left out security\.capability of cap: /);
+    expect(lost).not.toContain("selinux");
+    expect(readFileSync(scratch.at("fat/r/f"), "utf8")).toBe("f");
+    expect(statSync(scratch.at("fat/r/cap")).mode & 0o7777).toBe(0o4755);
+  });
+
+  test("keep xattrs whose values are any bytes, on files, directories and symlinks", () => {
+    using scratch = new Scratch();
+    const value = Buffer.from([0, 0xff, 0x3d, 0x0a, 0x20]);
+    const pax = { "SCHILY.xattr.user.b": value, "SCHILY.xattr.trusted.t": value };
+    const onLinks = { "SCHILY.xattr.trusted.t": value, "SCHILY.xattr.user.b": value };
+    const [extracted] = whole(scratch.at("r"), [
+      file("f", "f", { pax }),
+      dir("d/", { pax }),
+      { ...symlink("s", "f"), pax: onLinks },
+    ]);
+    using root = openRoot(scratch.at("r"));
+    for (const name of ["f", "d", "s"] as ByteName[]) {
+      const xattrs = xattrsAt(root.number, name) as Map<string, string>;
+      expect(Buffer.from(xattrs.get("trusted.t") ?? "", "latin1")).toEqual(value);
+      using opened = open(scratch.at(`r/${name}`), O.PATH | O.NOFOLLOW);
+      expect(xattrsAt(opened.number, "" as ByteName)).toEqual(xattrs);
+    }
+    // Symlinks have none of the user's.
+    expect(extracted?.notices).toEqual([expect.stringMatching(/^left out user\.b of s: /)]);
   });
 
   test("go through symlinks in the place of directories as the container would", () => {

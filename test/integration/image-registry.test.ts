@@ -17,6 +17,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { unmountBelow } from "../image/support.ts";
 import { hasProgram, runtime } from "./harness.ts";
 import { PASSWORD, type Registry, startRegistry, USER, whyNoRegistry } from "./registry-server.ts";
 
@@ -73,7 +74,9 @@ beforeAll(async () => {
 
 afterAll(() => {
   registry?.stop();
-  if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
+  if (scratch === undefined) return;
+  unmountBelow(scratch);
+  rmSync(scratch, { recursive: true, force: true });
 });
 
 describe.skipIf(missing !== null)(`a registry${missing === null ? "" : ` (skipped: ${missing})`}`, () => {

@@ -2,18 +2,15 @@
  * A tar archive of images, read once from beginning to end: it may be a pipe, and its members come in any order.
  *
  * So large members go into the store at once, under the digest that they turn out to have, before anybody knows what they are for; what was
- * for nothing is removed in the end. Small ones are kept in memory. The reading is tar-stream's, which is enough for archives that
- * tools make of images; those that are layers are read elsewhere.
+ * for nothing is removed in the end. Small ones are kept in memory.
  */
-
-import { pipeline, Readable, type Transform } from "node:stream";
-import { createGunzip, createZstdDecompress } from "node:zlib";
-import { extract, type Header } from "tar-stream";
 import { digestOf, splitDigest } from "../store/digest.ts";
 import type { Descriptor } from "../store/documents.ts";
 import { ingest, ingestNew, WrongContentError } from "../store/ingest.ts";
 import type { Lease } from "../store/lease.ts";
 import { LARGEST_DOCUMENT } from "../store/parse-documents.ts";
+import { type ArchiveLimits, decompressed } from "./decompress.ts";
+import { type Member, readMembers } from "./member-stream.ts";
 import { cleanName, HEAD, type Members, type Stored } from "./members.ts";
 
 /** Members up to this many bytes stay in memory… */
@@ -35,49 +32,46 @@ export class TarMembers implements Members {
    * Reads an archive to its end.
    * @throws {Error} one line, for what is no archive or ends too early
    */
-  static async read(lease: Lease, label: string, source: AsyncIterable<Uint8Array>): Promise<TarMembers> {
+  static async read(
+    lease: Lease,
+    label: string,
+    source: AsyncIterable<Uint8Array>,
+    limits: ArchiveLimits,
+  ): Promise<TarMembers> {
     const members = new TarMembers(label);
     let count = 0;
     try {
-      const tar = extract();
-      pipeline(await decompressed(source), tar, () => {});
-      for await (const entry of tar) {
+      for await (const member of readMembers(await decompressed(source, limits, "tsrunc image load"))) {
         if (++count > MOST_MEMBERS) throw new Error(`it has more than ${MOST_MEMBERS} members`);
-        await members.#take(lease, entry.header, entry as unknown as AsyncIterable<Uint8Array>);
+        await members.#take(lease, member);
       }
     } catch (error) {
-      const { message } = error as Error;
-      throw new Error(
-        `${label}: ${/invalid tar|unexpected end|checksum/i.test(message) ? `is no tar archive that can be read: ${message}` : message}`,
-      );
+      throw new Error(`${label}: ${(error as Error).message}`, { cause: error });
     }
     if (count === 0) throw new Error(`${label}: is empty`);
     return members;
   }
 
-  async #take(lease: Lease, header: Header, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const name = cleanName(header.name);
-    const { type, linkname, size = 0 } = header;
+  async #take(lease: Lease, { name: given, type, linkName, size, content }: Member): Promise<void> {
+    const name = cleanName(given);
     if (type === "symlink" || type === "link") {
-      const target = linkname ?? "";
       this.#links.set(
         name,
         cleanName(
-          type === "link" || target.startsWith("/") ? target : `${name.split("/").slice(0, -1).join("/")}/${target}`,
+          type === "link" || linkName.startsWith("/")
+            ? linkName
+            : `${name.split("/").slice(0, -1).join("/")}/${linkName}`,
         ),
       );
     }
-    if (type !== "file" && type !== "contiguous-file") {
-      for await (const _ of content);
-      return;
-    }
+    if (type !== "file") return;
     // Of two members of one name the later counts, as for tar.
     this.#links.delete(name);
     this.#small.delete(name);
     this.#large.delete(name);
     if (size <= SMALL && this.#inMemory + size <= MOST_IN_MEMORY) {
       const chunks: Uint8Array[] = [];
-      for await (const chunk of content) chunks.push(chunk);
+      for await (const chunk of content) chunks.push(chunk.slice());
       this.#inMemory += size;
       this.#small.set(name, Buffer.concat(chunks));
       return;
@@ -148,42 +142,4 @@ export class TarMembers implements Members {
     });
     return { digest, size, head: bytes.slice(0, HEAD) };
   }
-}
-
-/** Whole archives are compressed at times. */
-async function decompressed(source: AsyncIterable<Uint8Array>): Promise<Readable> {
-  const iterator = source[Symbol.asyncIterator]();
-  let head: Uint8Array = new Uint8Array(0);
-  while (head.byteLength < HEAD) {
-    const { value, done } = await iterator.next();
-    if (done) break;
-    head = Buffer.concat([head, value]);
-  }
-  async function* whole(): AsyncGenerator<Uint8Array> {
-    yield head;
-    yield* { [Symbol.asyncIterator]: () => iterator };
-  }
-  const readable = Readable.from(whole());
-  const format = compressionOf(head);
-  if (format === "xz" || format === "bzip2")
-    throw new Error(
-      `is compressed by ${format}, which is not read: decompress it first (${format} -dc FILE | tsrunc image load)`,
-    );
-  if (format === "none") return readable;
-  const through: Transform = format === "gzip" ? createGunzip() : createZstdDecompress();
-  pipeline(readable, through, () => {});
-  return through;
-}
-
-/** How bytes are compressed, by their beginning. A skippable frame may come before zstd's own. @see RFC 1952, RFC 8878 */
-export function compressionOf(head: Uint8Array): "none" | "gzip" | "zstd" | "xz" | "bzip2" {
-  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
-  if (head.byteLength >= 2 && view.getUint16(0) === 0x1f8b) return "gzip";
-  if (head.byteLength >= 4) {
-    const magic = view.getUint32(0, true);
-    if (magic === 0xfd2fb528 || (magic >= 0x184d2a50 && magic <= 0x184d2a5f)) return "zstd";
-    if (view.getUint32(0) === 0xfd377a58) return "xz";
-  }
-  if (head.byteLength >= 3 && head[0] === 0x42 && head[1] === 0x5a && head[2] === 0x68) return "bzip2";
-  return "none";
 }

@@ -33,16 +33,24 @@ export function requireLayerType(mediaType: string): void {
   }
 }
 
-/** @param start at least the first four bytes @throws {LayerError} for a compression that no layer may have */
-export function compressionOf(start: Uint8Array): Compression {
+/** How bytes are compressed, by their beginning: at least the first four, where there are so many. */
+export function formatOf(start: Uint8Array): Compression | "xz" | "bzip2" {
   const begins = (...bytes: number[]) => bytes.every((byte, index) => start[index] === byte);
   if (begins(0x1f, 0x8b)) return "gzip";
   if (begins(0x28, 0xb5, 0x2f, 0xfd)) return "zstd";
   // A frame to be skipped, as zstd:chunked and pzstd begin with.
   if (((start[0] ?? 0) & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d && start[3] === 0x18) return "zstd";
-  if (begins(0xfd, 0x37, 0x7a, 0x58)) throw new LayerError("it is compressed by xz: layers are plain, gzip or zstd");
-  if (begins(0x42, 0x5a, 0x68)) throw new LayerError("it is compressed by bzip2: layers are plain, gzip or zstd");
+  if (begins(0xfd, 0x37, 0x7a, 0x58)) return "xz";
+  if (begins(0x42, 0x5a, 0x68)) return "bzip2";
   return "none";
+}
+
+/** @param start see {@link formatOf} @throws {LayerError} for a compression that no layer may have */
+export function compressionOf(start: Uint8Array): Compression {
+  const format = formatOf(start);
+  if (format === "xz" || format === "bzip2")
+    throw new LayerError(`it is compressed by ${format}: layers are plain, gzip or zstd`);
+  return format;
 }
 
 /** Bytes that are decompressed at a time: as much as a processor's cache has. */

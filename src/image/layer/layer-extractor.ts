@@ -18,7 +18,7 @@ import { compressionOf, decompressor, requireLayerType } from "./compression.ts"
 import type { Extracted, ExtractOptions, ExtractTarget } from "./extract.ts";
 import type { ExtractReply, ExtractRequest } from "./extract-worker.ts";
 import { LayerError } from "./layer-error.ts";
-import { RATIO_FROM } from "./limits.ts";
+import { checkSizes } from "./limits.ts";
 import { RingWriter, ringMemory } from "./ring.ts";
 
 /** A layer as it is stored. */
@@ -108,7 +108,7 @@ export class LayerExtractor implements AsyncDisposable {
     const counts = { compressed: 0, plain: 0 };
     const take = async (chunk: Uint8Array) => {
       counts.plain += chunk.length;
-      checkCounts(counts, options);
+      checkSizes(counts, options.limits);
       plain.update(chunk);
       return writer.write(chunk);
     };
@@ -170,13 +170,6 @@ function drained(decoder: Transform): Promise<void> {
     for (const event of events) decoder.on(event, settle);
     if (decoder.destroyed || !decoder.writableNeedDrain) settle();
   });
-}
-
-function checkCounts({ compressed, plain }: { compressed: number; plain: number }, { limits }: ExtractOptions): void {
-  if (plain > limits.bytes) throw new LayerError(`it unpacks to more than ${limits.bytes} bytes (--max-bytes)`);
-  if (plain > RATIO_FROM && plain > compressed * limits.ratio) {
-    throw new LayerError(`it unpacks to more than ${limits.ratio} times its ${compressed} bytes (--max-ratio)`);
-  }
 }
 
 /** @throws {LayerError} for one that cannot be checked */

@@ -39,6 +39,8 @@ export class LayerTree implements Disposable {
   readonly #times = new Map<ByteName, Times>();
   /** What this layer made or went through: what its whiteouts do not remove. `null` where there are no lower layers in this tree. */
   readonly written: Set<ByteName> | null;
+  /** Files of lower layers that are here for the sake of a hard link alone: this layer's whiteouts do remove them. */
+  readonly copiedUp = new Set<ByteName>();
 
   /**
    * @param root     of the tree

@@ -1,4 +1,5 @@
 /** What a layer may ask for at most: an archive of a few kilobytes can unpack to more than any disk has. */
+import { LayerError } from "./layer-error.ts";
 
 /** Limits of a layer; each can be raised. */
 export interface LayerLimits {
@@ -24,4 +25,18 @@ export const DEFAULT_LIMITS: LayerLimits = {
 };
 
 /** Below so many bytes the ratio does not matter: a layer of one empty file of 100 MB is odd, but harms nobody. */
-export const RATIO_FROM = 256 * 2 ** 20;
+const RATIO_FROM = 256 * 2 ** 20;
+
+/**
+ * Checks what an archive has unpacked to so far.
+ * @param counts bytes of it that were read, and what they became
+ * @throws {LayerError}
+ */
+export function checkSizes(
+  { compressed, plain }: { compressed: number; plain: number },
+  { bytes, ratio }: Pick<LayerLimits, "bytes" | "ratio">,
+): void {
+  if (plain > bytes) throw new LayerError(`it unpacks to more than ${bytes} bytes (--max-bytes)`);
+  if (plain > RATIO_FROM && plain > compressed * ratio)
+    throw new LayerError(`it unpacks to more than ${ratio} times its ${compressed} bytes (--max-ratio)`);
+}

@@ -55,6 +55,7 @@ export function makeEntry(
       makeNode(parent.fd, path, entry, tree, context);
   }
   tree.markWritten(path);
+  tree.copiedUp.delete(path);
 }
 
 /** Makes something, after removing what is in its place. @param make returns `-errno` */
@@ -192,6 +193,7 @@ export function linkEntry(wanted: ByteName, target: ByteName, tree: LayerTree, c
   const result = inPlace(parent.fd, path, tree, () => linkAt(source.fd, from.name, parent.fd, name));
   check(result, () => `link ${printable(path)} to ${printable(target)}`);
   tree.markWritten(path);
+  tree.copiedUp.delete(path);
 }
 
 /** Where a link's target is, with no symlink on the way. */
@@ -203,6 +205,7 @@ function linkTarget(target: ByteName, tree: LayerTree, context: ExtractContext):
     const below = tree.isHidden(path) ? null : tree.lower.find(path);
     if (below === null) throw new LayerError(`a hard link to ${quoted(target)}, which is not there`);
     copyUp(below, parent.fd, path, context);
+    tree.copiedUp.add(path);
   }
   return { parent: parent.path, name };
 }

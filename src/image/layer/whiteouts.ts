@@ -130,6 +130,11 @@ export function overlayWhiteouts(tree: LayerTree, context: ExtractContext): Whit
     clear: (path) => void cleared.add(path),
     isHidden,
     finish() {
+      // A whiteout may come after the link for whose sake a file was copied from below.
+      for (const path of tree.copiedUp) {
+        const parent = isHidden(path) ? tree.existing(parentOf(path)) : null;
+        if (parent !== null) removeTreeAt(parent, baseOf(path));
+      }
       for (const path of cleared) finishCleared(path);
       for (const path of removed) finishRemoved(path);
     },

@@ -3,8 +3,10 @@ import { spawn } from "node:child_process";
 import { createReadStream, statSync } from "node:fs";
 import { basename } from "node:path";
 import { pipeline, Readable } from "node:stream";
-import { constants, createGunzip, createGzip, createZstdDecompress } from "node:zlib";
-import { compressionOf } from "../archive/tar-members.ts";
+import { constants, createGzip } from "node:zlib";
+import { type ArchiveLimits, decompressed } from "../archive/decompress.ts";
+import { DEFAULT_LIMITS } from "../layer/limits.ts";
+import { BLOCK, hasChecksum, isZero } from "../layer/tar-fields.ts";
 import type { Reporter } from "../progress/reporter.ts";
 import { formatReference, parseReference } from "../reference/reference.ts";
 import { type Digest, Digester } from "../store/digest.ts";
@@ -24,6 +26,7 @@ export interface ImportOptions {
   changes: readonly string[];
   message?: string;
   platform?: Platform;
+  limits?: ArchiveLimits;
 }
 
 /**
@@ -42,7 +45,7 @@ export async function importImage(
   using lease = await Lease.take(store);
   const task = reporter.task(basename(path === "-" ? "stdin" : path), null);
   const digester = new Digester();
-  const plain = await openTar(path);
+  const plain = await openTar(path, options.limits ?? DEFAULT_LIMITS);
   async function* hashed(): AsyncGenerator<Uint8Array> {
     for await (const chunk of plain) {
       digester.update(chunk);
@@ -51,7 +54,7 @@ export async function importImage(
     }
   }
   const gzip = createGzip({ level: constants.Z_BEST_SPEED + 2 });
-  pipeline(Readable.from(checked(hashed(), path)), gzip, () => {});
+  pipeline(Readable.from(hashed()), gzip, () => {});
   const layer = await ingestNew(lease, gzip as AsyncIterable<Uint8Array>);
   task.done();
   const created = new Date().toISOString();
@@ -74,50 +77,42 @@ export async function importImage(
 }
 
 /** A plain tar archive of what is at the path. */
-async function openTar(path: string): Promise<AsyncIterable<Uint8Array>> {
+async function openTar(path: string, limits: ArchiveLimits): Promise<AsyncIterable<Uint8Array>> {
   if (path !== "-" && statSync(path).isDirectory()) return tarOf(path);
   const file =
     path === "-"
       ? createReadStream("", { fd: 0, autoClose: false, highWaterMark: 1 << 20 })
       : createReadStream(path, { highWaterMark: 1 << 20 });
-  const content = (file as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-  const first = await content.next();
-  if (first.done) throw new Error(`${path}: is empty`);
-  async function* whole(): AsyncGenerator<Uint8Array> {
-    yield first.value as Uint8Array;
-    yield* { [Symbol.asyncIterator]: () => content };
+  const label = path === "-" ? "stdin" : path;
+  const named = (error: unknown) => new Error(`${label}: ${(error as Error).message}`, { cause: error });
+  const plain = await decompressed(file as AsyncIterable<Uint8Array>, limits, "tsrunc image import -").catch(
+    (error) => {
+      throw named(error);
+    },
+  );
+  async function* checked(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* withHeader(plain);
+    } catch (error) {
+      throw named(error);
+    }
   }
-  const compression = compressionOf(first.value);
-  if (compression === "none") return whole();
-  if (compression !== "gzip" && compression !== "zstd")
-    throw new Error(`${path}: is compressed by ${compression}, which is not read: decompress it first`);
-  const through = compression === "gzip" ? createGunzip() : createZstdDecompress();
-  pipeline(Readable.from(whole()), through, () => {});
-  return through as AsyncIterable<Uint8Array>;
+  return checked();
 }
 
-/** What is no tar archive is told before it becomes a layer: the magic of a header, or the zeros of an empty archive. @see POSIX, ustar */
-async function* checked(content: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
-  const BLOCK = 512;
+/** What is no tar archive is told before it becomes a layer: by the checksum of its first header, or the zeros of an empty archive. */
+async function* withHeader(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let head: Uint8Array | null = new Uint8Array(0);
   for await (const chunk of content) {
     if (head !== null) {
       head = Buffer.concat([head, chunk]);
       if (head.byteLength < BLOCK) continue;
-      if (!isHeader(head.subarray(0, BLOCK))) throw new Error(`${path}: is no tar archive`);
+      if (!isZero(head) && !hasChecksum(head)) throw new Error("is no tar archive");
       yield head;
       head = null;
     } else yield chunk;
   }
-  if (head !== null) throw new Error(`${path}: is no tar archive: it has ${head.byteLength} bytes`);
-}
-
-/** By its checksum, which the oldest archives have, too. */
-function isHeader(block: Uint8Array): boolean {
-  if (block.every((byte) => byte === 0)) return true;
-  const [FROM, TO] = [148, 156];
-  const stored = Number.parseInt(new TextDecoder().decode(block.subarray(FROM, TO)).replace(/\0.*$/s, "").trim(), 8);
-  return stored === block.reduce((sum, byte, at) => sum + (at >= FROM && at < TO ? 0x20 : byte), 0);
+  if (head !== null) throw new Error(`is no tar archive: it has ${head.byteLength} bytes`);
 }
 
 /** A directory as an archive, by tar(1), which keeps all that there is to keep. */

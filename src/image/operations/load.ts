@@ -2,9 +2,12 @@
 import { createReadStream, statSync } from "node:fs";
 import { basename } from "node:path";
 import { isArchiveManifest, isIndex, isLayoutFile } from "../../config/generated/image.js";
+import type { ArchiveLimits } from "../archive/decompress.ts";
 import { DirectoryMembers } from "../archive/directory-members.ts";
 import type { Members, Stored } from "../archive/members.ts";
-import { compressionOf, TarMembers } from "../archive/tar-members.ts";
+import { TarMembers } from "../archive/tar-members.ts";
+import { formatOf } from "../layer/compression.ts";
+import { DEFAULT_LIMITS } from "../layer/limits.ts";
 import type { Reporter } from "../progress/reporter.ts";
 import { familiarReference, formatReference, parseReference } from "../reference/reference.ts";
 import { readBlob } from "../store/blobs.ts";
@@ -27,6 +30,8 @@ export interface LoadOptions {
   all?: boolean;
   /** The name that the image shall have, in the place of those it comes with. There must be one image then. */
   name?: string;
+  /** Of a whole archive, which may be compressed. */
+  limits?: ArchiveLimits;
 }
 
 /** An image that was loaded. */
@@ -49,7 +54,7 @@ export async function loadImages(
 ): Promise<Loaded[]> {
   using lease = await Lease.take(store);
   try {
-    const members = await openMembers(store, lease, path, reporter);
+    const members = await openMembers(store, lease, path, options.limits ?? DEFAULT_LIMITS, reporter);
     const loader = new Loader(store, lease, members, options, reporter);
     const images = await loader.load();
     if (options.name !== undefined && images.length !== 1)
@@ -68,7 +73,13 @@ export async function loadImages(
   }
 }
 
-async function openMembers(store: Store, lease: Lease, path: string, reporter: Reporter): Promise<Members> {
+async function openMembers(
+  store: Store,
+  lease: Lease,
+  path: string,
+  limits: ArchiveLimits,
+  reporter: Reporter,
+): Promise<Members> {
   if (path !== "-" && statSync(path).isDirectory()) return new DirectoryMembers(path);
   const label = path === "-" ? "stdin" : path;
   if (path === "-" && process.stdin.isTTY)
@@ -87,7 +98,7 @@ async function openMembers(store: Store, lease: Lease, path: string, reporter: R
       yield chunk;
     }
   }
-  const members = await TarMembers.read(lease, label, counted());
+  const members = await TarMembers.read(lease, label, counted(), limits);
   members.readLarge = (stored) => readBlob(store, stored);
   task.done();
   return members;
@@ -251,7 +262,7 @@ class Loader {
   }
 
   async #layer({ digest, size, head }: Stored, diffId: Digest | undefined, where: string): Promise<Descriptor> {
-    const compression = compressionOf(head);
+    const compression = formatOf(head);
     if (compression === "xz" || compression === "bzip2")
       throw new Error(`${where}: is compressed by ${compression}, which no layer may be`);
     if (

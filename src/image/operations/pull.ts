@@ -1,17 +1,11 @@
 /** `image pull`: from a registry into the store. */
 import type { Reporter } from "../progress/reporter.ts";
-import {
-  familiarReference,
-  formatReference,
-  parseReference,
-  type Reference,
-  repositoryName,
-} from "../reference/reference.ts";
-import { RepositoryClient } from "../registry/client.ts";
-import { type Credentials, findCredentials } from "../registry/credentials.ts";
-import { type EndpointOptions, endpointsOf } from "../registry/endpoints.ts";
-import { type FetchedRoot, fetchBlob, fetchRoot } from "../registry/read.ts";
-import { DEFAULT_PATIENCE, type Patience } from "../registry/retry.ts";
+import { formatBytes } from "../progress/units.ts";
+import { familiarReference, formatReference, parseReference } from "../reference/reference.ts";
+import type { Credentials } from "../registry/credentials.ts";
+import type { EndpointOptions } from "../registry/endpoints.ts";
+import { type FetchedRoot, fetchBlob } from "../registry/read.ts";
+import type { Patience } from "../registry/retry.ts";
 import { readBlob } from "../store/blobs.ts";
 import { discardDamaged } from "../store/damaged.ts";
 import { type Digest, shortDigest } from "../store/digest.ts";
@@ -26,6 +20,7 @@ import { putDocument } from "../store/put-document.ts";
 import { layersOf, NoSuchPlatformError } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { inParallel } from "./in-parallel.ts";
+import { PullPlaces } from "./pull-places.ts";
 
 /** How registries are spoken to. */
 export interface RegistryOptions extends EndpointOptions {
@@ -63,45 +58,14 @@ const PARALLEL = 4;
 export async function pullImage(store: Store, text: string, options: PullOptions, reporter: Reporter): Promise<Pulled> {
   const reference = parseReference(text);
   using lease = await Lease.take(store);
-  const { client, fetched } = await fetchFirst(reference, options, reporter);
-  const pull = new Pull(store, lease, client, options, reporter, familiarReference(reference));
+  const places = await PullPlaces.find(reference, options, reporter);
+  const fetched = await places.root(reference.digest ?? (reference.tag as string));
+  const pull = new Pull(store, lease, places, options, reporter, familiarReference(reference));
   const descriptor = await pull.root(fetched);
   // A tag beside a digest was not looked at: it may mean something else by now.
   const name = formatReference(reference.digest === null ? reference : { ...reference, tag: null });
   await putImage(store, name, descriptor);
   return { name, digest: fetched.descriptor.digest, upToDate: !pull.hasWritten };
-}
-
-/** Asks the mirrors, then the registry. */
-async function fetchFirst(
-  reference: Reference,
-  options: PullOptions,
-  reporter: Reporter,
-): Promise<{ client: RepositoryClient; fetched: FetchedRoot }> {
-  const endpoints = endpointsOf(reference.registry, options);
-  const own =
-    options.credentials ?? (await findCredentials(reference.registry, reference.repository, options.authFile));
-  for (const endpoint of endpoints) {
-    const credentials = endpoint.mirror
-      ? await findCredentials(endpoint.base.host, reference.repository, options.authFile)
-      : own;
-    // A mirror that does not answer is not waited for.
-    const patience = options.patience ?? DEFAULT_PATIENCE;
-    const client = new RepositoryClient(
-      endpoint,
-      reference,
-      credentials,
-      endpoint.mirror ? { ...patience, retries: 0 } : patience,
-      "pull",
-    );
-    try {
-      return { client, fetched: await fetchRoot(client, reference.digest ?? (reference.tag as string)) };
-    } catch (error) {
-      if (!endpoint.mirror) throw error;
-      reporter.note(`mirror ${endpoint.base.host} is passed over: ${(error as Error).message}`);
-    }
-  }
-  throw new Error(`${repositoryName(reference)}: no place to pull from`);
 }
 
 class Pull {
@@ -111,7 +75,7 @@ class Pull {
   constructor(
     readonly store: Store,
     readonly lease: Lease,
-    readonly client: RepositoryClient,
+    readonly places: PullPlaces,
     readonly options: PullOptions,
     readonly reporter: Reporter,
     readonly label: string,
@@ -137,7 +101,7 @@ class Pull {
     for (let depth = 0; depth < 4; depth++) {
       const next = choosePlatform(document.manifests, wanted);
       if (next === null) throw new NoSuchPlatformError(this.label, wanted, document.manifests);
-      const fetched = await fetchRoot(this.client, next.digest, next);
+      const fetched = await this.places.root(next.digest, next);
       if (fetched.root.kind === "manifest") {
         await this.#manifest(fetched, fetched.root.document, next.platform ? undefined : wanted);
         return { ...fetched.descriptor, ...(next.platform ? { platform: next.platform } : {}) };
@@ -151,7 +115,7 @@ class Pull {
     if (depth > 4) throw new Error(`${this.label}: too many indexes are in each other`);
     for (const child of manifests) {
       if (!isManifestType(child.mediaType) && !isIndexType(child.mediaType)) continue;
-      const one = await fetchRoot(this.client, child.digest, child);
+      const one = await this.places.root(child.digest, child);
       if (one.root.kind === "index") await this.#index(one, one.root.document, depth + 1);
       else await this.#manifest(one, one.root.document, undefined);
     }
@@ -194,12 +158,19 @@ class Pull {
   async #blob(descriptor: Descriptor, label: string = shortDigest(descriptor.digest)): Promise<void> {
     const task = this.reporter.task(label, descriptor.size);
     await this.lease.protect([descriptor.digest]);
-    await discardDamaged(this.store, descriptor);
-    const result = await ingest(this.lease, descriptor, (offset) => fetchBlob(this.client, descriptor, offset), {
-      progress: (bytes) => task.update(bytes),
-      waiting: () => task.say("another process fetches it"),
-    });
+    await discardDamaged(this.store, descriptor, (bytes) => task.say(checkedSoFar(bytes, descriptor.size)));
+    const result = await this.places.fromAny((client) =>
+      ingest(this.lease, descriptor, (offset) => fetchBlob(client, descriptor, offset), {
+        progress: (bytes) => task.update(bytes),
+        waiting: () => task.say("another process fetches it"),
+      }),
+    );
     if (result === "written") this.hasWritten = true;
     task.done(result === "held" ? "already there" : undefined);
   }
+}
+
+/** What a person sees while a layer that is held already is read once more. */
+function checkedSoFar(bytes: number, size: number): string {
+  return `checking what is there  ${formatBytes(bytes)} / ${formatBytes(size)}`;
 }

@@ -45,6 +45,19 @@ export interface Removed {
   garbage: Garbage[];
 }
 
+/** Some of several images could not be removed. */
+export class NotRemovedError extends Error {
+  override readonly name = "NotRemovedError";
+
+  constructor(
+    message: string,
+    /** What was. */
+    readonly removed: Removed,
+  ) {
+    super(message);
+  }
+}
+
 export interface RemoveOptions {
   /** An image that is named by its id goes with all its names, and one that is not there is no error. */
   force?: boolean;
@@ -54,6 +67,7 @@ export interface RemoveOptions {
 /**
  * Removes images: by a name, that name, and the image with its last; by an id, the image, if it has one name at most.
  * Contents that other images have, or that somebody is using, stay.
+ * @throws {NotRemovedError} one line, when all that can be removed has been
  */
 export async function removeImages(
   store: Store,
@@ -61,17 +75,17 @@ export async function removeImages(
   { force = false, collectors = [] }: RemoveOptions = {},
 ): Promise<Removed> {
   const removed: Removed = { untagged: [], deleted: [], garbage: [] };
+  const failures: string[] = [];
   for (const reference of references) {
-    let entry: Entry;
     try {
-      entry = await findEntry(store, reference);
+      const entry = await findEntry(store, reference);
+      using _ = await lockStore(store, "exclusive");
+      removeLocked(store, reference, entry, { force, collectors }, removed);
     } catch (error) {
-      if (force && error instanceof NoSuchImageError) continue;
-      throw error;
+      if (!(force && error instanceof NoSuchImageError)) failures.push((error as Error).message);
     }
-    using _ = await lockStore(store, "exclusive");
-    removeLocked(store, reference, entry, { force, collectors }, removed);
   }
+  if (failures.length > 0) throw new NotRemovedError(failures.join("; "), removed);
   return removed;
 }
 

@@ -1,16 +1,14 @@
 /** `image save`: images of the store as an archive or a directory that others load. */
 
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { chmodSync, createWriteStream, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import type { Writable } from "node:stream";
-import { pipeline as connect, Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
-import { type Pack, pack } from "tar-stream";
-import { compressionOf } from "../archive/tar-members.ts";
+import { Readable } from "node:stream";
+import type { Pack } from "tar-stream";
+import { inflated } from "../archive/decompress.ts";
+import { addDocument, addMember, packInto } from "../archive/write.ts";
+import { compressionOf } from "../layer/compression.ts";
 import type { Reporter } from "../progress/reporter.ts";
 import { familiarReference, formatReference, parseReference } from "../reference/reference.ts";
 import { blobPath, readBlob, streamBlob } from "../store/blobs.ts";
@@ -34,9 +32,6 @@ export interface SaveOptions {
   /** `-` for stdout. */
   output: string;
 }
-
-/** The times and owners in archives are always the same, so that the same images make the same archive. */
-const MEMBER = { mtime: new Date(0), uid: 0, gid: 0, uname: "", gname: "" } as const;
 
 /**
  * Writes images.
@@ -147,43 +142,6 @@ async function copyContent(from: string, to: string): Promise<void> {
   chmodSync(to, MODE & ~process.umask());
 }
 
-/** @param write makes the members */
-async function packInto(output: Writable, write: (archive: Pack) => Promise<void>): Promise<void> {
-  const archive = pack();
-  const written = pipeline(archive as unknown as Readable, output);
-  const writing = write(archive).then(() => archive.finalize());
-  try {
-    // When the output fails, nothing waits for room in it any more.
-    await Promise.race([writing, written]);
-    await written;
-  } catch (error) {
-    for (const one of [writing, written]) one.catch(() => {});
-    archive.destroy();
-    throw error;
-  }
-}
-
-async function member(archive: Pack, name: string, size: number, content: AsyncIterable<Uint8Array>): Promise<void> {
-  await new Promise<void>((done, fail) => {
-    const entry = archive.entry({ ...MEMBER, name, size, mode: 0o644 }, (error) =>
-      error ? fail(error) : done(),
-    ) as unknown as Writable;
-    entry.on("error", fail);
-    (async () => {
-      for await (const chunk of content) if (!entry.write(chunk)) await once(entry, "drain");
-      entry.end();
-    })().catch((error) => {
-      entry.destroy(error as Error);
-      fail(error);
-    });
-  });
-}
-
-async function document(archive: Pack, name: string, value: unknown): Promise<void> {
-  const bytes = new TextEncoder().encode(JSON.stringify(value));
-  await member(archive, name, bytes.byteLength, Readable.from([bytes]));
-}
-
 async function writeLayout(
   store: Store,
   archive: Pack,
@@ -191,13 +149,13 @@ async function writeLayout(
   digests: readonly Digest[],
   reporter: Reporter,
 ): Promise<void> {
-  await document(archive, "oci-layout", { imageLayoutVersion: "1.0.0" });
-  await document(archive, "index.json", indexOf(entries));
+  await addDocument(archive, "oci-layout", { imageLayoutVersion: "1.0.0" });
+  await addDocument(archive, "index.json", indexOf(entries));
   const images = await Promise.all(
     entries.filter(({ descriptor }) => !isIndexType(descriptor.mediaType)).map((entry) => readImage(store, entry)),
   );
   if (images.length > 0)
-    await document(
+    await addDocument(
       archive,
       "manifest.json",
       archiveManifest(
@@ -209,7 +167,7 @@ async function writeLayout(
   for (const digest of digests) {
     const { size } = lstatSync(blobPath(store, digest));
     const task = reporter.task(shortDigest(digest), size);
-    await member(archive, memberName(digest), size, streamBlob(store, { digest, size }));
+    await addMember(archive, memberName(digest), size, streamBlob(store, { digest, size }));
     task.done();
   }
 }
@@ -256,7 +214,7 @@ async function writeDockerArchive(
     const { config } = manifest;
     if (written.has(config.digest)) continue;
     written.add(config.digest);
-    await member(
+    await addMember(
       archive,
       `${splitDigest(config.digest).hex}.json`,
       config.size,
@@ -264,7 +222,7 @@ async function writeDockerArchive(
     );
   }
   const plain = (digest: Digest) => splitDigest(digest).hex;
-  await document(
+  await addDocument(
     archive,
     "manifest.json",
     archiveManifest(
@@ -300,7 +258,7 @@ async function plainLayer(
       yield chunk;
     }
   }
-  await member(archive, `${splitDigest(diffId).hex}.tar`, size, counted());
+  await addMember(archive, `${splitDigest(diffId).hex}.tar`, size, counted());
   task.done();
 }
 
@@ -313,8 +271,5 @@ async function decompressedBlob(store: Store, descriptor: Descriptor): Promise<A
     yield* content;
   }
   const compression = compressionOf(first.value);
-  if (compression === "none") return whole();
-  const through = compression === "gzip" ? createGunzip() : createZstdDecompress();
-  connect(Readable.from(whole()), through, () => {});
-  return through;
+  return compression === "none" ? whole() : inflated(whole(), compression);
 }

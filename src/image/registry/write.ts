@@ -26,13 +26,16 @@ export async function pushBlob(
 ): Promise<Pushed> {
   const what = `blob ${descriptor.digest}`;
   if (await hasRemote(client, descriptor.digest, what)) return "held";
+  let { chunk } = options;
   for (let failures = 1; ; failures++) {
     try {
       const session = await begin(client, descriptor.digest, options.sources, what);
       if (session === "mounted") return "mounted";
-      await upload(client, session, descriptor, options, what);
+      await upload(client, session, descriptor, { ...options, chunk }, what);
       return "uploaded";
     } catch (error) {
+      // Whether a part was lost or the registry counts in its own way (some name the end, some nothing that fits): a whole blob needs no counting.
+      if (error instanceof LostSessionError) chunk = null;
       const passing =
         error instanceof ConnectionError ||
         (error instanceof RegistryError && [404, 416].includes(error.status)) ||

@@ -1,20 +1,22 @@
 /**
- * Copies what is below a directory, with all that files have: owner, permissions, xattrs, times. Contents are shared with the original where
- * the filesystem can (reflinks), and copied by the kernel where not.
+ * Copies what is below a directory, with all that files have: owner, permissions, xattrs, times, and several names. Contents are shared
+ * with the original where the filesystem can (reflinks), and copied by the kernel where not.
  * @see ioctl_ficlone(2), copy_file_range(2)
  */
 import {
   closeFd,
+  linkAt,
   listDirectory,
   mkdirAt,
   mknodAt,
   openAt,
+  openBeneath,
   readLinkAt,
   statAt,
   symlinkAt,
   utimesAt,
 } from "../../sys/at.ts";
-import { type ByteName, joinNames, printable } from "../../sys/byte-name.ts";
+import { type ByteName, baseOf, joinNames, parentOf, printable } from "../../sys/byte-name.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import { check } from "../../sys/error.ts";
 import { type Fd, O } from "../../sys/fd.ts";
@@ -38,20 +40,47 @@ export function copyDirectoryAttributes(from: number, to: number, context: Extra
 
 /** Copies all that is in a directory, and its own attributes. @throws {SyscallError} */
 export function copyTree(from: Fd, to: Fd, context: ExtractContext): void {
-  copyInto(from.number, to.number, SELF, context);
+  copyInto(from.number, to.number, SELF, { ...context, root: to.number, links: new Map() });
 }
 
-function copyInto(from: number, to: number, path: ByteName, context: ExtractContext): void {
+interface CopyContext extends ExtractContext {
+  /** Of the copy. */
+  root: number;
+  /** The first copied name of each file that has several, below the root. */
+  links: Map<string, ByteName>;
+}
+
+function copyInto(from: number, to: number, path: ByteName, context: CopyContext): void {
   const entries = listDirectory(from);
   if (typeof entries === "number") return void check(entries, () => `read ${printable(path)}`);
   for (const { name } of entries) copyEntry(from, to, name, joinNames(path, name), context);
   copyDirectoryAttributes(from, to, context);
 }
 
-function copyEntry(from: number, to: number, name: ByteName, path: ByteName, context: ExtractContext): void {
+/** Gives a file that was copied already its further name. @returns whether it had been */
+function linkToCopy(stat: Stat, to: number, path: ByteName, { root, links }: CopyContext): boolean {
+  if (stat.links < 2) return false;
+  const key = `${stat.dev}:${stat.ino}`;
+  const first = links.get(key);
+  if (first === undefined) {
+    links.set(key, path);
+    return false;
+  }
+  const what = () => `link ${printable(path)} to ${printable(first)}`;
+  const parent = check(openBeneath(root, parentOf(first), O.PATH | O.DIRECTORY), what);
+  try {
+    check(linkAt(parent, baseOf(first), to, baseOf(path)), what);
+  } finally {
+    closeFd(parent);
+  }
+  return true;
+}
+
+function copyEntry(from: number, to: number, name: ByteName, path: ByteName, context: CopyContext): void {
   const what = () => `copy ${printable(path)}`;
   const stat = statAt(from, name);
   if (typeof stat === "number") return void check(stat, what);
+  if (!isDirectory(stat) && linkToCopy(stat, to, path, context)) return;
   if (isDirectory(stat)) {
     check(mkdirAt(to, name, 0o700), what);
     const source = check(openAt(from, name, O.RDONLY | O.DIRECTORY), what);
@@ -81,6 +110,7 @@ function copyEntry(from: number, to: number, name: ByteName, path: ByteName, con
   const link = isType(stat, "symlink") ? readLinkAt(from, name) : null;
   const made = link === null ? mknodAt(to, name, stat.mode, smallDevice(stat.rdev)) : symlinkAt(link, to, name);
   if (made === -ERRNO.EPERM) {
+    context.links.delete(`${stat.dev}:${stat.ino}`);
     context.notices.add("device", () => `left out the device ${printable(path)}: this process may not make any`);
     return;
   }

@@ -28,6 +28,8 @@ const MOST_LAYERS = 500;
 
 /** Bytes of a value that fsconfig(2) takes. */
 const LONGEST_VALUE = 255;
+/** What overlayfs takes for separators, and for what keeps them from being that, in some values and in some kernels. */
+const SEPARATORS = /[\\:,]/;
 
 /** Mounts on a directory. @throws {Error} with what the kernel says */
 export function mountOverlay(overlay: OverlayMount, target: string): void {
@@ -59,7 +61,7 @@ function mountByParts(
   using context = fsopen("overlay");
   if (context === null) return null;
   const set = (key: string, path: string) =>
-    fsconfigSet(context, key, path.length > LONGEST_VALUE ? short(path) : path);
+    fsconfigSet(context, key, path.length > LONGEST_VALUE || SEPARATORS.test(path) ? short(path) : path);
   if (!fsconfigSet(context, "source", "overlay")) return null;
   for (const path of lower) if (!set("lowerdir+", path)) return null;
   if (upper !== null && !(set("upperdir", upper.upper) && set("workdir", upper.work))) return null;

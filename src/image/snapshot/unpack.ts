@@ -18,7 +18,7 @@ import type { OverlayNamespace } from "../layer/lower-layers.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import { blobPath } from "../store/blobs.ts";
 import type { Layer } from "../store/resolve.ts";
-import type { Store } from "../store/store.ts";
+import { lockStore, type Store } from "../store/store.ts";
 import { chainIds } from "./chain.ts";
 import { layerDirectory, snapshotsPath } from "./directories.ts";
 
@@ -80,7 +80,7 @@ export async function unpackLayers(
       const { digest, size } = layer.descriptor;
       if (extractor !== null && !exists(join(to, "fs"))) {
         progress.begin?.(digest, size);
-        const work = new Working(store);
+        const work = await Working.make(store);
         fresh.push({ work, to });
         const { notices } = await extractor.extract(
           layerBlob(store, layer),
@@ -112,18 +112,25 @@ function openTree(path: string): Fd {
 
 /** A directory in `tmp/`. Removed in the end, if it was not published. */
 class Working implements Disposable {
-  readonly path: string;
   readonly root: Fd;
-  readonly #lock: Fd;
 
-  constructor(store: Store) {
-    this.path = join(snapshotsPath(store, "tmp"), randomBytes(9).toString("hex"));
-    mkdirSync(this.path, { mode: 0o700 });
-    this.#lock = openTree(this.path);
+  private constructor(
+    readonly path: string,
+    private readonly lock: Fd,
+  ) {
+    mkdirSync(join(path, "fs"), { mode: 0o755 });
+    this.root = openTree(join(path, "fs"));
+  }
+
+  static async make(store: Store): Promise<Working> {
+    const path = join(snapshotsPath(store, "tmp"), randomBytes(9).toString("hex"));
+    // Nobody collects between the making and the locking.
+    using _ = await lockStore(store, "shared");
+    mkdirSync(path, { mode: 0o700 });
+    const lock = openTree(path);
     const [LOCK_EX, LOCK_NB] = [2, 4];
-    check(syscall("flock", this.#lock.number, LOCK_EX | LOCK_NB), () => `lock ${this.path}`);
-    mkdirSync(join(this.path, "fs"), { mode: 0o755 });
-    this.root = openTree(join(this.path, "fs"));
+    check(syscall("flock", lock.number, LOCK_EX | LOCK_NB), () => `lock ${path}`);
+    return new Working(path, lock);
   }
 
   /** Gives it its name. Another process may have been quicker: it has the same then. */
@@ -138,6 +145,6 @@ class Working implements Disposable {
   [Symbol.dispose](): void {
     this.root.close();
     if (exists(this.path)) removeTree(this.path);
-    this.#lock.close();
+    this.lock.close();
   }
 }

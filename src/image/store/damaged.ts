@@ -8,11 +8,20 @@ import type { Store } from "./store.ts";
 /**
  * Removes content that is there and damaged, so that it is fetched again. Reading it all takes a second for a gigabyte or two, less than fetching.
  * A lease must hold on to it.
+ * @param progress told of the bytes that were read
  */
-export async function discardDamaged(store: Store, identity: Identity): Promise<void> {
+export async function discardDamaged(
+  store: Store,
+  identity: Identity,
+  progress: (bytes: number) => void = () => {},
+): Promise<void> {
   if (!hasBlob(store, identity)) return;
   try {
-    for await (const _ of streamBlob(store, identity));
+    let bytes = 0;
+    for await (const chunk of streamBlob(store, identity)) {
+      bytes += chunk.byteLength;
+      progress(bytes);
+    }
   } catch (error) {
     if (!(error instanceof DamagedBlobError)) throw error;
     orNull(() => unlink(blobPath(store, identity.digest)));

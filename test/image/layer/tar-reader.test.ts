@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { sourceOf } from "../../../src/image/layer/byte-source.ts";
 import { type TarEntry, TarReader } from "../../../src/image/layer/tar-reader.ts";
 import { nameOfBytes, printable } from "../../../src/sys/byte-name.ts";
-import { gnuLong, type TarSpec, tar, tarEntry } from "../../support/tar-writer.ts";
+import { gnuLong, paxRecord, type TarSpec, tar, tarEntry } from "../../support/tar-writer.ts";
 
 interface Read extends TarEntry {
   content: string;
@@ -45,6 +45,28 @@ describe("a tar archive", () => {
     expect(readAll(tarEntry({ name: "a" })).map(({ name }) => name)).toEqual(["a"]);
     expect(readAll(tar({ name: "a" }, Buffer.alloc(1024), { name: "b" })).map(({ name }) => name)).toEqual(["a"]);
     expect(readAll(new Uint8Array(0))).toEqual([]);
+  });
+
+  test("has global headers that change nothing, wherever they stand and whatever they say", () => {
+    const records = [
+      paxRecord("comment", "0123456789abcdef"),
+      paxRecord("path", "../../etc/passwd"),
+      paxRecord("uid", "7"),
+      paxRecord("size", "4096"),
+      paxRecord("SCHILY.xattr.user.x", "y"),
+    ];
+    const globalHeader = tarEntry({ name: "pax_global_header", type: "g", content: Buffer.concat(records) });
+    const [first, second] = readAll(tar(globalHeader, { name: "a", content: "1" }, globalHeader, { name: "b" }));
+    expect(first).toMatchObject({ name: "a", content: "1", uid: 0, size: 1 });
+    expect(first?.xattrs.size).toBe(0);
+    expect(second).toMatchObject({ name: "b", size: 0 });
+    expect(readAll(tar(globalHeader))).toEqual([]);
+    // Between an entry's own header and the entry, too.
+    const own = tarEntry({ name: "p", type: "x", content: paxRecord("path", "long") });
+    expect(readAll(tar(own, globalHeader, { name: "short" }))[0]?.name).toBe("long");
+    const huge = tarEntry({ name: "g", type: "g", size: 2 ** 40 });
+    expect(() => readAll(tar(huge))).toThrow(/an extended header of/);
+    expect(() => readAll(tar(tarEntry({ name: "g", type: "g", content: "garbage" })))).toThrow(/no record/);
   });
 
   test("of GNU tar with all that it has is read as it was", () => {

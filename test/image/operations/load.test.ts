@@ -3,7 +3,8 @@ import { createWriteStream, mkdirSync, readdirSync, readFileSync, statSync, syml
 import { pipeline } from "node:stream/promises";
 import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { pack } from "tar-stream";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { importImage } from "../../../src/image/operations/import.ts";
 import { type LoadOptions, loadImages } from "../../../src/image/operations/load.ts";
 import { saveImages } from "../../../src/image/operations/save.ts";
 import { verifyStore } from "../../../src/image/operations/verify.ts";
@@ -11,6 +12,7 @@ import { quiet } from "../../../src/image/progress/reporter.ts";
 import type { Digest } from "../../../src/image/store/digest.ts";
 import { listEntries } from "../../../src/image/store/images.ts";
 import { MEDIA_TYPE } from "../../../src/image/store/media-types.ts";
+import { gnuLong, paxRecord, tar, tarEntry } from "../../support/tar-writer.ts";
 import { encode, type SampleImage, Scratch, sampleImage, storeImage } from "../support.ts";
 
 type Members = [name: string, content: Uint8Array | string | { link: string }][];
@@ -249,4 +251,79 @@ test("a save that fails leaves what was there", async () => {
   ).rejects.toThrow("damaged");
   expect(readFileSync(scratch.at("saved"), "utf8")).toBe("before");
   expect(readdirSync(scratch.path).toSorted()).toEqual(["saved", "store"]);
+});
+
+test("a whole archive that is a bomb is cut off, and nothing of it stays", { timeout: 120_000 }, async () => {
+  const zeros: Members = [["zeros", new Uint8Array(300 << 20)]];
+  await expect(load(zeros, { wrap: gzipSync })).rejects.toThrow(/unpacks to more than 200 times its \d+ bytes/);
+  await expect(load(zeros, { wrap: zstdCompressSync })).rejects.toThrow(/--max-ratio/);
+  const members: Members = [...layout, ...index(named("a:1")), ...blobs(image)];
+  const limits = { bytes: 4096, ratio: 200 };
+  await expect(load(members, { limits })).rejects.toThrow("some.tar: it unpacks to more than 4096 bytes (--max-bytes)");
+});
+
+test.each<[what: string, archive: Buffer, message: RegExp]>([
+  [
+    "an extended header of a gigabyte",
+    tarEntry({ name: "x", type: "x", size: 2 ** 30 }),
+    /an extended header of 1073741824/,
+  ],
+  ["a long name of a gigabyte", tarEntry({ name: "x", type: "L", size: 2 ** 30 }), /an extended header of/],
+  ["a member of a negative size", tarEntry({ name: "x", size: -512 }), /a member of -512 bytes/],
+  ["a size that is no number", tarEntry({ name: "x", pax: { size: "all" } }), /PAX size "all" is not a number/],
+  ["a wrong checksum", tarEntry({ name: "x", badChecksum: true }), /no header at byte 0/],
+])("%s is told in one line", async (_, bytes, message) => {
+  await expect(load([], { wrap: () => Buffer.concat([bytes, Buffer.alloc(1024)]) })).rejects.toThrow(message);
+});
+
+test("names and sizes by extended headers, GNU's and POSIX's, and a global one are read", async () => {
+  const all = [...layout, ...index(named("a:1")), ...blobs(image)] as [string, Uint8Array | string][];
+  const wrap = () =>
+    tar(
+      tarEntry({ name: "pax_global_header", type: "g", content: paxRecord("path", "wrong") }),
+      ...all.map(([name, content], at) => {
+        const entry = { name: "short", content: Buffer.from(content) };
+        return at % 2 === 0
+          ? gnuLong("L", name, entry)
+          : tarEntry({ ...entry, pax: { path: name, size: `${entry.content.length}` } });
+      }),
+    );
+  expect((await load([], { wrap })).names).toEqual(["docker.io/library/a:1"]);
+});
+
+describe("an import", () => {
+  async function imported(bytes: Uint8Array, limits?: { bytes: number; ratio: number }): Promise<string[]> {
+    using scratch = new Scratch();
+    const store = scratch.store();
+    writeFileSync(scratch.at("some.tar"), bytes);
+    const options = { changes: [], ...(limits === undefined ? {} : { limits }) };
+    try {
+      await importImage(store, scratch.at("some.tar"), options, quiet);
+      expect((await verifyStore(store, quiet)).problems).toEqual([]);
+      return readdirSync(`${store.paths.blobs}/sha256`);
+    } catch (error) {
+      expect((error as Error).message).not.toContain("\n");
+      expect(readdirSync(`${store.paths.blobs}/sha256`)).toEqual([]);
+      expect(readdirSync(store.paths.ingest)).toEqual([]);
+      throw error;
+    }
+  }
+
+  test("takes archives that are plain, and compressed", async () => {
+    const plain = tar({ name: "a", content: "a" });
+    const all = await Promise.all([plain, gzipSync(plain), zstdCompressSync(plain)].map((bytes) => imported(bytes)));
+    for (const contents of all) expect(contents).toHaveLength(3);
+  });
+
+  test.each<[what: string, bytes: Uint8Array, message: RegExp, limits?: { bytes: number; ratio: number }]>([
+    ["a bomb", gzipSync(new Uint8Array(300 << 20)), /some\.tar: it unpacks to more than 200 times/],
+    ["too many bytes", new Uint8Array(5000), /more than 4096 bytes \(--max-bytes\)/, { bytes: 4096, ratio: 200 }],
+    ["a text", Buffer.from("text ".repeat(200)), /some\.tar: is no tar archive/],
+    ["few bytes", Buffer.from("x"), /is no tar archive: it has 1 bytes/],
+    ["nothing", Buffer.alloc(0), /some\.tar: is empty/],
+    ["xz", Buffer.from("fd377a585a0000000000", "hex"), /compressed by xz, .*xz -dc FILE \| tsrunc image import -/],
+    ["half a gzip", gzipSync(tar({ name: "a", content: "x".repeat(9000) })).subarray(0, 60), /cannot be decompressed/],
+  ])("of %s is told in one line, and nothing of it stays", async (_, bytes, message, limits) => {
+    await expect(imported(bytes, limits)).rejects.toThrow(message);
+  });
 });

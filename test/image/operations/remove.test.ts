@@ -2,7 +2,13 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { historyOf, inspectImage, listImages } from "../../../src/image/operations/list.ts";
-import { pruneStore, removeImages, tagImage, untagImages } from "../../../src/image/operations/remove.ts";
+import {
+  NotRemovedError,
+  pruneStore,
+  removeImages,
+  tagImage,
+  untagImages,
+} from "../../../src/image/operations/remove.ts";
 import { blobPath } from "../../../src/image/store/blobs.ts";
 import { listEntries } from "../../../src/image/store/images.ts";
 import { Lease } from "../../../src/image/store/lease.ts";
@@ -125,4 +131,32 @@ test("inspect tells who else has a layer, and history which step made it", async
     ["ENV x", null],
     ["ADD shared", inspected.layers[0]?.digest],
   ]);
+});
+
+test("of several, all that can be removed are, and the others told in one line", async () => {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  for (const name of ["a:1", "a:2", "b:1"])
+    await storeImage(store, `docker.io/library/${name}`, name === "b:1" ? second : first);
+  const failure = await removeImages(store, ["nothing", "a:1", "no/such:2", "b:1"]).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(NotRemovedError);
+  const { message, removed } = failure as NotRemovedError;
+  expect(message).toMatch(/^no such image: nothing .*; no such image: no\/such:2 /);
+  expect(message).not.toContain("\n");
+  expect(removed.untagged).toEqual(["docker.io/library/a:1", "docker.io/library/b:1"]);
+  expect(removed.deleted).toEqual([second.descriptor.digest]);
+  expect(names(store)).toEqual(["docker.io/library/a:2"]);
+  expect(await removeImages(store, ["nothing", "a:2"], { force: true })).toMatchObject({
+    untagged: ["docker.io/library/a:2"],
+    deleted: [first.descriptor.digest],
+  });
+  expect(contents(store)).toBe(0);
+});
+
+test("an image that is named twice is gone once", async () => {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  await storeImage(store, "docker.io/library/a:1", first);
+  await expect(removeImages(store, ["a:1", "a:1"])).rejects.toThrow(/^no such image: a:1 /);
+  expect(contents(store)).toBe(0);
 });

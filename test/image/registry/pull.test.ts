@@ -1,7 +1,8 @@
 /** Pulling from a registry that lies, breaks off, stalls and asks for things: one clear line, or the right image. */
-import { readdirSync } from "node:fs";
-import { expect, test } from "vitest";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
 import { type PullOptions, pullImage } from "../../../src/image/operations/pull.ts";
+import { verifyStore } from "../../../src/image/operations/verify.ts";
 import { quiet } from "../../../src/image/progress/reporter.ts";
 import { hasBlob } from "../../../src/image/store/blobs.ts";
 import { digestOf } from "../../../src/image/store/digest.ts";
@@ -501,10 +502,152 @@ test("what is held is not fetched again, and what is damaged is", async () => {
   registry.requests.length = 0;
   expect((await again()).upToDate).toBe(true);
   expect(registry.count("/blobs/")).toBe(0);
-  const { writeFileSync } = await import("node:fs");
   const { blobPath } = await import("../../../src/image/store/blobs.ts");
   const layer = image.manifest.layers[1];
   writeFileSync(blobPath(store, layer?.digest as never), new Uint8Array(layer?.size ?? 0));
   expect((await again()).upToDate).toBe(false);
   expect(registry.count("/blobs/")).toBe(1);
+});
+
+test("neither a HEAD nor Docker-Content-Digest is needed, and one of another kind is not believed", async () => {
+  const { error, registry } = await pull(
+    ({ method }, response) => method === "HEAD" && !!response.writeHead(403).end(),
+  );
+  expect(error).toBeNull();
+  expect(registry.requests.filter(({ method }) => method === "HEAD")).toEqual([]);
+  for (const claimed of ["", "nonsense", "md5:900150983cd24fb0d6963f7d28e17f72"]) {
+    const { error: other } = await pull(({ url }, response, { image }) => {
+      if (!isManifest(url)) return false;
+      const headers = { "content-type": image.descriptor.mediaType, "docker-content-digest": claimed };
+      return !!response.writeHead(200, headers).end(image.blobs.get(image.descriptor.digest));
+    });
+    expect(other).toBeNull();
+  }
+});
+
+test("an identity token is exchanged by POST, and shown to nobody but the token server", async () => {
+  const asked: string[] = [];
+  const { error, registry } = await pull(
+    (request, response, { host }) => {
+      const { url = "", method, headers } = request;
+      if (url.startsWith("/token")) {
+        const chunks: Buffer[] = [];
+        request.on("data", (chunk: Buffer) => chunks.push(chunk));
+        request.on("end", () => {
+          asked.push(`${method} ${Buffer.concat(chunks)}`);
+          response.end('{"access_token":"good"}');
+        });
+        return true;
+      }
+      if (headers.authorization === "Bearer good") return false;
+      const realm = `Bearer realm="http://${host}/token",service="s",scope="repository:a/b:pull"`;
+      return !!response.writeHead(401, { "www-authenticate": realm }).end();
+    },
+    { credentials: { kind: "identity", token: "opaque" } },
+  );
+  expect(error).toBeNull();
+  expect(asked).toHaveLength(1);
+  const [method, form = ""] = (asked[0] ?? "").split(" ");
+  expect(method).toBe("POST");
+  expect(Object.fromEntries(new URLSearchParams(form))).toEqual({
+    grant_type: "refresh_token",
+    refresh_token: "opaque",
+    client_id: "tsrunc",
+    service: "s",
+    scope: "repository:a/b:pull",
+  });
+  for (const { url, headers } of registry.requests) expect(`${url} ${JSON.stringify(headers)}`).not.toContain("opaque");
+});
+
+test("an identity token is no password for a registry that wants one", async () => {
+  const { error } = await pull(
+    (_, response) => !!response.writeHead(401, { "www-authenticate": 'Basic realm="x"' }).end(),
+    { credentials: { kind: "identity", token: "opaque" } },
+  );
+  expect(error).toMatch(/wants a user and a password, and there is an identity token only/);
+});
+
+describe("a mirror", () => {
+  /** Pulls from a mirror and, where that fails, the registry itself. */
+  async function mirrored(lie: Lie): Promise<{ notes: string[]; own: FakeRegistry; mirror: FakeRegistry }> {
+    using scratch = new Scratch();
+    const image = sampleImage(["first layer", CONTENT]);
+    await using own = await FakeRegistry.start(image);
+    await using mirror = await FakeRegistry.start(image);
+    mirror.lie = lie;
+    mkdirSync(scratch.at("certs"));
+    writeFileSync(scratch.at("certs/hosts.toml"), `server = "http://${own.host}"\n[host."http://${mirror.host}"]\n`);
+    const notes: string[] = [];
+    const store = scratch.store();
+    await pullImage(
+      store,
+      "registry.invalid/a/b",
+      { certDir: scratch.at("certs"), patience: PATIENCE, authFile: scratch.authFile(), parallel: 1 },
+      { ...quiet, note: (line) => void notes.push(line) },
+    );
+    expect((await verifyStore(store, quiet)).problems).toEqual([]);
+    expect(readdirSync(store.paths.ingest)).toEqual([]);
+    return { notes, own, mirror };
+  }
+
+  test("that has all is asked alone", async () => {
+    const { notes, own, mirror } = await mirrored(() => false);
+    expect(notes).toEqual([]);
+    expect(own.requests).toEqual([]);
+    expect(mirror.count("ns=registry.invalid")).toBeGreaterThan(3);
+  });
+
+  test.each<[what: string, lie: Lie]>([
+    ["lacks", ({ url }, response, registry) => isBlob(url, registry) && !!response.writeHead(404).end()],
+    ["may not give", ({ url }, response, registry) => isBlob(url, registry) && !!response.writeHead(403).end()],
+    ["cannot give now", ({ url }, response, registry) => isBlob(url, registry) && !!response.writeHead(503).end()],
+    [
+      "has damaged",
+      ({ url }, response, registry) =>
+        isBlob(url, registry) && !!response.end(new Uint8Array(layerOf(registry).byteLength)),
+    ],
+    [
+      "breaks off",
+      ({ url, headers }, response, registry) => {
+        if (!isBlob(url, registry) || headers.range !== undefined) return isBlob(url, registry) && !!response.destroy();
+        const bytes = layerOf(registry);
+        response.writeHead(200, { "content-length": String(bytes.byteLength) });
+        response.write(bytes.subarray(0, 5000), () => response.destroy());
+        return true;
+      },
+    ],
+  ])("that %s one layer is passed over for that layer alone", async (_, lie) => {
+    const { notes, own, mirror } = await mirrored(lie);
+    expect(notes).toEqual([expect.stringMatching(/^mirror 127\.0\.0\.1:\d+ is passed over: /)]);
+    expect(own.requests.filter(({ url }) => url.includes("/blobs/"))).toHaveLength(1);
+    expect(own.count("/manifests/")).toBe(0);
+    expect(mirror.count("/manifests/")).toBe(1);
+  });
+
+  test("that knows an index and not its manifest is passed over for that", async () => {
+    const { own } = await mirrored(({ url }, response) => isManifest(url) && !!response.writeHead(404).end());
+    expect(own.count("/manifests/")).toBe(1);
+    expect(own.count("/blobs/")).toBe(0);
+  });
+});
+
+test("what is held already is read once more, and says so while it is", async () => {
+  using scratch = new Scratch();
+  await using registry = await FakeRegistry.start(sampleImage(["first layer", CONTENT]));
+  const store = scratch.store();
+  const said: string[] = [];
+  const reporter = {
+    ...quiet,
+    task: () => ({ update() {}, say: (state: string) => void said.push(state), done() {} }),
+  };
+  for (let round = 0; round < 2; round++) {
+    said.length = 0;
+    await pullImage(
+      store,
+      `${registry.host}/a/b`,
+      { plainHttp: true, patience: PATIENCE, authFile: scratch.authFile() },
+      reporter,
+    );
+  }
+  expect(said).toContainEqual(expect.stringMatching(/^checking what is there {2}[\d.]+ kB \/ [\d.]+ kB$/));
 });

@@ -1,5 +1,5 @@
 import { defineCommand } from "../../command.ts";
-import { formatOption, openNamedStore, platformOption, storeOptions } from "../../image-options.ts";
+import { formatOption, openNamedStore, platformOption, storeOptions, toPlatform } from "../../image-options.ts";
 import { toggle } from "../../option.ts";
 import { print } from "../../output.ts";
 import { alignColumns } from "../../table.ts";
@@ -12,9 +12,8 @@ export const command = defineCommand({
   async run({ options, args: [image = ""] }) {
     const { historyOf, inspectImage } = await import("../../../image/operations/list.ts");
     const { formatAge, formatBytes } = await import("../../../image/progress/units.ts");
-    const { parsePlatform } = await import("../../../image/store/platform.ts");
     const { shortDigest } = await import("../../../image/store/digest.ts");
-    const how = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
+    const how = await toPlatform(options.platform);
     const steps = historyOf(await inspectImage(await openNamedStore(options), image, how));
     if (options.format === "json") {
       print(JSON.stringify(steps));

@@ -1,5 +1,14 @@
 import { defineCommand } from "../../command.ts";
-import { openNamedStore, platformOption, quietOption, storeOptions, withReporter } from "../../image-options.ts";
+import {
+  archiveLimitOptions,
+  openNamedStore,
+  platformOption,
+  quietOption,
+  storeOptions,
+  toArchiveLimits,
+  toPlatform,
+  withReporter,
+} from "../../image-options.ts";
 import { list, text } from "../../option.ts";
 import { print } from "../../output.ts";
 
@@ -17,12 +26,13 @@ export const command = defineCommand({
     ),
     message: text("TEXT", "a comment for the image's history", { short: "m" }),
     ...platformOption,
+    ...archiveLimitOptions,
     ...quietOption,
   },
   async run({ options, args: [path = "", name] }) {
     const { importImage } = await import("../../../image/operations/import.ts");
-    const { parsePlatform } = await import("../../../image/store/platform.ts");
     const store = await openNamedStore(options);
+    const how = { ...(await toPlatform(options.platform)), limits: await toArchiveLimits(options) };
     const imported = await withReporter(options.quiet, (reporter) =>
       importImage(
         store,
@@ -31,7 +41,7 @@ export const command = defineCommand({
           changes: options.change,
           ...(name === undefined ? {} : { name }),
           ...(options.message === undefined ? {} : { message: options.message }),
-          ...(options.platform === undefined ? {} : { platform: parsePlatform(options.platform) }),
+          ...how,
         },
         reporter,
       ),

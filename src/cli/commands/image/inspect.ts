@@ -1,5 +1,5 @@
 import { defineCommand } from "../../command.ts";
-import { openNamedStore, platformOption, storeOptions } from "../../image-options.ts";
+import { openNamedStore, platformOption, storeOptions, toPlatform } from "../../image-options.ts";
 import { choice } from "../../option.ts";
 import { print } from "../../output.ts";
 
@@ -11,9 +11,8 @@ export const command = defineCommand({
   options: { ...storeOptions, ...platformOption, format: choice(["json"], "json", { short: "f" }) },
   async run({ options, args }) {
     const { inspectImage } = await import("../../../image/operations/list.ts");
-    const { parsePlatform } = await import("../../../image/store/platform.ts");
     const store = await openNamedStore(options);
-    const how = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
+    const how = await toPlatform(options.platform);
     print(JSON.stringify(await Promise.all(args.map((image) => inspectImage(store, image, how))), null, 2));
     return 0;
   },

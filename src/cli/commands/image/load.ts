@@ -1,6 +1,16 @@
 import { defineCommand } from "../../command.ts";
-import { openNamedStore, platformOption, quietOption, storeOptions, withReporter } from "../../image-options.ts";
-import { choice, text, toggle } from "../../option.ts";
+import {
+  archiveLimitOptions,
+  openNamedStore,
+  platformOption,
+  quietOption,
+  resultOption,
+  storeOptions,
+  toArchiveLimits,
+  toPlatform,
+  withReporter,
+} from "../../image-options.ts";
+import { text, toggle } from "../../option.ts";
 import { print } from "../../output.ts";
 
 export const command = defineCommand({
@@ -14,14 +24,15 @@ export const command = defineCommand({
     input: text("FILE", "the archive or directory, as docker load has it", { short: "i" }),
     name: text("REFERENCE", "the name for the image, in the place of those it comes with"),
     ...platformOption,
+    ...archiveLimitOptions,
     all: toggle("load the images of all platforms", { short: "a" }),
     ...quietOption,
-    format: choice(["text", "json"], "text or json (default: text)", { short: "f" }),
+    ...resultOption,
   },
   async run({ options, args }) {
     const { loadImages } = await import("../../../image/operations/load.ts");
-    const { parsePlatform } = await import("../../../image/store/platform.ts");
     const store = await openNamedStore(options);
+    const how = { ...(await toPlatform(options.platform)), limits: await toArchiveLimits(options) };
     const loaded = await withReporter(options.quiet || options.format === "json", (reporter) =>
       loadImages(
         store,
@@ -29,7 +40,7 @@ export const command = defineCommand({
         {
           all: options.all,
           ...(options.name === undefined ? {} : { name: options.name }),
-          ...(options.platform === undefined ? {} : { platform: parsePlatform(options.platform) }),
+          ...how,
         },
         reporter,
       ),

@@ -1,6 +1,6 @@
 import { defineCommand } from "../../command.ts";
-import { openNamedStore, storeOptions } from "../../image-options.ts";
-import { choice, toggle } from "../../option.ts";
+import { openNamedStore, resultOption, storeOptions } from "../../image-options.ts";
+import { toggle } from "../../option.ts";
 import { print } from "../../output.ts";
 
 export const command = defineCommand({
@@ -11,7 +11,7 @@ export const command = defineCommand({
   options: {
     ...storeOptions,
     "dry-run": toggle("only show what would be removed", { short: "n" }),
-    format: choice(["text", "json"], "text or json (default: text)", { short: "f" }),
+    ...resultOption,
   },
   async run({ options }) {
     const { describeRemoved, pruneStore } = await import("../../../image/operations/remove.ts");

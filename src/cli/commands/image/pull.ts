@@ -4,11 +4,13 @@ import {
   platformOption,
   quietOption,
   registryOptions,
+  resultOption,
   storeOptions,
+  toPlatform,
   toRegistryOptions,
   withReporter,
 } from "../../image-options.ts";
-import { choice, toggle } from "../../option.ts";
+import { toggle } from "../../option.ts";
 import { print } from "../../output.ts";
 
 export const command = defineCommand({
@@ -23,13 +25,12 @@ export const command = defineCommand({
     all: toggle("fetch the images of all platforms", { short: "a" }),
     ...registryOptions,
     ...quietOption,
-    format: choice(["text", "json"], "text or json (default: text)", { short: "f" }),
+    ...resultOption,
   },
   async run({ options, args }) {
     const { pullImage } = await import("../../../image/operations/pull.ts");
-    const { parsePlatform } = await import("../../../image/store/platform.ts");
     const store = await openNamedStore(options);
-    const platform = options.platform === undefined ? {} : { platform: parsePlatform(options.platform) };
+    const platform = await toPlatform(options.platform);
     const pulled = await withReporter(options.quiet || options.format === "json", (reporter) =>
       pullImage(store, args[0] as string, { ...toRegistryOptions(options), ...platform, all: options.all }, reporter),
     );

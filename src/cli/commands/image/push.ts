@@ -3,11 +3,12 @@ import {
   openNamedStore,
   quietOption,
   registryOptions,
+  resultOption,
   storeOptions,
   toRegistryOptions,
   withReporter,
 } from "../../image-options.ts";
-import { choice, count } from "../../option.ts";
+import { count } from "../../option.ts";
 import { print } from "../../output.ts";
 
 export const command = defineCommand({
@@ -21,7 +22,7 @@ export const command = defineCommand({
     "chunk-size": count("BYTES", "send blobs in pieces of this size (default: whole)"),
     ...registryOptions,
     ...quietOption,
-    format: choice(["text", "json"], "text or json (default: text)", { short: "f" }),
+    ...resultOption,
   },
   async run({ options, args: [image = "", target] }) {
     const { pushImage } = await import("../../../image/operations/push.ts");

@@ -1,6 +1,7 @@
+import type { Removed } from "../../../image/operations/remove.ts";
 import { defineCommand } from "../../command.ts";
-import { openNamedStore, storeOptions } from "../../image-options.ts";
-import { choice, toggle } from "../../option.ts";
+import { openNamedStore, resultOption, storeOptions } from "../../image-options.ts";
+import { toggle } from "../../option.ts";
 import { print } from "../../output.ts";
 
 export const command = defineCommand({
@@ -11,14 +12,21 @@ export const command = defineCommand({
   options: {
     ...storeOptions,
     force: toggle("remove an image with all its names; one that is not there is no error"),
-    format: choice(["text", "json"], "text or json (default: text)", { short: "f" }),
+    ...resultOption,
   },
   async run({ options, args }) {
-    const { describeRemoved, removeImages } = await import("../../../image/operations/remove.ts");
+    const { describeRemoved, NotRemovedError, removeImages } = await import("../../../image/operations/remove.ts");
     const { collectors } = await import("../../../image/collectors.ts");
-    const removed = await removeImages(await openNamedStore(options), args, { force: options.force, collectors });
-    if (options.format === "json") print(JSON.stringify(removed));
-    else for (const line of describeRemoved(removed)) print(line);
+    const show = (removed: Removed) => {
+      if (options.format === "json") print(JSON.stringify(removed));
+      else for (const line of describeRemoved(removed)) print(line);
+    };
+    try {
+      show(await removeImages(await openNamedStore(options), args, { force: options.force, collectors }));
+    } catch (error) {
+      if (error instanceof NotRemovedError) show(error.removed);
+      throw error;
+    }
     return 0;
   },
 });

@@ -1,6 +1,6 @@
 import { defineCommand } from "../../command.ts";
-import { imageBundleOptions, toBundleOptions, toPlatform } from "../../image-bundle-options.ts";
-import { openNamedStore, withReporter } from "../../image-options.ts";
+import { imageBundleOptions, toBundleOptions } from "../../image-bundle-options.ts";
+import { openNamedStore, toPlatform, withReporter } from "../../image-options.ts";
 import { choice, list, size, text, toggle } from "../../option.ts";
 import { print } from "../../output.ts";
 import { UsageError } from "../../usage-error.ts";

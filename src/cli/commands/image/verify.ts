@@ -1,6 +1,5 @@
 import { defineCommand } from "../../command.ts";
-import { openNamedStore, quietOption, storeOptions, withReporter } from "../../image-options.ts";
-import { choice } from "../../option.ts";
+import { openNamedStore, quietOption, resultOption, storeOptions, withReporter } from "../../image-options.ts";
 import { print } from "../../output.ts";
 
 export const command = defineCommand({
@@ -11,7 +10,7 @@ export const command = defineCommand({
   options: {
     ...storeOptions,
     ...quietOption,
-    format: choice(["text", "json"], "text or json (default: text)", { short: "f" }),
+    ...resultOption,
   },
   async run({ options }) {
     const { verifyStore } = await import("../../../image/operations/verify.ts");

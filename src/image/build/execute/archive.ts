@@ -7,13 +7,13 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 import { type Fd, O, open } from "../../../sys/fd.ts";
 import { unlink } from "../../../sys/file.ts";
 import { join } from "../../../sys/path-names.ts";
-import { compressionOf } from "../../archive/tar-members.ts";
+import { formatOf } from "../../layer/compression.ts";
 import { extractLayer } from "../../layer/extract.ts";
 import { DEFAULT_LIMITS } from "../../layer/limits.ts";
 import { BLOCK, hasChecksum, isZero } from "../../layer/tar-fields.ts";
 import { overlayNamespace } from "../../snapshot/directories.ts";
 
-type Compression = ReturnType<typeof compressionOf>;
+type Compression = ReturnType<typeof formatOf>;
 
 const HEAD = 512;
 
@@ -27,7 +27,7 @@ const HEAD = 512;
 export async function unpackFile(file: Fd, directory: string, owners: "archive" | "own"): Promise<string | null> {
   const head = Buffer.alloc(HEAD);
   const length = readSync(file.number, head, 0, HEAD, 0);
-  const compression = compressionOf(head.subarray(0, length));
+  const compression = formatOf(head.subarray(0, length));
   if (compression === "none") {
     if (!isTar(head.subarray(0, length))) return null;
     return unpackTar(createReadStream("", { fd: file.number, autoClose: false, start: 0 }), directory, owners);
