@@ -19,6 +19,8 @@ export interface CommandEntry {
   forks: boolean;
   /** Whether it mounts for itself alone: in a mount namespace of its own, which is gone with it. Of the image program. */
   ownMounts: boolean;
+  /** Whether an ordinary user is root for it, with ids of its own: where that is possible, or it is refused. Of the image program. */
+  ids: "caller" | "own if possible" | "own";
   /** What its errors get: their beginning in records, for the engines that know it from runc, and the exit code. */
   failure: { prefix: string | null; exitCode: number };
   /** Whether it is for this program itself, and neither help nor completion tells of it. */
@@ -44,7 +46,7 @@ export type Entry = CommandEntry | CommandGroup | ComingCommand;
 
 export type CommandTable = Readonly<Record<string, Entry>>;
 
-type Extra = Partial<Pick<CommandEntry, "forks" | "failure" | "internal" | "ownMounts">>;
+type Extra = Partial<Pick<CommandEntry, "forks" | "failure" | "internal" | "ownMounts" | "ids">>;
 
 function command(summary: string, load: CommandEntry["load"], extra: Extra = {}): CommandEntry {
   const failure = { prefix: null, exitCode: 1 };
@@ -54,6 +56,7 @@ function command(summary: string, load: CommandEntry["load"], extra: Extra = {})
     program: "runtime",
     forks: false,
     ownMounts: false,
+    ids: "caller",
     internal: false,
     failure,
     load,
@@ -74,6 +77,11 @@ function ofImages(summary: string, load: CommandEntry["load"], extra: Extra = {}
   return { ...command(summary, load, extra), program: "image" };
 }
 
+/** One that reads or changes what is unpacked, mounted or running. */
+function ofRoot(summary: string, load: CommandEntry["load"], extra: Extra = {}): CommandEntry {
+  return ofImages(summary, load, { ids: "own if possible", ...extra });
+}
+
 /** The commands by name, in the order in which help lists them. */
 export const commands: CommandTable = {
   checkpoint: coming("checkpoint a running container"),
@@ -82,18 +90,18 @@ export const commands: CommandTable = {
   }),
   completion: command("print a completion script for a shell", () => import("./commands/completion.ts")),
   container: group("containers with a name, which stay when they stop", {
-    exec: ofImages("execute another process in a container", () => import("./commands/container/exec.ts")),
-    inspect: ofImages(
+    exec: ofRoot("execute another process in a container", () => import("./commands/container/exec.ts")),
+    inspect: ofRoot(
       "print all there is to know of containers, as JSON",
       () => import("./commands/container/inspect.ts"),
     ),
-    list: ofImages("list the containers", () => import("./commands/container/list.ts")),
-    logs: ofImages("show what a container has written", () => import("./commands/container/logs.ts")),
-    monitor: { ...ofImages("watch a container", () => import("./commands/container/monitor.ts")), internal: true },
-    ps: ofImages("list the containers", () => import("./commands/container/list.ts")),
-    rm: ofImages("remove containers", () => import("./commands/container/rm.ts")),
-    start: ofImages("start containers", () => import("./commands/container/start.ts")),
-    stop: ofImages("stop containers", () => import("./commands/container/stop.ts")),
+    list: ofRoot("list the containers", () => import("./commands/container/list.ts")),
+    logs: ofRoot("show what a container has written", () => import("./commands/container/logs.ts")),
+    monitor: { ...ofRoot("watch a container", () => import("./commands/container/monitor.ts")), internal: true },
+    ps: ofRoot("list the containers", () => import("./commands/container/list.ts")),
+    rm: ofRoot("remove containers", () => import("./commands/container/rm.ts")),
+    start: ofRoot("start containers", () => import("./commands/container/start.ts")),
+    stop: ofRoot("stop containers", () => import("./commands/container/stop.ts")),
   }),
   create: command("create a container", () => import("./commands/create.ts"), {
     forks: true,
@@ -108,7 +116,10 @@ export const commands: CommandTable = {
   }),
   features: command("show what this runtime supports, as JSON", () => import("./commands/features.ts")),
   image: group("fetch, keep and hand on images", {
-    build: ofImages("build an image from a Dockerfile", () => import("./commands/image/build.ts"), { ownMounts: true }),
+    build: ofRoot("build an image from a Dockerfile", () => import("./commands/image/build.ts"), {
+      ownMounts: true,
+      ids: "own",
+    }),
     bundle: ofImages("make a bundle of an image", () => import("./commands/image/bundle.ts")),
     history: ofImages("list the steps in which an image was made", () => import("./commands/image/history.ts")),
     import: ofImages("make an image of a root filesystem", () => import("./commands/image/import.ts")),
@@ -117,11 +128,11 @@ export const commands: CommandTable = {
     load: ofImages("load images from an archive or a directory", () => import("./commands/image/load.ts")),
     login: ofImages("log in to a registry", () => import("./commands/image/login.ts")),
     logout: ofImages("log out of a registry", () => import("./commands/image/logout.ts")),
-    prune: ofImages("remove what belongs to no named image", () => import("./commands/image/prune.ts")),
+    prune: ofRoot("remove what belongs to no named image", () => import("./commands/image/prune.ts")),
     pull: ofImages("fetch an image from a registry", () => import("./commands/image/pull.ts")),
     push: ofImages("send an image to a registry", () => import("./commands/image/push.ts")),
-    rm: ofImages("remove images", () => import("./commands/image/rm.ts")),
-    run: ofImages("run a container from an image", () => import("./commands/image/run.ts")),
+    rm: ofRoot("remove images", () => import("./commands/image/rm.ts")),
+    run: ofRoot("run a container from an image", () => import("./commands/image/run.ts")),
     save: ofImages("write images as an archive or a directory", () => import("./commands/image/save.ts")),
     tag: ofImages("give an image further names", () => import("./commands/image/tag.ts")),
     unbundle: ofImages("remove a bundle of an image", () => import("./commands/image/unbundle.ts")),
@@ -150,11 +161,11 @@ export const commands: CommandTable = {
   update: command("change the limits of a container that runs", () => import("./commands/update.ts")),
   validate: command("check a bundle's config.json", () => import("./commands/validate.ts")),
   volume: group("data that outlives containers", {
-    create: ofImages("make a volume", () => import("./commands/volume/create.ts")),
-    inspect: ofImages("print all there is to know of volumes, as JSON", () => import("./commands/volume/inspect.ts")),
-    list: ofImages("list the volumes", () => import("./commands/volume/list.ts")),
-    prune: ofImages("remove the volumes that no container uses", () => import("./commands/volume/prune.ts")),
-    rm: ofImages("remove volumes", () => import("./commands/volume/rm.ts")),
+    create: ofRoot("make a volume", () => import("./commands/volume/create.ts")),
+    inspect: ofRoot("print all there is to know of volumes, as JSON", () => import("./commands/volume/inspect.ts")),
+    list: ofRoot("list the volumes", () => import("./commands/volume/list.ts")),
+    prune: ofRoot("remove the volumes that no container uses", () => import("./commands/volume/prune.ts")),
+    rm: ofRoot("remove volumes", () => import("./commands/volume/rm.ts")),
   }),
 };
 

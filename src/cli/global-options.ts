@@ -2,6 +2,7 @@
 
 import { inUserNamespace } from "../runtime/host.ts";
 import type { Context, Logger } from "../runtime/options.ts";
+import { callerUid } from "../sys/executable.ts";
 import { chmod, mkdirAll } from "../sys/file.ts";
 import { resolve } from "../sys/path-names.ts";
 import type { Parsed, Syntax } from "./command.ts";
@@ -93,5 +94,5 @@ function defaultRoot(): string {
 }
 
 function honoursRuntimeDirectory(): boolean {
-  return process.geteuid?.() !== 0 || (inUserNamespace() && process.env["USER"] !== "root");
+  return callerUid() !== 0 || (inUserNamespace() && process.env["USER"] !== "root");
 }

@@ -36,10 +36,15 @@ function openThread(init: number, tid: number): Fd {
   }
 }
 
-/** The container's namespaces, but for those that are our own: a user namespace cannot be joined from within itself. */
+/**
+ * The container's namespaces, but for those that are our own: a user namespace cannot be joined from within itself. An ordinary user's container
+ * may be in one that it has not made, that of `tsrunc image run`: without the rights that come with it none of the others can be joined.
+ */
 function namespacesToJoin(pid: number, spec: Spec): NamespaceType[] {
-  const types = (spec.linux?.namespaces ?? []).map(({ type }) => type);
-  return types.filter((type) => type !== "user" || namespaceId(pid, "user") !== namespaceId("self", "user"));
+  const isOther = namespaceId(pid, "user") !== namespaceId("self", "user");
+  const types = (spec.linux?.namespaces ?? []).map(({ type }) => type).filter((type) => type !== "user");
+  const hasOwn = types.length < (spec.linux?.namespaces ?? []).length;
+  return isOther && (hasOwn || process.geteuid?.() !== 0) ? ["user", ...types] : types;
 }
 
 function namespaceId(pid: number | "self", type: NamespaceType): bigint {

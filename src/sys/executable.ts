@@ -29,6 +29,8 @@ export const VARIABLES = {
   stage: "_TSRUNC_STAGE",
   /** By the build: a bundle to plan before the snapshot. */
   rehearsal: "_TSRUNC_REHEARSAL",
+  /** To the image program: the ordinary user who called it, where that is root in a namespace of the user's own. */
+  callerUid: "_TSRUNC_UID",
   /** The soft limit of open files that the caller gave, in hexadecimal. */
   softNofile: "_TSRUNC_NOFILE",
 } as const;
@@ -85,7 +87,20 @@ export function callerArguments(): string[] {
 function isOwn({ uid, mode }: { uid: number; mode: number }): boolean {
   const [S_IFMT, S_IFDIR, S_ISVTX] = [0o170000, 0o040000, 0o1000];
   const sticky = (mode & S_IFMT) === S_IFDIR && (mode & S_ISVTX) !== 0;
-  return [0, process.geteuid?.()].includes(uid) && ((mode & 0o022) === 0 || sticky);
+  return ([0, process.geteuid?.()].includes(uid) || isUnmapped(uid)) && ((mode & 0o022) === 0 || sticky);
+}
+
+/**
+ * Whether an owner is one that this user namespace does not know, as the machine's root is in that of an ordinary user's images: which one it
+ * is cannot be told then.
+ * @see user_namespaces(7), "Unmapped user and group IDs"
+ */
+function isUnmapped(uid: number): boolean {
+  return uid === Number(readFileSync("/proc/sys/kernel/overflowuid", "latin1")) && !mapsEveryId();
+}
+
+function mapsEveryId(): boolean {
+  return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "latin1"));
 }
 
 /** The environment that the caller gave this program, `NAME=value` strings. */
@@ -93,6 +108,11 @@ export function callerEnvironment(): string[] {
   const ours = new Set<string>([...Object.values(VARIABLES), ...Object.keys(SINGLE_THREAD)]);
   const theirs = Object.entries(process.env).filter(([name]) => !ours.has(name));
   return theirs.map(([name, value]) => `${name}=${value}`);
+}
+
+/** The user who called this program: root where root did, also in a user namespace of somebody else's making. */
+export function callerUid(): number {
+  return Number(process.env[VARIABLES.callerUid] ?? process.geteuid?.() ?? 0);
 }
 
 /**

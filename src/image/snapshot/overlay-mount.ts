@@ -65,9 +65,11 @@ function mountByParts(
   if (!fsconfigSet(context, "source", "overlay")) return null;
   for (const path of lower) if (!set("lowerdir+", path)) return null;
   if (upper !== null && !(set("upperdir", upper.upper) && set("workdir", upper.work))) return null;
-  if (namespace === "user" && !fsconfigSet(context, "userxattr", null)) return null;
-  // A file's data, and a directory's entries, are where its name is: else the upper directory would be no layer by itself.
-  for (const feature of ["redirect_dir", "metacopy", "index"]) fsconfigSet(context, feature, "off");
+  // A file's data, and a directory's entries, are where its name is: else the upper directory would be no layer by itself. With userxattr both
+  // are so, and the kernel takes it for a contradiction to be told.
+  if (namespace === "user") {
+    if (!fsconfigSet(context, "userxattr", null)) return null;
+  } else for (const feature of ["redirect_dir", "metacopy", "index"]) fsconfigSet(context, feature, "off");
   if (isVolatile) fsconfigSet(context, "volatile", null);
   if (!fsconfigCreate(context)) {
     throw new Error(

@@ -35,6 +35,7 @@
 
 import { randomBytes } from "node:crypto";
 import { fdatasyncSync, fsyncSync } from "node:fs";
+import { callerUid } from "../../sys/executable.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { chmod, exists, mkdirAll, readText, rename, unlink } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
@@ -59,7 +60,7 @@ export interface Store {
 const LAYOUT_FILE = JSON.stringify({ imageLayoutVersion: "1.0.0" });
 
 /** Where the store is when `--store` does not say: root's below `/var/lib`, an ordinary user's where the XDG specification has data. */
-export function defaultStore(env: NodeJS.ProcessEnv = process.env, uid: number = process.geteuid?.() ?? 0): string {
+export function defaultStore(env: NodeJS.ProcessEnv = process.env, uid: number = callerUid()): string {
   if (uid === 0) return "/var/lib/tsrunc";
   const { XDG_DATA_HOME: data, HOME: home } = env;
   if (data?.startsWith("/")) return join(data, "tsrunc");

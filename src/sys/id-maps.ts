@@ -1,14 +1,14 @@
 /** The id maps of a new user namespace. */
 
-import type { IdMapping } from "../config/types.ts";
-import { isExecutable, writeFile } from "../sys/file.ts";
-import { join } from "../sys/path-names.ts";
-import { exitCode } from "../sys/process.ts";
-import { runProgram } from "../sys/spawn.ts";
+import { isExecutable, writeFile } from "./file.ts";
+import { join } from "./path-names.ts";
+import { exitCode } from "./process.ts";
+import { runProgram } from "./spawn.ts";
+import type { IdRange } from "./user-namespace.ts";
 
 export interface IdMaps {
-  uid: IdMapping[];
-  gid: IdMapping[];
+  uid: IdRange[];
+  gid: IdRange[];
 }
 
 /**
@@ -34,11 +34,11 @@ export function writeIdMaps(pid: number, maps: IdMaps, euid: number): void {
   } else runHelper("newgidmap", pid, maps.gid);
 }
 
-function onlyOwnId(maps: readonly IdMapping[]): boolean {
+function onlyOwnId(maps: readonly IdRange[]): boolean {
   return maps.length === 1 && maps[0]?.size === 1;
 }
 
-function writeMap(path: string, maps: readonly IdMapping[]): void {
+function writeMap(path: string, maps: readonly IdRange[]): void {
   const text = maps.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
   try {
     writeFile(path, text);
@@ -47,7 +47,7 @@ function writeMap(path: string, maps: readonly IdMapping[]): void {
   }
 }
 
-function runHelper(name: string, pid: number, maps: readonly IdMapping[]): void {
+function runHelper(name: string, pid: number, maps: readonly IdRange[]): void {
   const ranges = maps.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size].map(String));
   const { status, stderr } = runProgram({
     path: findInPath(name),
@@ -57,10 +57,18 @@ function runHelper(name: string, pid: number, maps: readonly IdMapping[]): void 
   if (exitCode(status) !== 0) throw new Error(`${name} ${pid} ${ranges.join(" ")} failed: ${stderr.trim()}`);
 }
 
+/** Whether the helpers that take ranges are there. */
+export function hasIdHelpers(): boolean {
+  return ["newuidmap", "newgidmap"].every((name) => lookInPath(name) !== null);
+}
+
+function lookInPath(name: string): string | null {
+  const places = (process.env["PATH"] ?? "/usr/bin:/bin").split(":").map((directory) => join(directory, name));
+  return places.find((path) => isExecutable(path)) ?? null;
+}
+
 function findInPath(name: string): string {
-  for (const directory of (process.env["PATH"] ?? "/usr/bin:/bin").split(":")) {
-    const path = join(directory, name);
-    if (isExecutable(path)) return path;
-  }
+  const path = lookInPath(name);
+  if (path !== null) return path;
   throw new Error(`${name} is not in $PATH: an ordinary user needs it to map more ids than its own (package uidmap)`);
 }
