@@ -1,6 +1,7 @@
 /** The entry: the command line, which enters the stage that the command needs. */
 import { runCli } from "./cli/cli.ts";
 import { allCommands } from "./cli/commands.ts";
+import { Log } from "./cli/log.ts";
 import { writeAll } from "./cli/output.ts";
 import { parserOf } from "./cli/parser.ts";
 import { becomeImageProgram, isImageProgram } from "./engine/image-program.ts";
@@ -10,7 +11,7 @@ import { callerArguments, isCompiled, VARIABLES } from "./sys/executable.ts";
 import { isLoaded, load } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
-if (isForSnapshot()) await standStill(tsrunc, loadAll);
+if (isForSnapshot()) await standStill({ loadAll, tsrunc, rehearseInits });
 
 if (isCompiled && process.env[VARIABLES.stage] === undefined) {
   const message = "tsrunc: this is the engine: execute tsrunc, which is beside it\n";
@@ -31,6 +32,11 @@ void tsrunc(callerArguments()).then(leave);
 function loadAll(): Promise<unknown> {
   const own = allCommands().filter(([, { program }]) => program === "runtime");
   return Promise.all(own.map(([path, command]) => parserOf(path, command)));
+}
+
+async function rehearseInits(bundle: string): Promise<void> {
+  const runtime = await import("./runtime/rehearse.ts");
+  runtime.rehearseInits({ root: `${bundle}/state`, cgroupManager: "cgroupfs", rootless: null, log: new Log() }, bundle);
 }
 
 function tsrunc(args: readonly string[]): Promise<number> {

@@ -20,17 +20,24 @@ export function isForSnapshot(): boolean {
   return process.env[VARIABLES.stage] === "snapshot";
 }
 
-/** Carries out a command line. @returns the exit code */
-type Tsrunc = (args: readonly string[]) => Promise<number>;
+/** What there is to rehearse. */
+export interface Program {
+  /** Loads all the code there is. */
+  loadAll: () => Promise<unknown>;
+  /** Carries out a command line. @returns the exit code */
+  tsrunc: (args: readonly string[]) => Promise<number>;
+  /** Does to this process what an init does, by a bundle. @throws {Error} to who may not make namespaces */
+  rehearseInits: (bundle: string) => Promise<void>;
+}
 
 /**
  * Comes back in another process, and gives `process` the arguments and the environment of that. Ends this one when the rehearsal fails.
- * @param loadAll loads all the code there is
  */
-export async function standStill(tsrunc: Tsrunc, loadAll: () => Promise<unknown>): Promise<void> {
-  await loadAll();
+export async function standStill(program: Program): Promise<void> {
+  await program.loadAll();
   declareAll();
-  await rehearse(tsrunc);
+  Math.random = randomNumber;
+  await rehearse(program);
   // To be read by who traces it, though a rehearsed command has hidden its memory.
   prctl("SET_DUMPABLE", 1);
   const heapEnd = syscall("dlsym", null, "__curbrk") ?? 0n;
@@ -39,20 +46,19 @@ export async function standStill(tsrunc: Tsrunc, loadAll: () => Promise<unknown>
   const { args, environment } = readInitialStack(stack);
   process.argv = [process.argv[0] as string, process.argv[1] as string, ...args];
   process.env = environment;
-  Math.random = randomNumber;
 }
 
 /**
  * Has done what the commands that matter do: a function that was called once is called twenty times as fast, since it is found and
  * linked, and what it needs of the engine is there.
  */
-async function rehearse(tsrunc: Tsrunc): Promise<void> {
+async function rehearse({ tsrunc, rehearseInits }: Program): Promise<void> {
   const bundle = process.env[VARIABLES.rehearsal];
   if (bundle === undefined) return;
-  const { environment } = readInitialStack(ownStack());
   const command = (...args: string[]) => {
     // Each finds the environment that the launcher would have given it.
-    process.env = { ...environment, [VARIABLES.stage]: "sealed" };
+    process.env = readInitialStack(ownStack()).environment;
+    process.env[VARIABLES.stage] = "sealed";
     return tsrunc(["--root", `${bundle}/state`, ...args]);
   };
   const id = `rehearsal-${syscall("getpid")}`;
@@ -66,6 +72,7 @@ async function rehearse(tsrunc: Tsrunc): Promise<void> {
   await command("exec", id, "/exit");
   await command("kill", id, "KILL");
   await command("delete", "--force", id);
+  await rehearseInits(bundle);
 }
 
 /** Where this process's own initial stack is. */
@@ -87,21 +94,20 @@ export interface InitialStack {
  */
 function readInitialStack(at: number): InitialStack {
   const argc = Number(wordsAt(at, 1)[0]);
-  const pointers = Array.from(wordsAt(at + WORD, argc), Number);
-  for (let next = at + WORD * (argc + 2), all = false; !all; ) {
-    // Of the auxiliary vector, which is longer, some may be read as well.
-    const BATCH = 32;
-    const batch = Array.from(wordsAt(next, BATCH), Number);
-    const end = batch.indexOf(0);
-    pointers.push(...(end < 0 ? batch : batch.slice(0, end)));
-    all = end >= 0;
-    next += WORD * BATCH;
+  // argc, the arguments, NULL, the environment, NULL; of the auxiliary vector, which follows and is longer than that, some may be
+  // read as well.
+  const BATCH = 32;
+  let words = wordsAt(at, argc + BATCH);
+  let end = words.indexOf(0n, argc + 2);
+  while (end < 0) {
+    words = wordsAt(at, words.length + BATCH);
+    end = words.indexOf(0n, argc + 2);
   }
   // The kernel puts the texts one after the other.
-  const [first = 0] = pointers;
-  const last = pointers.at(-1) ?? first;
-  const bytes = bytesAt(first, last - first + Number(syscall("strlen", last)));
-  const variables = (pointers[argc] ?? first + bytes.length) - first;
+  const first = Number(words[1]);
+  const last = Number(words[end - 1] || words[argc]);
+  const bytes = bytesAt(first, last - first + Number(syscall("strlen", last)) + 1);
+  const variables = end === argc + 2 ? bytes.length : Number(words[argc + 2]) - first;
   const args = decode(bytes.subarray(0, variables)).split("\0").slice(1, argc);
   const environment = environmentIn(bytes.slice(variables));
   bytes.fill(0);

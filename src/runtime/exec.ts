@@ -47,7 +47,7 @@ export function execInContainer(context: Context, options: ExecOptions): number 
   const process = execProcess(options.process, spec);
   checkTerminal({ terminal: process.terminal ?? false, detach: options.detach, consoleSocket: options.consoleSocket });
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
-  const planned = planOf(options, spec, process);
+  const planned = planExecOf(options, spec, process);
   using sockets = connectReceivers(planned.parent);
   const signals = options.detach ? null : prepareForeground();
   using joined = openNamespaces((container.init as ProcessIdentity).pid, spec);
@@ -67,7 +67,8 @@ export function execInContainer(context: Context, options: ExecOptions): number 
   return exitCode(superviseForeground({ pid, pidfd: pidfdOf(shared), signals, master, log: context.log }));
 }
 
-function planOf(options: ExecOptions, spec: Spec, process: Process): ExecPlan {
+/** What is to be done for another process of a container. */
+export function planExecOf(options: ExecOptions, spec: Spec, process: Process): ExecPlan {
   const { preserved, activated } = preservedDescriptors(options.preserveFds);
   return planExec({
     id: options.id,
