@@ -2,7 +2,7 @@
 import type { Hook, HookKind, State } from "../config/types.ts";
 import { callerEnvironment } from "../sys/executable.ts";
 import type { Fd } from "../sys/fd.ts";
-import { signalName } from "../sys/signal.ts";
+import { signalInWords } from "../sys/signal.ts";
 import { type Outcome, runProgram } from "../sys/spawn.ts";
 
 /** What hooks get of their caller. */
@@ -52,7 +52,7 @@ export function runHook(hook: Hook, state: State, around: HookSurroundings = {})
   const { status, timedOut, stdout, stderr } = outcome;
   if (timedOut) return `hook ran past specified timeout of ${hook.timeout}.0s`;
   if (status.kind === "exited" && status.code === 0) return null;
-  const end = status.kind === "exited" ? `exit status ${status.code}` : `signal: ${signalName(status.signal)}`;
+  const end = status.kind === "exited" ? `exit status ${status.code}` : `signal: ${signalInWords(status.signal)}`;
   return `${end}, stdout: ${stdout.trim()}, stderr: ${stderr.trim()}`;
 }
 

@@ -26,6 +26,8 @@ export interface InitContext {
   startFifo: Fd | null;
   /** Whether `start` is left to another command, and may come late or never. */
   waits: boolean;
+  /** Brings the signals that end this process while it waits, where others may keep it waiting. */
+  endingSignals?: Fd;
   /** The v1 cgroups to enter, where they were there before the fork. */
   cgroups?: CgroupDescriptors;
   /** Where the output of hooks goes, opened before the fork. */

@@ -12,6 +12,7 @@ import { lockFile } from "../sys/record-lock.ts";
 import { blockSignals, readSignal, SIGNALS, signalfd, signalMask } from "../sys/signal.ts";
 import { isHungUp } from "../sys/socket.ts";
 import type { InitContext } from "./context.ts";
+import { closeDescriptors } from "./descriptors.ts";
 
 const { SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM } = SIGNALS;
 
@@ -42,11 +43,18 @@ export const lifecycleHandlers: Handlers<LifecycleStep, InitContext> = {
     const around = { ...(hook === "startContainer" && { environment }), ...(output && { output }) };
     runHooks(hook, hooks, { ...state, pid: context.pid }, around);
   },
-  "report-ready": (_, context) => {
+  "stand-ready": ({ passed }, context) => {
+    const { channel, startFifo, hookOutput, waits } = context;
     // Its end tells `start` that this process is the user's program, or has ended.
-    if (context.startFifo !== null) lockFile(context.startFifo.number);
+    if (startFifo !== null) lockFile(startFifo.number);
+    // Should the parent die before it says that it may, this process ends with the channel.
     prctl("SET_PDEATHSIG", 0);
     forgetEnvironment(context.callersEnvironment);
+    if (waits) context.endingSignals = signalfd(ENDING);
+    closeDescriptors(passed, [channel.fd, startFifo, context.endingSignals, hookOutput?.stdout, hookOutput?.stderr]);
+    channel.forgoDescriptors();
+  },
+  "report-ready": (_, context) => {
     context.channel.send({ type: "ready" });
     // The parent answers when the state is on disk: only then may this process outlive it.
     waitForGo(context);
@@ -54,7 +62,7 @@ export const lifecycleHandlers: Handlers<LifecycleStep, InitContext> = {
     context.ready = true;
   },
   "wait-for-start": (_, context) => {
-    if (context.startFifo !== null) waitForStart(context.startFifo, context.waits);
+    if (context.startFifo !== null) waitForStart(context.startFifo, context.endingSignals);
     context.started = true;
   },
 };
@@ -62,11 +70,10 @@ export const lifecycleHandlers: Handlers<LifecycleStep, InitContext> = {
 /**
  * Waits for a byte in `exec.fifo`, or for a signal to end by, as a shell does: with 128 + its number. They stay blocked afterwards, until
  * all are reset for the program.
- * @param endedBySignals whether {@link ENDING} is blocked
+ * @param signals descriptor that brings {@link ENDING}, where those are blocked
  */
-function waitForStart({ number: fifo }: Fd, endedBySignals: boolean): void {
-  if (endedBySignals) {
-    using signals = signalfd(ENDING);
+function waitForStart({ number: fifo }: Fd, signals: Fd | undefined): void {
+  if (signals !== undefined) {
     while (!isReadable(fifo, signals.number)) {
       const signal = readSignal(signals.number);
       if (signal !== null) exit(128 + signal);
@@ -75,10 +82,14 @@ function waitForStart({ number: fifo }: Fd, endedBySignals: boolean): void {
   readSome(fifo, new Uint8Array(1));
 }
 
-/** Waits until either can be read. @returns whether the first can */
+/** Waits until either can be read. @returns whether the first can, or has to be waited for as a filter of system calls denies this */
 function isReadable(first: number, other: number): boolean {
-  const seen = poll([first, other].map((fd) => ({ fd, events: POLL.IN })));
-  return seen[0] !== 0;
+  try {
+    const seen = poll([first, other].map((fd) => ({ fd, events: POLL.IN })));
+    return seen[0] !== 0;
+  } catch {
+    return true;
+  }
 }
 
 /** Waits for the parent's word; without one this process has no reason to go on. */

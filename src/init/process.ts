@@ -77,9 +77,9 @@ export const processHandlers: Handlers<ProcessStep, InitContext> = {
     resetSignalHandlers();
     setSignalMask();
   },
-  "close-descriptors": ({ passed }, { channel, startFifo }) => {
-    // The execve closes the fifo, and so tells `start`, which waits for that.
-    closeDescriptors(passed, [channel.fd, startFifo]);
+  "close-descriptors": ({ passed }, { endingSignals, hookOutput }) => {
+    // Nothing else is open but the fifo. The execve closes that, and so tells `start`, which waits for it.
+    for (const fd of [endingSignals, hookOutput?.stdout, hookOutput?.stderr]) fd?.close();
     // Not before the hooks have run: they are not theirs.
     for (let fd = FIRST_FD; fd < FIRST_FD + passed; fd++) setCloseOnExec(fd, false);
   },

@@ -68,6 +68,7 @@ export function planExec(input: Omit<ProcessInput, "purpose"> & Connections): Ex
       ...attributes,
       ...seccomp.early,
       ...identity,
+      { kind: "stand-ready", passed: input.passedFds },
       ...seccomp.late,
       { kind: "report-ready" },
       ...last,

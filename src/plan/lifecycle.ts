@@ -13,6 +13,8 @@ export type LifecycleStep =
   | (StepBase & { kind: "parent-hooks" })
   /** Hooks in the container's namespaces. */
   | (StepBase & { kind: "container-hooks"; hook: "createContainer" | "startContainer"; hooks: Hook[]; state: State })
+  /** All that needs calls which a filter of system calls may not allow, before it is loaded: behind it come reads and writes. */
+  | (StepBase & { kind: "stand-ready"; passed: number })
   | (StepBase & { kind: "report-ready" })
   | (StepBase & { kind: "wait-for-start" });
 
@@ -22,6 +24,7 @@ export const describeLifecycle: Describers<LifecycleStep> = {
   "die-with-parent": () => "die with the parent from here on",
   "parent-hooks": () => "wait for the parent's hooks",
   "container-hooks": ({ hook, hooks }) => `run the ${hook} hooks: ${hooks.map(({ path }) => path).join(", ")}`,
+  "stand-ready": () => "close what is not the process's, and outlive the parent as soon as it says so",
   "report-ready": () => "report that the container is created",
   "wait-for-start": () => "wait for `start`",
 };

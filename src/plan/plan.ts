@@ -104,6 +104,7 @@ export function planContainer(input: PlanInput): Plan {
     ...attributes,
     ...seccomp.early,
     ...identity,
+    { kind: "stand-ready", passed: input.passedFds },
     ...seccomp.late,
     { kind: "report-ready" },
     { kind: "wait-for-start" },

@@ -1,6 +1,6 @@
 /** When the filter of system calls is loaded, and how. What is in it is `seccomp/filter-plan.ts`. */
 import { rawSeccompFilter, seccompReceiver } from "../config/annotations.ts";
-import type { Process, Spec } from "../config/types.ts";
+import type { Process, Seccomp, Spec } from "../config/types.ts";
 import type { Describers, StepBase } from "./step.ts";
 
 /** A flag that a filter is loaded with, by the end of its name in config.json. */
@@ -28,15 +28,15 @@ export interface SeccompPlan {
 export function planSeccomp(spec: Pick<Spec, "linux" | "annotations">, process: Process): SeccompPlan {
   const seccomp = spec.linux?.seccomp;
   if (seccomp === undefined && rawSeccompFilter(spec) === undefined) return { early: [], late: [] };
-  const listens = seccomp?.syscalls?.some(({ action }) => action === "SCMP_ACT_NOTIFY") ?? false;
-  const step: SeccompStep = {
-    kind: "load-seccomp-filter",
-    pointer: "/linux/seccomp",
-    // Said nothing, as in runc: programs that do not ask for it need not pay for the mitigation.
-    flags: filterFlags(seccomp?.flags ?? ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"], listens),
-    listens,
-  };
+  const step: SeccompStep = { kind: "load-seccomp-filter", pointer: "/linux/seccomp", ...planLoading(seccomp) };
   return process.noNewPrivileges ? { early: [], late: [step] } : { early: [step], late: [] };
+}
+
+/** How the filter of a profile is loaded. */
+export function planLoading(seccomp: Seccomp | undefined): Pick<SeccompStep, "flags" | "listens"> {
+  const listens = seccomp?.syscalls?.some(({ action }) => action === "SCMP_ACT_NOTIFY") ?? false;
+  // Said nothing, as in runc: programs that do not ask for it need not pay for the mitigation.
+  return { flags: filterFlags(seccomp?.flags ?? ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"], listens), listens };
 }
 
 /** TSYNC is for processes of several threads, and the init has one; a kernel takes WAIT_KILLABLE_RECV with a listener only. */

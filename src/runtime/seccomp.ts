@@ -2,7 +2,7 @@
 import { failsUnknownSyscall, rawSeccompFilter } from "../config/annotations.ts";
 import { textToKeep } from "../config/exact-json.ts";
 import type { Spec, State } from "../config/types.ts";
-import { listenerPath } from "../plan/seccomp.ts";
+import { listenerPath, planLoading } from "../plan/seccomp.ts";
 import { filterKey, keepFilter, readFilter } from "../seccomp/cache.ts";
 import { planFilter } from "../seccomp/filter-plan.ts";
 import { buildFilter } from "../seccomp/helper.ts";
@@ -11,13 +11,13 @@ import { hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { readText } from "../sys/file.ts";
 import { findLibseccomp } from "../sys/libseccomp.ts";
-import { takeDescriptor } from "../sys/seccomp.ts";
+import { filterBits, takeDescriptor } from "../sys/seccomp.ts";
 import { connect, sendMessage } from "../sys/socket.ts";
 import { encode } from "../sys/text.ts";
 import type { Context } from "./options.ts";
 
 /** Changes with what is made of a profile, so that older filters are built anew. */
-const FORMAT = "1";
+const FORMAT = "2";
 
 const FIELD = "/linux/seccomp";
 
@@ -27,8 +27,11 @@ const FIELD = "/linux/seccomp";
  */
 export function seccompFilter({ root, log }: Context, spec: Spec): Uint8Array | null {
   const raw = rawSeccompFilter(spec);
-  if (raw !== undefined) return decodeFilter(raw);
   const profile = spec.linux?.seccomp;
+  if (raw === undefined && profile === undefined) return null;
+  const { flags, listens } = planLoading(profile);
+  log.debug(`seccomp filter flags: ${filterBits(flags, listens)}`);
+  if (raw !== undefined) return decodeFilter(raw);
   if (profile === undefined) return null;
   const library = findLibseccomp();
   if (library === null) {
@@ -97,6 +100,6 @@ function connectToAgent(path: string): Fd {
     return connect(path);
   } catch (error) {
     if (!hasErrno(error, "ENOENT", "ECONNREFUSED")) throw error;
-    throw new Error(`${FIELD}/listenerPath: nobody listens on ${path}: ${(error as Error).message}`);
+    throw new Error(`${FIELD}/listenerPath: failed to connect with seccomp agent: ${(error as Error).message}`);
   }
 }

@@ -1,5 +1,6 @@
 /** Has libseccomp build a filter. In a process whose libc is the host's: see `sys/libseccomp.ts`. */
 
+import { hasErrno } from "../sys/error.ts";
 import { SeccompFilter } from "../sys/libseccomp.ts";
 import { memoryFile, readMemory } from "../sys/memory-file.ts";
 import { answerNewCalls, INSTRUCTION_BYTES, type NewestCall } from "./enosys.ts";
@@ -17,7 +18,10 @@ export interface CompiledFilter {
 /** The kernel takes no more instructions (`BPF_MAXINSNS`). */
 const MOST_INSTRUCTIONS = 4096;
 
-/** From so many calls on, a tree is cheaper than going through them. libseccomp#370: one without a rule kills everything. */
+/**
+ * From so many calls on, a tree is cheaper than going through them. A tree without a rule kills everything in some libseccomp (libseccomp#370),
+ * so calls that get no rule do not count.
+ */
 const CALLS_WORTH_A_TREE = 32;
 
 /**
@@ -31,9 +35,9 @@ export function compileFilter(plan: FilterPlan, library: string): CompiledFilter
   const numbers = new Map(plan.names.map((name) => [name, filter.resolve(name)]));
   const unknown = plan.names.filter((name) => numbers.get(name) === null);
   if (plan.failUnknown && unknown.length > 0) throw new Error(`unknown system calls: ${unknown.join(", ")}`);
-  for (const token of plan.architectures) filter.addArchitecture(token);
-  if (numbers.size >= CALLS_WORTH_A_TREE) filter.useBinaryTree();
-  for (const { names, action, conditions } of plan.rules) {
+  for (const token of plan.architectures) addArchitecture(filter, token);
+  if (callsWithRules(plan, numbers) >= CALLS_WORTH_A_TREE) filter.useBinaryTree();
+  for (const { entry, names, action, conditions } of plan.rules) {
     const comparisons = conditions.map(({ index, operator, value, valueTwo }) => ({
       index,
       operator,
@@ -42,7 +46,14 @@ export function compileFilter(plan: FilterPlan, library: string): CompiledFilter
     }));
     for (const name of names) {
       const call = numbers.get(name);
-      if (call !== null && call !== undefined) filter.addRule(action, call, comparisons);
+      if (call === null || call === undefined) continue;
+      try {
+        filter.addRule(action, call, comparisons);
+      } catch (error) {
+        // Left out, it might have denied more than the one that is there.
+        if (!hasErrno(error, "EEXIST")) throw error;
+        throw new Error(`syscalls/${entry} contradicts what another entry says of ${name} under such conditions`);
+      }
     }
   }
   using file = memoryFile("filter");
@@ -56,6 +67,24 @@ export function compileFilter(plan: FilterPlan, library: string): CompiledFilter
     );
   }
   return { program, unknown };
+}
+
+function callsWithRules({ rules }: FilterPlan, numbers: ReadonlyMap<string, number | null>): number {
+  // Below 0 are calls that the machine does not have: other architectures of the profile may.
+  const ruled = rules.flatMap(({ names }) => names).filter((name) => (numbers.get(name) ?? -1) >= 0);
+  return new Set(ruled).size;
+}
+
+/** @throws {Error} for one that this libseccomp does not know, or of the other byte order */
+function addArchitecture(filter: SeccompFilter, token: number): void {
+  try {
+    filter.addArchitecture(token);
+  } catch (error) {
+    const name = Object.entries(ARCHITECTURES).find(([, known]) => known === token)?.[0];
+    if (hasErrno(error, "EDOM")) throw new Error(`architecture ${name} has another byte order than this machine`);
+    if (hasErrno(error, "EINVAL")) throw new Error(`this libseccomp does not know the architecture ${name}`);
+    throw error;
+  }
 }
 
 /** The newest call that the profile names, on each architecture on which it names any. */

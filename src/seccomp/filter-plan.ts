@@ -26,6 +26,8 @@ export interface FilterPlan {
 
 /** Some calls, all by one action where the conditions hold, all of them at once. */
 export interface FilterRule {
+  /** Of the profile's entries, by which number this comes from. */
+  entry: number;
   names: string[];
   action: number;
   conditions: Condition[];
@@ -55,10 +57,12 @@ export function planFilter(profile: Seccomp, native: Architecture, failUnknown =
   const defaultAction = action(defaultName, defaultErrnoRet);
   const tokens = [native, ...(architectures as Architecture[])].map((name) => ARCHITECTURES[name]);
   const rules = syscalls
-    .map((entry) => ({ ...entry, action: action(entry.action as Action, entry.errnoRet) }))
+    .map((entry, index) => ({ ...entry, index, action: action(entry.action as Action, entry.errnoRet) }))
     // libseccomp refuses a rule that says what is done in any case.
     .filter((entry) => entry.action !== defaultAction)
-    .flatMap(({ names, action, args = [] }) => conditionsOf(args).map((conditions) => ({ names, action, conditions })));
+    .flatMap(({ index, names, action, args = [] }) =>
+      conditionsOf(args).map((conditions) => ({ entry: index, names, action, conditions })),
+    );
   return {
     architectures: [...new Set(tokens)],
     defaultAction,

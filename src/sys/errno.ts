@@ -40,6 +40,7 @@ export const ERRNO = {
   EOPNOTSUPP: 95,
   ECONNRESET: 104,
   ECONNREFUSED: 111,
+  EDOM: 33,
   EDQUOT: 122,
 } as const;
 

@@ -54,7 +54,7 @@ export class Fd implements Disposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    syscall("close_range", this.number, this.number, 0);
+    syscall("close", this.number);
   }
 
   /** The same descriptor as a number that nobody closes any more but the caller. */

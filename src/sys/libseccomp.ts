@@ -106,8 +106,8 @@ export class SeccompFilter implements Disposable {
   }
 
   /**
-   * Adds a rule: `action` for the call, where all comparisons hold. One that is there already is fine.
-   * @throws {SyscallError} `seccomp_rule_add_array`
+   * Adds a rule: `action` for the call, where all comparisons hold. The same once more is fine.
+   * @throws {SyscallError} `seccomp_rule_add_array`: EEXIST when it contradicts one that is there
    */
   addRule(action: number, call: number, comparisons: readonly Comparison[]): void {
     const memory = Buffer.alloc(Math.max(1, comparisons.length) * CONDITION_BYTES);
@@ -119,9 +119,7 @@ export class SeccompFilter implements Disposable {
     });
     const prototype =
       "int seccomp_rule_add_array(void *context, uint32_t action, int call, uint count, void *conditions)";
-    this.#must(`seccomp_rule_add_array ${call}`, this.#call(prototype, action, call, comparisons.length, memory), [
-      "EEXIST",
-    ]);
+    this.#must(`seccomp_rule_add_array ${call}`, this.#call(prototype, action, call, comparisons.length, memory), []);
   }
 
   /** Writes the program to a file. @throws {SyscallError} `seccomp_export_bpf` */

@@ -18,6 +18,7 @@ export const LIBC = [
   "int chroot(str path)",
   "int clock_gettime(int clock, void *time)",
   "int connect(int socket, void *address, uint length)",
+  "int close(int fd)",
   "long copy_file_range(int from, void *from_offset, int to, void *to_offset, size_t size, uint flags)",
   "void *dlsym(void *library, str name)",
   "int dup3(int fd, int number, int flags)",

@@ -18,6 +18,11 @@ export const FILTER_FLAGS = {
   WAIT_KILLABLE_RECV: 1 << 5,
 } as const;
 
+/** The bits of some flags. @param listens whether a listener is asked for, too */
+export function filterBits(flags: readonly (keyof typeof FILTER_FLAGS)[], listens: boolean): number {
+  return flags.reduce((sum, flag) => sum | FILTER_FLAGS[flag], listens ? FILTER_FLAGS.NEW_LISTENER : 0);
+}
+
 /**
  * Loads a filter for this process and what it executes.
  * @param program instructions of 8 bytes

@@ -69,6 +69,28 @@ export function signalName(number: number): string {
   return number >= SIGRTMIN ? `SIGRTMIN+${number - SIGRTMIN}` : `signal ${number}`;
 }
 
+/** What signals that end a program say of it, in the words of strsignal(3). */
+const DEATHS: Readonly<Record<number, string>> = {
+  [SIGNALS.SIGILL]: "illegal instruction",
+  [SIGNALS.SIGTRAP]: "trace/breakpoint trap",
+  [SIGNALS.SIGABRT]: "aborted",
+  [SIGNALS.SIGBUS]: "bus error",
+  [SIGNALS.SIGFPE]: "floating point exception",
+  [SIGNALS.SIGKILL]: "killed",
+  [SIGNALS.SIGSEGV]: "segmentation fault",
+  [SIGNALS.SIGPIPE]: "broken pipe",
+  [SIGNALS.SIGTERM]: "terminated",
+  [SIGNALS.SIGXCPU]: "CPU time limit exceeded",
+  [SIGNALS.SIGXFSZ]: "file size limit exceeded",
+  [SIGNALS.SIGSYS]: "bad system call",
+};
+
+/** A signal that ended a program, for people: `signalInWords(31)` is `"SIGSYS (bad system call)"`. */
+export function signalInWords(number: number): string {
+  const words = DEATHS[number];
+  return words === undefined ? signalName(number) : `${signalName(number)} (${words})`;
+}
+
 const SIG_BLOCK = 0;
 const SIG_SETMASK = 2;
 

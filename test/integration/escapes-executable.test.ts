@@ -31,9 +31,10 @@ const powerful: Edit = (config) => {
 /** Shell functions: `attack DIRECTORY`, with the directory of a process in /proc. */
 const ATTACK = `
   attack() { (
-    program=$(readlink $1/exe) || exit
-    case "$program" in /bin/*) exit;; esac
     exec 9< $1/exe || exit
+    # Of what is held: the process may execute the container's own program at any time.
+    program=$(readlink /proc/self/fd/9) || exit
+    case "$program" in /bin/*) exit;; esac
     echo "$program" >> /tmp/held
     mount -o remount,bind,rw none /proc/self/fd/9
     mount -o remount,rw none /proc/self/fd/9
