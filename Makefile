@@ -91,7 +91,7 @@ dummies: build/busybox $(PACKAGES) $(VALIDATORS) ## show that no integration tes
 	@$(BUN) test/support/dummies.ts
 
 fuzz: build build/busybox $(VALIDATORS) ## feed mutated configurations, names and command lines to it (FUZZ_COUNT=, FUZZ_RUNS=, FUZZ_SEED=): as root
-	@$(BUN) test/fuzz/fuzz.ts
+	@$(BUN) test/fuzz/watch.ts
 
 conformance: build build/busybox ## how well dist/tsrunc keeps the spec (RUNTIMES="PATH PATH …" for others): as root
 	@$(BUN) --bun conformance/run.ts $(foreach runtime,$(or $(RUNTIMES),dist/tsrunc),--runtime $(runtime)) \

@@ -6,49 +6,30 @@
  * it is mended: that is tried first, each time.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseCpuList } from "../../src/config/cpu-list.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { loadProcess } from "../../src/config/load-process.ts";
-import { parseMountOptions } from "../../src/config/mount-options.ts";
-import { parsePaxRecords } from "../../src/image/layer/pax.ts";
-import { parseReference } from "../../src/image/reference/reference.ts";
-import { parseIdmapOption } from "../../src/plan/idmap-option.ts";
+import { loadResources } from "../../src/config/load-resources.ts";
 import { monotonicTime } from "../../src/sys/clock.ts";
-import { normalize } from "../../src/sys/path-names.ts";
 import { baseConfig } from "../support/config.ts";
 import { makeRootfs } from "../support/rootfs.ts";
 import { mutateDocument, mutateText, Random } from "./mutate.ts";
+import { type ParserName, parsers } from "./parsers.ts";
+import { HARMLESS_PARTS, seedConfigs } from "./seeds.ts";
 
 const COUNT = Number(process.env.FUZZ_COUNT ?? 20_000);
 const RUNS = Number(process.env.FUZZ_RUNS ?? 1_000);
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 /** Nothing takes so long, milliseconds. */
-const LIMIT = 10_000;
+const LIMIT = 20_000;
+/** Where each input is noted before it is tried, for whoever watches. */
+const NOTE = process.env.FUZZ_NOTE;
 
 /** One input, as the corpus keeps it: `config` and `process` are the text of a file, `args` a command line, others a text. */
 type Input = { target: "args"; args: string[] } | { target: Exclude<Target, "args">; text: string };
-type Target = "config" | "process" | "run" | "args" | keyof typeof parsers;
-
-const parsers = {
-  reference: (text: string) => parseReference(text),
-  "mount-options": (text: string) => parseMountOptions(text.split(",")),
-  "cpu-list": (text: string) => parseCpuList(text),
-  idmap: (text: string) => parseIdmapOption(text, { uid: [], gid: [] }),
-  path: (text: string) => normalize(text),
-  pax: (text: string) => parsePaxRecords(Buffer.from(text, "latin1")),
-};
-
-const seeds: Record<keyof typeof parsers, string[]> = {
-  reference: ["registry.example:5000/a/b:tag@sha256:".padEnd(100, "0"), "alpine", "a/b:1"],
-  "mount-options": ["rbind,ro,nosuid,rprivate", "mode=755,size=64k,idmap=uids=0-1-2#3-4-5", "ratime,bind,remount"],
-  "cpu-list": ["0-3,7", "1"],
-  idmap: ["uids=0-1000-10#20-3000-5;gids=@0-1-2", "uids=1-2-3"],
-  path: ["/a/../b//c/./d", "../x"],
-  pax: ["20 path=some/file/x\n18 mtime=123.456\n", "6 a=b\n"],
-};
+type Target = "config" | "process" | "resources" | "run" | "args" | ParserName;
 
 const commands = [
   ["run", "--bundle", ".", "--pid-file", "p", "--explain", "fuzz"],
@@ -67,12 +48,19 @@ const scratch = mkdtempSync(join(tmpdir(), "tsrunc-fuzz-"));
 const state = join(scratch, "state");
 const runtime = resolve("dist/tsrunc");
 const failures: string[] = [];
-const container = baseConfig(["true"]);
+/** How often each fault may be shown: one fault has thousands of inputs. */
+const MOST_OF_A_KIND = 3;
+const kinds = new Map<string, number>();
+const configs = seedConfigs() as readonly ReturnType<typeof baseConfig>[];
+
+const began = monotonicTime();
 
 main();
 
 function main(): void {
   console.log(`fuzz: seed ${SEED}, ${COUNT} inputs, ${RUNS} containers`);
+  // A container in a user namespace has to get through here.
+  chmodSync(scratch, 0o711);
   makeRootfs(join(scratch, "rootfs"));
   mkdirSync(state);
   const corpus = join(import.meta.dirname, "corpus");
@@ -94,12 +82,21 @@ function randomInput(random: Random, index: number): Input {
     const json = JSON.stringify(mutateDocument(random, document));
     return random.below(10) === 0 ? mutateText(random, json) : json;
   };
-  const kind = index % 5;
-  if (kind < 2) return { target: "config", text: text(container) };
-  if (kind === 2) return { target: "process", text: text(container.process) };
-  if (kind === 3) {
-    const target = random.pick(Object.keys(parsers) as (keyof typeof parsers)[]);
-    return { target, text: mutateText(random, random.pick(seeds[target])) };
+  const kind = index % 6;
+  const config = random.pick(configs);
+  if (kind < 2) return { target: "config", text: text(config) };
+  if (kind === 2) {
+    return random.below(2) === 0
+      ? { target: "process", text: text(config.process) }
+      : { target: "resources", text: text(config.linux.resources) };
+  }
+  if (kind < 5) {
+    const target = random.pick(Object.keys(parsers) as ParserName[]);
+    const seed = random.pick<string>(parsers[target].seeds);
+    return {
+      target,
+      text: seed.startsWith("{") && random.below(2) === 0 ? text(JSON.parse(seed)) : mutateText(random, seed),
+    };
   }
   const args = random.pick(commands).map((arg) => (random.below(3) === 0 ? mutateText(random, arg) : arg));
   // No argument has a NUL.
@@ -108,16 +105,23 @@ function randomInput(random: Random, index: number): Input {
 
 /** A configuration that could start, and hurts nobody if it does: it runs `true` in this rootfs, with cgroups of its own. */
 function harmless(random: Random): string {
-  const config = mutateDocument(random, container) as typeof container;
-  if (config.process !== null && typeof config.process === "object") config.process.args = ["true"];
-  config.root = { path: "rootfs" };
-  if (config.linux !== null && typeof config.linux === "object") delete config.linux.cgroupsPath;
-  config.hooks = {};
-  return JSON.stringify(config);
+  const config = baseConfig(["true"]);
+  for (let parts = random.below(3); parts > 0; parts--) random.pick(HARMLESS_PARTS)(config);
+  const mutated = mutateDocument(random, config) as typeof config;
+  if (mutated.process !== null && typeof mutated.process === "object") mutated.process.args = ["true"];
+  mutated.root = { path: "rootfs" };
+  if (mutated.linux !== null && typeof mutated.linux === "object") {
+    delete mutated.linux.cgroupsPath;
+    // Mounts of the container would show on the host.
+    delete mutated.linux.rootfsPropagation;
+  }
+  mutated.hooks = {};
+  return JSON.stringify(mutated);
 }
 
 function tryInput(input: Input, executable: boolean): void {
-  const began = monotonicTime();
+  if (NOTE !== undefined) writeFileSync(NOTE, JSON.stringify(input));
+  const start = monotonicTime();
   try {
     const problem = input.target === "args" ? whenExecuted(input.args) : whenRead(input.target, input.text, executable);
     if (problem !== null) fail(input, problem);
@@ -125,7 +129,7 @@ function tryInput(input: Input, executable: boolean): void {
     if (isOurs(error)) return;
     fail(input, String((error as Error).stack));
   }
-  if (monotonicTime() - began > LIMIT) fail(input, "took too long");
+  if (monotonicTime() - start > LIMIT) fail(input, "took too long");
 }
 
 /** Whether an error is what the program says of bad input, and no fault of its own. */
@@ -135,43 +139,53 @@ function isOurs(error: unknown): boolean {
 }
 
 function whenRead(target: Exclude<Target, "args">, text: string, executable: boolean): string | null {
-  if (target !== "config" && target !== "process" && target !== "run") {
-    parsers[target](text);
+  if (target in parsers) {
+    parsers[target as ParserName].parse(text);
     return null;
   }
-  const file = join(scratch, target === "process" ? "process.json" : "config.json");
+  const file = join(scratch, "config.json");
   writeFileSync(file, text);
-  if (target === "run") return whenExecuted(["run", "--bundle", scratch, "fuzz"]);
-  if (executable) {
-    const commands = [
-      ["validate", scratch],
-      ["run", "--explain", "--bundle", scratch, "fuzz"],
-    ];
-    for (const command of target === "process" ? [["exec", "--process", file, "fuzz"]] : commands) {
-      const problem = whenExecuted(command);
-      if (problem !== null) return problem;
-    }
+  if (target === "run") return whenExecuted(["run", "--bundle", scratch, "fuzz"], text.includes('"seccomp"'));
+  for (const command of executable ? commandsFor(target, file) : []) {
+    const problem = whenExecuted(command);
+    if (problem !== null) return problem;
   }
   if (target === "process") loadProcess(file);
+  else if (target === "resources") loadResources(file);
   else loadConfig(file);
   return null;
 }
 
-/** What is wrong with the way in which the executable ends; `null` when nothing is. */
-function whenExecuted(args: readonly string[]): string | null {
+/** The commands that read such a file. */
+function commandsFor(target: Exclude<Target, "args">, file: string): string[][] {
+  if (target === "process") return [["exec", "--process", file, "fuzz"]];
+  if (target === "resources") return [["update", "--resources", file, "fuzz"]];
+  return [
+    ["validate", scratch],
+    ["run", "--explain", "--bundle", scratch, "fuzz"],
+  ];
+}
+
+/**
+ * What is wrong with the way in which the executable ends; `null` when nothing is.
+ * @param mayBeSilent whether the program of a container may have failed without a word, as a filter of system calls denies it that
+ */
+function whenExecuted(args: readonly string[], mayBeSilent = false): string | null {
   const options = { cwd: scratch, input: "", timeout: LIMIT, killSignal: "SIGKILL", encoding: "utf8" } as const;
   const { status, signal, stdout, stderr } = spawnSync(runtime, ["--root", state, ...args], options);
   const said = `${args.join(" ")}: ${stderr.slice(0, 2000)}`;
   if (signal !== null) return `ended by ${signal}: ${said}`;
   if (/^\s+at .*[(:]\d+/m.test(stderr) || /\b(Type|Range|Reference)Error\b|is not a function/.test(stderr))
     return `a stack trace, or an error of the engine: ${said}`;
-  if (status !== 0 && stderr === "" && stdout === "") return `exit code ${status} without a word: ${said}`;
+  if (status !== 0 && !mayBeSilent && stderr === "" && stdout === "")
+    return `exit code ${status} without a word: ${said}`;
   return null;
 }
 
 function checkLeftovers(): void {
   const leave = (what: string) => fail({ target: "run", text: "" }, `left behind: ${what}`);
-  for (const name of readdirSync(state)) leave(`state of ${name}`);
+  // Filters of system calls are kept on purpose.
+  for (const name of readdirSync(state)) if (name !== "seccomp:filters") leave(`state of ${name}`);
   for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) if (line.includes(scratch)) leave(line);
   const { stdout } = spawnSync("find", ["/sys/fs/cgroup", "-maxdepth", "4", "-type", "d", "-name", "fuzz"], {
     encoding: "utf8",
@@ -180,9 +194,19 @@ function checkLeftovers(): void {
 }
 
 function fail(input: Input, why: string): void {
+  // Where it comes from: the first lines of a stack trace, or the words without what the input has put into them.
+  const kind = why
+    .split("\n")
+    .slice(0, 2)
+    .join(" ")
+    .replace(/"[^"]*"|\d+/g, "_")
+    .slice(0, 200);
+  const seen = (kinds.get(kind) ?? 0) + 1;
+  kinds.set(kind, seen);
+  if (seen > MOST_OF_A_KIND) return;
   mkdirSync("build/fuzz", { recursive: true });
   const name = `${input.target}-${failures.length}.json`;
   writeFileSync(join("build/fuzz", name), `${JSON.stringify(input)}\n`);
   failures.push(name);
-  console.error(`fuzz: ${name}: ${why}`);
+  console.error(`fuzz: after ${Math.round((monotonicTime() - began) / 1000)} s: ${name}: ${why}`);
 }
