@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs";
 
 /** Packages of which only the layers that name them know. */
-const PACKAGES = ["koffi", "commander", "pino", "ajv"] as const;
+const PACKAGES = ["koffi", "commander", "pino", "ajv", "pbf"] as const;
 
 interface Layer {
   /** Folders of `src/` that it may import, besides itself. */
@@ -25,11 +25,13 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   hooks: { imports: ["config", "sys"], node: "synchronous" },
   seccomp: { imports: ["plan", "config", "sys"], node: "synchronous" },
   init: { imports: ["hooks", "cgroup", "seccomp", "plan", "config", "sys"], node: "synchronous" },
-  runtime: { imports: ["init", "hooks", "cgroup", "seccomp", "plan", "config", "sys"], node: "synchronous" },
+  // The program that writes processes down and makes them again.
+  criu: { imports: ["plan", "config", "sys"], packages: ["pbf"], node: "synchronous" },
+  runtime: { imports: ["init", "hooks", "cgroup", "seccomp", "criu", "plan", "config", "sys"], node: "synchronous" },
   // The program for images, which has an event loop and threads. The two meet at the bundle directory.
   image: { imports: ["init", "cgroup", "seccomp", "plan", "config", "sys"], node: "all" },
   cli: {
-    imports: ["runtime", "image", "init", "hooks", "cgroup", "seccomp", "plan", "config", "sys"],
+    imports: ["runtime", "image", "init", "hooks", "cgroup", "seccomp", "criu", "plan", "config", "sys"],
     packages: ["commander", "pino"],
     node: "synchronous",
   },

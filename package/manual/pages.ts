@@ -4,7 +4,7 @@
  */
 import type { Option } from "commander";
 import { PROGRAM } from "../../src/cli/command.ts";
-import { type CommandTable, commands, type Entry, shownEntries } from "../../src/cli/commands.ts";
+import { type CommandTable, commands, shownEntries } from "../../src/cli/commands.ts";
 import { program } from "../../src/cli/global-options.ts";
 import { Parser, parserOf } from "../../src/cli/parser.ts";
 import { version } from "../../src/cli/version.ts";
@@ -44,7 +44,6 @@ async function tablePages(table: CommandTable, before: readonly string[], date: 
   const pages: Page[] = [];
   for (const [name, entry] of shownEntries(table)) {
     const path = [...before, name];
-    if (entry.kind === "coming") continue;
     if (entry.kind === "command") {
       const { parser } = await parserOf(path, entry);
       pages.push(commandPage(path, parser, date));
@@ -124,13 +123,12 @@ function synopsisOf(path: readonly string[], parser: Parser): string {
 
 function commandList(table: CommandTable, before: readonly string[]): string {
   return shownEntries(table)
-    .map(([name, entry]) => item(reference([...before, name], entry), entry.summary))
+    .map(([name, entry]) => item(reference([...before, name]), entry.summary))
     .join("");
 }
 
-/** The page of a command, where it has one. */
-function reference(path: readonly string[], entry: Entry): Inline[] {
-  if (entry.kind === "coming") return [{ bold: path.at(-1) ?? "" }];
+/** The page of a command. */
+function reference(path: readonly string[]): Inline[] {
   return [{ bold: pageName(path) }, `(${SECTION})`];
 }
 

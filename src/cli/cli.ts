@@ -1,13 +1,6 @@
 /** The command line: global options, then a command; an error becomes one line on stderr, a log record and an exit code. */
 import { PROGRAM } from "./command.ts";
-import {
-  type ComingCommand,
-  type CommandEntry,
-  type CommandGroup,
-  commands,
-  findCommand,
-  shownEntries,
-} from "./commands.ts";
+import { type CommandEntry, type CommandGroup, commands, findCommand, shownEntries } from "./commands.ts";
 import { type GlobalValues, makeContext, program } from "./global-options.ts";
 import { type Level, Log } from "./log.ts";
 import { print } from "./output.ts";
@@ -55,7 +48,6 @@ async function dispatch(argv: readonly string[], log: Log, prepare: Prepare): Pr
   } finally {
     configureLog(log, options, given);
   }
-  if (entry?.kind === "coming") return refuse(path, entry, isHelp ? "--help" : rest[0]);
   if (entry?.kind !== "command") return list(path, entry, isHelp ? [...rest, "--help"] : rest);
   const { parser, command } = await parserOf(path, entry);
   log.begin(parser.path, entry.failure.prefix !== null);
@@ -92,12 +84,6 @@ function list(path: string[], group: CommandGroup | null, [name, ...more]: reado
   for (const [one, { summary }] of shownEntries(table)) listing.command(one).summary(summary);
   if (isHelpOption(name) && more.length === 0) print(listing.helpInformation());
   else listing.read([name]);
-  return 0;
-}
-
-function refuse(path: string[], { summary }: ComingCommand, first: string | undefined): number {
-  if (!isHelpOption(first)) throw new UsageError(`${PROGRAM} ${path.join(" ")} is not supported yet`);
-  print(bareParser(path, summary).helpInformation());
   return 0;
 }
 

@@ -36,13 +36,7 @@ export interface CommandGroup {
   commands: CommandTable;
 }
 
-/** A command of runc and crun that callers may try: it has help, and refuses all else. */
-export interface ComingCommand {
-  kind: "coming";
-  summary: string;
-}
-
-export type Entry = CommandEntry | CommandGroup | ComingCommand;
+export type Entry = CommandEntry | CommandGroup;
 
 export type CommandTable = Readonly<Record<string, Entry>>;
 
@@ -68,10 +62,6 @@ function group(summary: string, commands: CommandTable): CommandGroup {
   return { kind: "group", summary, commands };
 }
 
-function coming(summary: string): ComingCommand {
-  return { kind: "coming", summary: `${summary} (not supported yet)` };
-}
-
 /** A command of the image program. */
 function ofImages(summary: string, load: CommandEntry["load"], extra: Extra = {}): CommandEntry {
   return { ...command(summary, load, extra), program: "image" };
@@ -84,7 +74,7 @@ function ofRoot(summary: string, load: CommandEntry["load"], extra: Extra = {}):
 
 /** The commands by name, in the order in which help lists them. */
 export const commands: CommandTable = {
-  checkpoint: coming("checkpoint a running container"),
+  checkpoint: command("checkpoint a running container", () => import("./commands/checkpoint.ts"), { forks: true }),
   [COMPILE_COMMAND]: command("build a filter of system calls", () => import("./commands/compile-seccomp-filter.ts"), {
     internal: true,
   }),
@@ -149,7 +139,10 @@ export const commands: CommandTable = {
   }),
   pause: command("suspend all processes in a container", () => import("./commands/pause.ts")),
   ps: command("list the processes in a container", () => import("./commands/ps.ts")),
-  restore: coming("restore a container from a checkpoint"),
+  restore: command("restore a container from a checkpoint", () => import("./commands/restore.ts"), {
+    forks: true,
+    failure: { prefix: "tsrunc restore failed", exitCode: 1 },
+  }),
   resume: command("resume the processes of a paused container", () => import("./commands/resume.ts")),
   run: command("create and run a container", () => import("./commands/run.ts"), {
     forks: true,

@@ -42,7 +42,7 @@ export async function completionScript(shell: Shell): Promise<string> {
 }
 
 function branchesOf(table: CommandTable, path: string[]): Branch[] {
-  const entries = shownEntries(table).filter(([, { kind }]) => kind !== "coming");
+  const entries = shownEntries(table);
   const children = entries.map(([name, { summary }]) => ({ name, summary }));
   const more = entries.flatMap(([name, entry]) =>
     entry.kind === "group" ? branchesOf(entry.commands, [...path, name]) : [],

@@ -29,7 +29,7 @@ export function features(version: string, seccomp: NonNullable<FeaturesLinux["se
       netDevices: { enabled: true },
       memoryPolicy: { modes: [...MEMORY_MODES], flags: [...MEMORY_FLAGS] },
     },
-    annotations: { "org.tsrunc.version": version, "org.opencontainers.runc.checkpoint.enabled": "false" },
+    annotations: { "org.tsrunc.version": version, "org.opencontainers.runc.checkpoint.enabled": "true" },
     potentiallyUnsafeConfigAnnotations: ["run.oci."],
   };
 }

@@ -37,7 +37,7 @@ export function openBindMountPoint(rootfs: Fd, path: string, source: Fd, nofollo
 }
 
 /** The real path of a descriptor, as seen from the rootfs. */
-function pathInRoot(rootfs: Fd, fd: Fd): string {
+export function pathInRoot(rootfs: Fd, fd: Fd): string {
   const root = readLink(rootfs.procPath);
   const path = readLink(fd.procPath);
   if (root === "/") return path;

@@ -98,7 +98,8 @@ function allGone({ init }: Container, spec: Spec): boolean {
   return init !== null && !isAlive(init) && hasOwnPidNamespace(spec);
 }
 
-function end(container: Container): void {
+/** Kills all processes of a container, and waits until the init has ended. @throws {Error} when it does not */
+export function end(container: Container): void {
   killForGood(container);
   if (!isAlive(container.init)) return;
   using pidfd = pidfdFind(container.init.pid);

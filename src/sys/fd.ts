@@ -121,7 +121,12 @@ export function duplicateOnto(fd: number, number: number, closeOnExec = false): 
 }
 
 /** Another descriptor of the same open file, close-on-exec. @see fcntl(2), F_DUPFD_CLOEXEC */
-export function duplicate({ number }: Fd): Fd {
+export function duplicate(fd: Fd): Fd {
+  return duplicateAbove(fd, FIRST_FD);
+}
+
+/** The same, with the first free number from `least` on. */
+export function duplicateAbove({ number }: Fd, least: number): Fd {
   const F_DUPFD_CLOEXEC = 1030;
-  return new Fd(check(syscall("fcntl", number, F_DUPFD_CLOEXEC, FIRST_FD), () => `duplicate descriptor ${number}`));
+  return new Fd(check(syscall("fcntl", number, F_DUPFD_CLOEXEC, least), () => `duplicate descriptor ${number}`));
 }

@@ -115,24 +115,6 @@ describe("help", () => {
 });
 
 describe("a command that does not exist", () => {
-  const coming = Object.entries(commands).flatMap(([name, { kind }]) => (kind === "coming" ? [name] : []));
-  test.each(coming)("tsrunc %s says that it is still to come", async (name) => {
-    expect(await runCli([name, "--anything", "web"])).toBe(1);
-    expect(printed.stderr).toContain(`tsrunc ${name} is not supported yet`);
-    expect(printed.stdout).toBe("");
-  });
-
-  test.each(
-    coming.flatMap((name) => [
-      [name, "-h"],
-      [name, "--help"],
-      ["help", name],
-    ]),
-  )("tsrunc %s %s is help", async (...argv) => {
-    expect(await runCli(argv)).toBe(0);
-    expect(printed.stdout).toMatch(/^NAME:\n {3}tsrunc \w+ - .*not supported yet/);
-  });
-
   test.each([["foo"], ["foo", "-h"], ["help", "foo"], ["init"], ["constructor"]])("tsrunc %s %s", async (...argv) => {
     expect(await runCli(argv.filter((arg) => arg !== undefined))).toBe(3);
     expect(printed.stderr).toContain(`No help topic for '${argv.at(argv[0] === "help" ? 1 : 0)}'`);

@@ -1,0 +1,315 @@
+/** `restore`: has CRIU make a container's processes again, out of what `checkpoint` has written. */
+import { readOwnCgroups } from "../cgroup/layout.ts";
+import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
+import { hostMounts, restoredMounts } from "../criu/external-mounts.ts";
+import { checkRestorable, externalNamespaces } from "../criu/namespaces.ts";
+import type { RestoreOptions } from "../criu/options.ts";
+import { Criu, type Notification } from "../criu/process.ts";
+import { inheritedNamespaces, inheritedPipes, LOG, restoreRequest } from "../criu/request.ts";
+import { LEAST, requireVersion } from "../criu/version.ts";
+import type { OpenHookOutput } from "../hooks/output.ts";
+import { openHookOutput } from "../hooks/output.ts";
+import { runHooks } from "../hooks/run.ts";
+import { planIntelRdt } from "../plan/intel-rdt.ts";
+import { callerEnvironment } from "../sys/executable.ts";
+import { duplicate, type Fd, O, open } from "../sys/fd.ts";
+import { mkdir, readLink, rmdir } from "../sys/file.ts";
+import { NAMESPACE_FLAGS, unshare } from "../sys/namespace.ts";
+import { join } from "../sys/path-names.ts";
+import { exitCode, killChild, pidfdOpen, prctl, processStat } from "../sys/process.ts";
+import { clearContainer } from "./clear.ts";
+import { checkTerminal, connectTo, sendMaster } from "./console-socket.ts";
+import { mountSteps } from "./container-mounts.ts";
+import { configFile, explainFailure, findCriu } from "./criu.ts";
+import { CriuDirectories } from "./criu-directories.ts";
+import { readStreams } from "./descriptors-file.ts";
+import { prepareForeground, prepareTerminal, superviseForeground } from "./foreground.ts";
+import { ResctrlGroup } from "./intel-rdt.ts";
+import { makeNotifyDirectory } from "./notify-socket.ts";
+import type { Context } from "./options.ts";
+import { writePidFile } from "./pid-file.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import { ownFiles, type PlacedMount, prepareRoot } from "./restore-mounts.ts";
+import { stateDocument } from "./status.ts";
+import {
+  claimDirectory,
+  containerDirectory,
+  lockAgain,
+  removeDirectory,
+  saveConfig,
+  saveContainer,
+  unlock,
+} from "./store.ts";
+
+export interface RestoreContainerOptions extends RestoreOptions {
+  id: string;
+  bundle: string;
+  detach: boolean;
+  consoleSocket?: string;
+  pidFile?: string;
+  /** Do not make this process a subreaper. */
+  noSubreaper: boolean;
+}
+
+/**
+ * Restores a container.
+ * @returns the exit code of its process, 128 + n when signal n ended it; 0 at once with `detach`
+ * @throws {Error} that says what failed; nothing is left behind then
+ */
+export function restoreContainer(context: Context, options: RestoreContainerOptions): number {
+  const criu = findCriu("restore");
+  const prepared = prepare(context, { ...options, preserveFds: 0, noPivot: false, noNewKeyring: false });
+  const { spec, process } = prepared;
+  checkRestorable(spec);
+  const { terminal = false } = process;
+  checkTerminal({ terminal, detach: options.detach, consoleSocket: options.consoleSocket });
+  using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
+  using directories = CriuDirectories.toRead(options);
+  const streams = readStreams(directories.images, options.imagePath);
+  using namespaces = new Opened(prepared);
+  if (!options.noSubreaper) prctl("SET_CHILD_SUBREAPER", 1);
+  const signals = options.detach ? null : prepareForeground();
+  const restoration = new Restoration({ context, prepared, options, criu, directories, streams, namespaces, console });
+  const { pid, master, lock } = restoration.run();
+  if (signals === null) return 0;
+  const { log } = context;
+  using pidfd = pidfdOpen(pid);
+  unlock(lock);
+  const status = superviseForeground({ pid, pidfd, signals, master, log });
+  // Unless `delete` was quicker.
+  if (lockAgain(lock, options.id)) clearContainer(context, prepared.container, spec);
+  lock.close();
+  return exitCode(status);
+}
+
+/** The network and pid namespaces to restore into, opened before anything is made. */
+class Opened implements Disposable {
+  readonly types: ("network" | "pid")[] = [];
+  readonly fds: Fd[] = [];
+
+  /** @throws {Error} when one is not there (any more) */
+  constructor({ spec }: Prepared) {
+    for (const { type, path } of externalNamespaces(spec)) {
+      try {
+        this.fds.push(open(path, O.RDONLY));
+        this.types.push(type);
+      } catch (error) {
+        this[Symbol.dispose]();
+        throw new Error(`the ${type} namespace to restore into: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.fds) fd.close();
+  }
+}
+
+interface Parts {
+  context: Context;
+  prepared: Prepared;
+  options: RestoreContainerOptions;
+  criu: string;
+  directories: CriuDirectories;
+  streams: readonly string[];
+  namespaces: Opened;
+  console: Fd | null;
+}
+
+/** One restoration, from the claim of the id to the running container. */
+class Restoration {
+  readonly #parts: Parts;
+  readonly #cgroup: Cgroup;
+  /** An empty directory, in which CRIU alone finds what it needs. */
+  readonly #own: string;
+  #hookOutput: OpenHookOutput | null = null;
+  #classOfService: ResctrlGroup | null = null;
+  #limited = false;
+  #master: Fd | null = null;
+
+  constructor(parts: Parts) {
+    const { context, options, prepared } = parts;
+    this.#parts = parts;
+    this.#cgroup = openCgroup(prepared.container.cgroup);
+    this.#own = join(containerDirectory(context.root, options.id), "criu");
+  }
+
+  run(): { pid: number; master: Fd | null; lock: Fd } {
+    const { context, options, prepared, criu, directories } = this.#parts;
+    const lock = claimDirectory(context.root, options.id);
+    try {
+      this.#cgroup.assertUnused();
+    } catch (error) {
+      removeDirectory(context.root, options.id);
+      lock.close();
+      throw error;
+    }
+    try {
+      this.#make();
+      const pid = this.#restore();
+      if (options.pidFile) writePidFile(options.pidFile, pid);
+      return { pid, master: this.#master, lock };
+    } catch (error) {
+      const reason = explainFailure(error, criu, directories.log(LOG.restore));
+      if (prepared.container.init !== null) killChild(prepared.container.init.pid);
+      const left = this.#clear();
+      lock.close();
+      throw left === null ? reason : new Error(`${reason.message}; ${left}`);
+    } finally {
+      this.#hookOutput?.[Symbol.dispose]();
+    }
+  }
+
+  /** What there is of a container before its processes: written down before it is made. */
+  #make(): void {
+    const { root } = this.#parts.context;
+    const { container, spec, resources, host } = this.#parts.prepared;
+    const intelRdt = planIntelRdt(spec.linux?.intelRdt, container.id);
+    if (intelRdt !== null) {
+      this.#classOfService = new ResctrlGroup(intelRdt);
+      if (this.#classOfService.removable) container.resctrl = this.#classOfService.removable;
+    }
+    saveContainer(root, container);
+    const directory = containerDirectory(root, container.id);
+    makeNotifyDirectory(directory);
+    this.#cgroup.create(resources);
+    container.cgroup = this.#cgroup.location;
+    saveContainer(root, container);
+    saveConfig(root, container.id, spec);
+    this.#hookOutput = openHookOutput(spec, container.bundle);
+    if (!host.inUserNamespace) {
+      const { devices = [] } = spec.linux ?? {};
+      this.#cgroup.setResources({ ...(resources.devices && { devices: resources.devices }) }, { devices });
+    }
+    mkdir(this.#own, 0o700);
+  }
+
+  #restore(): number {
+    const { context, prepared, options, directories, streams, namespaces } = this.#parts;
+    const { container, spec, host } = prepared;
+    const steps = mountSteps(container, spec, host);
+    using criu = this.#start(() => prepareRoot(container.rootfs, this.#own, steps));
+    this.#cgroup.release();
+    const version = criu.version();
+    requireVersion(version, LEAST.any, "restore");
+    if (options.lsmProfile) requireVersion(version, LEAST.lsm, "--lsm-profile");
+    if (options.lsmMountContext) requireVersion(version, LEAST.lsm, "--lsm-mount-context");
+    if (options.lazyPages) criu.requireFeature("lazy_pages", "--lazy-pages");
+    const devices = hostMounts(steps.filter(({ kind }) => kind !== "bind"));
+    const request = restoreRequest({
+      options,
+      spec,
+      root: ownFiles(this.#own).root,
+      hasWork: directories.work !== null,
+      configFile: configFile(spec),
+      mounts: restoredMounts(
+        [...devices.map(({ target, source }) => ({ place: target, source })), ...criu.prepared],
+        spec,
+        ownFiles(this.#own).null,
+      ),
+      inherited: [...inheritedNamespaces(namespaces.types), ...inheritedPipes(streams)],
+      cgroups: readOwnCgroups(criu.pid),
+    });
+    context.log.debug(`criu ${version}: ${JSON.stringify(request)}`);
+    const { restore } = criu.carryOut(request, (notification) => this.#notified(notification));
+    criu.end();
+    rmdir(this.#own);
+    const pid = restore?.pid ?? container.init?.pid;
+    if (pid === undefined) throw new Error("criu did not say which process it has restored");
+    return pid;
+  }
+
+  /** Starts CRIU in the container's cgroups, which what it restores inherits. */
+  #start(prepareRoot: () => PlacedMount[]): Criu<PlacedMount[]> {
+    const { options, prepared, criu, directories, namespaces } = this.#parts;
+    using entrance = this.#cgroup.entrance();
+    using tasks = this.#cgroup.openTasks();
+    // CRIU makes a cgroup namespace only where it looks after cgroups.
+    const ownCgroups =
+      options.manageCgroupsMode === "ignore" &&
+      (prepared.spec.linux?.namespaces ?? []).some(({ type }) => type === "cgroup");
+    return new Criu({
+      path: criu,
+      environment: callerEnvironment(),
+      fork: () => entrance.fork({ flags: BigInt(NAMESPACE_FLAGS.mount) }),
+      prepare: () => {
+        tasks.enter();
+        if (ownCgroups) unshare(["cgroup"]);
+        return { result: prepareRoot(), passed: [...directories.openAgain(), ...namespaces.fds] };
+      },
+      streams: prepared.process.terminal === true ? "null" : "ours",
+    });
+  }
+
+  #notified({ script, pid, fds }: Notification): void {
+    const { context, prepared } = this.#parts;
+    context.log.debug(`criu: ${script}`);
+    if (script === "setup-namespaces") this.#runHooks(pid);
+    else if (script === "orphan-pts-master") this.#takeTerminal(fds[0]);
+    else if (script === "post-restore") {
+      this.#noteInit(pid);
+      this.#limit();
+      this.#classOfService?.create(pid);
+      this.#noteTimeNamespace(pid);
+      prepared.container.complete = true;
+      saveContainer(context.root, prepared.container);
+    }
+  }
+
+  #noteInit(pid: number): void {
+    this.#parts.prepared.container.init = { pid, startTime: processStat(pid)?.startTime ?? 0 };
+  }
+
+  /** Those of the runtime's namespaces, as runc runs them: the others' time was when the container was created. */
+  #runHooks(pid: number): void {
+    const { context, prepared } = this.#parts;
+    const { container, spec } = prepared;
+    const { prestart = [], createRuntime = [] } = spec.hooks ?? {};
+    this.#noteInit(pid);
+    saveContainer(context.root, container);
+    if (prestart.length + createRuntime.length === 0) return;
+    this.#limit();
+    const state = { ...stateDocument(container, "creating"), pid };
+    const around = { cwd: container.bundle, ...(this.#hookOutput && { output: this.#hookOutput }) };
+    runHooks("prestart", prestart, state, around);
+    runHooks("createRuntime", createRuntime, state, around);
+  }
+
+  /** Late, so that CRIU's own processes and memory do not fail for a tight limit. */
+  #limit(): void {
+    if (this.#limited) return;
+    this.#limited = true;
+    this.#cgroup.setResources(this.#parts.prepared.resources, { skipDevices: true });
+  }
+
+  #takeTerminal(master: Fd | undefined): void {
+    const { console, options } = this.#parts;
+    if (master === undefined) return;
+    if (console !== null) return sendMaster(console, master);
+    if (options.detach) return;
+    this.#master = duplicate(master);
+    prepareTerminal(this.#master);
+  }
+
+  /** CRIU restores into a time namespace, so that clocks go on from where they were: `exec` is to join that, too. */
+  #noteTimeNamespace(pid: number): void {
+    const { context, prepared } = this.#parts;
+    const { spec, container } = prepared;
+    const namespaces = spec.linux?.namespaces ?? [];
+    if (namespaces.some(({ type }) => type === "time")) return;
+    if (readLink(`/proc/${pid}/ns/time`) === readLink("/proc/self/ns/time")) return;
+    spec.linux = { ...spec.linux, namespaces: [...namespaces, { type: "time" }] };
+    saveConfig(context.root, container.id, spec);
+  }
+
+  #clear(): string | null {
+    const { context, prepared } = this.#parts;
+    this.#master?.close();
+    try {
+      clearContainer(context, prepared.container, prepared.spec);
+      return null;
+    } catch (error) {
+      return `container ${prepared.container.id} could not be cleared, delete it: ${(error as Error).message}`;
+    }
+  }
+}

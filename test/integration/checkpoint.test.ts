@@ -1,0 +1,328 @@
+/** Checkpoints of real processes by CRIU. Where no CRIU works, only what is refused is tested. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { findCriu, whyNot } from "../support/criu.ts";
+import {
+  type Bundle,
+  commandLine,
+  directory,
+  type Edit,
+  makeBundle,
+  newId,
+  pause,
+  type Result,
+  refused,
+  startDetached,
+  state,
+  stateRoot,
+  succeed,
+  tsrunc,
+  until,
+  useContainers,
+} from "./harness.ts";
+
+useContainers();
+
+const criu = findCriu();
+const env: Record<string, string> = criu.kind === "works" ? { PATH: criu.path } : {};
+
+/** Counts in a file, and keeps the number in memory alone. */
+const COUNTING = "i=0; while :; do i=$((i+1)); echo $i > /count; sleep 0.1; done";
+
+/** A container whose streams are the null device: a file of the host's that it has open would keep it from being dumped. */
+function start(args: string | string[] = COUNTING, edit: Edit = () => {}): { id: string; bundle: Bundle } {
+  const id = newId();
+  const bundle = makeBundle(args, edit);
+  quietly(["run", "--detach", "--bundle", bundle.path, id]);
+  return { id, bundle };
+}
+
+/** Runs a command that must succeed, with the null device for its streams. */
+function quietly(args: string[]): void {
+  const [program = "", ...rest] = commandLine(args);
+  const log = join(directory(), "quiet.log");
+  rmSync(log, { force: true });
+  const { status } = spawnSync(program, ["--log", log, ...rest], { stdio: "ignore", env: { ...process.env, ...env } });
+  expect({ args, status, log: existsSync(log) ? readFileSync(log, "utf8") : "" }).toEqual({ args, status: 0, log: "" });
+}
+
+function images(name = "images"): string {
+  return join(directory(), name);
+}
+
+function checkpoint(id: string, ...flags: string[]): void {
+  succeed(["checkpoint", "--image-path", images(), ...flags, id], { env });
+}
+
+function restore({ id, bundle }: { id: string; bundle: Bundle }, ...flags: string[]): void {
+  quietly(["restore", "--detach", "--image-path", images(), "--bundle", bundle.path, ...flags, id]);
+}
+
+function count(bundle: Bundle): number {
+  const file = join(bundle.rootfs, "count");
+  return existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+}
+
+async function countsOn(bundle: Bundle, from: number): Promise<void> {
+  await until(`the count to pass ${from}`, () => count(bundle) > from);
+}
+
+function sh(id: string, script: string): Result {
+  return tsrunc(["exec", id, "sh", "-c", script]);
+}
+
+describe("what is refused", () => {
+  beforeEach(({ skip }) => {
+    if (whyNot(process.env.PATH ?? "") === "needs criu") skip("needs criu");
+  });
+
+  test("a container that does not run", () => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id]);
+    expect(refused(["checkpoint", "--image-path", images(), id])).toContain("cannot be checkpointed in created state");
+    succeed(["start", id]);
+    expect(existsSync(images())).toBe(false);
+  });
+
+  test("a container that there is not", () => {
+    expect(refused(["checkpoint", "--image-path", images(), "nobody"])).toContain("container does not exist");
+  });
+
+  test("a parent that is absolute, or not there, before anything is held or written", () => {
+    const id = startDetached();
+    const absolute = refused(["checkpoint", "--image-path", images(), "--parent-path", directory(), id]);
+    expect(absolute).toContain("--parent-path");
+    expect(absolute).toContain("relative");
+    expect(refused(["checkpoint", "--image-path", images(), "--parent-path", "../none", id])).toContain(
+      "--parent-path",
+    );
+    expect(existsSync(images())).toBe(false);
+    expect(state(id).status).toBe("running");
+  });
+
+  test.each([
+    [["--manage-cgroups-mode", "some"], "must be one of soft, full, strict, ignore"],
+    [["--page-server", "localhost"], "ADDRESS:PORT"],
+    [["--page-server", "localhost:70000"], "65535"],
+    [["--empty-ns", "pid"], "is not supported: only network is"],
+    [["--status-fd", "77", "--lazy-pages"], "--status-fd argument 77"],
+  ])("checkpoint %s", (flags, words) => {
+    const id = startDetached();
+    expect(refused(["checkpoint", "--image-path", images(), ...flags, id])).toContain(words);
+    expect(state(id).status).toBe("running");
+  });
+
+  test("a checkpoint without criu", () => {
+    const id = startDetached();
+    expect(refused(["checkpoint", "--image-path", images(), id], { env: { PATH: "/nowhere" } })).toContain(
+      "needs criu",
+    );
+    expect(existsSync(images())).toBe(false);
+  });
+
+  test("images that are not there, or are none", () => {
+    const { path } = makeBundle("true");
+    const args = ["restore", "--bundle", path, "--image-path", images()];
+    expect(refused([...args, newId()])).toContain(`${images()}: there is no such directory`);
+    mkdirSync(images());
+    expect(refused([...args, newId()])).toContain("no checkpoint of a container");
+    writeFileSync(join(images(), "descriptors.json"), '{"0": 1}');
+    expect(refused([...args, newId()])).toContain("a list of three descriptors' names is expected");
+  });
+
+  test("namespaces and mounts that cannot be restored", () => {
+    const id = startDetached("sleep 1000", (config) => {
+      config.linux.namespaces.push({ type: "cgroup", path: "/proc/self/ns/cgroup" });
+    });
+    expect(refused(["checkpoint", "--image-path", images(), id])).toMatch(/\/linux\/namespaces\/5.*cgroup namespace/);
+    expect(state(id).status).toBe("running");
+  });
+
+  test("all, where criu does not work on this kernel, with the word of its own check", ({ skip }) => {
+    const word = whyNot(process.env.PATH ?? "");
+    if (word === null) return skip("criu works here");
+    const id = startDetached();
+    const said = refused(["checkpoint", "--image-path", images(), id]);
+    expect(said).toContain("criu does not work on this machine: criu check: Error");
+    expect(said).toContain(word.slice(word.indexOf("Error")));
+    expect(said.trim().split("\n")).toHaveLength(1);
+    expect(state(id).status).toBe("running");
+  });
+});
+
+describe.skipIf(criu.kind === "none")(`checkpoint and restore${criu.kind === "none" ? `: ${criu.whyNot}` : ""}`, () => {
+  test("a process goes on from where it was, twice", async () => {
+    const { id, bundle } = start();
+    await countsOn(bundle, 3);
+    for (let round = 0; round < 2; round++) {
+      checkpoint(id);
+      expect(refused(["state", id])).toContain("container does not exist");
+      expect(readdirSync(stateRoot())).toEqual([]);
+      const before = count(bundle);
+      await pause(300);
+      expect(count(bundle)).toBe(before);
+      restore({ id, bundle }, "--pid-file", join(directory(), "pid"));
+      await countsOn(bundle, before);
+      expect(state(id)).toMatchObject({
+        status: "running",
+        pid: Number(readFileSync(join(directory(), "pid"), "utf8")),
+      });
+      expect(readdirSync(join(stateRoot(), id)).sort()).toEqual(["config.json", "state.json"]);
+      expect(sh(id, "cat /proc/1/comm")).toMatchObject({ code: 0, stdout: "sh\n" });
+    }
+    expect(readFileSync("/proc/mounts", "utf8")).not.toContain(stateRoot());
+  });
+
+  test("left running, it is both", async () => {
+    const { id, bundle } = start();
+    await countsOn(bundle, 3);
+    checkpoint(id, "--leave-running");
+    await countsOn(bundle, count(bundle));
+    expect(state(id).status).toBe("running");
+    succeed(["delete", "--force", id]);
+    restore({ id, bundle });
+    await countsOn(bundle, count(bundle));
+  });
+
+  test("a paused one is restored running", async () => {
+    const { id, bundle } = start();
+    await countsOn(bundle, 3);
+    succeed(["pause", id]);
+    checkpoint(id);
+    restore({ id, bundle });
+    await countsOn(bundle, count(bundle));
+    expect(state(id).status).toBe("running");
+  });
+
+  test("a paused one that is left stays paused", async () => {
+    const { id, bundle } = start();
+    await countsOn(bundle, 3);
+    succeed(["pause", id]);
+    checkpoint(id, "--leave-running");
+    expect(state(id).status).toBe("paused");
+    succeed(["resume", id]);
+    await countsOn(bundle, count(bundle));
+  });
+
+  test("in the foreground, with the caller's pipes, its exit code is the command's", () => {
+    const bundle = makeBundle("read line; echo got $line; exit 7");
+    const id = newId();
+    const shell = (script: string) =>
+      spawnSync("bash", ["-c", script, "bash", ...commandLine([])], {
+        encoding: "utf8",
+        env: { ...process.env, ...env },
+      });
+    const first = shell(
+      `sleep 1000 | "$@" run --detach --bundle ${bundle.path} ${id} 2>&1 | cat & sleep 2; "$@" checkpoint --image-path ${images()} ${id} </dev/null; code=$?; kill $(jobs -p); pkill -P $$ sleep; exit $code`,
+    );
+    expect(first).toMatchObject({ status: 0, stderr: "" });
+    const second = shell(
+      `echo Ping | "$@" restore --image-path ${images()} --bundle ${bundle.path} ${id} 2>&1 | cat; exit \${PIPESTATUS[1]}`,
+    );
+    expect(second).toMatchObject({ status: 7, stdout: "got Ping\n" });
+  });
+
+  test("it fails with the last error of the log, and the container goes on", async () => {
+    // Its streams are files of the host's.
+    const id = newId();
+    const bundle = makeBundle(COUNTING);
+    succeed(["run", "--detach", "--bundle", bundle.path, id]);
+    await countsOn(bundle, 3);
+    const said = refused(["checkpoint", "--image-path", images(), "--work-path", images("work"), id], { env });
+    expect(said).toContain("criu failed: type DUMP");
+    expect(said).toContain(`(log file: ${images("work")}/dump.log): Error (`);
+    expect(said.trim().split("\n")).toHaveLength(1);
+    expect(state(id).status).toBe("running");
+    await countsOn(bundle, count(bundle));
+  });
+
+  test("binds come back, at destinations that are symlinks, nested, with a slash at the end, and missing meanwhile", async () => {
+    const places = ["/conf/", "/data", "/data/for/nested", "/tmpfs/under"];
+    const { id, bundle } = start(COUNTING, (config, { path, rootfs }) => {
+      mkdirSync(join(rootfs, "real/conf"), { recursive: true });
+      symlinkSync("/real/conf", join(rootfs, "conf"));
+      config.mounts.push({ destination: "/tmpfs", type: "tmpfs", source: "tmpfs" });
+      places.forEach((destination, index) => {
+        mkdirSync(join(path, `source-${index}`));
+        writeFileSync(join(path, `source-${index}/file`), `${index}`);
+        config.mounts.push({ destination, type: "bind", source: `source-${index}`, options: ["bind"] });
+      });
+    });
+    await countsOn(bundle, 3);
+    const seen = places.map((place) => `cat ${place}/file`).join("; ");
+    expect(sh(id, seen).stdout).toBe("0123");
+    checkpoint(id);
+    rmSync(join(bundle.path, "source-1/for"), { recursive: true });
+    restore({ id, bundle });
+    expect(sh(id, seen).stdout).toBe("0123");
+    expect(existsSync(join(bundle.rootfs, "tmpfs/under"))).toBe(false);
+    await countsOn(bundle, count(bundle));
+  });
+
+  test("masked and read-only paths stay so", async () => {
+    const { id, bundle } = start();
+    await countsOn(bundle, 3);
+    const look = "cat /proc/kcore | wc -c; ls /sys/firmware | wc -l; echo 1 > /proc/sys/kernel/panic";
+    const before = sh(id, look);
+    checkpoint(id);
+    restore({ id, bundle });
+    expect(sh(id, look)).toEqual(before);
+    expect(before).toMatchObject({ code: 1, stdout: "0\n0\n" });
+  });
+
+  test("hooks of the runtime's run with the new process, and those of the end at the end", async () => {
+    const log = join(directory(), "hooks.log");
+    const { id, bundle } = start(COUNTING, (config) => {
+      const hook = (kind: string) => ({
+        path: "/bin/sh",
+        args: ["sh", "-c", `printf '${kind} ' >> ${log}; cat >> ${log}; echo >> ${log}`],
+      });
+      for (const kind of ["prestart", "createRuntime", "poststart", "poststop"] as const)
+        config.hooks[kind] = [hook(kind)];
+    });
+    await countsOn(bundle, 3);
+    rmSync(log);
+    checkpoint(id);
+    expect(readFileSync(log, "utf8")).toMatch(/^poststop /);
+    rmSync(log);
+    restore({ id, bundle });
+    const lines = readFileSync(log, "utf8").trim().split("\n");
+    expect(lines.map((line) => line.split(" ")[0])).toEqual(["prestart", "createRuntime"]);
+    expect(JSON.parse((lines[0] as string).slice("prestart ".length))).toMatchObject({
+      id,
+      pid: state(id).pid,
+      status: "creating",
+    });
+  });
+
+  test("a hook that fails ends the restoration, and leaves nothing", async () => {
+    const made = start();
+    await countsOn(made.bundle, 3);
+    checkpoint(made.id);
+    made.bundle.config.hooks.createRuntime = [{ path: "/bin/sh", args: ["sh", "-c", "echo bad luck >&2; exit 3"] }];
+    writeFileSync(join(made.bundle.path, "config.json"), JSON.stringify(made.bundle.config));
+    const said = refused(["restore", "--image-path", images(), "--bundle", made.bundle.path, made.id], { env });
+    expect(said).toContain("createRuntime hook #0");
+    expect(said).toContain("bad luck");
+    expect(readdirSync(stateRoot())).toEqual([]);
+  });
+
+  test("into another cgroup, with its limits, where CRIU leaves cgroups alone", async () => {
+    const made = start(COUNTING, (config) => {
+      config.linux.cgroupsPath = `/tsrunc-checkpoint-${process.pid}/first`;
+    });
+    await countsOn(made.bundle, 3);
+    checkpoint(made.id, "--manage-cgroups-mode", "ignore");
+    made.bundle.config.linux.cgroupsPath = `/tsrunc-checkpoint-${process.pid}/second`;
+    made.bundle.config.linux.resources.pids = { limit: 7 };
+    writeFileSync(join(made.bundle.path, "config.json"), JSON.stringify(made.bundle.config));
+    restore(made, "--manage-cgroups-mode", "ignore");
+    const { pid } = state(made.id);
+    expect(readFileSync(`/proc/${pid}/cgroup`, "utf8")).toMatch(/tsrunc-checkpoint-\d+\/second$/m);
+    expect(readFileSync(`/proc/${pid}/cgroup`, "utf8")).not.toContain("/first");
+    expect(JSON.parse(succeed(["events", "--stats", made.id])).data.pids.limit).toBe(7);
+    await countsOn(made.bundle, count(made.bundle));
+  });
+});
