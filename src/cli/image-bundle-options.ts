@@ -7,8 +7,10 @@ import { UsageError } from "./usage-error.ts";
 export const imageBundleOptions = {
   ...storeOptions,
   ...platformOption,
-  copy: toggle("make a plain tree instead of mounting shared layers"),
-  rootless: optionalToggle("map root in the container to the caller (default: for an ordinary user); needs --copy"),
+  copy: toggle("make a plain tree instead of mounting shared layers, as for an ordinary user in any case"),
+  rootless: optionalToggle(
+    "map root in the container to the caller (default: for an ordinary user); makes a plain tree",
+  ),
   entrypoint: text("COMMAND", "execute this in the place of the image's entrypoint; empty for none"),
   env: list("NAME=VALUE", "set a variable; NAME alone takes the caller's", { short: "e" }),
   user: text("USER[:GROUP]", "names of the image, or numbers", { short: "u" }),
@@ -54,7 +56,8 @@ export async function toBundleOptions(values: Values, args: readonly string[]): 
   };
   const rootless = values.rootless ?? process.geteuid?.() !== 0;
   return {
-    form: values.copy ? "copy" : "overlay",
+    // What an ordinary user mounts nobody else sees, the runtime among them.
+    form: values.copy || rootless || process.geteuid?.() !== 0 ? "copy" : "overlay",
     rootless,
     args: args.length > 0 ? args : null,
     entrypoint: values.entrypoint === undefined ? null : values.entrypoint === "" ? [] : [values.entrypoint],

@@ -6,7 +6,7 @@
 import type { ByteName } from "./byte-name.ts";
 import { nameOfBytes } from "./byte-name.ts";
 import { ERRNO } from "./errno.ts";
-import { AT, O } from "./fd.ts";
+import { AT, AT_FDCWD, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { RESOLVE } from "./openat2.ts";
 import { type Stat, statxOf } from "./stat.ts";
@@ -120,6 +120,11 @@ export function chownAt(directory: number, name: ByteName, uid: number, gid: num
 export function chmodAt(directory: number, name: ByteName, mode: number): number {
   const path = put(name, first);
   return path === null ? -ENAMETOOLONG : syscall("fchmodat", directory, path, mode, 0);
+}
+
+/** Sets the permissions of what a descriptor is open on, also one for paths alone (O_PATH), which fchmod(2) does not take. */
+export function chmodOpened(fd: number, mode: number): number {
+  return chmodAt(AT_FDCWD, `/proc/self/fd/${fd}` as ByteName, mode);
 }
 
 const times = new BigInt64Array(4);

@@ -4,7 +4,7 @@
  * @see image-spec conversion.md
  */
 import { OCI_VERSION } from "../../config/default.ts";
-import type { Linux, Mount, Spec } from "../../config/types.ts";
+import type { Linux, Mount, Spec, User } from "../../config/types.ts";
 import type { ImageConfig } from "../store/documents.ts";
 import type { BundleOptions } from "./options.ts";
 import { defaultSeccomp } from "./seccomp-profile.ts";
@@ -55,7 +55,10 @@ const ORDERS =
 export function toRuntimeConfig(image: ImageConfig, options: BundleOptions, facts: Facts): Converted {
   const config = image.config ?? {};
   const notices: string[] = [];
-  const { user, home } = facts.user;
+  const { user, left } = options.rootless ? withoutGroups(facts.user.user) : { user: facts.user.user, left: [] };
+  const { home } = facts.user;
+  if (left.length > 0)
+    notices.push(`left out the supplementary groups ${left.join(", ")}: there is one id to map, the user's own`);
   // A user who is not root has capabilities only in reserve, for programs of root's that it may execute.
   const isRoot = user.uid === 0;
   const own = isRoot ? { effective: [...CAPABILITIES], permitted: [...CAPABILITIES] } : {};
@@ -81,9 +84,14 @@ export function toRuntimeConfig(image: ImageConfig, options: BundleOptions, fact
       hostname: options.hostname ?? "tsrunc",
       mounts: [...standardMounts(options), ...facts.volumes, ...options.mounts],
       annotations,
-      linux: linuxOf(options, facts),
+      linux: linuxOf(options, facts, user),
     },
   };
+}
+
+/** An ordinary user may map one group, and then set no others. @see user_namespaces(7), "/proc/pid/setgroups" */
+function withoutGroups({ additionalGids = [], ...user }: User): { user: User; left: number[] } {
+  return { user, left: additionalGids.filter((gid) => gid !== user.gid) };
 }
 
 function argsOf(
@@ -173,7 +181,7 @@ function standardMounts({ rootless }: BundleOptions): Mount[] {
   ];
 }
 
-function linuxOf(options: BundleOptions, { cgroupV2, uid, gid }: Facts): Linux {
+function linuxOf(options: BundleOptions, { cgroupV2, uid, gid }: Facts, user: User): Linux {
   const { rootless, network, memory, cpus, pids } = options;
   const types = [
     "pid",
@@ -193,8 +201,9 @@ function linuxOf(options: BundleOptions, { cgroupV2, uid, gid }: Facts): Linux {
   return {
     ...(rootless
       ? {
-          uidMappings: [{ containerID: 0, hostID: uid, size: 1 }],
-          gidMappings: [{ containerID: 0, hostID: gid, size: 1 }],
+          // Whoever the process is, it is the caller: whose files they all are.
+          uidMappings: [{ containerID: user.uid, hostID: uid, size: 1 }],
+          gidMappings: [{ containerID: user.gid, hostID: gid, size: 1 }],
         }
       : {}),
     ...(Object.keys(resources).length > 0 ? { resources } : {}),

@@ -4,7 +4,7 @@
  * A symlink in the place of a directory is followed as in the container: from the root directory of the tree, and never out of it. The
  * kernel resolves without symlinks (`RESOLVE_NO_SYMLINKS`); a symlink that it meets is read and resolved here, a component at a time.
  */
-import { closeFd, mkdirAt, openBeneath, readLinkAt, statAt, utimesAt } from "../../sys/at.ts";
+import { chmodOpened, closeFd, mkdirAt, openBeneath, readLinkAt, statAt, utimesAt } from "../../sys/at.ts";
 import { type ByteName, baseOf, componentsOf, joinNames, parentOf, printable } from "../../sys/byte-name.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import { check } from "../../sys/error.ts";
@@ -17,7 +17,7 @@ import { LayerError, quoted } from "./layer-error.ts";
 import type { Found, LowerLayers } from "./lower-layers.ts";
 import { removeTreeAt } from "./remove-tree.ts";
 
-const { EEXIST, ELOOP, ENOENT, ENOTDIR } = ERRNO;
+const { EACCES, EEXIST, ELOOP, ENOENT, ENOTDIR } = ERRNO;
 
 /** The kernel's own limit of symlinks in one lookup. @see path_resolution(7) */
 const MAX_SYMLINKS = 40;
@@ -37,6 +37,8 @@ export class LayerTree implements Disposable {
   readonly #open = new Map<ByteName, number>();
   /** Times that directories get in the end; what is made in them changes them meanwhile. */
   readonly #times = new Map<ByteName, Times>();
+  /** Permissions that directories get in the end, where this process has no way around them: it opens them for itself meanwhile. */
+  readonly #modes = new Map<ByteName, number>();
   /** What this layer made or went through: what its whiteouts do not remove. `null` where there are no lower layers in this tree. */
   readonly written: Set<ByteName> | null;
   /** Files of lower layers that are here for the sake of a hard link alone: this layer's whiteouts do remove them. */
@@ -78,11 +80,49 @@ export class LayerTree implements Disposable {
       this.#open.set(path, known);
       return known;
     }
-    const fd = openBeneath(this.root.number, path, O.RDONLY | O.DIRECTORY);
+    let fd = openBeneath(this.root.number, path, O.RDONLY | O.DIRECTORY);
+    if (fd === -EACCES && this.#unlockWay(path)) fd = openBeneath(this.root.number, path, O.RDONLY | O.DIRECTORY);
     if (fd === -ENOENT || fd === -ENOTDIR || fd === -ELOOP) return null;
     check(fd, () => `open ${printable(path)}`);
+    this.#unlock(path, fd);
     this.#keep(path, fd);
     return fd;
+  }
+
+  /** Opens a directory of this user's own for itself. @param fd it may be open as a path only */
+  #unlock(path: ByteName, fd: number): void {
+    if (this.context.owners !== "own") return;
+    const stat = statAt(fd, ROOT);
+    if (typeof stat === "number" || !isDirectory(stat) || (stat.mode & 0o700) === 0o700) return;
+    if (!this.#modes.has(path)) this.#modes.set(path, stat.mode & 0o7777);
+    check(chmodOpened(fd, (stat.mode & 0o7777) | 0o700), () => `chmod ${printable(path)}`);
+  }
+
+  /** Does so with all directories on the way to one, and with that. @returns whether there is anything to try again */
+  #unlockWay(path: ByteName): boolean {
+    if (this.context.owners !== "own") return false;
+    const components = componentsOf(path);
+    for (let count = 1; count <= components.length; count++) {
+      const prefix = components.slice(0, count).join("/") as ByteName;
+      const fd = openBeneath(this.root.number, prefix, O.PATH | O.NOFOLLOW);
+      if (fd < 0) return true;
+      this.#unlock(prefix, fd);
+      closeFd(fd);
+    }
+    return true;
+  }
+
+  /** Sets a directory's attributes; its permissions in the end, where this process could not go on in it otherwise. */
+  setAttributes(path: ByteName, fd: number, attributes: Attributes): void {
+    const delayed = this.context.owners === "own" && (attributes.mode & 0o700) !== 0o700;
+    if (delayed) this.#modes.set(path, attributes.mode);
+    else this.#modes.delete(path);
+    setDirectoryAttributes(
+      fd,
+      path,
+      delayed ? { ...attributes, mode: attributes.mode | 0o700 } : attributes,
+      this.context,
+    );
   }
 
   #keep(path: ByteName, fd: number): void {
@@ -114,6 +154,8 @@ export class LayerTree implements Disposable {
   /** Closes what is open of a directory that goes away, and of all below it. */
   forget(path: ByteName): void {
     this.#times.delete(path);
+    for (const known of this.#modes.keys())
+      if (known === path || known.startsWith(`${path}/`)) this.#modes.delete(known);
     for (const [known, fd] of this.#open) {
       if (known !== path && !known.startsWith(`${path}/`)) continue;
       this.#open.delete(known);
@@ -141,6 +183,14 @@ export class LayerTree implements Disposable {
       const result = utimesAt(fd, ROOT, atime, mtime);
       if (kept === undefined) closeFd(fd);
       check(result, () => `set the times of ${printable(path)}`);
+    }
+    // The deepest first: afterwards there may be no way to them.
+    for (const [path, mode] of [...this.#modes].sort(([one], [other]) => other.length - one.length)) {
+      const fd = openBeneath(this.root.number, path, O.PATH | O.DIRECTORY);
+      if (fd < 0) continue; // it has been replaced
+      const result = chmodOpened(fd, mode);
+      closeFd(fd);
+      check(result, () => `chmod ${printable(path)}`);
     }
   }
 
@@ -220,9 +270,9 @@ export class LayerTree implements Disposable {
     const fd = check(openBeneath(this.root.number, path, O.RDONLY | O.DIRECTORY), () => `open ${printable(path)}`);
     if (attributes !== null) {
       this.#times.set(path, { atime: attributes.atime, mtime: attributes.mtime });
-      setDirectoryAttributes(fd, path, attributes, this.context);
+      this.setAttributes(path, fd, attributes);
     } else {
-      setDirectoryAttributes(fd, path, { mode: 0o755, uid: 0, gid: 0, xattrs: new Map() }, this.context);
+      this.setAttributes(path, fd, { mode: 0o755, uid: 0, gid: 0, xattrs: new Map() });
     }
     this.#keep(path, fd);
     return fd;

@@ -20,7 +20,7 @@ import { syscall } from "../../sys/ffi.ts";
 import { copyAll, uninterrupted } from "../../sys/io.ts";
 import { FILE_TYPE, isDirectory, isSameFile, isType } from "../../sys/stat.ts";
 import { xattrsAt } from "../../sys/xattr.ts";
-import { setDirectoryAttributes, setFileAttributes, setNodeAttributes } from "./attributes.ts";
+import { setFileAttributes, setNodeAttributes } from "./attributes.ts";
 import type { ExtractContext } from "./extract-context.ts";
 import { LayerError, quoted } from "./layer-error.ts";
 import type { LayerTree } from "./layer-tree.ts";
@@ -40,13 +40,13 @@ export function makeEntry(
   reader: TarReader,
   context: ExtractContext,
 ): void {
-  if (wanted === SELF) return makeDirectory(null, SELF, entry, tree, context);
+  if (wanted === SELF) return makeDirectory(null, SELF, entry, tree);
   const parent = tree.directory(parentOf(wanted));
   const name = baseOf(wanted);
   const path = parent.path === SELF ? name : (`${parent.path}/${name}` as ByteName);
   switch (entry.type) {
     case "directory":
-      makeDirectory(parent.fd, path, entry, tree, context);
+      makeDirectory(parent.fd, path, entry, tree);
       break;
     case "file":
       makeFile(parent.fd, path, entry, tree, reader, context);
@@ -70,13 +70,7 @@ function inPlace(parent: number, path: ByteName, tree: LayerTree, make: () => nu
 }
 
 /** A directory that is there keeps what is in it, and gets the entry's attributes. */
-function makeDirectory(
-  parent: number | null,
-  path: ByteName,
-  entry: TarEntry,
-  tree: LayerTree,
-  context: ExtractContext,
-): void {
+function makeDirectory(parent: number | null, path: ByteName, entry: TarEntry, tree: LayerTree): void {
   if (parent !== null) {
     const name = baseOf(path);
     const made = mkdirAt(parent, name, 0o700);
@@ -93,7 +87,7 @@ function makeDirectory(
   tree.setTimes(path, { atime: entry.mtime, mtime: entry.mtime });
   const fd = tree.existing(path);
   if (fd === null) throw new LayerError("the directory has gone");
-  setDirectoryAttributes(fd, path, entry, context);
+  tree.setAttributes(path, fd, entry);
 }
 
 function makeFile(

@@ -4,6 +4,7 @@
  * @see ioctl_ficlone(2), copy_file_range(2)
  */
 import {
+  chmodAt,
   closeFd,
   linkAt,
   listDirectory,
@@ -30,11 +31,11 @@ import { smallDevice } from "../layer/make-entry.ts";
 
 const SELF = "" as ByteName;
 
-/** Copies a directory's own attributes to another. */
-export function copyDirectoryAttributes(from: number, to: number, context: ExtractContext): void {
+/** Copies a directory's own attributes to another. @param mode in the place of its own */
+export function copyDirectoryAttributes(from: number, to: number, context: ExtractContext, mode?: number): void {
   const stat = statAt(from, SELF);
   if (typeof stat === "number") return void check(stat, "stat a directory");
-  setDirectoryAttributes(to, SELF, attributesOf(from, SELF, stat), context);
+  setDirectoryAttributes(to, SELF, attributesOf(from, SELF, stat, mode), context);
   check(utimesAt(to, SELF, stat.atime, stat.mtime), "set the times of a directory");
 }
 
@@ -50,11 +51,11 @@ interface CopyContext extends ExtractContext {
   links: Map<string, ByteName>;
 }
 
-function copyInto(from: number, to: number, path: ByteName, context: CopyContext): void {
+function copyInto(from: number, to: number, path: ByteName, context: CopyContext, mode?: number): void {
   const entries = listDirectory(from);
   if (typeof entries === "number") return void check(entries, () => `read ${printable(path)}`);
   for (const { name } of entries) copyEntry(from, to, name, joinNames(path, name), context);
-  copyDirectoryAttributes(from, to, context);
+  copyDirectoryAttributes(from, to, context, mode);
 }
 
 /** Gives a file that was copied already its further name. @returns whether it had been */
@@ -83,26 +84,24 @@ function copyEntry(from: number, to: number, name: ByteName, path: ByteName, con
   if (!isDirectory(stat) && linkToCopy(stat, to, path, context)) return;
   if (isDirectory(stat)) {
     check(mkdirAt(to, name, 0o700), what);
-    const source = check(openAt(from, name, O.RDONLY | O.DIRECTORY), what);
+    using source = openToRead(from, name, stat, context);
     const copy = openAt(to, name, O.RDONLY | O.DIRECTORY);
     try {
-      copyInto(source, check(copy, what), path, context);
+      copyInto(check(source.fd, what), check(copy, what), path, context, stat.mode);
     } finally {
-      closeFd(source);
       if (copy >= 0) closeFd(copy);
     }
     return;
   }
   const attributes = attributesOf(from, name, stat);
   if (isType(stat, "regular")) {
-    const source = check(openAt(from, name, O.RDONLY), what);
+    using source = openToRead(from, name, stat, context);
     const copy = openAt(to, name, O.WRONLY | O.CREAT | O.EXCL, 0o600);
     try {
-      copyContent(source, check(copy, what), what);
+      copyContent(check(source.fd, what), check(copy, what), what);
       setFileAttributes(copy, path, attributes, context);
       check(utimesAt(copy, SELF, stat.atime, stat.mtime), what);
     } finally {
-      closeFd(source);
       if (copy >= 0) closeFd(copy);
     }
     return;
@@ -119,6 +118,26 @@ function copyEntry(from: number, to: number, name: ByteName, path: ByteName, con
   check(utimesAt(to, name, stat.atime, stat.mtime), what);
 }
 
+interface Opened extends Disposable {
+  /** `-errno` where it cannot be opened. */
+  fd: number;
+}
+
+/** Opens what is to be copied. What its owner, an ordinary user, may not even read has other permissions until it is closed. */
+function openToRead(directory: number, name: ByteName, stat: Stat, { owners }: ExtractContext): Opened {
+  const [needed, flags] = isDirectory(stat) ? [0o500, O.RDONLY | O.DIRECTORY] : [0o400, O.RDONLY];
+  const isClosed = owners === "own" && (stat.mode & needed) !== needed;
+  if (isClosed) chmodAt(directory, name, (stat.mode & 0o7777) | needed);
+  const fd = openAt(directory, name, flags);
+  return {
+    fd,
+    [Symbol.dispose]() {
+      if (fd >= 0) closeFd(fd);
+      if (isClosed) chmodAt(directory, name, stat.mode & 0o7777);
+    },
+  };
+}
+
 /** Shares the contents, or copies them. */
 export function copyContent(from: number, to: number, what: () => string): void {
   const FICLONE = 0x40049409;
@@ -126,7 +145,7 @@ export function copyContent(from: number, to: number, what: () => string): void 
   copyAll(from, to, what);
 }
 
-function attributesOf(directory: number, name: ByteName, { mode, uid, gid }: Stat) {
+function attributesOf(directory: number, name: ByteName, { mode: own, uid, gid }: Stat, mode = own) {
   const all = xattrsAt(directory, name);
   const xattrs = new Map(typeof all === "number" ? [] : all);
   for (const attribute of xattrs.keys()) if (/^(trusted|user)\.overlay\./.test(attribute)) xattrs.delete(attribute);
