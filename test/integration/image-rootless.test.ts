@@ -1,4 +1,7 @@
-/** Images of an ordinary user: pulled, loaded, bundled, run and removed, outside of any namespace and in a user namespace with ranges of ids. */
+/**
+ * Images of an ordinary user who has one id to map, pulled, loaded, bundled, run and removed; and in a user namespace with ranges of ids that
+ * somebody else has made, as engines do. What an ordinary user with ranges gets by itself is in `rootless.test.ts`.
+ */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -28,8 +31,8 @@ const reason = cannotRun() ?? (needed === undefined ? null : `needs ${needed}`);
 
 let scratch: string;
 let uid: number;
-/** The first of the user's ranges of ids. */
-let range: number;
+/** A range of ids that the user may map in the second part. */
+const RANGE = { first: 1_700_000_000, count: 65535 };
 const at = (name: string) => join(scratch, name);
 
 interface Outcome {
@@ -75,10 +78,13 @@ beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), "tsrunc-rootless-"));
   chmodSync(scratch, 0o755);
   cpSync(dirname(runtime), at("dist"), { recursive: true });
-  const made = spawnSync("useradd", ["--no-create-home", "--home-dir", at("home"), USER], { encoding: "utf8" });
+  const made = spawnSync(
+    "useradd",
+    ["--no-create-home", "--home-dir", at("home"), "-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0", USER],
+    { encoding: "utf8" },
+  );
   if (made.status !== 0) throw new Error(`useradd: ${made.stderr}`);
   uid = Number(spawnSync("id", ["-u", USER], { encoding: "utf8" }).stdout);
-  range = Number(new RegExp(`^${USER}:(\\d+):`, "m").exec(readFileSync("/etc/subuid", "utf8"))?.[1]);
   const rootfs = at("rootfs");
   mkdirSync(rootfs);
   makeRootfs(rootfs);
@@ -243,11 +249,17 @@ describe.skipIf(noRegistry !== null)("an ordinary user", () => {
 
 /** Root there is the user, and the ids from 1 on are the user's range. */
 function inNamespace(): string[] {
-  const map = `${range},1,65535`;
+  const map = `${RANGE.first},1,${RANGE.count}`;
   return ["unshare", "--map-root-user", `--map-users=${map}`, `--map-groups=${map}`, "--mount"];
 }
 
 describe.skipIf(reason !== null)("an image in a user namespace with ranges of ids", () => {
+  beforeAll(() => {
+    const ids = `${RANGE.first}-${RANGE.first + RANGE.count - 1}`;
+    const { status, stderr } = spawnSync("usermod", ["--add-subuids", ids, "--add-subgids", ids, USER]);
+    expect(status, String(stderr)).toBe(0);
+  });
+
   test.each(["", "--copy"])("is bundled with %s, each file its owner's, and run", (option) => {
     const script = `set -e
       $T image load -q --store st ${at("app.tar")}
