@@ -1,5 +1,7 @@
 /** What the options of `image build` become. */
+import { statSync } from "node:fs";
 import type { SecretSource } from "../image/build/options.ts";
+import type { NamedContext, NamedContexts } from "../image/build/plan/graph.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** `NAME=VALUE`; `NAME` alone takes the caller's variable, if there is one. @throws {UsageError} */
@@ -51,6 +53,39 @@ function toSecret(text: string): [string, SecretSource] {
   if (path !== undefined) return [id, type === "env" ? { kind: "env", name: path } : { kind: "file", path }];
   const isVariable = type === "env" || (type === undefined && process.env[id] !== undefined);
   return [id, isVariable ? { kind: "env", name: id } : { kind: "file", path: id }];
+}
+
+/** `ID[=SOCKET]`, without a socket that of the caller's agent. @throws {UsageError} */
+export function toAgents(given: readonly string[]): Map<string, string> {
+  return new Map(
+    given.map((text): [string, string] => {
+      const equals = text.indexOf("=");
+      const [id, path] =
+        equals === -1 ? [text, process.env["SSH_AUTH_SOCK"]] : [text.slice(0, equals), text.slice(equals + 1)];
+      if (id === "") throw new UsageError(`--ssh ${JSON.stringify(text)}: ID[=SOCKET] is right`);
+      if (path === undefined || path === "")
+        throw new UsageError(`--ssh ${text}: there is no SSH_AUTH_SOCK: ${id}=SOCKET names that of an agent`);
+      if (statSync(path, { throwIfNoEntry: false })?.isSocket() !== true)
+        throw new UsageError(`--ssh ${text}: ${path} is no socket: that of an agent is right (keys are not read)`);
+      return [id, path];
+    }),
+  );
+}
+
+/** `NAME=DIRECTORY` or `NAME=docker-image://REFERENCE`. @throws {UsageError} */
+export function toContexts(given: readonly string[]): NamedContexts {
+  return new Map(
+    [...toPairs("build-context", given)].map(([name, value]): [string, NamedContext] => {
+      const scheme = /^([a-z][a-z0-9+.-]*):\/\//.exec(value)?.[1];
+      if (scheme === "docker-image")
+        return [name.toLowerCase(), { kind: "image", name: value.slice("docker-image://".length) }];
+      if (scheme !== undefined || value === "")
+        throw new UsageError(
+          `--build-context ${name}=${value}: NAME=DIRECTORY or NAME=docker-image://REFERENCE is right`,
+        );
+      return [name.toLowerCase(), { kind: "directory", path: value }];
+    }),
+  );
 }
 
 /** SOURCE_DATE_EPOCH, in seconds. @throws {UsageError} @see reproducible-builds.org */

@@ -1,5 +1,6 @@
 /** Namespaces: their clone flags, leaving the old ones, joining others'. */
 import { check } from "./error.ts";
+import { type Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 
 /** A type of namespace, under the name that config.json has for it. */
@@ -54,4 +55,19 @@ export function unshare(types: readonly NamespaceName[]): void {
  */
 export function setns(fd: number, types: readonly NamespaceName[]): void {
   check(syscall("setns", fd, namespaceFlags(types)), () => `join the ${types.join(", ")} namespace`);
+}
+
+/**
+ * Makes a network namespace that nobody is in: it lives as long as the descriptor. Only this thread is there for a moment.
+ * @throws {SyscallError} EPERM
+ */
+export function makeNetworkNamespace(): Fd {
+  const path = "/proc/thread-self/ns/net";
+  using own = open(path, O.RDONLY);
+  unshare(["network"]);
+  try {
+    return open(path, O.RDONLY);
+  } finally {
+    setns(own.number, ["network"]);
+  }
 }

@@ -5,6 +5,7 @@
  * that do not need each other are built side by side.
  */
 import { writeFileSync } from "node:fs";
+import { hasPasta } from "../containers/pasta.ts";
 import { pullImage } from "../operations/pull.ts";
 import { formatReference, parseReference } from "../reference/reference.ts";
 import type { Digest } from "../store/digest.ts";
@@ -15,7 +16,7 @@ import { hostPlatform, parsePlatform } from "../store/platform.ts";
 import { type Image, type Layer, NoSuchImageError, resolveImage } from "../store/resolve.ts";
 import { type OpenContext, openContext } from "./context.ts";
 import type { StepResult } from "./execute/cache.ts";
-import { Sources } from "./execute/sources.ts";
+import { type LayeredSource, Sources } from "./execute/sources.ts";
 import { Workspace } from "./execute/workspace.ts";
 import { historyOfBase, putImageDocuments } from "./image.ts";
 import { parseDockerfile, parseTrigger } from "./language/parse.ts";
@@ -24,7 +25,7 @@ import type { BuildOptions } from "./options.ts";
 import { writeOutput } from "./output.ts";
 import { type Graph, planGraph, type StageNode } from "./plan/graph.ts";
 import { planStage } from "./plan/stage.ts";
-import { describeStep, type SourceRef, type StagePlan } from "./plan/steps.ts";
+import { describeStep, type StagePlan } from "./plan/steps.ts";
 import { squashed } from "./squash.ts";
 import { buildSteps, type StageState } from "./stage-build.ts";
 
@@ -46,7 +47,7 @@ interface Built extends Prepared {
 export async function buildImage(options: BuildOptions): Promise<{ id: Digest }> {
   const tags = options.tags.map((tag) => formatReference(parseReference(tag)));
   using lease = await Lease.take(options.store);
-  using workspace = await Workspace.open(lease);
+  using workspace = await Workspace.open(lease, options.runtimeArgs);
   using context = await openContext(options.context, options.file, () => workspace.directory());
   const build = new Build(options, workspace, context);
   for (const { at, text } of build.graph.warnings) options.progress.warn(`${at.file}:${at.line}:${at.column}: ${text}`);
@@ -73,7 +74,7 @@ export async function buildImage(options: BuildOptions): Promise<{ id: Digest }>
 /** What would be done, a line a step. @throws {DockerfileError} */
 export async function explainBuild(options: BuildOptions): Promise<string[]> {
   using lease = await Lease.take(options.store);
-  using workspace = await Workspace.open(lease);
+  using workspace = await Workspace.open(lease, options.runtimeArgs);
   using context = await openContext(options.context, options.file, () => workspace.directory());
   const build = new Build(options, workspace, context);
   const lines: string[] = [];
@@ -121,6 +122,7 @@ class Build {
       target: options.target,
       buildPlatform: hostPlatform(),
       targetPlatform: this.#platform,
+      contexts: options.contexts,
     });
     this.#sources = new Sources(
       workspace,
@@ -169,6 +171,9 @@ class Build {
       workspace: this.workspace,
       sources: this.#sources,
       secrets: options.secrets,
+      ssh: options.ssh,
+      network: hasPasta() ? "pasta" : "host",
+      hostname: options.buildArgs.get("BUILDKIT_SANDBOX_HOSTNAME") ?? "build",
       platform: prepared.platform,
       runtimeArgs: options.runtimeArgs,
       signal: this.#signal,
@@ -242,7 +247,7 @@ class Build {
     }
   }
 
-  async #layersOf(source: Exclude<SourceRef, { kind: "context" }>): Promise<readonly Layer[]> {
+  async #layersOf(source: LayeredSource): Promise<readonly Layer[]> {
     if (source.kind === "stage") return (await this.#stage(source.index)).state.layers;
     if (source.name.toLowerCase() === "scratch") return [];
     return (await this.#image(source.name, this.#platform)).layers;

@@ -44,6 +44,17 @@ export async function openContext(context: string, file: string | null, scratch:
   return { tree, dockerfile: { text: found.text, name: found.name }, [Symbol.dispose]: () => root.close() };
 }
 
+/** A directory that `--build-context` names, without what its own ignore file leaves out. @throws {Error} */
+export function openNamedContext(directory: string): Pick<OpenContext, "tree"> & Disposable {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new Error(`the build context ${JSON.stringify(directory)} is no directory`);
+  const root = open(directory, O.RDONLY | O.DIRECTORY);
+  const label = `the build context ${directory}`;
+  const bare = new SourceTree(root, label, true, "root", IgnoreRules.none);
+  const tree = new SourceTree(root, label, true, "root", readIgnoreRules(bare, null));
+  return { tree, [Symbol.dispose]: () => root.close() };
+}
+
 async function readStdin(): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array);

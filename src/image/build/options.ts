@@ -3,6 +3,7 @@ import type { RegistryOptions } from "../operations/pull.ts";
 import type { Reporter } from "../progress/reporter.ts";
 import type { Platform } from "../store/documents.ts";
 import type { Store } from "../store/store.ts";
+import type { NamedContexts } from "./plan/graph.ts";
 import type { BuildProgress } from "./progress.ts";
 
 /** Where a secret comes from. */
@@ -25,6 +26,9 @@ export interface BuildOptions {
   target: string | null;
   labels: ReadonlyMap<string, string>;
   secrets: ReadonlyMap<string, SecretSource>;
+  /** Sockets of ssh agents, by what RUN calls them. */
+  ssh: ReadonlyMap<string, string>;
+  contexts: NamedContexts;
   platform: Platform | null;
   network: "default" | "none" | "host";
   noCache: boolean;

@@ -4,20 +4,33 @@
  * @see pasta(1)
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, rmSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
-import { O, open } from "../../sys/fd.ts";
+import { type Fd, O, open } from "../../sys/fd.ts";
 import { join } from "../../sys/path-names.ts";
 import type { Store } from "../store/store.ts";
 import { type Container, containerPath, type Published } from "./record.ts";
 
+/** Whether pasta is there, and can have the device that it needs. */
+export function hasPasta(): boolean {
+  const device = "/dev/net/tun";
+  try {
+    accessSync(device, constants.R_OK | constants.W_OK);
+    return lookForPasta() !== null;
+  } catch {
+    return false;
+  }
+}
+
+function lookForPasta(): string | null {
+  const places = (process.env["PATH"] ?? "/usr/bin:/bin").split(":").map((directory) => join(directory, "pasta"));
+  return places.find((path) => path.startsWith("/") && existsSync(path)) ?? null;
+}
+
 /** @returns the absolute path of pasta @throws {Error} where it is missing */
 export function findPasta(): string {
-  const found = (process.env["PATH"] ?? "/usr/bin:/bin")
-    .split(":")
-    .map((directory) => join(directory, "pasta"))
-    .find((path) => path.startsWith("/") && existsSync(path));
-  if (found !== undefined) return found;
+  const found = lookForPasta();
+  if (found !== null) return found;
   throw new Error("--network pasta and --publish need pasta, which is not installed: it is in the package passt");
 }
 
@@ -70,12 +83,27 @@ export function pastaArguments(publish: readonly Published[], pidFile: string, j
 /** Connects a container to the network. @throws {Error} with what pasta says */
 export function startPasta(store: Store, container: Container, pid: number): void {
   const joins = process.geteuid?.() !== 0;
-  const args = pastaArguments(container.publish, pidFileOf(store, container), joins);
   using network = open(`/proc/${pid}/ns/net`, O.RDONLY);
-  using user = open(`/proc/${pid}/ns/user`, O.RDONLY);
+  using user = joins ? open(`/proc/${pid}/ns/user`, O.RDONLY) : undefined;
+  connectNetwork({ publish: container.publish, pidFile: pidFileOf(store, container), network, user: user ?? null });
+}
+
+/** What pasta is to connect. */
+interface Connection {
+  publish: readonly Published[];
+  /** It writes its pid there once all is connected. */
+  pidFile: string;
+  network: Fd;
+  /** The user namespace that owns that; `null` for this process's own. */
+  user: Fd | null;
+}
+
+/** @throws {Error} with what pasta says */
+export function connectNetwork({ publish, pidFile, network, user }: Connection): void {
+  const args = pastaArguments(publish, pidFile, user !== null);
   const { status, stderr, error } = spawnSync(findPasta(), args, {
     encoding: "utf8",
-    stdio: ["ignore", "ignore", "pipe", network.number, ...(joins ? [user.number] : [])],
+    stdio: ["ignore", "ignore", "pipe", network.number, ...(user === null ? [] : [user.number])],
   });
   if (error) throw error;
   if (status === 0) return;
@@ -86,7 +114,11 @@ export function startPasta(store: Store, container: Container, pid: number): voi
 
 /** Ends the pasta of a container, if there is one: it would stay, and keep its ports. */
 export function stopPasta(store: Store, container: Container): void {
-  const pidFile = pidFileOf(store, container);
+  endPasta(pidFileOf(store, container));
+}
+
+/** {@link stopPasta}, by the file that has its pid. */
+export function endPasta(pidFile: string): void {
   if (!existsSync(pidFile)) return;
   const pid = Number(readFileSync(pidFile, "latin1").trim());
   // After a reboot the number may be another process's.

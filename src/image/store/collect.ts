@@ -27,7 +27,7 @@ export interface Live {
 
 /** Something that was removed, or that would be. */
 export interface Garbage {
-  kind: "blob" | "partial" | "snapshot";
+  kind: "blob" | "partial" | "snapshot" | "cache";
   /** A digest, or a name below the store. */
   name: string;
   /** Bytes. */

@@ -80,7 +80,13 @@ describe("stages", () => {
 
   test("warn of arguments that nobody takes", () => {
     expect(
-      graphOf("FROM x\nARG a\n", null, { a: "1", b: "2", HTTP_PROXY: "3" }).warnings.map(({ text }) => text),
+      graphOf("FROM x\nARG a\n", null, {
+        a: "1",
+        b: "2",
+        HTTP_PROXY: "3",
+        SOURCE_DATE_EPOCH: "4",
+        BUILDKIT_SYNTAX: "5",
+      }).warnings.map(({ text }) => text),
     ).toEqual(["--build-arg b is not used: no ARG b takes it"]);
   });
 });
@@ -177,6 +183,26 @@ describe("configuration", () => {
       "2 this CMD does not count: the last one of the stage does, on line 6",
       "3 this CMD does not count: the last one of the stage does, on line 6",
       "4 this ENTRYPOINT does not count: the last one of the stage does, on line 5",
+    ]);
+  });
+
+  test("the directive check: what it skips is no warning, and no error", () => {
+    const warnings = (top: string) => parseDockerfile(`${top}FROM x\nCMD a\nCMD b\nRUN ['c']\n`, "Dockerfile").warnings;
+    expect(warnings("").map(({ rule }) => rule)).toEqual(["JSONArgsRecommended", "MultipleInstructionsDisallowed"]);
+    expect(warnings("# check=skip=jsonargsrecommended\n").map(({ rule }) => rule)).toEqual([
+      "MultipleInstructionsDisallowed",
+    ]);
+    expect(warnings("# check=skip=all;error=true\n")).toEqual([]);
+    expect(() => warnings("# Check = error=true\n")).toThrow("Dockerfile:5:5: ");
+  });
+
+  test("a syntax of somebody else's: a warning, and a mirror's is not", () => {
+    const warnings = (syntax: string) => parseDockerfile(`# syntax=${syntax}\nFROM x\n`, "Dockerfile").warnings;
+    expect(["docker/dockerfile:1", "host.example:5000/mirror/docker/dockerfile:1.7-labs"].flatMap(warnings)).toEqual(
+      [],
+    );
+    expect(warnings("other/language:1").map(({ text }) => text)).toEqual([
+      'the syntax "other/language:1" is not fetched: this is read as docker/dockerfile reads it',
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { defineCommand } from "../../command.ts";
-import { toBuildArguments, toEpoch, toPairs, toSecrets } from "../../image-build-options.ts";
+import { toAgents, toBuildArguments, toContexts, toEpoch, toPairs, toSecrets } from "../../image-build-options.ts";
 import {
   openNamedStore,
   platformOption,
@@ -16,7 +16,7 @@ export const command = defineCommand({
   synopsis: "<context>",
   description:
     "Builds an image from a Dockerfile and a context: a directory, or - for a tar archive on stdin. Steps whose input has not changed come from\n" +
-    "the cache. RUN has the walls of a default container, and the host's network unless --network says otherwise.",
+    "the cache. RUN has the walls of a default container.",
   examples: [
     "tsrunc image build -t app:1 .",
     "tsrunc image build -t app:1 -f FILE --build-arg VERSION=2 --target test .",
@@ -28,7 +28,15 @@ export const command = defineCommand({
     target: text("STAGE", "build this stage, by name or number (default: the last)"),
     label: list("NAME=VALUE", "add a label to the image"),
     secret: list("id=ID[,src=FILE|,env=NAME]", "give RUN --mount=type=secret something that no layer gets"),
-    network: choice(["default", "none", "host"], "the network of RUN (default: the host's)"),
+    ssh: list("ID[=SOCKET]", "let RUN --mount=type=ssh speak to an ssh agent (default: that of SSH_AUTH_SOCK)"),
+    "build-context": list(
+      "NAME=DIR|docker-image://REF",
+      "give a name that COPY --from, RUN --mount=from and FROM may use; may be repeated",
+    ),
+    network: choice(
+      ["default", "none", "host"],
+      "the network of RUN (default: one of its own by pasta, where that is installed, else the host's)",
+    ),
     "no-cache": toggle("carry out every step"),
     pull: toggle("fetch base images anew"),
     squash: toggle("make one layer of those that are built"),
@@ -50,23 +58,26 @@ export const command = defineCommand({
     const { parsePlatform } = await import("../../../image/store/platform.ts");
     const { parseOutput } = await import("../../../image/build/output.ts");
     const store = await openNamedStore(options);
+    const buildArgs = toBuildArguments(options["build-arg"]);
     const lines = await withReporter(options.quiet, (reporter) =>
       runBuild({
         store,
         context: directory,
         file: options.file ?? null,
         tags: options.tag,
-        buildArgs: toBuildArguments(options["build-arg"]),
+        buildArgs,
         target: options.target ?? null,
         labels: toPairs("label", options.label),
         secrets: toSecrets(options.secret),
+        ssh: toAgents(options.ssh),
+        contexts: toContexts(options["build-context"]),
         platform: options.platform === undefined ? null : parsePlatform(options.platform),
         network: options.network,
         noCache: options["no-cache"],
         pull: options.pull,
         squash: options.squash,
         compression: options.compression,
-        sourceDateEpoch: toEpoch(process.env["SOURCE_DATE_EPOCH"]),
+        sourceDateEpoch: toEpoch(buildArgs.get("SOURCE_DATE_EPOCH") ?? process.env["SOURCE_DATE_EPOCH"]),
         iidFile: options.iidfile ?? null,
         output: options.output === undefined ? null : parseOutput(options.output),
         registry: toRegistryOptions(options),

@@ -1,6 +1,6 @@
 import { defineCommand } from "../../command.ts";
 import { openNamedStore, resultOption, storeOptions } from "../../image-options.ts";
-import { toggle } from "../../option.ts";
+import { size, toggle } from "../../option.ts";
 import { print } from "../../output.ts";
 
 export const command = defineCommand({
@@ -11,13 +11,18 @@ export const command = defineCommand({
   options: {
     ...storeOptions,
     "dry-run": toggle("only show what would be removed", { short: "n" }),
+    "cache-limit": {
+      ...size("BYTES", "what builds may keep of cache mounts and downloads, the last used first (default: 2g)"),
+      initial: 2 * 1024 ** 3,
+    },
     ...resultOption,
   },
   async run({ options }) {
     const { describeRemoved, pruneStore } = await import("../../../image/operations/remove.ts");
     const { formatBytes } = await import("../../../image/progress/units.ts");
-    const { collectors } = await import("../../../image/collectors.ts");
+    const { collectorsOf } = await import("../../../image/collectors.ts");
     const dryRun = options["dry-run"];
+    const collectors = collectorsOf(Number(options["cache-limit"]));
     const removed = await pruneStore(await openNamedStore(options), { dryRun, collectors });
     if (options.format === "json") {
       print(JSON.stringify(removed));

@@ -22,7 +22,7 @@ import type { ExtractContext } from "../../layer/extract-context.ts";
 import { smallDevice } from "../../layer/make-entry.ts";
 import { removeTreeAt } from "../../layer/remove-tree.ts";
 import { copyContent } from "../../snapshot/copy-tree.ts";
-import type { ModeChange } from "./mode-change.ts";
+import type { ModeChange } from "../plan/mode-change.ts";
 import type { SelectedFile, SelectedItem } from "./selection.ts";
 import type { SourceTree } from "./tree.ts";
 

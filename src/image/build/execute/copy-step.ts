@@ -8,11 +8,11 @@ import { Notices } from "../../layer/notices.ts";
 import { overlayNamespace } from "../../snapshot/directories.ts";
 import { DockerfileError } from "../language/position.ts";
 import { IgnoreRules } from "../paths/ignore.ts";
+import { type ModeChange, parseModeChange } from "../plan/mode-change.ts";
 import type { CopyStep } from "../plan/steps.ts";
 import { unpackFile } from "./archive.ts";
 import { copyItems, makeDirectories } from "./copy-files.ts";
 import { download, isGit, isUrl } from "./download.ts";
-import { type ModeChange, parseModeChange } from "./mode-change.ts";
 import { resolveOwner } from "./owner.ts";
 import { digestOfFiles, type SelectedItem, selectFiles } from "./selection.ts";
 import type { Sources } from "./sources.ts";
@@ -135,11 +135,9 @@ async function fetched(
   if (step.instruction === "COPY") throw new DockerfileError(at, `COPY takes no URL: ADD ${text} is right`);
   if (isGit(text))
     throw new DockerfileError(at, `${text}: sources in git are not supported: fetch it before, and copy it`);
-  if (step.checksum !== null && !/^sha256:[0-9a-f]{64}$/.test(step.checksum))
-    throw new DockerfileError(step.at, `--checksum=${step.checksum}: sha256: and 64 digits of 0-9 and a-f are right`);
   try {
     const directory = workspace.directory();
-    const { name } = await download(text, step.checksum, directory, signal);
+    const { name } = await download(workspace.store, text, step.checksum, directory, signal);
     return partOf(step, directory, [name], () => 0o600, step.unpack === "all", opened);
   } catch (error) {
     signal.throwIfAborted();

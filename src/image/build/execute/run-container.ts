@@ -1,16 +1,19 @@
 /** Executes a command in a root filesystem: by the runtime, with the walls of a default container. */
 import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { Mount } from "../../../config/types.ts";
 import type { Fd } from "../../../sys/fd.ts";
+import { makeNetworkNamespace } from "../../../sys/namespace.ts";
 import { join } from "../../../sys/path-names.ts";
 import { runtimePath } from "../../bundle/run.ts";
 import { toRuntimeConfig } from "../../bundle/runtime-config.ts";
 import { readInImage, resolveUser } from "../../bundle/user.ts";
+import { connectNetwork, endPasta } from "../../containers/pasta.ts";
 import { DEFAULT_LIMITS } from "../../layer/limits.ts";
 import type { Platform } from "../../store/documents.ts";
+import { PASTA, RUNS } from "../killed.ts";
 import type { MountedLayers } from "./workspace.ts";
 
 export interface ContainerRequest {
@@ -20,9 +23,12 @@ export interface ContainerRequest {
   env: readonly string[];
   cwd: string;
   user: string;
-  network: "none" | "host";
+  network: "none" | "host" | "pasta";
   mounts: readonly Mount[];
   platform: Platform;
+  hostname: string;
+  /** The build's directory. */
+  workspace: string;
   /** Inherited by the runtime. */
   lock: Fd;
   runtimeArgs: readonly string[];
@@ -33,9 +39,13 @@ export interface ContainerRequest {
 /** @returns the exit code, 128+N where signal N ended it @throws {Error} when it cannot be started @throws the signal's reason */
 export async function runContainer(request: ContainerRequest): Promise<number> {
   const { mounted, signal, lock, runtimeArgs } = request;
-  writeConfig(request);
   const id = `build-${randomBytes(8).toString("hex")}`;
   signal.throwIfAborted();
+  // Written down before it is made: a build that is killed cannot clear it.
+  appendFileSync(join(request.workspace, RUNS), `${id}\n`, { mode: 0o600 });
+  const pidFile = join(mounted.directory, PASTA);
+  using network = request.network === "pasta" ? connected(pidFile) : undefined;
+  writeConfig(request, network?.path ?? null);
   const child = spawn(runtimePath(), [...runtimeArgs, "run", "--bundle", mounted.directory, id], {
     stdio: ["ignore", "pipe", "pipe", lock.number],
     // Out of the terminal's foreground: what interrupts the build ends the container by its name.
@@ -57,7 +67,26 @@ export async function runContainer(request: ContainerRequest): Promise<number> {
   }
 }
 
-function writeConfig({ mounted, args, env, cwd, user, network, mounts, platform }: ContainerRequest): void {
+/** A network namespace that is connected by pasta until the end of its block. */
+function connected(pidFile: string): { path: string } & Disposable {
+  const network = makeNetworkNamespace();
+  try {
+    connectNetwork({ publish: [], pidFile, network, user: null });
+  } catch (error) {
+    network.close();
+    throw new Error(`${(error as Error).message} ("--network host" does without)`);
+  }
+  return {
+    path: `/proc/${process.pid}/fd/${network.number}`,
+    [Symbol.dispose]() {
+      endPasta(pidFile);
+      network.close();
+    },
+  };
+}
+
+function writeConfig(request: ContainerRequest, networkPath: string | null): void {
+  const { mounted, args, env, cwd, user, network, mounts, platform, hostname } = request;
   const { root } = mounted;
   const resolved = resolveUser(user, readInImage(root, "/etc/passwd"), readInImage(root, "/etc/group"));
   const options = {
@@ -68,14 +97,14 @@ function writeConfig({ mounted, args, env, cwd, user, network, mounts, platform 
     env,
     user,
     cwd,
-    hostname: "build",
+    hostname,
     tty: false,
     mounts,
     readOnly: false,
     memory: null,
     cpus: null,
     pids: null,
-    network,
+    network: network === "host" ? "host" : "none",
     annotations: {},
     limits: DEFAULT_LIMITS,
   } as const;
@@ -87,5 +116,7 @@ function writeConfig({ mounted, args, env, cwd, user, network, mounts, platform 
     uid: process.geteuid?.() ?? 0,
     gid: process.getegid?.() ?? 0,
   });
+  for (const namespace of spec.linux?.namespaces ?? [])
+    if (namespace.type === "network" && networkPath !== null) namespace.path = networkPath;
   writeFileSync(join(mounted.directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });
 }

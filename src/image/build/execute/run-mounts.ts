@@ -1,9 +1,8 @@
 /** What is mounted while a RUN is at work: as mounts of the runtime's configuration. */
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { Mount } from "../../../config/types.ts";
 import { O, open } from "../../../sys/fd.ts";
-import { mkdirAll } from "../../../sys/file.ts";
 import { mount, unmountDetach } from "../../../sys/mount.ts";
 import { join } from "../../../sys/path-names.ts";
 import { isDirectory } from "../../../sys/stat.ts";
@@ -14,6 +13,8 @@ import { DockerfileError } from "../language/position.ts";
 import type { SecretSource } from "../options.ts";
 import type { RunMount, RunStep } from "../plan/steps.ts";
 import { copyItems } from "./copy-files.ts";
+import { useKept } from "./kept.ts";
+import { relaySocket } from "./relay-socket.ts";
 import { digestOfFiles, type SelectedItem, selectFiles } from "./selection.ts";
 import type { Sources } from "./sources.ts";
 import { textOf } from "./tree.ts";
@@ -25,6 +26,7 @@ export interface MountContext {
   workspace: Workspace;
   sources: Sources;
   secrets: ReadonlyMap<string, SecretSource>;
+  ssh: ReadonlyMap<string, string>;
 }
 
 /** Mounts that are there until the end of their block. */
@@ -64,6 +66,8 @@ export class PreparedMounts implements Disposable {
       }
       case "secret":
         return this.#secret(one, context);
+      case "ssh":
+        return this.#ssh(one, context);
     }
   }
 
@@ -87,10 +91,9 @@ export class PreparedMounts implements Disposable {
   /** A directory of the store, which later builds find as this one leaves it. */
   async #cache(one: Of<"cache">, { workspace, sources }: MountContext): Promise<void> {
     const { store } = workspace;
-    const name = createHash("sha256").update(one.id).digest("hex");
-    const caches = join(store.root, "build", "mounts");
-    mkdirAll(caches, 0o700);
-    let place = join(caches, name);
+    const { path, use } = await useKept(store, "mounts", one.id);
+    this.#opened.push(use);
+    let place = path;
     if (one.sharing === "locked") this.#opened.push(await lock(`${place}.lock`, "exclusive"));
     if (one.sharing === "private") {
       const mine = tryLock(`${place}.lock`, "exclusive");
@@ -132,6 +135,24 @@ export class PreparedMounts implements Disposable {
     chownSync(path, one.uid, one.gid);
     chmodSync(path, one.mode);
     this.#push(one.target, path, true);
+  }
+
+  /** A socket of the build's own, whose connections lead to the caller's agent: that may be for the caller alone. */
+  async #ssh(one: Of<"ssh">, { workspace, ssh }: MountContext): Promise<void> {
+    const agent = ssh.get(one.id);
+    if (agent === undefined) {
+      if (!one.required) return;
+      throw new DockerfileError(
+        one.at,
+        `the ssh agent ${JSON.stringify(one.id)} is required: --ssh ${one.id}[=SOCKET] gives it`,
+      );
+    }
+    const path = join(workspace.directory(), "agent");
+    this.#opened.push(await relaySocket(path, agent));
+    chownSync(path, one.uid, one.gid);
+    chmodSync(path, one.mode);
+    this.#push(one.target, path, one.readOnly);
+    this.env.push(`SSH_AUTH_SOCK=${one.target}`);
   }
 
   #addScript(script: string, target: string, workspace: Workspace): void {

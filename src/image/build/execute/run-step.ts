@@ -13,6 +13,9 @@ import type { MountedLayers } from "./workspace.ts";
 
 export interface RunContext extends MountContext {
   platform: Platform;
+  hostname: string;
+  /** What a command gets that asks for nothing else. */
+  network: "host" | "pasta";
   runtimeArgs: readonly string[];
   signal: AbortSignal;
 }
@@ -28,8 +31,8 @@ export async function runStep(
   task: StepTask,
 ): Promise<void> {
   using prepared = await PreparedMounts.make(step, context);
-  const network = step.network === "none" ? "none" : "host";
-  const mounts = [...networkFiles(mounted.directory, network), ...prepared.mounts];
+  const network = step.network === "default" ? context.network : step.network;
+  const mounts = [...networkFiles(mounted.directory, network, context.hostname), ...prepared.mounts];
   const stubs = new MountStubs(mounted.root, [...STANDARD, ...mounts.map(({ destination }) => destination)]);
   let code: number;
   try {
@@ -42,6 +45,8 @@ export async function runStep(
       network,
       mounts,
       platform: context.platform,
+      hostname: context.hostname,
+      workspace: context.workspace.path,
       lock: context.workspace.lock,
       runtimeArgs: context.runtimeArgs,
       output: (chunk) => task.output(chunk),
@@ -56,11 +61,10 @@ export async function runStep(
 }
 
 /** With a network, names are resolved as the host does it; without one there is only the host itself. */
-function networkFiles(directory: string, network: "none" | "host"): Mount[] {
+function networkFiles(directory: string, network: "none" | "host" | "pasta", hostname: string): Mount[] {
   const hosts = join(directory, "hosts");
-  writeFileSync(hosts, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\tbuild\n", {
-    mode: 0o644,
-  });
+  const text = `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${hostname}\n`;
+  writeFileSync(hosts, text, { mode: 0o644 });
   const bind = (source: string, destination: string): Mount => ({
     destination,
     type: "bind",
@@ -68,6 +72,6 @@ function networkFiles(directory: string, network: "none" | "host"): Mount[] {
     options: ["bind", "ro"],
   });
   const resolver =
-    network === "host" && existsSync("/etc/resolv.conf") ? [bind("/etc/resolv.conf", "/etc/resolv.conf")] : [];
+    network !== "none" && existsSync("/etc/resolv.conf") ? [bind("/etc/resolv.conf", "/etc/resolv.conf")] : [];
   return [bind(hosts, "/etc/hosts"), ...resolver];
 }

@@ -37,7 +37,7 @@ export function selectFiles(step: Pick<CopyStep, "exclude" | "parents" | "source
     try {
       const [prefix, source] = step.parents ? pivot(text) : ["", text];
       return tree
-        .find(joined(prefix, source))
+        .find(joined(prefix, source), step.parents)
         .filter(
           ({ file, name }) => exclude === null || isDirectory(file.stat) || !exclude.excludes(textOf(baseOf(name))),
         )

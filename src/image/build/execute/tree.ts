@@ -48,13 +48,16 @@ export class SourceTree {
 
   /**
    * What a source names: one path, or all that match a pattern, in the order of their names.
+   * @param isDeep whether `**` stands for any directories, or none, as with `--parents`; else it is a `*`, as Go's matcher has it
    * @throws {Error} for one that leads out, and where there is nothing
    */
-  find(source: string): { name: ByteName; file: TreeFile }[] {
+  find(source: string, isDeep = false): { name: ByteName; file: TreeFile }[] {
     const components = this.#components(source);
     let found: ByteName[] = [SELF];
-    for (const component of components) {
-      found = found.flatMap((directory) => this.#step(directory, component));
+    for (const [index, component] of components.entries()) {
+      const isAny = isDeep && component === "**" && index < components.length - 1;
+      const step = (directory: ByteName) => (isAny ? this.#directories(directory) : this.#step(directory, component));
+      found = [...new Set(found.flatMap(step))];
     }
     const files = found.flatMap((name) => {
       const file = this.resolve(name);
@@ -85,6 +88,19 @@ export class SourceTree {
       depth = Math.max(0, depth);
     }
     return components;
+  }
+
+  /** A directory, and all below it, through no symlinks. */
+  #directories(directory: ByteName): ByteName[] {
+    const file = this.resolve(directory);
+    if (file === null || !isDirectory(file.stat)) return [];
+    const below = this.list(file.path)
+      .map((name) => joinNames(file.path, name))
+      .filter((path) => {
+        const stat = this.stat(path);
+        return stat !== null && isDirectory(stat);
+      });
+    return [directory, ...below.flatMap((path) => this.#directories(path))];
   }
 
   #step(directory: ByteName, component: string): ByteName[] {

@@ -30,6 +30,7 @@ import type { Lease } from "../../store/lease.ts";
 import { layerKind, MEDIA_TYPE } from "../../store/media-types.ts";
 import type { Layer } from "../../store/resolve.ts";
 import { lockStore, type Store } from "../../store/store.ts";
+import { clearKilledBuilds, noteBuilder } from "../killed.ts";
 
 /** How layers are written. */
 export interface LayerOptions {
@@ -46,14 +47,17 @@ export class Workspace implements Disposable {
     readonly lock: Fd,
   ) {}
 
-  static async open(lease: Lease): Promise<Workspace> {
+  /** @param runtimeArgs global options of the runtimes that the build starts */
+  static async open(lease: Lease, runtimeArgs: readonly string[]): Promise<Workspace> {
     const { store } = lease;
+    clearKilledBuilds(store);
     using _ = await lockStore(store, "shared");
     const path = join(snapshotsPath(store, "bundles"), randomBytes(9).toString("hex"));
     mkdirSync(path, { mode: 0o700 });
     const lock = open(path, O.RDONLY | O.DIRECTORY);
     const [LOCK_EX, LOCK_NB] = [2, 4];
     check(syscall("flock", lock.number, LOCK_EX | LOCK_NB), () => `lock ${path}`);
+    noteBuilder(path, runtimeArgs);
     return new Workspace(lease, path, lock);
   }
 

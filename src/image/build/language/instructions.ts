@@ -100,4 +100,6 @@ export interface Dockerfile {
 export interface Warning {
   at: Position;
   text: string;
+  /** What BuildKit calls it, by which the directive `check` knows it; `null` for one that it does not concern. */
+  rule: string | null;
 }

@@ -18,9 +18,14 @@ export interface RawInstruction {
   heredocs: Heredoc[];
 }
 
+export interface Directive {
+  value: string;
+  at: Position;
+}
+
 export interface SplitFile {
   /** Directives by name, in lower case. */
-  directives: ReadonlyMap<string, string>;
+  directives: ReadonlyMap<string, Directive>;
   /** The escape character. */
   escapeToken: string;
   instructions: RawInstruction[];
@@ -60,7 +65,7 @@ function linesOf(text: string, file: string): Line[] {
 
 /** Directives are comments of the form `# name=value` at the very top. */
 function readDirectives(lines: readonly Line[], file: string): Pick<SplitFile, "directives" | "escapeToken"> {
-  const directives = new Map<string, string>();
+  const directives = new Map<string, Directive>();
   let escapeToken = "\\";
   for (const { text, number } of lines) {
     const match = /^\s*#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.*?)\s*$/.exec(text);
@@ -70,7 +75,7 @@ function readDirectives(lines: readonly Line[], file: string): Pick<SplitFile, "
     const value = match[2] as string;
     const at = { file, line: number, column: text.indexOf("#") + 1 };
     if (directives.has(name)) throw new DockerfileError(at, `the directive "${name}" is given twice: one is right`);
-    directives.set(name, value);
+    directives.set(name, { value, at });
     if (name !== "escape") continue;
     if (value !== "\\" && value !== "`") {
       throw new DockerfileError(

@@ -1,8 +1,9 @@
 /** Reads a Dockerfile into stages of instructions. Every refusal has file, line and column. */
+import { checked } from "./checks.ts";
 import { closest } from "./closest.ts";
 import { type Flags, type FlagTable, readFlags } from "./flags.ts";
 import type { Dockerfile, From, HealthcheckTest, Instruction, MountFlag, Stage, Warning } from "./instructions.ts";
-import { type RawInstruction, splitFile } from "./lines.ts";
+import { type Directive, type RawInstruction, splitFile } from "./lines.ts";
 import { DockerfileError, type Piece } from "./position.ts";
 import { readCopy } from "./read-copy.ts";
 import { readArguments, readArray, readArrayOrWords, readAssignments, readCommand, readDuration } from "./values.ts";
@@ -81,8 +82,8 @@ export function common({ keyword, rest, at }: RawInstruction): { at: RawInstruct
 
 /** @param file name for messages @throws {DockerfileError} */
 export function parseDockerfile(text: string, file: string): Dockerfile {
-  const { escapeToken, instructions } = splitFile(text, file);
-  const warnings: Warning[] = [];
+  const { escapeToken, instructions, directives } = splitFile(text, file);
+  const warnings: Warning[] = [...foreignSyntax(directives.get("syntax"))];
   const globals: Dockerfile["globals"] = [];
   const stages: Stage[] = [];
   for (const raw of instructions) {
@@ -97,7 +98,16 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
     throw new DockerfileError({ file, line: 1, column: 1 }, "there is no FROM, with which a stage begins");
   }
   for (const stage of stages) warnings.push(...superseded(stage));
-  return { escapeToken, globals, stages, warnings };
+  return { escapeToken, globals, stages, warnings: checked(warnings, directives.get("check")) };
+}
+
+/** What reads the language of Dockerfiles, in any of its versions, which add to each other; a mirror's copy is called so, too. */
+const OWN_SYNTAX = /(^|\/)docker\/dockerfile(-upstream)?(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/;
+
+function foreignSyntax(syntax: Directive | undefined): Warning[] {
+  if (syntax === undefined || syntax.value === "" || OWN_SYNTAX.test(syntax.value)) return [];
+  const text = `the syntax ${JSON.stringify(syntax.value)} is not fetched: this is read as docker/dockerfile reads it`;
+  return [{ at: syntax.at, text, rule: null }];
 }
 
 /** The instructions that an image keeps for builds on top of it. @param image its name @throws {DockerfileError} */
@@ -260,6 +270,7 @@ function superseded({ instructions }: Stage): Warning[] {
     const last = all.at(-1);
     return all.slice(0, -1).map(({ at }) => ({
       at,
+      rule: "MultipleInstructionsDisallowed",
       text: `this ${kind.toUpperCase()} does not count: the last one of the stage does, on line ${last?.at.line}`,
     }));
   });

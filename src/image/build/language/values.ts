@@ -21,6 +21,7 @@ export function readCommand(rest: Piece, warnings: Warning[]): CommandForm {
   if (/^\[\s*['"“]/.test(rest.text) && /\]\s*$/.test(rest.text)) {
     warnings.push({
       at: rest.at(),
+      rule: "JSONArgsRecommended",
       text: "is no JSON array, though it looks like one, and goes to the shell: strings in double quotes, separated by commas, are right",
     });
   }
@@ -100,6 +101,6 @@ export function readDuration(name: string, value: Piece): number {
   if (parts.map(([part]) => part).join("") !== value.text || parts.length === 0) {
     value.fail(`--${name}=${value.text}: a duration such as 30s or 1m30s is right`);
   }
-  if (total < 1e6) value.fail(`--${name}=${value.text}: at least 1ms, or 0 for the default, is right`);
+  if (total > 0 && total < 1e6) value.fail(`--${name}=${value.text}: at least 1ms, or 0 for the default, is right`);
   return Math.round(total);
 }

@@ -2,7 +2,7 @@
 
 import type { Platform } from "../../store/documents.ts";
 import { formatPlatform } from "../../store/platform.ts";
-import type { Copy, Dockerfile, Run, Stage, Warning } from "../language/instructions.ts";
+import type { Copy, Dockerfile, From, Run, Stage, Warning } from "../language/instructions.ts";
 import { DockerfileError, locating } from "../language/position.ts";
 import { Scope } from "./scope.ts";
 import type { SourceRef } from "./steps.ts";
@@ -30,6 +30,7 @@ export interface Graph {
   globals: ReadonlyMap<string, string>;
   /** Arguments that are there without a declaration before the first FROM, and in a stage with one. */
   automatic: ReadonlyMap<string, string>;
+  contexts: NamedContexts;
   warnings: Warning[];
 }
 
@@ -39,7 +40,13 @@ export interface GraphOptions {
   target: string | null;
   buildPlatform: Platform;
   targetPlatform: Platform;
+  /** What stands for images and stages of these names, in lower case. */
+  contexts?: NamedContexts;
 }
+
+/** What `--build-context` gives a name: a directory, or an image. */
+export type NamedContext = { kind: "directory"; path: string } | { kind: "image"; name: string };
+export type NamedContexts = ReadonlyMap<string, NamedContext>;
 
 /** @throws {DockerfileError} @throws {Error} for a target that is not there */
 export function planGraph(dockerfile: Dockerfile, options: GraphOptions): Graph {
@@ -52,7 +59,8 @@ export function planGraph(dockerfile: Dockerfile, options: GraphOptions): Graph 
     scope.setArg(key, found);
     if (found !== undefined) globals.set(key, found);
   }
-  const nodes = dockerfile.stages.map((stage) => nodeOf(stage, dockerfile.stages, scope));
+  const contexts = options.contexts ?? new Map();
+  const nodes = dockerfile.stages.map((stage) => nodeOf(stage, dockerfile.stages, scope, contexts));
   const target = targetOf(dockerfile.stages, options.target);
   return {
     dockerfile,
@@ -61,6 +69,7 @@ export function planGraph(dockerfile: Dockerfile, options: GraphOptions): Graph 
     needed: neededBy(target, nodes),
     globals,
     automatic,
+    contexts,
     warnings: [...dockerfile.warnings, ...unused(dockerfile, options.buildArgs)],
   };
 }
@@ -79,7 +88,7 @@ function platformArguments({ buildPlatform, targetPlatform, target }: GraphOptio
   ]);
 }
 
-function nodeOf(stage: Stage, stages: readonly Stage[], scope: Scope): StageNode {
+function nodeOf(stage: Stage, stages: readonly Stage[], scope: Scope, contexts: NamedContexts): StageNode {
   const { from, index } = stage;
   const image = scope.expand(from.image);
   if (image === "") {
@@ -87,13 +96,14 @@ function nodeOf(stage: Stage, stages: readonly Stage[], scope: Scope): StageNode
       `FROM ${from.image.text} names no image: give the argument a value: by ARG NAME=value before it, or by --build-arg`,
     );
   }
-  const base = baseOf(image, index, stages);
+  const base = baseOf(from, image, index, stages, contexts);
   const platform = from.platform === null ? null : scope.expand(from.platform);
   const needs = new Set(base.kind === "stage" ? [base.index] : []);
   for (const instruction of stage.instructions) {
-    if (instruction.kind === "copy") addNeed(instruction.from?.text, stage, stages, needs, instruction);
+    if (instruction.kind === "copy") addNeed(instruction.from?.text, stage, stages, needs, instruction, contexts);
     if (instruction.kind === "run")
-      for (const { value } of fromOptions(instruction)) addNeed(value.text, stage, stages, needs, instruction);
+      for (const { value } of fromOptions(instruction))
+        addNeed(value.text, stage, stages, needs, instruction, contexts);
   }
   return {
     stage,
@@ -107,7 +117,13 @@ function fromOptions({ mounts }: Run) {
   return mounts.flatMap(({ options }) => options.filter(({ name }) => name === "from"));
 }
 
-function baseOf(image: string, index: number, stages: readonly Stage[]): Base {
+function baseOf(from: From, image: string, index: number, stages: readonly Stage[], contexts: NamedContexts): Base {
+  const given = contexts.get(image.toLowerCase());
+  if (given?.kind === "image") return { kind: "image", name: given.name };
+  if (given !== undefined)
+    from.image.fail(
+      `the build context ${JSON.stringify(image)} is a directory, which is no image: docker-image://NAME is right for FROM`,
+    );
   if (image.toLowerCase() === "scratch") return { kind: "scratch" };
   const found = findNamed(image, index, stages);
   return found === null ? { kind: "image", name: image } : { kind: "stage", index: found };
@@ -119,12 +135,13 @@ function addNeed(
   stages: readonly Stage[],
   needs: Set<number>,
   { at }: Copy | Run,
+  contexts: NamedContexts,
 ): void {
   if (name === undefined) return;
   if (name.toLowerCase() === stage.from.name || name === `${stage.index}`) {
     throw new DockerfileError(at, `the stage ${JSON.stringify(name)} cannot take from itself`);
   }
-  const found = findSource(name, stage.index, stages);
+  const found = findSource(name, stage.index, stages, contexts);
   if (found.kind === "stage") needs.add(found.index);
 }
 
@@ -135,7 +152,9 @@ function findNamed(name: string, before: number, stages: readonly Stage[]): numb
 }
 
 /** What `--from` names: an earlier stage by name or number, else an image. */
-export function findSource(name: string, before: number, stages: readonly Stage[]): SourceRef {
+export function findSource(name: string, before: number, stages: readonly Stage[], contexts: NamedContexts): SourceRef {
+  const given = contexts.get(name.toLowerCase());
+  if (given !== undefined) return given;
   const named = findNamed(name, before, stages);
   if (named !== null) return { kind: "stage", index: named };
   if (/^\d+$/.test(name) && Number(name) < before) return { kind: "stage", index: Number(name) };
@@ -172,8 +191,13 @@ function unused({ globals, stages }: Dockerfile, buildArgs: ReadonlyMap<string, 
   const at = stages[0]?.from.at;
   if (at === undefined) return [];
   return [...buildArgs.keys()]
-    .filter((name) => !declared.has(name) && !PROXIES.test(name))
-    .map((name) => ({ at, text: `--build-arg ${name} is not used: no ARG ${name} takes it` }));
+    .filter((name) => !declared.has(name) && !PROXIES.test(name) && !isForBuilder(name))
+    .map((name) => ({ at, rule: null, text: `--build-arg ${name} is not used: no ARG ${name} takes it` }));
+}
+
+/** What is said to the builder itself, and needs no ARG. @see Dockerfile reference, "BuildKit built-in build args" */
+function isForBuilder(name: string): boolean {
+  return name === "SOURCE_DATE_EPOCH" || name.startsWith("BUILDKIT_");
 }
 
 const PROXIES = /^(https?|ftp|no|all)_proxy$/i;

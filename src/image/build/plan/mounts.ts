@@ -3,7 +3,7 @@ import { closest } from "../language/closest.ts";
 import type { MountFlag, Stage } from "../language/instructions.ts";
 import type { Piece } from "../language/position.ts";
 import { cleanPath } from "../paths/pattern.ts";
-import { findSource } from "./graph.ts";
+import { findSource, type Graph } from "./graph.ts";
 import type { Scope } from "./scope.ts";
 import type { RunMount } from "./steps.ts";
 
@@ -28,6 +28,7 @@ const OPTIONS = {
     "gid",
   ],
   tmpfs: ["type", "target", "dst", "destination", "size"],
+  ssh: ["type", "id", "target", "dst", "destination", "required", "mode", "uid", "gid"],
   secret: ["type", "id", "target", "dst", "destination", "required", "mode", "uid", "gid", "env", "source", "src"],
 } as const;
 
@@ -36,14 +37,12 @@ type MountType = keyof typeof OPTIONS;
 /** @throws {DockerfileError} */
 export function planMount(
   { at, options }: MountFlag,
-  stage: Stage,
-  stages: readonly Stage[],
+  { stage, dockerfile: { stages }, contexts }: { stage: Stage } & Pick<Graph, "dockerfile" | "contexts">,
   scope: Scope,
   cwd: string,
 ): RunMount {
   const given = options.find(({ name }) => name === "type");
-  const type = (given?.value.text ?? "bind") as MountType | "ssh";
-  if (type === "ssh") return at.fail("--mount=type=ssh is not supported: no agent of the caller's is passed on");
+  const type = (given?.value.text ?? "bind") as MountType;
   if (!Object.hasOwn(OPTIONS, type))
     return (given?.value ?? at).fail(
       `the mount type ${JSON.stringify(type)} is not known: ${Object.keys(OPTIONS).join(", ")} are`,
@@ -84,7 +83,7 @@ export function planMount(
       : (values.get(name) as Piece).fail(`${name}=${value}: true or false is right`);
   };
   const from = text("from");
-  const source = from === null ? null : findSource(from, stage.index, stages);
+  const source = from === null ? null : findSource(from, stage.index, stages, contexts);
   const target = text("target");
   const absolute = (path: string) => cleanPath(path.startsWith("/") ? path : `${cwd}/${path}`);
   const isReadOnly = truth("readonly") ?? (values.has("readwrite") ? truth("readwrite") === false : null);
@@ -93,7 +92,7 @@ export function planMount(
     target: target === null ? "" : absolute(target),
     readOnly: isReadOnly ?? type === "bind",
   };
-  if (type !== "secret" && (target === null || target === ""))
+  if (type !== "secret" && type !== "ssh" && (target === null || target === ""))
     return at.fail(`a ${type} mount needs a target: target=PATH is right`);
   if (place.target === "/") return at.fail("a mount cannot be on /");
   switch (type) {
@@ -120,6 +119,18 @@ export function planMount(
         type,
         size: values.has("size") ? sizeOf(text("size") as string, values.get("size") as Piece) : null,
       };
+    case "ssh": {
+      const ids = { mode: number("mode", 8, 0o600), uid: number("uid", 10, 0), gid: number("gid", 10, 0) };
+      const socket = target === null ? "/run/buildkit/ssh_agent.0" : place.target;
+      return {
+        ...place,
+        target: socket,
+        type,
+        id: text("id") ?? "default",
+        required: truth("required") ?? false,
+        ...ids,
+      };
+    }
     case "secret": {
       const id = text("id") ?? text("source") ?? (target === null ? null : (target.split("/").at(-1) as string));
       if (id === null || id === "") return at.fail("a secret mount needs an id or a target: id=NAME is right");

@@ -6,6 +6,7 @@ import { locating, type Piece } from "../language/position.ts";
 import { expandWord } from "../language/shell-words.ts";
 import { cleanPath } from "../paths/pattern.ts";
 import { findSource, type Graph } from "./graph.ts";
+import { parseModeChange } from "./mode-change.ts";
 import { planMount } from "./mounts.ts";
 import { portKeys } from "./ports.ts";
 import { PROXY_NAMES, Scope } from "./scope.ts";
@@ -225,7 +226,7 @@ class StagePlanner {
       cwd,
       user: this.#config.User ?? "",
       network: (network?.text as RunStep["network"] | undefined) ?? this.options.network,
-      mounts: mounts.map((flag) => planMount(flag, this.stage, this.#stages, this.#scope, cwd)),
+      mounts: mounts.map((flag) => planMount(flag, { stage: this.stage, ...this.graph }, this.#scope, cwd)),
     };
   }
 
@@ -249,7 +250,10 @@ class StagePlanner {
       text: copy.text,
       history: copy.text,
       instruction,
-      from: copy.from === null ? { kind: "context" } : findSource(copy.from.text, this.stage.index, this.#stages),
+      from:
+        copy.from === null
+          ? { kind: "context" }
+          : findSource(copy.from.text, this.stage.index, this.#stages, this.graph.contexts),
       sources: copy.sources.map((piece) => ({ text: this.#needed(piece, instruction), at: piece.at() })),
       files: copy.heredocs.map(({ name, content, expands }) => ({
         name,
@@ -257,13 +261,24 @@ class StagePlanner {
       })),
       destination,
       chown: optional(copy.chown),
-      chmod: optional(copy.chmod),
+      chmod: checkedBy(copy.chmod, optional(copy.chmod), parseModeChange),
       parents: copy.parents,
       exclude: copy.exclude.map((piece) => scope.expand(piece)),
-      checksum: optional(copy.checksum),
+      checksum: checkedBy(copy.checksum, optional(copy.checksum), checkChecksum),
       unpack: copy.kind === "copy" || copy.unpack === false ? "none" : copy.unpack === true ? "all" : "local",
     };
   }
+}
+
+/** A flag's value, of which is known already whether it can be one. @throws {DockerfileError} at the flag */
+function checkedBy(piece: Piece | null, value: string | null, check: (value: string) => unknown): string | null {
+  if (piece !== null && value !== null) locating(piece, () => check(value));
+  return value;
+}
+
+function checkChecksum(text: string): void {
+  if (!/^sha256:[0-9a-f]{64}$/.test(text))
+    throw new Error(`--checksum=${text}: sha256: and 64 digits of 0-9 and a-f are right`);
 }
 
 /** Puts variables into a here-document: quotes of both kinds stay, an escaped dollar is one. */

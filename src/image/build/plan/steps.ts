@@ -7,7 +7,9 @@ export type SourceRef =
   | { kind: "context" }
   /** An earlier stage, by its index. */
   | { kind: "stage"; index: number }
-  | { kind: "image"; name: string };
+  | { kind: "image"; name: string }
+  /** A directory of the caller's, by `--build-context`: a jail like the context. */
+  | { kind: "directory"; path: string };
 
 interface Common {
   at: Position;
@@ -58,6 +60,7 @@ export type RunMount = { at: Position; target: string; readOnly: boolean } & (
       gid: number;
     }
   | { type: "tmpfs"; size: number | null }
+  | { type: "ssh"; id: string; required: boolean; mode: number; uid: number; gid: number }
   | {
       type: "secret";
       id: string;
@@ -135,5 +138,7 @@ export function describeSource(source: SourceRef): string {
       return `stage ${source.index}`;
     case "image":
       return `the image ${source.name}`;
+    case "directory":
+      return `the build context ${source.path}`;
   }
 }

@@ -1,0 +1,99 @@
+/**
+ * Builds that were killed. A build's directory, below `snapshots/bundles/`, says who builds, and which commands of RUN it has started: what a
+ * killed one has left at work is ended, by the next build or by a collection, and its directory removed.
+ */
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hasErrno } from "../../sys/error.ts";
+import { O, open } from "../../sys/fd.ts";
+import { syscall } from "../../sys/ffi.ts";
+import { exists } from "../../sys/file.ts";
+import { join } from "../../sys/path-names.ts";
+import { runtimePath } from "../bundle/run.ts";
+import { endPasta } from "../containers/pasta.ts";
+import { identify, isAlive } from "../containers/process.ts";
+import type { ProcessIdentity } from "../containers/record.ts";
+import { removeTree } from "../layer/remove-tree.ts";
+import { snapshotsPath } from "../snapshot/directories.ts";
+import { readSnapshot, removeSnapshot } from "../snapshot/snapshot.ts";
+import type { Collector } from "../store/collect.ts";
+import type { Store } from "../store/store.ts";
+
+const OWNER = "build.json";
+/** Ids of the containers that a build has made, a line each. */
+export const RUNS = "runs";
+/** In the directory of a step: the process that connects its network. */
+export const PASTA = "pasta.pid";
+
+interface Owner {
+  process: ProcessIdentity;
+  /** Global options for the runtime, such as `--root`. */
+  runtimeArgs: string[];
+}
+
+/** Writes down whose a build's directory is. */
+export function noteBuilder(directory: string, runtimeArgs: readonly string[]): void {
+  writeFileSync(join(directory, OWNER), JSON.stringify({ process: identify(process.pid), runtimeArgs }), {
+    mode: 0o600,
+  });
+}
+
+/** Ends what a build that was killed has left at work; nothing is done for one that lives, or for what is no build. */
+export function endKilledBuild(directory: string): void {
+  const owner = readOwner(directory);
+  if (owner === null || isAlive(owner.process)) return;
+  for (const id of linesOf(join(directory, RUNS)))
+    spawnSync(runtimePath(), [...owner.runtimeArgs, "delete", "--force", id], { stdio: "ignore" });
+  for (const name of readdirSync(directory)) endPasta(join(directory, name, PASTA));
+  // The runtimes that were at it hold its lock, and end now.
+  for (let tries = 0; tries < 100 && !isFree(directory); tries++) spawnSync("sleep", ["0.02"]);
+}
+
+/** @see Collector: what it ends is collected by the next */
+export const endKilledBuilds: Collector = (store, _, { dryRun }) => {
+  const bundles = snapshotsPath(store, "bundles");
+  if (!dryRun) for (const name of readdirSync(bundles)) endKilledBuild(join(bundles, name));
+  return [];
+};
+
+/** Clears all that killed builds have left in a store. */
+export function clearKilledBuilds(store: Store): void {
+  const bundles = snapshotsPath(store, "bundles");
+  for (const name of readdirSync(bundles)) {
+    const directory = join(bundles, name);
+    const owner = readOwner(directory);
+    if (owner === null || isAlive(owner.process)) continue;
+    endKilledBuild(directory);
+    if (!isFree(directory)) continue;
+    for (const id of readdirSync(snapshotsPath(store, "active")))
+      if (readSnapshot(store, id)?.owner.startsWith(`${directory}/`)) removeSnapshot(store, id);
+    if (exists(directory)) removeTree(directory);
+  }
+}
+
+function readOwner(directory: string): Owner | null {
+  try {
+    return JSON.parse(readFileSync(join(directory, OWNER), "utf8")) as Owner;
+  } catch {
+    return null;
+  }
+}
+
+function linesOf(path: string): string[] {
+  return exists(path)
+    ? readFileSync(path, "utf8")
+        .split("\n")
+        .filter((line) => line !== "")
+    : [];
+}
+
+function isFree(path: string): boolean {
+  const [LOCK_EX, LOCK_NB] = [2, 4];
+  try {
+    using directory = open(path, O.RDONLY | O.DIRECTORY);
+    return syscall("flock", directory.number, LOCK_EX | LOCK_NB) === 0;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,352 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are a Dockerfile's substitutions, not JavaScript's
+/** Builds: the rarer flags and options, what is kept between builds, and what a killed one leaves. */
+import { execFileSync, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { createConnection, createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Builder, type Ran, whyNotBuild } from "./build/support.ts";
+
+const why = whyNotBuild();
+const TSRUNC = resolve(process.env["TSRUNC"] ?? "dist/tsrunc");
+let builder: Builder;
+
+beforeAll(() => {
+  if (why === null) builder = new Builder();
+});
+afterAll(() => builder?.[Symbol.dispose]());
+
+function lineOf(tree: readonly string[], path: string): string | undefined {
+  return tree.find((line) => line.startsWith(`${path}: `))?.slice(path.length + 2);
+}
+
+function pathsOf(tree: readonly string[]): string[] {
+  return tree.map((line) => line.split(":")[0] as string);
+}
+
+function steps(stderr: string): string[] {
+  return stderr.split("\n").flatMap((line) => /^#\d+ (DONE|CACHED|ERROR)/.exec(line)?.[1] ?? []);
+}
+
+/** Builds while this process serves something. */
+function buildAside(context: string, ...args: string[]): Promise<Ran> {
+  const child = spawn(TSRUNC, [
+    "--root",
+    builder.at("run"),
+    "image",
+    "build",
+    "--store",
+    builder.at("store"),
+    ...args,
+    context,
+  ]);
+  const said = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const)
+    child[name].on("data", (chunk: Buffer) => {
+      said[name] += chunk;
+    });
+  return new Promise((settle) => child.on("close", (code) => settle({ code, ...said })));
+}
+
+async function waitFor(isTrue: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    if (isTrue()) return;
+    await new Promise((settle) => setTimeout(settle, 100));
+  }
+  throw new Error("it has not come true");
+}
+
+describe.skipIf(why !== null)(`COPY and ADD (${why ?? ""})`, () => {
+  const FILES = {
+    "a/package.json": "",
+    "a/b/package.json": "",
+    "a/b/c/package.json": "",
+    "a/b/other": "",
+    "package.json": "",
+  };
+
+  test("--parents with **: at any depth, with what is on the way", () => {
+    expect(pathsOf(builder.tree("FROM scratch\nCOPY --parents ./**/package.json /p/\n", FILES))).toEqual([
+      ..."p p/a p/a/b p/a/b/c p/a/b/c/package.json p/a/b/package.json p/a/package.json p/package.json".split(" "),
+    ]);
+    expect(pathsOf(builder.tree("FROM scratch\nCOPY --parents a/./**/package.json /p/\n", FILES))).toEqual([
+      ..."p p/b p/b/c p/b/c/package.json p/b/package.json p/package.json".split(" "),
+    ]);
+    expect(pathsOf(builder.tree("FROM scratch\nCOPY a/**/package.json /p/\n", FILES))).toEqual(["p", "p/package.json"]);
+  });
+
+  test("** goes through no symlink, and out of the context by none", () => {
+    const context = builder.context({ Dockerfile: "FROM scratch\nCOPY --parents **/x /p/\n", "d/x": "in" });
+    const outside = builder.at("outside");
+    mkdirSync(outside);
+    writeFileSync(join(outside, "x"), "out");
+    symlinkSync(outside, join(context, "l"));
+    const output = `${context}-out`;
+    expect(builder.image("build", ["-o", output, context]).code).toBe(0);
+    expect(readdirSync(join(output, "p"))).toEqual(["d"]);
+  });
+
+  test("--link leaves the permissions of what is there", () => {
+    expect(
+      lineOf(builder.tree("FROM base:1\nCOPY --link a /tmp/\nCOPY --link=false a /new/\n", { a: "" }), "tmp"),
+    ).toBe("1777 0:0 directory");
+  });
+
+  test("an archive's own root directory changes nothing of where it goes", () => {
+    const context = builder.context({ Dockerfile: "FROM base:1\nADD x.tar /opt/\nADD x.tar /fresh/\n" });
+    const directory = builder.at("odd");
+    mkdirSync(directory);
+    writeFileSync(join(directory, "f"), "1");
+    chmodSync(directory, 0o700);
+    execFileSync("tar", ["--owner=5", "--group=6", "-c", "-f", join(context, "x.tar"), "-C", directory, "."]);
+    const output = `${context}-out`;
+    expect(builder.image("build", ["-o", output, context]).code).toBe(0);
+    const mode = (path: string) =>
+      execFileSync("stat", ["-c", "%a %u:%g", join(output, path)], { encoding: "utf8" }).trim();
+    expect(["opt", "opt/f", "fresh", "fresh/f"].map(mode)).toEqual(["755 0:0", "644 5:6", "755 0:0", "644 5:6"]);
+  });
+
+  test("of a named context: a directory, a jail with its own ignore file, or an image", () => {
+    const other = builder.context({ f: "1", left: "", ".dockerignore": "left\n", "d/g": "2" });
+    symlinkSync("/etc/passwd", join(other, "l"));
+    const option = ["--build-context", `Other=${other}`];
+    const text = "FROM scratch\nCOPY --from=other . /c/\n";
+    expect(pathsOf(builder.tree(text, {}, ...option))).toEqual(["c", "c/.dockerignore", "c/d", "c/d/g", "c/f", "c/l"]);
+    expect(builder.build("FROM scratch\nCOPY --from=other left /\n", {}, ...option).stderr).toMatch(
+      /Dockerfile:2:19: .*ignore file/,
+    );
+    expect(builder.build("FROM scratch\nCOPY --from=other l /\n", {}, ...option).stderr).toMatch(
+      /Dockerfile:2:19: .*leads out of the build context/,
+    );
+    expect(builder.build("FROM other\n", {}, ...option).stderr).toMatch(
+      /Dockerfile:1:6: .*is a directory, which is no image/,
+    );
+    const run = "FROM base:1\nRUN --mount=from=other,target=/m cat /m/d/g > /g\n";
+    expect(lineOf(builder.tree(run, {}, ...option), "g")).toBe('644 0:0 "2"');
+    writeFileSync(join(other, "d/g"), "3");
+    expect(lineOf(builder.tree(run, {}, ...option), "g")).toBe('644 0:0 "3"');
+    const image = ["--build-context", "nowhere.example/x=docker-image://base:1"];
+    expect(builder.build("FROM nowhere.example/x\nRUN true\n", {}, ...image).code).toBe(0);
+    expect(builder.build("FROM scratch\n", {}, "--build-context", "x=https://h.example/y").stderr).toContain(
+      "NAME=DIRECTORY",
+    );
+  });
+
+  test("ADD of a URL: asked for again only if it has changed; the checksum of what is kept needs no server", async () => {
+    const asked: (string | undefined)[] = [];
+    let [body, etag] = ["one", '"1"'];
+    const server = createHttpServer((request, response) => {
+      asked.push(request.headers["if-none-match"]);
+      if (request.headers["if-none-match"] === etag) response.writeHead(304).end();
+      else response.writeHead(200, { etag }).end(body);
+    });
+    await new Promise<void>((settle) => server.listen(0, "127.0.0.1", settle));
+    const url = `http://127.0.0.1:${(server.address() as { port: number }).port}/f`;
+    const context = builder.context({ Dockerfile: `FROM scratch\nADD ${url} /f\n` });
+    const digest = createHash("sha256").update("two").digest("hex");
+    const pinned = builder.context({ Dockerfile: `FROM scratch\nADD --checksum=sha256:${digest} ${url} /g\n` });
+    const outcome = async () => steps((await buildAside(context)).stderr);
+    try {
+      expect([await outcome(), await outcome()]).toEqual([["DONE"], ["CACHED"]]);
+      [body, etag] = ["two", '"2"'];
+      expect(await outcome()).toEqual(["DONE"]);
+      expect(asked).toEqual([undefined, '"1"', '"1"']);
+    } finally {
+      server.close();
+    }
+    expect((await buildAside(pinned)).code).toBe(0);
+    expect((await buildAside(context)).stderr).toMatch(/Dockerfile:2:5: .*cannot be fetched/);
+  });
+});
+
+describe.skipIf(why !== null)("RUN", () => {
+  test("--mount=type=ssh leads to the caller's agent by a socket of its own", async () => {
+    const path = builder.at("agent");
+    const server = createServer((socket) => socket.end("an agent's answer\n"));
+    await new Promise<void>((settle) => server.listen(path, settle));
+    chmodSync(path, 0o600);
+    const script =
+      "echo $SSH_AUTH_SOCK > /s; stat -c '%a %u %F' $SSH_AUTH_SOCK >> /s; until [ -e /m/go ]; do sleep 0.1; done";
+    const text = `FROM base:1\nRUN --mount=type=ssh,id=k,mode=0640,uid=7 --mount=type=cache,id=go,target=/m ${script}\n`;
+    const context = builder.context({ Dockerfile: text });
+    const output = `${context}-out`;
+    try {
+      const built = buildAside(context, "--ssh", `k=${path}`, "-o", output);
+      const find = () =>
+        execFileSync("sh", ["-c", `find ${builder.at("store")} -name agent 2>/dev/null || true`], {
+          encoding: "utf8",
+        }).trim();
+      await waitFor(() => find() !== "");
+      const answer = await new Promise<string>((settle, reject) => {
+        const client = createConnection(find());
+        client.on("data", (chunk) => settle(chunk.toString()));
+        client.on("error", reject);
+      });
+      expect(answer).toBe("an agent's answer\n");
+      const mounts = builder.at("store/build/mounts");
+      for (const name of readdirSync(mounts).filter((one) => !one.includes(".")))
+        writeFileSync(join(mounts, name, "go"), "");
+      const { code, stderr } = await built;
+      expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+      expect(execFileSync("cat", [join(output, "s")], { encoding: "utf8" })).toBe(
+        "/run/buildkit/ssh_agent.0\n640 7 socket\n",
+      );
+      expect(existsSync(join(output, "run"))).toBe(false);
+    } finally {
+      server.close();
+    }
+    const required = "FROM base:1\nRUN --mount=type=ssh,required=true true\n";
+    expect(builder.build(required).stderr).toMatch(
+      /Dockerfile:2:13: the ssh agent "default" is required: --ssh default/,
+    );
+    expect(builder.build('FROM base:1\nRUN --mount=type=ssh test -z "$SSH_AUTH_SOCK"\n').code).toBe(0);
+  });
+
+  test("--network: by default not the host's loopback interface, where pasta is; none has nothing else; host is the host's", () => {
+    const text = (flag: string) =>
+      `FROM base:1\nRUN ${flag} readlink /proc/self/ns/net > /n; ip link | grep -c '^[0-9]' >> /n\n`;
+    const own = execFileSync("readlink", ["/proc/self/ns/net"], { encoding: "utf8" }).trim();
+    const said = (flag: string) =>
+      JSON.parse(lineOf(builder.tree(text(flag)), "n")?.slice("644 0:0 ".length) ?? "").split("\n") as string[];
+    expect(said("--network=host")[0]).toBe(own);
+    const none = said("--network=none");
+    expect(none[0]).not.toBe(own);
+    expect(none[1]).toBe("1");
+    const hasPasta =
+      execFileSync("sh", ["-c", "command -v pasta >/dev/null && [ -w /dev/net/tun ] && echo yes || true"], {
+        encoding: "utf8",
+      }) !== "";
+    if (!hasPasta) return;
+    const usual = said("");
+    expect(usual[0]).not.toBe(own);
+    expect(usual[1]).toBe("2");
+  });
+
+  test("what a builder is told by --build-arg: no ARG takes it, and no warning", () => {
+    const args = ["--build-arg", "SOURCE_DATE_EPOCH=1000000000", "--build-arg", "BUILDKIT_SANDBOX_HOSTNAME=box"];
+    const { stderr } = builder.build(
+      "FROM base:1\nRUN hostname > /h; grep -c box /etc/hosts >> /h\n",
+      {},
+      ...args,
+      "-t",
+      "told:1",
+    );
+    expect(stderr).not.toContain("warning");
+    expect(builder.inspect("told:1").created).toBe("2001-09-09T01:46:40.000Z");
+    expect(builder.must("run", "told:1", "cat", "/h")).toBe("box\n1\n");
+  });
+
+  test("cache mounts: shared between builds, with the owner that is asked for, and pruned beyond a bound", () => {
+    const text =
+      "FROM base:1\nARG n\nUSER app\nRUN --mount=type=cache,target=/c,id=bound,uid=1000,mode=0750 echo $n >> /c/all; cat /c/all; stat -c '%a %u' /c\n";
+    const said = (n: string) => builder.build(text, {}, "--build-arg", `n=${n}`).stderr;
+    expect(said("1")).toMatch(/#3 1\n#3 750 1000\n/);
+    expect(said("2")).toMatch(/#3 1\n#3 2\n#3 750 1000\n/);
+    const prune = (limit: string) => builder.must("prune", "--cache-limit", limit);
+    expect(prune("1m")).not.toContain("build/mounts/");
+    expect(builder.must("prune", "--cache-limit", "0", "--dry-run")).toContain("Deleted cache: build/mounts/");
+    expect(prune("0")).toContain("Deleted cache: build/mounts/");
+    expect(readdirSync(builder.at("store/build/mounts"))).toEqual([]);
+    expect(said("3")).toMatch(/#3 3\n#3 750 1000\n/);
+  });
+});
+
+describe.skipIf(why !== null)("the cache", () => {
+  test("--no-cache takes the base that is here, --pull asks for it anew", () => {
+    builder.must("tag", "localhost/base:1", "localhost:1/none/base:1");
+    const text = "FROM localhost:1/none/base:1\nRUN true\n";
+    expect(builder.build(text, {}, "--no-cache").code).toBe(0);
+    const { code, stderr } = builder.build(text, {}, "--pull", "--retries", "0");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Dockerfile:1:6: /);
+  });
+
+  test("of builds at once, some of them the same, while another removes images", async () => {
+    const context = (text: string) => builder.context({ Dockerfile: text });
+    const same = "FROM base:1\nRUN echo 1 > /one; sleep 0.2\nRUN echo 2 > /two\n";
+    const builds = [same, same, same, "FROM base:1\nRUN echo 1 > /one; sleep 0.2\nRUN echo 3 > /three\n"].map(
+      (text, index) => buildAside(context(text), "-t", `once:${index}`),
+    );
+    const prune = spawn(TSRUNC, ["image", "prune", "--store", builder.at("store")], { stdio: "ignore" });
+    const done = await Promise.all([...builds, new Promise((settle) => prune.on("close", settle))]);
+    expect(done.slice(0, 4).map((one) => (one as Ran).code)).toEqual([0, 0, 0, 0]);
+    const ids = done.slice(0, 3).map((one) => (one as Ran).stdout);
+    const layers = [0, 1, 2].map((index) => JSON.stringify(builder.inspect(`once:${index}`).layers));
+    expect(new Set(layers).size).toBe(1);
+    expect(ids).toHaveLength(3);
+    expect(builder.must("verify")).not.toMatch(/damaged|missing/);
+  });
+
+  test("a folder of a lower layer that is moved is whole in its layer, and so is a further name of a file", () => {
+    const text =
+      "FROM base:1\nRUN mkdir -p /from/sub; echo 1 > /from/sub/f; echo 2 > /g\nRUN mv /from /to; ln /g /h\nRUN chmod 600 /to/sub/f\n";
+    const tree = builder.tree(text);
+    expect(["from", "to/sub/f", "g", "h"].map((path) => lineOf(tree, path))).toEqual([
+      undefined,
+      '600 0:0 "1\\n"',
+      '644 0:0 "2\\n"',
+      '644 0:0 "2\\n" = g',
+    ]);
+  });
+});
+
+describe.skipIf(why !== null)("the context", () => {
+  test("everything ignored: the builder reads its files, and COPY . brings nothing", () => {
+    const files = { ".dockerignore": "*\n", a: "" };
+    expect(builder.tree("FROM base:1\nCOPY . /c/\n", files).filter((line) => line.startsWith("c/"))).toEqual([]);
+    const context = builder.context({
+      Dockerfile: "",
+      ".dockerignore": "sub\n",
+      "sub/Dockerfile": "FROM scratch\nCOPY . /\n",
+      b: "",
+    });
+    const output = `${context}-out`;
+    expect(builder.image("build", ["-f", join(context, "sub/Dockerfile"), "-o", output, context]).code).toBe(0);
+    expect(readdirSync(output).sort()).toEqual([".dockerignore", "Dockerfile", "b"]);
+  });
+
+  test("ONBUILD: once in each of two children of one file, and from an image", () => {
+    builder.build(
+      "FROM base:1\nONBUILD RUN echo run >> /on\nONBUILD COPY --from=base:1 /etc/passwd /copied\n",
+      {},
+      "-t",
+      "parent:1",
+    );
+    const tree = builder.tree("FROM parent:1 AS one\nFROM parent:1\nCOPY --from=one /on /one\n");
+    expect(["on", "one"].map((path) => lineOf(tree, path))).toEqual(['644 0:0 "run\\n"', '644 0:0 "run\\n"']);
+    expect(lineOf(tree, "copied")).toContain("644 0:0");
+  });
+});
+
+describe.skipIf(why !== null)("a build that is killed", () => {
+  test.each(["the next build", "a collection"])("leaves nothing: %s clears it", async (which) => {
+    const context = builder.context({ Dockerfile: "FROM base:1\nRUN echo begun; exec sleep 4321\n" });
+    const child = spawn(
+      TSRUNC,
+      ["--root", builder.at("run"), "image", "build", "--store", builder.at("store"), context],
+      {
+        stdio: ["ignore", "ignore", "pipe"],
+      },
+    );
+    let said = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      said += chunk;
+    });
+    await waitFor(() => /^#1 begun$/m.test(said));
+    child.kill("SIGKILL");
+    await new Promise((settle) => child.on("exit", settle));
+    if (which === "a collection") builder.must("prune");
+    else expect(builder.build("FROM base:1\nRUN true\n").code).toBe(0);
+    const running = () =>
+      execFileSync("sh", ["-c", "ps -e -o args= | grep -E '^sleep 4321' || true"], { encoding: "utf8" });
+    expect(running()).toBe("");
+    for (const place of ["bundles", "active"]) expect(readdirSync(builder.at(`store/snapshots/${place}`))).toEqual([]);
+    expect(readdirSync(builder.at("run")).filter((name) => name.startsWith("build-"))).toEqual([]);
+    const pastas = execFileSync("sh", ["-c", `ps -e -o args= | grep -F '${builder.path}' | grep '[p]asta' || true`], {
+      encoding: "utf8",
+    });
+    expect(pastas).toBe("");
+  });
+});
