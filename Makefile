@@ -36,7 +36,11 @@ VM_TESTS ?= test/integration/machine
 # soak: how many containers, and how many at a time
 COUNT ?= 5000
 JOBS ?= 4
-# bench: table or json
+# test-engines: some engines and workloads alone (a regular expression), or the short form
+ENGINES ?=
+WORKLOADS ?=
+SHORT ?=
+# bench, test-engines: table or json
 FORMAT ?= table
 # demo, test, bench: the busybox that becomes the containers' root filesystem
 BUSYBOX ?=
@@ -92,6 +96,10 @@ dummies: build/busybox $(PACKAGES) $(VALIDATORS) ## show that no integration tes
 
 fuzz: build build/busybox $(VALIDATORS) ## feed mutated configurations, names and command lines to it (FUZZ_COUNT=, FUZZ_RUNS=, FUZZ_SEED=): as root
 	@$(BUN) test/fuzz/watch.ts
+
+test-engines: build build/busybox ## workloads under Podman, Docker, containerd and others, beside runc (FORMAT=json, ENGINES=, WORKLOADS=, SHORT=yes): as root
+	@test/engines/packages.sh
+	@$(BUN) test/engines/main.ts --format $(FORMAT) --engines "$(ENGINES)" --workloads "$(WORKLOADS)" $(if $(SHORT),--short)
 
 conformance: build build/busybox ## how well dist/tsrunc keeps the spec (RUNTIMES="PATH PATH …" for others): as root
 	@$(BUN) --bun conformance/run.ts $(foreach runtime,$(or $(RUNTIMES),dist/tsrunc),--runtime $(runtime)) \
@@ -197,4 +205,4 @@ build/man/tsrunc.1: $(PACKAGES) $(VALIDATORS) $(SOURCES) $(wildcard package/manu
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@
 
-.PHONY: help build demo dummies fuzz test lint format types unit integration test-vm bench soak install package uninstall clean
+.PHONY: help build demo dummies fuzz test lint format types unit integration test-vm test-engines bench soak install package uninstall clean
