@@ -10,6 +10,11 @@ const WRONG: readonly [id: string, what: string, resources: Record<string, unkno
     { blockIO: { weightDevice: [{ weight: 100 }] } },
   ],
   [
+    "block-io-you-specify-at-least",
+    "a weight of a device without weight and leafWeight",
+    { blockIO: { weightDevice: [{ major: 8, minor: 0 }] } },
+  ],
+  [
     "block-io-rate-bandwidth-rate-limit",
     "a throttled device without rate",
     { blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0 }] } },
