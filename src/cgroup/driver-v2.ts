@@ -66,7 +66,8 @@ export class DriverV2 implements CgroupDriver {
       writeCgroupFile(hierarchy.directory, "cgroup.kill", "1");
       return true;
     } catch (error) {
-      if (hasErrno(error, "ENOENT")) return false;
+      // systemd removes a cgroup as soon as its last process has ended, which may be now.
+      if (hasErrno(error, "ENOENT", "ENODEV")) return false;
       throw error;
     }
   }

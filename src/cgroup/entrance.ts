@@ -28,6 +28,8 @@ export interface StartingPlace {
   optional: boolean;
   /** Another place, when the kernel lets nobody start in the first. */
   otherwise: () => Fd | null;
+  /** Has a running process moved there by somebody who may, when we may not; `null` when there is nobody to ask. @throws {Error} */
+  attach: ((pid: number) => void) | null;
 }
 
 /** The v1 cgroups, opened for one process: a descriptor for each. See `Cgroup.openTasks`. */
@@ -56,25 +58,36 @@ export class CgroupDescriptors implements Disposable {
 
 /** What a process is forked by, see `Cgroup.entrance`. */
 export class Entrance implements Disposable {
+  #isOutside = false;
+
   constructor(private readonly place: StartingPlace | null) {}
 
   /**
-   * Forks, into the v2 cgroup if there is one.
+   * Forks, into the v2 cgroup if there is one. What was forked waits until {@link settle}.
    * @returns as `fork` does
    * @throws {SyscallError} `clone3`: EBUSY when the cgroup has controllers enabled for cgroups below it, EACCES without the right
    */
   fork(options: Omit<ForkOptions, "cgroup"> = {}): number {
     if (this.place === null) return fork(options);
-    const { directory, optional, otherwise } = this.place;
+    const { directory, optional, otherwise, attach } = this.place;
     try {
       return fork({ ...options, cgroup: directory.number });
     } catch (error) {
       if (!hasErrno(error, "EBUSY", "EACCES", "EOPNOTSUPP", "ENODEV", "EAGAIN")) throw error;
+      if (attach !== null && hasErrno(error, "EACCES")) {
+        this.#isOutside = true;
+        return fork(options);
+      }
       using other = otherwise();
       if (other !== null) return fork({ ...options, cgroup: other.number });
       if (optional) return fork(options);
       throw new SyscallError("error adding pid 0 (the new process) to cgroups: clone3", (error as SyscallError).errno);
     }
+  }
+
+  /** Has a process that could not be born in its cgroup moved there. @throws {Error} "error adding pid" */
+  settle(pid: number): void {
+    if (this.#isOutside) this.place?.attach?.(pid);
   }
 
   /** Closes the descriptor; parent and child each have their own. */

@@ -21,13 +21,19 @@ export interface ExecTarget {
 export interface Joinable {
   hierarchies: readonly CgroupHierarchy[];
   isOptional(hierarchy: CgroupHierarchy): boolean;
+  /**
+   * Asks systemd, for a unit's cgroup on v2, to move a process there, which it may where we may not: a user's manager is no ancestor of
+   * a login session. `null` for cgroups that are not systemd's.
+   * @param path absolute, of the cgroup
+   */
+  attach: ((pid: number, path: string) => void) | null;
 }
 
 /** @throws {Error} "error adding pid" */
 export function openEntrance(joinable: Joinable, exec: ExecTarget): Entrance {
   let place: StartingPlace | null = null;
   openEach(joinable, exec, 2, (target, optional) => {
-    place = openPlace(target, exec, optional);
+    place = openPlace(target, exec, optional, joinable.attach);
   });
   return new Entrance(place);
 }
@@ -62,37 +68,63 @@ function openEach(
 }
 
 /** Writes the pid to each `cgroup.procs`. @throws {Error} "error adding pid" */
-export function joinAll({ hierarchies, isOptional }: Joinable, pid: number, exec: ExecTarget): void {
+export function joinAll({ hierarchies, isOptional, attach }: Joinable, pid: number, exec: ExecTarget): void {
   for (const target of withSubCgroups(hierarchies, exec.sub)) {
     try {
-      joinOne(target, pid, exec);
+      joinOne(target, pid, exec, attach);
     } catch (error) {
       if (!isOptional(target) || isNamed(target, exec)) throw joinError(String(pid), error);
     }
   }
 }
 
-function joinOne(target: CgroupHierarchy, pid: number, exec: ExecTarget): void {
+function joinOne(target: CgroupHierarchy, pid: number, exec: ExecTarget, attach: Joinable["attach"]): void {
   try {
     writeCgroupFile(target.directory, "cgroup.procs", String(pid));
   } catch (error) {
+    if (attach !== null && target.version === 2 && hasErrno(error, "EACCES", "EPERM")) {
+      return attachTo(target, exec, attach)(pid);
+    }
     const other = cgroupOfInit(target, exec);
     if (other === null) throw error;
     writeCgroupFile(other, "cgroup.procs", String(pid));
   }
 }
 
-function openPlace(target: CgroupHierarchy, exec: ExecTarget, optional: boolean): StartingPlace {
+/** Moves a process into a cgroup, or, when that takes none, into that of the container's first process. */
+function attachTo(target: CgroupHierarchy, exec: ExecTarget, attach: NonNullable<Joinable["attach"]>) {
+  return (pid: number): void => {
+    try {
+      attach(pid, target.directory);
+    } catch (error) {
+      const other = cgroupOfInit(target, exec);
+      if (other === null || other === target.directory) throw joinError(String(pid), error);
+      attach(pid, other);
+    }
+  };
+}
+
+function openPlace(
+  target: CgroupHierarchy,
+  exec: ExecTarget,
+  optional: boolean,
+  attach: Joinable["attach"],
+): StartingPlace {
   const otherwise = (): Fd | null => {
     const other = cgroupOfInit(target, exec);
     return other === null ? null : open(other, O.RDONLY | O.DIRECTORY);
   };
   try {
-    return { directory: open(target.directory, O.RDONLY | O.DIRECTORY), optional, otherwise };
+    return {
+      directory: open(target.directory, O.RDONLY | O.DIRECTORY),
+      optional,
+      otherwise,
+      attach: attach === null ? null : attachTo(target, exec, attach),
+    };
   } catch (error) {
     const directory = hasErrno(error, "ENOENT") ? otherwise() : null;
     if (directory === null) throw error;
-    return { directory, optional, otherwise: () => null };
+    return { directory, optional, otherwise: () => null, attach: null };
   }
 }
 

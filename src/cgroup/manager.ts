@@ -19,8 +19,8 @@ import { needsControllers } from "./resources-v2.ts";
 import { readStats, type Stats } from "./stats.ts";
 import { ContainerUnit } from "./systemd/container-unit.ts";
 import { roundedQuota } from "./systemd/properties.ts";
-import { processesIn, removeTrees, sleep } from "./tree.ts";
-import { resourcesToSet, setReversibly } from "./update.ts";
+import { processesIn, removeTrees, sleep, waitUntilEmpty } from "./tree.ts";
+import { resourcesToSet, setReversibly, withUnrestored } from "./update.ts";
 
 const { SIGKILL } = SIGNALS;
 const newContainer: ExecTarget = { sub: new Map(), initPid: null };
@@ -36,6 +36,7 @@ export class Cgroup {
   #driver: CgroupDriver;
   /** Of a cgroup that is systemd's. */
   readonly #unit: ContainerUnit | null;
+  #oomKills = 0;
 
   constructor(location: CgroupLocation) {
     this.#location = location;
@@ -71,7 +72,7 @@ export class Cgroup {
     }
   }
 
-  /** To be called when the container's init is in the cgroup: nothing else keeps it any more. */
+  /** To be called when the container's init is in the cgroup, with its limits, or there will be none: nothing else keeps it any more. */
   release(): void {
     this.#unit?.release();
   }
@@ -82,9 +83,17 @@ export class Cgroup {
    * @throws {Error} when a limit cannot be set
    */
   setResources(resources: Resources, options: { devices?: readonly Device[]; skipDevices?: boolean } = {}): void {
-    this.#unit?.setResources(resources, options);
-    const toWrite = this.#unit === null ? resources : roundedQuota(resources);
-    for (const step of planResources(toWrite, this.#driver, options)) applyStep(step, this.#driver);
+    const unit = this.#unit;
+    if (unit === null) return this.#write(resources, options);
+    const { memory } = resources;
+    if (memory !== undefined) {
+      // Where a limit is too low for what is there, the kernel kills while it is written, and systemd removes a cgroup with its last
+      // process. So it is not left to systemd to write it first: the kills are counted while there is a count.
+      this.#write({ memory }, { skipDevices: true });
+      if (this.oomKills() > 0) throw new Error("a process was killed when its memory limit was set");
+    }
+    unit.setResources(resources, options);
+    this.#write(roundedQuota(resources), options);
   }
 
   /**
@@ -97,19 +106,19 @@ export class Cgroup {
     const toSet = resourcesToSet(former, change);
     const unit = this.#unit;
     if (unit === null) return setReversibly(toSet, this.#driver);
-    const restore = () => unit.setResources(resourcesToSet(toSet, former), { skipDevices: true });
-    unit.setResources(toSet, { skipDevices: true });
-    let undo: () => string[];
+    // Files first: what they say before systemd writes to them is what they are to say again.
+    const files = roundedQuota(toSet);
+    const undoFiles = setReversibly(files, this.#driver);
+    let undo = undoFiles;
     try {
-      undo = setReversibly(roundedQuota(toSet), this.#driver);
+      const undoUnit = unit.updateResources(toSet);
+      // systemd's come first, for it writes more files of a controller than those it was asked to.
+      undo = () => [...undoUnit(), ...undoFiles()];
+      this.#write(files, { skipDevices: true });
+      return undo;
     } catch (error) {
-      restore();
-      throw error;
+      throw withUnrestored(error, undo());
     }
-    return () => {
-      restore();
-      return undo();
-    };
   }
 
   /** Directories by controller, `""` for v2: as runc's state.json has them under `cgroup_paths`. */
@@ -214,9 +223,10 @@ export class Cgroup {
     return freezer !== undefined && isFrozen(freezer);
   }
 
-  /** How often the kernel killed here for want of memory. */
+  /** How often the kernel killed here for want of memory. What was counted once counts also when the cgroup is gone. */
   oomKills(): number {
-    return oomKills(this.#driver.hierarchyOf("memory"));
+    this.#oomKills = Math.max(this.#oomKills, oomKills(this.#driver.hierarchyOf("memory")));
+    return this.#oomKills;
   }
 
   /** Watches for them; `null` where there is no memory cgroup, or the kernel does not tell. */
@@ -231,12 +241,15 @@ export class Cgroup {
   }
 
   /**
-   * Removes the cgroup and those below it. Removing what is not there succeeds. systemd is asked to end its unit first.
+   * Removes the cgroup and those below it. Removing what is not there succeeds. systemd is asked to end its unit first: not while there
+   * are processes, which it would kill, whosever they are.
    * @throws {Error} "Failed to remove paths" when processes are left
    */
   remove(): void {
-    this.#unit?.stop();
-    const failures = removeTrees(this.#location.hierarchies.map(({ directory }) => directory));
+    const directories = this.#location.hierarchies.map(({ directory }) => directory);
+    const busy = this.#unit === null ? [] : waitUntilEmpty(directories);
+    if (busy.length === 0) this.#unit?.stop();
+    const failures = busy.length > 0 ? busy : removeTrees(directories);
     if (failures.length > 0) {
       throw new Error(`Failed to remove paths: ${failures.map(({ message }) => message).join("; ")}`);
     }
@@ -250,7 +263,11 @@ export class Cgroup {
 
   get #joinable() {
     const isOptional = (hierarchy: CgroupHierarchy) => this.#driver.isOptional(hierarchy);
-    return { hierarchies: this.#location.hierarchies, isOptional };
+    const unit = this.#unit;
+    // On v1 nobody but root has cgroups.
+    const asks = unit !== null && this.#v2 === this.#main;
+    const attach = asks ? (pid: number, path: string) => unit.attach(pid, path) : null;
+    return { hierarchies: this.#location.hierarchies, isOptional, attach };
   }
 
   get #v2(): CgroupHierarchy | undefined {
@@ -266,6 +283,10 @@ export class Cgroup {
     const freezer = this.#driver.hierarchyOf("freezer");
     if (freezer === undefined) throw new Error("cannot toggle freezer: cgroups not configured for container");
     return freezer;
+  }
+
+  #write(resources: Resources, options: { devices?: readonly Device[]; skipDevices?: boolean }): void {
+    for (const step of planResources(resources, this.#driver, options)) applyStep(step, this.#driver);
   }
 
   #tryFreeze(): boolean {

@@ -18,6 +18,20 @@ export function processesIn(directory: string, { recursive }: { recursive: boole
 }
 
 /**
+ * Waits, for about a second, until cgroups and those below them have no processes.
+ * @returns why some could not be removed: EBUSY
+ */
+export function waitUntilEmpty(directories: readonly string[]): SyscallError[] {
+  for (let delay = 1; ; delay *= 2) {
+    const busy = directories.filter((directory) => processesIn(directory, { recursive: true }).length > 0);
+    if (busy.length === 0 || delay > 512) {
+      return busy.map((directory) => new SyscallError(`rmdir ${directory}`, ERRNO.EBUSY));
+    }
+    sleep(delay);
+  }
+}
+
+/**
  * Removes cgroups and those below them, the deepest first. One that is gone already is none to worry about.
  * @returns why some are still there: EBUSY when they have processes even after about a second
  */

@@ -3,6 +3,7 @@
 import type { Resources } from "../config/types.ts";
 import { readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
+import { dirname } from "../sys/path-names.ts";
 import { applyStep } from "./apply.ts";
 import type { CgroupDriver } from "./driver.ts";
 import { planResources, type WriteStep } from "./resources.ts";
@@ -88,10 +89,14 @@ export function setReversibly(resources: Resources, driver: CgroupDriver): () =>
     }
     return undo;
   } catch (error) {
-    const left = undo();
-    if (left.length === 0) throw error;
-    throw new Error(`${(error as Error).message}; could not restore ${left.join(", ")}`, { cause: error });
+    throw withUnrestored(error, undo());
   }
+}
+
+/** The error to report of a change that was taken back: the first one, with what could not be restored after it. */
+export function withUnrestored(error: unknown, left: readonly string[]): unknown {
+  if (left.length === 0) return error;
+  return new Error(`${(error as Error).message}; could not restore ${left.join(", ")}`, { cause: error });
 }
 
 /** What a step is about to write over. */
@@ -131,13 +136,24 @@ function restore(former: readonly FormerValue[]): string[] {
   let left: string[] = [];
   for (let round = 0; round < 2; round++) {
     left = [];
-    for (const { directory, file, value } of [...former].reverse()) {
+    for (const one of [...former].reverse()) {
       try {
-        writeCgroupFile(directory, file, value);
+        writeFormer(one);
       } catch (error) {
         left.push((error as Error).message);
       }
     }
   }
   return left;
+}
+
+/** Nothing, of a list of CPUs or nodes, is a line, too: a write of no bytes does not reach the kernel's handler. */
+function writeFormer({ directory, file, value }: FormerValue): void {
+  try {
+    writeCgroupFile(directory, file, value === "" ? "\n" : value);
+  } catch (error) {
+    if (value !== "" || !hasErrno(error, "ENOSPC")) throw error;
+    // No list any more is not to be had for a cgroup with processes (Linux 6.1). It stood for all that the parent has.
+    writeCgroupFile(directory, file, readCgroupFile(dirname(directory), `${file}.effective`).trim());
+  }
 }

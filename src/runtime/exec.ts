@@ -138,6 +138,7 @@ function forkProcess(context: ExecContext): void {
     forgetEnvironment(callersEnvironment);
   });
   context.conversation = new Conversation(forked, context.console, log);
+  entrance.settle(forked.pid);
 }
 
 function answerProcess(request: Request, context: ExecContext): void {

@@ -78,7 +78,6 @@ export const launchHandlers: Handlers<ParentContainerStep, LaunchContext> = {
   admit: (_, context) => {
     using cgroups = context.cgroup.openTasks();
     admit(conversationOf(context).channel, cgroups);
-    context.cgroup.release();
   },
   "make-class-of-service": (_, context) => context.classOfService?.create(conversationOf(context).pid),
   "keep-config": (_, { context, container, spec }) => saveConfig(context.root, container.id, spec),
@@ -90,7 +89,11 @@ export const launchHandlers: Handlers<ParentContainerStep, LaunchContext> = {
     context.container.complete = true;
     context.publish = prepareState(context.context.root, context.container);
   },
-  "limit-resources": (_, { cgroup, resources }) => cgroup.setResources(resources, { skipDevices: true }),
+  "limit-resources": (_, { cgroup, resources }) => {
+    cgroup.setResources(resources, { skipDevices: true });
+    // The init has said something by now, so it is in there; and that the kernel killed it for its memory has been counted.
+    cgroup.release();
+  },
   "run-hooks": ({ hook, hooks }, context) => {
     const { container, hookOutput } = context;
     const around = { cwd: container.bundle, ...(hookOutput && { output: hookOutput }) };
@@ -122,6 +125,7 @@ function forkContainerInit({ namespaces }: OfKind<ParentContainerStep, "fork-ini
     });
   });
   context.conversation = new Conversation(forked, context.console, log);
+  entrance.settle(forked.pid);
   for (const fd of inherited.values()) fd.close();
 }
 

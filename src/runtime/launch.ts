@@ -75,6 +75,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   } catch (error) {
     forClearing.release();
     const reason = reasonOf(error as Error, shared);
+    cgroup.release();
     const left = clearAfter(context, prepared);
     lock.close();
     throw left === null ? reason : new Error(`${reason.message}; ${left}`);

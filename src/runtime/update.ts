@@ -1,7 +1,7 @@
 /** `update`: changes the limits of a container that runs. */
 
 import { openCgroup } from "../cgroup/manager.ts";
-import { mergeResources } from "../cgroup/update.ts";
+import { mergeResources, withUnrestored } from "../cgroup/update.ts";
 import { effectiveResources } from "../config/resources.ts";
 import type { IntelRdt, Resources, Spec } from "../config/types.ts";
 import { planIntelRdt } from "../plan/intel-rdt.ts";
@@ -44,11 +44,6 @@ export function updateContainer(context: Context, { id, resources, intelRdt }: U
   const former = effectiveResources(spec);
   const change = effectiveResources({ ...spec, linux: { ...spec.linux, resources } });
   const undo = openCgroup(container.cgroup).updateResources(former, change);
-  const undone = (error: unknown): Error => {
-    const left = undo();
-    const { message } = error as Error;
-    return left.length === 0 ? (error as Error) : new Error(`${message}; could not restore ${left.join(", ")}`);
-  };
   let undoClass: (() => void) | null = null;
   try {
     if (intelRdt !== undefined) undoClass = setClass(context, container, spec, intelRdt);
@@ -57,7 +52,7 @@ export function updateContainer(context: Context, { id, resources, intelRdt }: U
     saveConfig(context.root, id, { ...spec, linux: intelRdt === undefined ? linux : { ...linux, intelRdt: merged } });
   } catch (error) {
     undoClass?.();
-    throw undone(error);
+    throw withUnrestored(error, undo());
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Device, Resources } from "../../config/types.ts";
 import type { SystemdLocation } from "../../plan/cgroups.ts";
 import { hasErrno } from "../../sys/error.ts";
-import { readText } from "../../sys/file.ts";
+import { readText, writeFile } from "../../sys/file.ts";
 import { poll } from "../../sys/poll.ts";
 import { exit, fork, killChild, prctl } from "../../sys/process.ts";
 import { planDevices } from "../devices.ts";
@@ -73,6 +73,43 @@ export class ContainerUnit {
     systemd.setProperties(unit.name, [...policy, ...limits]);
   }
 
+  /**
+   * Changes limits, all or none.
+   * @returns takes the change back: each property is what it was, also where that was no limit. It throws nothing, but returns what could
+   * not be restored
+   * @throws {Error} when systemd refuses one
+   */
+  updateResources(resources: Resources): () => string[] {
+    const { unit, mode } = this.#location;
+    using systemd = Systemd.connect(unit.manager);
+    const limits = resourceProperties(resources, mode === "v1" ? 1 : 2, systemd.version());
+    const names = limits.map(([name]) => name);
+    const former = names.length === 0 ? [] : systemd.properties(unit.name, names);
+    systemd.setProperties(unit.name, limits);
+    return () => {
+      try {
+        using again = Systemd.connect(unit.manager);
+        again.setProperties(unit.name, former);
+        return [];
+      } catch (error) {
+        return [`${names.join(", ")} of ${unit.name} (${(error as Error).message})`];
+      }
+    };
+  }
+
+  /**
+   * Moves a process to the unit's cgroup or one below it.
+   * @param directory of that cgroup
+   * @throws {Error} when systemd does not, or the cgroup is none of the unit's
+   */
+  attach(pid: number, directory: string): void {
+    const { unit, hierarchies } = this.#location;
+    const own = hierarchies.find(({ version }) => version === 2)?.directory ?? "";
+    if (!`${directory}/`.startsWith(`${own}/`)) throw new Error(`${directory} is no cgroup of ${unit.name}`);
+    using systemd = Systemd.connect(unit.manager);
+    systemd.attach(unit.name, directory.slice(own.length), [pid]);
+  }
+
   /** Stops the unit, and forgets it if it has failed. What is in it is killed. @throws {Error} */
   stop(): void {
     const { unit } = this.#location;
@@ -98,12 +135,18 @@ export class ContainerUnit {
   }
 }
 
-/** A child that waits for its end, which comes with ours at the latest. */
+/**
+ * A child that waits for its end, which comes with ours at the latest. Where we may, it is nothing for the kernel to kill for want of
+ * memory: with its last process systemd removes the cgroup, and with that the count of such kills.
+ */
 function startPlaceholder(): number {
   const pid = fork();
   if (pid !== 0) return pid;
   const SIGKILL = 9;
   prctl("SET_PDEATHSIG", SIGKILL);
+  try {
+    writeFile("/proc/self/oom_score_adj", "-1000");
+  } catch {}
   for (;;) {
     try {
       poll([], null);

@@ -76,6 +76,26 @@ export class Systemd implements Disposable {
     });
   }
 
+  /**
+   * What properties of a unit are now, to be set to that again. Those that this systemd does not know are left out.
+   * @throws {Error} when there is no such unit
+   */
+  properties(unit: string, names: readonly string[]): Property[] {
+    const path = String(this.#call("GetUnit", "s", unit)[0]);
+    const kind = unit.endsWith(".slice") ? "Slice" : "Scope";
+    return names.flatMap((name): Property[] => {
+      try {
+        const { signature, value } = this.#get(path, `${MANAGER.destination}.${kind}`, name);
+        // What is set to a list gets it in addition to what it has, but for the empty one, which clears it.
+        const clear: Property[] = signature.startsWith("a") ? [[name, signature, []]] : [];
+        return Array.isArray(value) && value.length === 0 ? clear : [...clear, [name, signature, value]];
+      } catch (error) {
+        if (error instanceof BusError && error.errorName.endsWith(".UnknownProperty")) return [];
+        throw error;
+      }
+    });
+  }
+
   /** Stops a unit and waits until it has ended. One that is not there is none to stop. @throws {Error} */
   stop(unit: string): void {
     try {
@@ -150,6 +170,10 @@ export class Systemd implements Disposable {
   }
 
   #property(path: string, ofInterface: string, name: string): Value {
+    return this.#get(path, ofInterface, name).value;
+  }
+
+  #get(path: string, ofInterface: string, name: string): Variant {
     const method: Method = {
       destination: MANAGER.destination,
       path,
@@ -157,7 +181,7 @@ export class Systemd implements Disposable {
       member: "Get",
       signature: "ss",
     };
-    return (this.#bus.call(method, ofInterface, name)[0] as Variant).value;
+    return this.#bus.call(method, ofInterface, name)[0] as Variant;
   }
 
   #call(member: string, signature: string, ...values: readonly Value[]): Value[] {

@@ -1,7 +1,7 @@
 /** The systemd driver: the unit through the container's life, and what systemd says of it. */
 
-import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Resources } from "../../../src/config/types.ts";
@@ -71,6 +71,56 @@ describe.skipIf(whyNoSystemd !== null)(`a container of systemd's (${whyNoSystemd
     refused(["update", "-r", "-", id], { input });
     expect(property(`tsrunc-${id}.scope`, version === 1 ? "MemoryLimit" : "MemoryMax")).toBe(String(64 * MIB));
     expect(cgroupFile(state(id).pid, version === 1 ? "memory.limit_in_bytes" : "memory.max")).toBe(String(64 * MIB));
+  });
+
+  test("an update that fails at last takes back also what was not limited before", () => {
+    const id = start("sleep 1000", { memory: { limit: 64 * MIB } });
+    const unit = `tsrunc-${id}.scope`;
+    const names = ["MemoryLimit", "MemoryMax", "MemoryLow", "TasksMax", "CPUWeight", "CPUShares", "CPUQuotaPerSecUSec"];
+    const files = version === 1 ? ["memory.limit_in_bytes", "pids.max", "cpu.shares", "cpu.cfs_quota_us"] : [];
+    files.push(
+      ...(version === 2
+        ? ["memory.max", "memory.low", "pids.max", "cpu.weight", "cpu.max", "cpuset.cpus.effective"]
+        : []),
+    );
+    const all = () => [
+      ...[...names, "AllowedCPUs", "IOReadBandwidthMax"].map((name) => `${name}=${property(unit, name)}`),
+      ...files.map((file) => `${file}=${cgroupFile(state(id).pid, file)}`),
+    ];
+    const before = all();
+    const input = JSON.stringify({
+      memory: { limit: 96 * MIB, reservation: 32 * MIB },
+      pids: { limit: 33 },
+      cpu: { shares: 512, quota: 20_000, period: 50_000, cpus: "0" },
+    });
+    // It comes after the cgroup's limits, and this machine has nothing of the kind.
+    const stderr = refused(["update", "-r", "-", "--l3-cache-schema", "L3:0=f", id], { input });
+    expect(stderr).toMatch(/resctrl|RDT|rdt/i);
+    expect(stderr).not.toMatch(/could not restore/);
+    expect(all()).toEqual(before);
+    succeed(["update", "-r", "-", id], { input });
+    expect(all()).not.toEqual(before);
+  });
+
+  test("a process that somebody else has put there is not killed by delete, which refuses, but by delete --force", async () => {
+    const id = start("sleep 1000", {});
+    const unit = `tsrunc-${id}.scope`;
+    const procs = join(cgroupDirectory(state(id).pid, version === 1 ? "name=systemd" : ""), "cgroup.procs");
+    // StopUnit would send it SIGTERM, and wait for as long as systemd waits.
+    const other = spawn("sh", ["-c", "trap '' TERM; while :; do sleep 1; done"], { stdio: "ignore" });
+    try {
+      writeFileSync(procs, String(other.pid));
+      succeed(["kill", id, "KILL"]);
+      await until("stopped", () => state(id).status === "stopped");
+      expect(refused(["delete", id])).toMatch(/Failed to remove paths.*EBUSY/);
+      expect(property(unit, "ActiveState")).toBe("active");
+      expect(other.exitCode ?? other.signalCode).toBeNull();
+      succeed(["delete", "--force", id]);
+      expect(property(unit, "LoadState")).toBe("not-found");
+      await until("its end", () => other.signalCode === "SIGKILL");
+    } finally {
+      other.kill("SIGKILL");
+    }
   });
 
   test("annotations are properties, and a wrong one is refused with nothing left", () => {
