@@ -35,6 +35,8 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     packages: ["commander", "pino"],
     node: "synchronous",
   },
+  // The package for programs, which runs under their engine: of `config` what is types and rules, and no system call.
+  library: { imports: ["config"], node: "all" },
   // Half of it is the build's.
   engine: { imports: ["sys"], node: "all" },
 };

@@ -1,11 +1,12 @@
 /**
- * The npm packages: `tsrunc`, which everybody installs, and one with the executable for each processor, of which npm takes the one that
+ * The npm packages: `tsrunc`, which everybody installs, with the library, and one with the executable for each processor, of which npm takes the one that
  * fits (`optionalDependencies`, `os`, `cpu`, `libc`). No install script is needed.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Cpu } from "./components.ts";
+import { EXPORTS, writeLibrary } from "./npm/library.ts";
 import type { Release } from "./release.ts";
 import { put } from "./tree.ts";
 
@@ -25,10 +26,16 @@ export function npmPackages(release: Release): string[] {
     ...common,
     type: "module",
     bin: { tsrunc: "bin/tsrunc.js" },
+    exports: EXPORTS,
+    sideEffects: false,
     engines,
     os: ["linux"],
+    // The declarations speak of Node's streams.
+    peerDependencies: { "@types/node": ">=20" },
+    peerDependenciesMeta: { "@types/node": { optional: true } },
     optionalDependencies: Object.fromEntries(CPUS.map((one) => [platformPackage(one), version])),
   });
+  writeLibrary(project, main);
   put(join(main, "bin/tsrunc.js"), readFileSync(join(project, "package/npm/tsrunc.js")), 0o755);
   for (const name of ["README.md", "LICENSE"]) put(join(main, name), readFileSync(join(project, name)));
 

@@ -92,6 +92,7 @@ export const commands: CommandTable = {
     rm: ofRoot("remove containers", () => import("./commands/container/rm.ts")),
     start: ofRoot("start containers", () => import("./commands/container/start.ts")),
     stop: ofRoot("stop containers", () => import("./commands/container/stop.ts")),
+    wait: ofRoot("wait until containers have ended", () => import("./commands/container/wait.ts")),
   }),
   create: command("create a container", () => import("./commands/create.ts"), {
     forks: true,

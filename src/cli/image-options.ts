@@ -15,6 +15,13 @@ export const quietOption = {
   quiet: toggle("show no progress", { short: "q" }),
 } as const;
 
+export const progressOption = {
+  progress: choice(
+    ["auto", "json"],
+    "auto: for a person, by what stderr is; json: an object a line on stderr (default: auto)",
+  ),
+} as const;
+
 export const formatOption = {
   format: choice(["table", "json"], "table or json (default: table)", { short: "f" }),
 } as const;
@@ -82,10 +89,11 @@ export async function openNamedStore({ store }: OptionValues<typeof storeOptions
   return openStore(store ?? defaultStore());
 }
 
-/** Shows progress while something is done. */
-export async function withReporter<T>(isQuiet: boolean, act: (reporter: Reporter) => Promise<T>): Promise<T> {
+/** Shows progress while something is done; `json`: to a program. */
+export async function withReporter<T>(isQuiet: boolean | "json", act: (reporter: Reporter) => Promise<T>): Promise<T> {
   const { reporterFor } = await import("../image/progress/reporter.ts");
-  const reporter = reporterFor(isQuiet);
+  const { JsonReporter } = await import("../image/progress/json-reporter.ts");
+  const reporter = isQuiet === "json" ? new JsonReporter(process.stderr) : reporterFor(isQuiet);
   try {
     return await act(reporter);
   } finally {

@@ -3,6 +3,7 @@
  * @see crun(1), "Extensions to OCI"
  */
 import { resolve } from "../sys/path-names.ts";
+import { CONTEXT_TYPES, type ContextType } from "./context-types.ts";
 import type { Spec } from "./types.ts";
 
 type Annotated = Pick<Spec, "annotations">;
@@ -48,11 +49,6 @@ export function failsUnknownSyscall({ annotations }: Annotated): boolean {
   const value = annotations?.["run.oci.seccomp_fail_unknown_syscall"];
   return value !== undefined && value !== "0";
 }
-
-/** The mount options that give a mount an SELinux label. @see mount(8), "context=" */
-export const CONTEXT_TYPES = ["context", "fscontext", "defcontext", "rootcontext"] as const;
-
-export type ContextType = (typeof CONTEXT_TYPES)[number];
 
 /** The kind of label that `linux.mountLabel` is: `run.oci.mount_context_type`, by default `context`. */
 export function mountContextType({ annotations }: Annotated): ContextType {

@@ -8,6 +8,7 @@ import { ConfigError } from "./error.ts";
 import { parseExactly } from "./exact-json.ts";
 import { isTooDeep } from "./json-depth.ts";
 import { findJsonError } from "./json-error.ts";
+import { dropNulls } from "./json-nulls.ts";
 import { check, type Validator } from "./schema.ts";
 
 /** The largest file that is read, in bytes: an engine's has 20,000. */
@@ -102,14 +103,4 @@ function typeName(stat: Pick<Stat, "mode">): string {
   if (isDirectory(stat)) return "a directory";
   if (isType(stat, "fifo")) return "a fifo";
   return "a device";
-}
-
-function dropNulls(value: unknown): void {
-  if (typeof value !== "object" || value === null) return;
-  if (Array.isArray(value)) return value.forEach(dropNulls);
-  const members = value as Record<string, unknown>;
-  for (const [name, member] of Object.entries(members)) {
-    if (member === null) delete members[name];
-    else dropNulls(member);
-  }
 }

@@ -1,5 +1,5 @@
 /** What mounting consists of: the steps of the init and of its parent, and what they are planned from. */
-import type { ContextType } from "../config/annotations.ts";
+import type { ContextType } from "../config/context-types.ts";
 import type { MountOptions, NoFollow, Propagation } from "../config/mount-options.ts";
 import type { IdMapping, Mount } from "../config/types.ts";
 import type { MountAttribute, MountFlag } from "../sys/mount.ts";

@@ -125,6 +125,29 @@ describe("a container's life", () => {
     expect(list()).toEqual([]);
   });
 
+  test("is waited for, by its exit code, and writes its id down before it is made", () => {
+    const idFile = scratch.at("id");
+    const run = ["image", "run", "--cidfile", idFile];
+    const id = must([...run, "--detach", "--name", "short", "demo", "sh", "-c", "sleep 0.3; exit 6"]).trim();
+    expect(readFileSync(idFile, "utf8")).toBe(id);
+    expect(must(["container", "wait", "short", id])).toBe("6\n6\n");
+    expect(tsrunc([...run, "--name", "other", "demo"]).stderr).toMatch(/--cidfile .*id: there is such a file already/);
+    expect(tsrunc(["container", "wait", "nosuch"])).toMatchObject({ code: 1, stdout: "" });
+    // One that is removed when it has ended, and one that nobody named.
+    must(["image", "run", "--detach", "--rm", "--name", "gone", "demo", "sh", "-c", "sleep 0.5; exit 5"]);
+    expect(must(["container", "wait", "gone"])).toMatch(/^(5|unknown)\n$/);
+    expect(must(["image", "run", "--cidfile", scratch.at("unnamed"), "demo", "echo", "x"])).toBe("x\n");
+    expect(readFileSync(scratch.at("unnamed"), "utf8")).toMatch(/^[0-9a-f]{64}$/);
+    must(["container", "rm", "short"]);
+    expect(list()).toEqual([]);
+  });
+
+  test("that cannot be started stays, but with --rm", () => {
+    expect(tsrunc(["image", "run", "--name", "kept", "demo", "nosuch"]).code).toBe(1);
+    expect(tsrunc(["image", "run", "--name", "rm", "--rm", "demo", "nosuch"]).stderr).toMatch(/nosuch/);
+    expect(list().map(({ name }) => name)).toEqual(["kept"]);
+  });
+
   test("is killed after its time, at once with none, and counts as 137", () => {
     must([
       "image",

@@ -1,5 +1,5 @@
 /** The annotations of crun: what cannot be done is said, and not left out in silence. */
-import { CONTEXT_TYPES } from "../annotations.ts";
+import { CONTEXT_TYPES } from "../context-types.ts";
 import { segment } from "../error.ts";
 import type { Subject } from "./subject.ts";
 

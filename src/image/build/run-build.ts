@@ -1,11 +1,12 @@
 /** A build as a command: what is shown, and how signals end it. */
 import { buildImage, explainBuild } from "./build.ts";
+import { JsonProgress } from "./json-progress.ts";
 import type { BuildOptions } from "./options.ts";
 import { type BuildProgress, PlainProgress, QuietProgress } from "./progress.ts";
 import { TerminalProgress } from "./terminal-progress.ts";
 
 export interface BuildRequest extends Omit<BuildOptions, "progress" | "signal"> {
-  progress: "auto" | "plain" | "tty" | "quiet";
+  progress: "auto" | "plain" | "tty" | "json" | "quiet";
   /** Whether nothing is done. */
   explain: boolean;
 }
@@ -31,6 +32,7 @@ export async function runBuild({ progress: kind, explain, ...request }: BuildReq
 
 function progressOf(kind: BuildRequest["progress"]): BuildProgress {
   const { stderr } = process;
+  if (kind === "json") return new JsonProgress(stderr);
   if (kind === "quiet") return new QuietProgress(stderr);
   const isTerminal = kind === "tty" || (kind === "auto" && stderr.isTTY);
   return isTerminal ? new TerminalProgress(stderr) : new PlainProgress(stderr);

@@ -1,7 +1,8 @@
 /** Making containers of images. */
 
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync, writeFileSync } from "node:fs";
 import type { Mount } from "../../config/types.ts";
+import { hasErrno } from "../../sys/error.ts";
 import { openRoot } from "../../sys/path.ts";
 import { join, normalize } from "../../sys/path-names.ts";
 import { parseSignal } from "../../sys/signal.ts";
@@ -41,6 +42,8 @@ export interface CreateRequest {
   stopTimeout: number | null;
   /** Bytes. */
   logSize: number;
+  /** Gets the container's id, and is not there yet; `null` for none. */
+  idFile: string | null;
 }
 
 const SIGTERM = 15;
@@ -80,6 +83,7 @@ export async function createContainer(request: CreateRequest): Promise<Container
     logSize: request.logSize,
   };
   await addContainer(store, container, () => {
+    if (request.idFile !== null) writeIdFile(request.idFile, container.id);
     for (const volume of namedVolumes) ensureVolume(store, volume.name);
   });
   using _ = await lockContainer(store, container);
@@ -111,6 +115,15 @@ export async function createContainer(request: CreateRequest): Promise<Container
   } catch (error) {
     await removeLocked(store, container);
     throw error;
+  }
+}
+
+/** Before the container is there: whoever finds the file knows all that may have been made. */
+function writeIdFile(path: string, id: string): void {
+  try {
+    writeFileSync(path, id, { flag: "wx" });
+  } catch (error) {
+    throw hasErrno(error, "EEXIST") ? new Error(`--cidfile ${path}: there is such a file already`) : error;
   }
 }
 

@@ -44,8 +44,8 @@ export const command = defineCommand({
     iidfile: text("FILE", "write the image's id to a file"),
     output: text("DIR|type=local|tar|oci|docker,dest=PATH", "write the result there, too", { short: "o" }),
     progress: choice(
-      ["auto", "plain", "tty"],
-      "plain: a line an event; tty: redrawn in place (default: tty on a terminal)",
+      ["auto", "plain", "tty", "json"],
+      "plain: a line an event; tty: redrawn in place; json: an object a line (default: tty on a terminal)",
     ),
     explain: toggle("print what would be done, and do nothing"),
     ...platformOption,
@@ -59,7 +59,7 @@ export const command = defineCommand({
     const { parseOutput } = await import("../../../image/build/output.ts");
     const store = await openNamedStore(options);
     const buildArgs = toBuildArguments(options["build-arg"]);
-    const lines = await withReporter(options.quiet, (reporter) =>
+    const lines = await withReporter(options.progress === "json" ? "json" : options.quiet, (reporter) =>
       runBuild({
         store,
         context: directory,
@@ -83,7 +83,7 @@ export const command = defineCommand({
         registry: toRegistryOptions(options),
         runtimeArgs: ["--root", context.root],
         reporter,
-        progress: options.quiet ? "quiet" : options.progress,
+        progress: options.quiet && options.progress !== "json" ? "quiet" : options.progress,
         explain: options.explain,
       }),
     );

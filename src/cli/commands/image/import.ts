@@ -3,6 +3,7 @@ import {
   archiveLimitOptions,
   openNamedStore,
   platformOption,
+  progressOption,
   quietOption,
   storeOptions,
   toArchiveLimits,
@@ -27,13 +28,14 @@ export const command = defineCommand({
     message: text("TEXT", "a comment for the image's history", { short: "m" }),
     ...platformOption,
     ...archiveLimitOptions,
+    ...progressOption,
     ...quietOption,
   },
   async run({ options, args: [path = "", name] }) {
     const { importImage } = await import("../../../image/operations/import.ts");
     const store = await openNamedStore(options);
     const how = { ...(await toPlatform(options.platform)), limits: await toArchiveLimits(options) };
-    const imported = await withReporter(options.quiet, (reporter) =>
+    const imported = await withReporter(options.progress === "json" ? "json" : options.quiet, (reporter) =>
       importImage(
         store,
         path,

@@ -2,6 +2,7 @@ import { defineCommand } from "../../command.ts";
 import {
   openNamedStore,
   platformOption,
+  progressOption,
   quietOption,
   registryOptions,
   resultOption,
@@ -24,6 +25,7 @@ export const command = defineCommand({
     ...platformOption,
     all: toggle("fetch the images of all platforms", { short: "a" }),
     ...registryOptions,
+    ...progressOption,
     ...quietOption,
     ...resultOption,
   },
@@ -31,8 +33,10 @@ export const command = defineCommand({
     const { pullImage } = await import("../../../image/operations/pull.ts");
     const store = await openNamedStore(options);
     const platform = await toPlatform(options.platform);
-    const pulled = await withReporter(options.quiet || options.format === "json", (reporter) =>
-      pullImage(store, args[0] as string, { ...toRegistryOptions(options), ...platform, all: options.all }, reporter),
+    const pulled = await withReporter(
+      options.progress === "json" ? "json" : options.quiet || options.format === "json",
+      (reporter) =>
+        pullImage(store, args[0] as string, { ...toRegistryOptions(options), ...platform, all: options.all }, reporter),
     );
     print(
       options.format === "json"

@@ -27,6 +27,7 @@ export const command = defineCommand({
     ),
     publish: list("[[ADDR:]PORT:]PORT[/udp]", "let a port of the host lead to one of the container's", { short: "p" }),
     name: text("NAME", "the container's name, and its id for the runtime (default: one of its own)"),
+    cidfile: text("FILE", "write the container's id to a file that is not there yet"),
     detach: toggle("return once the process has started, and print the container's id", { short: "d" }),
     rm: toggle("remove the container when its process has ended"),
     interactive: toggle("pass the standard input on to a container that stays; to others it is in any case", {
@@ -67,8 +68,11 @@ export const command = defineCommand({
     const { unpackProgress } = await import("../../../image/progress/unpacking.ts");
     const store = await openNamedStore(options);
     const isKept = name !== undefined || detach;
+    const isRecorded = isKept || options.cidfile !== undefined;
     // On a terminal the runtime itself stands in for the process: there is no log to keep.
-    if (tty || !(isKept || namedVolumes.length > 0 || network === "pasta")) {
+    if (tty || !(isRecorded || namedVolumes.length > 0 || network === "pasta")) {
+      if (tty && options.cidfile !== undefined)
+        throw new UsageError("--tty and --cidfile: such a container is not kept");
       if (tty && (namedVolumes.length > 0 || network === "pasta" || (name !== undefined && !options.rm)))
         throw new UsageError(
           "--tty is for a container that is removed when it has ended, with no volume by name and no pasta: add --rm, or leave it out",
@@ -111,14 +115,16 @@ export const command = defineCommand({
         stopSignal: options["stop-signal"] ?? null,
         stopTimeout: stopTimeout === undefined ? null : Number(stopTimeout),
         logSize,
+        idFile: options.cidfile ?? null,
       }),
     );
-    if (!detach) return runAttached(store, container);
     try {
+      if (!detach) return await runAttached(store, container);
       await startContainer(store, container);
     } catch (error) {
-      // It has never run: there is nothing to keep.
-      await removeContainer(store, container, { force: true });
+      // It has never run: there is nothing to keep. (One whose watcher was killed runs on.)
+      if (detach) await removeContainer(store, container, { force: true });
+      else if (container.autoRemove) await removeContainer(store, container, { force: false }).catch(() => {});
       throw error;
     }
     print(container.id);
