@@ -113,6 +113,7 @@ conformance-coverage: $(PACKAGES) ## write conformance/COVERAGE.md anew
 
 bench: build build/busybox ## timings of tsrunc, runc and crun side by side (FORMAT=json, RUNC=, CRUN=): as root
 	@$(BUN) bench/bench.ts --format $(FORMAT)
+	@[ '$(FORMAT)' = json ] || $(BUN) bench/build.ts
 
 soak: build build/busybox ## create, start and delete COUNT containers, JOBS at a time: as root
 	@$(BUN) bench/soak.ts --count $(COUNT) --jobs $(JOBS)

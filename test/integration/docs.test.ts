@@ -18,12 +18,21 @@ describe.skipIf(reason !== null)(`examples (${reason ?? ""})`, () => {
     work = mkdtempSync(join(tmpdir(), "tsrunc-docs-"));
     // The names that the pages use, for what is to be tested.
     mkdirSync(join(work, "bin"));
-    writeFileSync(join(work, "bin/tsrunc"), `#!/bin/sh\nexec '${resolve(runtime)}' --root '${work}/state' "$@"\n`, {
-      mode: 0o755,
-    });
+    // In a store of its own, and without progress: an example has nothing on stderr.
+    const shim = `#!/bin/sh
+tsrunc="${resolve(runtime)} --root ${work}/state"
+group=$1 command=$2
+case "$group $command" in
+"image import" | "image build" | "image run") shift 2; exec $tsrunc $group $command --quiet --store ${work}/store "$@" ;;
+"image "* | "container "* | "volume "*) shift 2; exec $tsrunc $group $command --store ${work}/store "$@" ;;
+esac
+exec $tsrunc "$@"
+`;
+    writeFileSync(join(work, "bin/tsrunc"), shim, { mode: 0o755 });
     writeFileSync(join(work, "bin/sudo"), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
   });
   afterAll(() => {
+    spawnSync(join(work, "bin/tsrunc"), ["container", "rm", "--force", "web"]);
     spawnSync(join(work, "bin/tsrunc"), ["delete", "--force", "web"]);
     rmSync(work, { recursive: true, force: true });
   });
@@ -50,6 +59,7 @@ describe.skipIf(reason !== null)(`examples (${reason ?? ""})`, () => {
     if (text.includes("--explain")) expect(stdout).toMatch(/^init +make the rootfs .* a mount of its own/m);
     if (text.includes("tsrunc state")) expect(stdout).toMatch(/"status": "created"/);
     if (text.includes("exec web ps")) expect(stdout).toContain("sleep 1000");
+    if (text.includes("container logs")) expect(stdout).toMatch(/^built\nbuilt$/m);
     if (isCompletion) expect(stdout).toMatch(/^complete .* tsrunc$/m);
     if (page !== "README.md" || !text.includes("spec")) return;
     expect(JSON.parse(readFileSync(join(directory, "box/config.json"), "utf8"))).toHaveProperty("ociVersion");
