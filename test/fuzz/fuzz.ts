@@ -15,9 +15,9 @@ import { loadResources } from "../../src/config/load-resources.ts";
 import { monotonicTime } from "../../src/sys/clock.ts";
 import { baseConfig } from "../support/config.ts";
 import { makeRootfs } from "../support/rootfs.ts";
-import { mutateDocument, mutateText, Random } from "./mutate.ts";
+import { everyChange, everyWord, mutateDocument, mutateText, Random } from "./mutate.ts";
 import { type ParserName, parsers } from "./parsers.ts";
-import { HARMLESS_PARTS, seedConfigs } from "./seeds.ts";
+import { HARMLESS_PARTS, seedConfigs, wideConfig } from "./seeds.ts";
 
 const COUNT = Number(process.env.FUZZ_COUNT ?? 20_000);
 const RUNS = Number(process.env.FUZZ_RUNS ?? 1_000);
@@ -66,6 +66,7 @@ function main(): void {
   const corpus = join(import.meta.dirname, "corpus");
   try {
     for (const name of readdirSync(corpus).sort()) tryInput(JSON.parse(readFileSync(join(corpus, name), "utf8")), true);
+    tryEverything();
     const random = new Random(SEED);
     for (let index = 0; index < COUNT; index++) tryInput(randomInput(random, index), index % 20 === 0);
     for (let index = 0; index < RUNS; index++) tryInput({ target: "run", text: harmless(random) }, true);
@@ -75,6 +76,28 @@ function main(): void {
   }
   console.log(`fuzz: ${failures.length === 0 ? "nothing failed" : `${failures.length} failed, see build/fuzz`}`);
   process.exit(failures.length === 0 ? 0 : 1);
+}
+
+/** One change at a time: each place of a configuration with each value, each word of a text. Chance alone would not come by most of them. */
+function tryEverything(): void {
+  let count = 0;
+  for (const config of configs) {
+    writeFileSync(join(scratch, "config.json"), JSON.stringify(config));
+    // One that is refused hides from its mutations what comes after the refusal. An error ends the fuzzer.
+    loadConfig(join(scratch, "config.json"));
+  }
+  for (const config of everyChange(wideConfig())) {
+    tryInput({ target: "config", text: JSON.stringify(config) }, count++ % 1000 === 0);
+  }
+  for (const target of Object.keys(parsers) as ParserName[]) {
+    for (const seed of parsers[target].seeds) {
+      for (const text of everyWord(seed)) {
+        tryInput({ target, text }, false);
+        count++;
+      }
+    }
+  }
+  console.log(`fuzz: ${count} with one change each, ${Math.round((monotonicTime() - began) / 1000)} s`);
 }
 
 function randomInput(random: Random, index: number): Input {

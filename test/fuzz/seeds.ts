@@ -138,19 +138,29 @@ const OTHER_PARTS: readonly ((config: Spec) => void)[] = [
   },
   ({ process }) => {
     if (process)
-      Object.assign(process, { apparmorProfile: "unconfined", selinuxLabel: "x", commandLine: "x", terminal: true });
+      Object.assign(process, {
+        apparmorProfile: "unconfined",
+        selinuxLabel: "system_u:system_r:x_t:s0",
+        commandLine: "x",
+        terminal: true,
+      });
   },
 ];
 
-/** The configurations that parsers are fed with mutations of: the least, one with everything, and those of engines. */
-export function seedConfigs(): readonly object[] {
+/** A configuration with everything. */
+export function wideConfig(): object {
   const wide = baseConfig(["true"]);
   for (const part of [...HARMLESS_PARTS, ...OTHER_PARTS]) part(wide);
+  return wide;
+}
+
+/** The configurations that parsers are fed with mutations of: the least, one with everything, and those of engines. */
+export function seedConfigs(): readonly object[] {
   const engines = existsSync(BUNDLES) ? readdirSync(BUNDLES) : [];
   return [
     baseConfig(["true"]),
     // Twice: most fields are here only.
-    ...[wide, wide],
+    ...[wideConfig(), wideConfig()],
     ...engines.map((name) => JSON.parse(readFileSync(join(BUNDLES, name, "config.json"), "utf8")) as object),
   ];
 }

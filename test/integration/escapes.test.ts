@@ -196,3 +196,38 @@ describe("a user id that does not fit becomes nobody else's (CVE-2024-40635, CVE
     },
   );
 });
+
+describe("a /dev that is a symlink leads to no file of the host's (CVE-2026-41579, CVE-2026-47766, CVE-2026-88264)", () => {
+  const cases = [
+    ["the host's directory", false],
+    ["a directory of the image by the same name", true],
+  ] as const;
+
+  test.each(cases)("by %s", (_, inside) => {
+    const host = join(directory(), "host");
+    mkdirSync(host);
+    for (const readonly of [false, true]) {
+      for (const terminal of [false, true]) {
+        const bundle = makeBundle("ls /dev/", (config, { rootfs }) => {
+          config.mounts = config.mounts.filter(({ destination }) => !destination.startsWith("/dev"));
+          config.linux.devices = [{ path: "/dev/own", type: "c", major: 1, minor: 3 }];
+          config.process.terminal = terminal;
+          config.root.readonly = readonly;
+          rmSync(join(rootfs, "dev"), { recursive: true, force: true });
+          symlinkSync(host, join(rootfs, "dev"));
+          if (inside) mkdirSync(join(rootfs, host), { recursive: true });
+        });
+        const { code, stdout } = tsrunc(["run", "--bundle", bundle.path, newId()]);
+        // What is made is made in the image's own directory, or the container is refused.
+        if (code === 0) expect(stdout).toContain("null");
+        expect(readdirSync(host)).toEqual([]);
+      }
+    }
+  });
+});
+
+test("exec --user 1 is user 1, in the group 0 (CVE-2026-30892)", () => {
+  const id = startDetached("sleep 1000");
+  expect(succeed(["exec", "--user", "1", id, "sh", "-c", "echo $(id -u) $(id -g)"])).toBe("1 0\n");
+  expect(succeed(["exec", "--user", "1:2", id, "sh", "-c", "echo $(id -u) $(id -g)"])).toBe("1 2\n");
+});

@@ -17,6 +17,7 @@ import { describe, expect, test } from "vitest";
 import {
   commandLine,
   directory,
+  type Edit,
   ended,
   makeBundle,
   newId,
@@ -55,6 +56,10 @@ describe("what the caller has open on the host", () => {
       config.process.cwd = "/proc/self/fd/9/made";
     });
     expect(withDescriptors(host.redirection, ["run", "--bundle", bundle.path, newId()]).status).toBe(1);
+    // Nor where the container is to have the descriptor, and so the runtime keeps it.
+    const passing = ["run", "--preserve-fds", "7", "--bundle", bundle.path, newId()];
+    expect(withDescriptors(`3<&0 4<&0 5<&0 6<&0 7<&0 8<&0 ${host.redirection}`, passing).status).toBe(1);
+    expect(readdirSync(host.path)).toEqual(["secret"]);
     // It is for the directory: with another one it runs.
     const plain = makeBundle("true");
     expect(withDescriptors(host.redirection, ["run", "--bundle", plain.path, newId()]).status).toBe(0);
@@ -327,14 +332,24 @@ describe("files of the image", () => {
     expect(stderr).toMatch(/console.*symbolic link/);
   });
 
-  test("a /dev/null that is a symlink masks nothing by what it leads to (CVE-2025-31133)", () => {
-    const { code, stderr } = run("true", (config, { rootfs }) => {
+  const withFalseNull =
+    (maskedPaths: string[]): Edit =>
+    (config, { rootfs }) => {
       config.mounts = config.mounts.filter(({ destination }: { destination: string }) => destination === "/proc");
-      config.linux.maskedPaths = ["/proc/kcore"];
+      config.linux.maskedPaths = maskedPaths;
       rmSync(join(rootfs, "dev"), { recursive: true, force: true });
       mkdirSync(join(rootfs, "dev"), { recursive: true });
       symlinkSync("/proc/sys/kernel/core_pattern", join(rootfs, "dev/null"));
-    });
+    };
+
+  test("a /dev/null that is a symlink masks nothing by what it leads to (CVE-2025-31133)", () => {
+    // With a standard input that is no null device: that would be opened anew, which is looked at by itself.
+    const { code, stderr } = run("true", withFalseNull(["/proc/kcore"]), { input: "x" });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("can't mask paths") });
+  });
+
+  test("nor is it opened in the place of a standard stream", () => {
+    const { code, stderr } = run("true", withFalseNull([]));
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("is not the null device") });
   });
 });
