@@ -30,29 +30,8 @@ export function runInit<S extends InitStep>(steps: readonly S[], handling: StepH
   // The table has each kind's own handler; the compiler cannot pair them up.
   const handlers = handling.handlers as unknown as Record<string, (step: S, context: InitContext) => void>;
   const { describe } = handling;
-  closeOthers(steps, [
-    ...[given.channel.fd, given.startFifo, given.hookOutput?.stdout, given.hookOutput?.stderr],
-    ...(given.cgroups?.tasks ?? []),
-    ...given.inherited.values(),
-  ]);
-  const context: InitContext = {
-    startFifo: null,
-    waits: false,
-    seccompFilter: null,
-    ...given,
-    rootfs: null,
-    mounts: new Map(),
-    environment: [],
-    executable: null,
-    ready: false,
-    started: false,
-    pid: syscall("getpid"),
-  };
+  const context = beginInit(steps, given);
   let current: S | undefined;
-  // A hook that says nothing of its environment has the runtime's own.
-  if (!steps.some((step) => step.kind === "container-hooks" && step.hook === "createContainer")) {
-    forgetEnvironment(given.callersEnvironment);
-  }
   try {
     for (const step of steps) {
       current = step;
@@ -65,6 +44,32 @@ export function runInit<S extends InitStep>(steps: readonly S[], handling: StepH
     report(failure(error, current, describe), context);
   }
   return exit(1);
+}
+
+/** Lets go of what is the parent's. @returns what the steps' handlers share */
+export function beginInit(steps: readonly InitStep[], given: InitInput): InitContext {
+  closeOthers(steps, [
+    ...[given.channel.fd, given.startFifo, given.hookOutput?.stdout, given.hookOutput?.stderr],
+    ...(given.cgroups?.tasks ?? []),
+    ...given.inherited.values(),
+  ]);
+  // A hook that says nothing of its environment has the runtime's own.
+  if (!steps.some((step) => step.kind === "container-hooks" && step.hook === "createContainer")) {
+    forgetEnvironment(given.callersEnvironment);
+  }
+  return {
+    startFifo: null,
+    waits: false,
+    seccompFilter: null,
+    ...given,
+    rootfs: null,
+    mounts: new Map(),
+    environment: [],
+    executable: null,
+    ready: false,
+    started: false,
+    pid: syscall("getpid"),
+  };
 }
 
 /** The program is found and may be executed, but the kernel refuses it: the user's terminal is the place to say so. */

@@ -10,7 +10,7 @@ import { Channel, type InitMessage, type ParentMessage } from "../init/channel.t
 import { containerHandlers } from "../init/container.ts";
 import type { InitContext } from "../init/context.ts";
 import { execHandlers } from "../init/exec.ts";
-import type { StepHandlers } from "../init/init.ts";
+import { beginInit, type InitInput, type StepHandlers } from "../init/init.ts";
 import type { InitStep } from "../plan/plan.ts";
 import { environmentRange } from "../sys/environment.ts";
 import { setPropagation } from "../sys/mount.ts";
@@ -44,7 +44,7 @@ export function rehearseInits(context: Context, bundle: string): void {
 
 function carryOut<S extends InitStep>(steps: readonly S[], { handlers }: StepHandlers<S>): void {
   const table = handlers as unknown as Record<string, (step: S, context: InitContext) => void>;
-  const context = initContext();
+  const context = beginInit(steps, input());
   for (const step of steps) {
     if (LEFT_OUT.has(step.kind)) continue;
     try {
@@ -56,28 +56,18 @@ function carryOut<S extends InitStep>(steps: readonly S[], { handlers }: StepHan
   }
 }
 
-function initContext(): InitContext {
+function input(): InitInput {
   const [parents, inits] = socketpair();
   const parent = new Channel<ParentMessage, InitMessage>(parents);
   // What the init waits for has been said before.
   for (const message of [{ type: "admitted", files: [] }, { type: "go" }] as const) parent.send(message);
   return {
     channel: new Channel(inits),
-    rootfs: null,
-    mounts: new Map(),
     inherited: new Map(),
     callersEnvironment: environmentRange(),
-    environment: [],
-    executable: null,
-    startFifo: null,
-    waits: false,
-    seccompFilter: null,
-    // No hook is run; this keeps the parent's end from being closed with what is the host's.
-    hookOutput: { stdout: parents, stderr: null },
     trace: false,
-    ready: false,
-    started: false,
-    pid: 1,
+    // No hook is run: so the parent's end is not closed with what is the host's.
+    hookOutput: { stdout: parents, stderr: null },
   };
 }
 

@@ -10,7 +10,7 @@ const { EAGAIN, EINTR } = ERRNO;
  * @returns the number of bytes, 0 at the end; `null` when the descriptor is non-blocking and has none now
  * @throws {SyscallError} `read`
  */
-export function readSome(fd: number, memory: Uint8Array): number | null {
+export function readSome(fd: number, memory: Uint8Array | Int32Array): number | null {
   return transfer("read", fd, memory);
 }
 
@@ -19,17 +19,17 @@ export function readSome(fd: number, memory: Uint8Array): number | null {
  * @returns the number of bytes; `null` when the descriptor is non-blocking and takes none now
  * @throws {SyscallError} `write`
  */
-export function writeSome(fd: number, memory: Uint8Array): number | null {
+export function writeSome(fd: number, memory: Uint8Array | Int32Array): number | null {
   return transfer("write", fd, memory);
 }
 
-function transfer(name: "read" | "write", fd: number, memory: Uint8Array): number | null {
+function transfer(name: "read" | "write", fd: number, memory: Uint8Array | Int32Array): number | null {
   const result = uninterrupted(name, fd, memory);
   return result === -EAGAIN ? null : check(result, () => `${name} descriptor ${fd}`);
 }
 
 /** Reads or writes, again as long as signals interrupt it. @returns the number of bytes, or the negative errno */
-export function uninterrupted(name: "read" | "write", fd: number, memory: Uint8Array): number {
+export function uninterrupted(name: "read" | "write", fd: number, memory: Uint8Array | Int32Array): number {
   let result: number;
   do result = syscall(name, fd, memory, memory.byteLength);
   while (result === -EINTR);

@@ -28,7 +28,7 @@ export interface ForkOptions {
   /** Descriptor of a cgroup v2 directory to start the child in. */
   cgroup?: number;
   /**
-   * Whether the caller has done {@link assertSingleThread} itself: in a mount namespace that it has joined, `/proc` may
+   * Whether this process has one thread for certain, as one that was forked: in a mount namespace that it has joined, `/proc` may
    * belong to a pid namespace in which it does not exist.
    */
   threadsCounted?: boolean;
