@@ -124,9 +124,8 @@ install: build build/man/tsrunc.1 ## install below PREFIX (/usr/local), in DESTD
 	@install -m 0755 dist/tsrunc $(LIBDIR)
 	@$(call write_whole,dist/tsrunc-engine,$(LIBDIR)/tsrunc-engine)
 	@install -m 0644 dist/koffi.node $(LIBDIR)
-	@rm -f $(LIBDIR)/tsrunc-plain $(LIBDIR)/tsrunc-plain-engine
-	@[ ! -e dist/tsrunc-plain ] || { install -m 0755 dist/tsrunc-plain $(LIBDIR) && \
-		$(call write_whole,dist/tsrunc-plain-engine,$(LIBDIR)/tsrunc-plain-engine); }
+	@rm -f $(LIBDIR)/tsrunc-plain
+	@[ ! -e dist/tsrunc-plain ] || install -m 0755 dist/tsrunc-plain $(LIBDIR)
 	@ln -sfn ../lib/tsrunc/tsrunc $(BINDIR)/tsrunc
 	@install_completion() { \
 		if script=$$(dist/tsrunc completion $$1 2>/dev/null); then \
@@ -185,14 +184,13 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --metafile=build/modules.json \
 		--outfile build/compiled
 	@$(BUN) src/engine/build.ts engine build/engine build/compiled
-	@rm -f dist/tsrunc-plain dist/tsrunc-plain-engine; \
+	@rm -f dist/tsrunc-plain; \
 	if [ $(SNAPSHOT) != yes ]; then why="$(if $(filter x86_64,$(MACHINE)),SNAPSHOT=$(SNAPSHOT),only x86_64 has snapshots)"; \
 	elif why=$$(timeout 300 $(BUN) src/engine/build.ts snapshot $@ build/engine 2>&1); then why=; \
 	else why=$${why:-a snapshot took longer than five minutes}; fi; \
 	if [ -z "$$why" ]; then \
-		echo "build: $@ is a snapshot of the started engine; beside it tsrunc-plain, for processors that have less than this one"; \
-		$(call write_whole,build/engine,dist/tsrunc-plain-engine) && \
-		$(BUN) src/engine/build.ts launcher dist/tsrunc-plain dist/tsrunc-plain-engine; \
+		echo "build: $@ is a snapshot of the started engine; tsrunc-plain has it start anew, as on processors that have less than this one"; \
+		$(BUN) src/engine/build.ts plain-launcher dist/tsrunc-plain $@; \
 	else \
 		echo "build: $@ is a plain engine, which each command starts anew: $$why"; \
 		$(call write_whole,build/engine,$@); \

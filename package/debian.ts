@@ -23,15 +23,13 @@ const RELATIONS = {
 const POSTINST = `#!/bin/sh
 set -e
 if [ "$1" = configure ]; then
-  for engine in /usr/lib/tsrunc/tsrunc-engine /usr/lib/tsrunc/tsrunc-plain-engine; do
-    [ -f "$engine" ] || continue
-    # For want of memory or space the engine stays as it is.
-    if dd if="$engine" of="$engine.new" bs=256M iflag=fullblock status=none && chmod 0755 "$engine.new"; then
-      mv -f "$engine.new" "$engine"
-    else
-      rm -f "$engine.new"
-    fi
-  done
+  engine=/usr/lib/tsrunc/tsrunc-engine
+  # For want of memory or space the engine stays as it is.
+  if dd if="$engine" of="$engine.new" bs=256M iflag=fullblock status=none && chmod 0755 "$engine.new"; then
+    mv -f "$engine.new" "$engine"
+  else
+    rm -f "$engine.new"
+  fi
 fi
 `;
 

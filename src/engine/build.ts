@@ -3,7 +3,8 @@
  *
  * - `build.ts engine <file> <compiled file>`: one that starts faster, see `align.ts`;
  * - `build.ts snapshot <file> <engine>`: one that is started already, see `snapshot.ts`; koffi.node must be beside the engine;
- * - `build.ts launcher <file> <engine>`, for an engine of either kind.
+ * - `build.ts launcher <file> <engine>`, for an engine of either kind;
+ * - `build.ts plain-launcher <file> <snapshot>`, for the engine that starts anew out of a snapshot's file, see `loader.ts`.
  */
 import { chmodSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -12,6 +13,7 @@ import { Arm64Assembler } from "./aarch64.ts";
 import { alignToHugePages } from "./align.ts";
 import type { Assembler } from "./assembler.ts";
 import { executable, layOut, type Machine, type MemoryNeeds, memoryNeeds } from "./elf.ts";
+import type { Launched } from "./launcher.ts";
 import * as launcher from "./launcher.ts";
 import { makeRehearsal } from "./rehearsal.ts";
 import { isSnapshot, takeSnapshot } from "./snapshot.ts";
@@ -23,11 +25,11 @@ const assemblers: Record<Machine, () => Assembler> = {
   aarch64: () => new Arm64Assembler(SYSCALL_NUMBERS.aarch64),
 };
 
-/** The file `tsrunc` for an architecture. @param isForSnapshot whether the engine is one, see `snapshot.ts` @param needs the engine's */
-export function buildLauncher(machine: Machine, isForSnapshot = false, needs?: MemoryNeeds): Uint8Array {
+/** The file `tsrunc` for an architecture. @param launched what it launches @param needs the engine's */
+export function buildLauncher(machine: Machine, launched: Launched = "engine", needs?: MemoryNeeds): Uint8Array {
   const assembler = assemblers[machine]();
-  launcher.program(assembler, isForSnapshot, needs);
-  const data = layOut(machine, launcher.data(isForSnapshot));
+  launcher.program(assembler, launched, needs);
+  const data = layOut(machine, launcher.data(launched));
   return executable(machine, assembler.assemble(data.addresses), data);
 }
 
@@ -61,16 +63,20 @@ function buildSnapshot(engine: string): Uint8Array {
   }
 }
 
-function buildLauncherFor(engine: Buffer): Uint8Array {
+function buildLauncherFor(engine: Buffer, launched: Launched): Uint8Array {
   const needs = memoryNeeds(new DataView(engine.buffer, engine.byteOffset, engine.byteLength));
-  return buildLauncher(thisMachine, isSnapshot(engine), needs);
+  return buildLauncher(thisMachine, launched, needs);
 }
 
 const thisMachine: Machine = process.arch === "arm64" ? "aarch64" : "x86_64";
 
 /** What there is to build, each from a file. */
 const builds: Readonly<Record<string, (from: string) => Uint8Array>> = {
-  launcher: (engine) => buildLauncherFor(readFileSync(engine)),
+  launcher: (path) => {
+    const engine = readFileSync(path);
+    return buildLauncherFor(engine, isSnapshot(engine) ? "snapshot" : "engine");
+  },
+  "plain-launcher": (path) => buildLauncherFor(readFileSync(path), "plain"),
   engine: (compiled) => alignToHugePages(readFileSync(compiled)),
   snapshot: buildSnapshot,
 };
@@ -79,7 +85,7 @@ if (import.meta.main) {
   const [what = "", file, from = ""] = process.argv.slice(2);
   const build = Object.hasOwn(builds, what) ? builds[what] : undefined;
   if (file === undefined || build === undefined) {
-    process.stderr.write("usage: build.ts launcher|engine|snapshot <file> [<from>]\n");
+    process.stderr.write("usage: build.ts launcher|plain-launcher|engine|snapshot <file> [<from>]\n");
     process.exit(2);
   }
   try {

@@ -9,7 +9,12 @@
 const FILE = { programHeaders: 32, programHeaderCount: 56 };
 
 /** Fields of a program header by their distance from its beginning, in bytes; and its size. */
-export const SEGMENT = { type: 0, flags: 4, offset: 8, address: 16, fileSize: 32, alignment: 48, size: 56 } as const;
+export const SEGMENT = {
+  ...{ type: 0, flags: 4, offset: 8, address: 16, fileSize: 32, memorySize: 40, alignment: 48 },
+  size: 56,
+} as const;
+/** Those that are words of 64 bits. */
+export type SegmentName = "offset" | "address" | "fileSize" | "memorySize" | "alignment";
 
 /** Types of segments. */
 export const [PT_LOAD, PT_INTERP, PT_GNU_STACK] = [1, 3, 0x6474e551] as const;
@@ -66,9 +71,9 @@ export interface MemoryNeeds {
 /** What the kernel maps of a program, by its program headers. @param view as for {@link programHeaders} */
 export function memoryNeeds(view: DataView): MemoryNeeds {
   const WRITE = 2;
-  const memorySize = 40;
   const loaded = programHeaders(view).filter((at) => view.getUint32(at + SEGMENT.type, true) === PT_LOAD);
-  const sum = (headers: readonly number[]) => headers.reduce((total, at) => total + word(view, at + memorySize), 0);
+  const sum = (headers: readonly number[]) =>
+    headers.reduce((total, at) => total + word(view, at + SEGMENT.memorySize), 0);
   return { whole: sum(loaded), data: sum(loaded.filter((at) => view.getUint32(at + SEGMENT.flags, true) & WRITE)) };
 }
 
@@ -88,6 +93,11 @@ export type Machine = keyof typeof MACHINES;
 
 /** Data by name; a number reserves as many zero bytes. */
 export type Data = Readonly<Record<string, Uint8Array | string | number>>;
+
+/** Words of 64 bits, one after the other. */
+export function layOutWords(values: readonly (bigint | number)[]): Uint8Array {
+  return new Uint8Array(BigInt64Array.from(values.map((value) => BigInt.asIntN(64, BigInt(value)))).buffer);
+}
 
 /** Data at its place. */
 export interface LaidOutData {

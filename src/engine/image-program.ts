@@ -6,16 +6,8 @@
  */
 
 import { SyscallError } from "../sys/error.ts";
-import {
-  callerEnvironment,
-  ENGINE_SUFFIX,
-  engineDirectory,
-  enginePath,
-  PLAIN_SUFFIX,
-  VARIABLES,
-} from "../sys/executable.ts";
+import { callerEnvironment, engineDirectory, enginePath, VARIABLES } from "../sys/executable.ts";
 import { O, open as openFile } from "../sys/fd.ts";
-import { exists } from "../sys/file.ts";
 import { setPropagation } from "../sys/mount.ts";
 import { unshare } from "../sys/namespace.ts";
 import { execveFd } from "../sys/process.ts";
@@ -44,12 +36,7 @@ export interface Surroundings {
  */
 export function becomeImageProgram(args: readonly string[], { ownMounts, ids }: Surroundings): never {
   engineDirectory();
-  const own = enginePath();
-  // A snapshot has a plain engine beside it; where there is none, this is one.
-  const plain = own.endsWith(`${PLAIN_SUFFIX}${ENGINE_SUFFIX}`)
-    ? own
-    : own.slice(0, -ENGINE_SUFFIX.length) + PLAIN_SUFFIX + ENGINE_SUFFIX;
-  const path = exists(plain) ? plain : own;
+  const path = enginePath();
   using file = openFile(path, O.RDONLY);
   const limit = process.env[VARIABLES.softNofile];
   const caller = ids === "caller" ? null : enterIds(ids);
@@ -57,6 +44,7 @@ export function becomeImageProgram(args: readonly string[], { ownMounts, ids }: 
     ...callerEnvironment(),
     `${VARIABLES.engine}=${path}`,
     `${VARIABLES.stage}=image`,
+    `${VARIABLES.plain}=1`,
     ...(caller === null ? [] : [`${VARIABLES.callerUid}=${caller}`]),
     ...(limit === undefined ? [] : [`${VARIABLES.softNofile}=${limit}`]),
   ];

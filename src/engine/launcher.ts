@@ -17,9 +17,10 @@
  *
  * @see open_tree(2), mount_setattr(2), mincore(2), madvise(2), execveat(2)
  */
-import { ENGINE_SUFFIX, SET_ID, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
-import type { Assembler, Register } from "./assembler.ts";
+import { ENGINE_SUFFIX, PLAIN_SUFFIX, SET_ID, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
+import type { Assembler } from "./assembler.ts";
 import type { Data, MemoryNeeds } from "./elf.ts";
+import { buildEnvironment } from "./launcher-environment.ts";
 
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
@@ -31,15 +32,25 @@ const RLIMIT_NOFILE = 7;
 const LIMITS = { whole: 9, data: 2 } as const;
 const STDERR = 2;
 const PATH_MAX = 4096;
-/** Bytes of a pointer. */
-const POINTER = 8;
 const HEX_DIGITS = 16;
 /** How much of the engine is cached together, in bytes: a huge page. */
 const HUGE_PAGE = 0x200000;
 
+/** What is told to an engine that starts anew. */
 const SETTINGS = Object.entries(SINGLE_THREAD).map(([name, value]) => `${name}=${value}`);
-/** How names begin that are not the caller's to give: the engine would obey some, and `stage.ts` believe the others. */
-const RESERVED = ["BUN_", "_TSR"];
+
+/**
+ * What is launched: an engine that starts anew, from a file of its own; a snapshot, which has started; or, by a launcher of another name, the
+ * engine that starts anew out of the file of a snapshot, see `loader.ts`.
+ */
+export type Launched = "engine" | "snapshot" | "plain";
+
+/** Besides what each is told, the path and the limit. */
+const TOLD: Readonly<Record<Launched, readonly string[]>> = {
+  engine: SETTINGS,
+  snapshot: [],
+  plain: [...SETTINGS, `${VARIABLES.plain}=1`],
+};
 
 const PATH_VARIABLE = `${VARIABLES.engine}=`;
 const LIMIT_VARIABLE = `${VARIABLES.softNofile}=0x`;
@@ -55,7 +66,7 @@ const MESSAGES = {
 /** What the program reads and writes, settings apart. */
 const ownData = {
   path: concat(PATH_VARIABLE, PATH_MAX),
-  pathLength: POINTER,
+  pathLength: 8,
   limit: concat(LIMIT_VARIABLE, HEX_DIGITS + 1),
   sealed: `${VARIABLES.stage}=sealed`,
   unsealed: `${VARIABLES.stage}=unsealed`,
@@ -73,25 +84,24 @@ const ownData = {
 
 const at = (name: string) => ({ address: name });
 
-/** What the program reads and writes. @param hasStarted whether the engine is a snapshot */
-export function data(hasStarted: boolean): Data {
-  return { ...ownData, ...(!hasStarted && Object.fromEntries(SETTINGS.map((setting) => [setting, setting]))) };
+/** What the program reads and writes. */
+export function data(launched: Launched): Data {
+  return { ...ownData, ...Object.fromEntries(TOLD[launched].map((variable) => [variable, variable])) };
 }
 
 /**
  * Writes the program.
- * @param hasStarted whether the engine is a snapshot
  * @param needs the engine's, if known
  */
-export function program(machine: Assembler, hasStarted: boolean, needs: MemoryNeeds = { whole: 0, data: 0 }): void {
+export function program(machine: Assembler, launched: Launched, needs: MemoryNeeds = { whole: 0, data: 0 }): void {
   refuseSetId(machine);
   refuseLimits(machine, needs);
   openStandardStreams(machine);
   readLimit(machine);
-  findEngine(machine);
+  findEngine(machine, launched === "plain" ? PLAIN_SUFFIX.length : 0);
   openEngine(machine);
   readUncached(machine);
-  buildEnvironment(machine, ["path", "limit", ...(hasStarted ? [] : SETTINGS)]);
+  buildEnvironment(machine, ["path", "limit", ...TOLD[launched]]);
   machine.syscall("execveat", "c", at("empty"), "a", "f", AT_EMPTY_PATH);
   failures(machine);
 }
@@ -170,13 +180,14 @@ function readLimit(machine: Assembler): void {
   machine.label("all digits");
 }
 
-/** Afterwards: `d` is the engine's path, in the variable that tells the engine. */
-function findEngine(machine: Assembler): void {
+/** Afterwards: `d` is the engine's path, in the variable that tells the engine. @param own how much of this file's name is not in it */
+function findEngine(machine: Assembler, own: number): void {
   machine.set("d", at("path"));
   machine.add("d", PATH_VARIABLE.length);
   machine.syscall("readlinkat", AT_FDCWD, at("self"), "d", PATH_MAX - ENGINE_SUFFIX.length - 1);
   machine.jumpIf("negative", "result", "no self");
   machine.copy("f", "result");
+  machine.add("f", -own);
   machine.copy("b", "d");
   machine.add("b", "f");
   machine.add("f", ENGINE_SUFFIX.length);
@@ -241,51 +252,6 @@ function readUncached(machine: Assembler): void {
   machine.jumpIf("negative", "a", "all cached");
   machine.jump("next part");
   machine.label("all cached");
-}
-
-/** Afterwards: `a` are the arguments, `f` is the environment: the caller's, and what is for the engine. */
-function buildEnvironment(machine: Assembler, added: readonly string[]): void {
-  // At the entry the stack is argc, the arguments, NULL, the environment, NULL. The new one grows downwards from there.
-  machine.getStack("a");
-  machine.copy("f", "a");
-  const push = (value: Register) => {
-    machine.add("f", -POINTER);
-    machine.store(value, "f", 0, 8);
-  };
-  machine.set("result", 0);
-  push("result");
-  push("e");
-  for (const name of added) {
-    machine.set("result", at(name));
-    push("result");
-  }
-  machine.load("b", "a", 0, 8);
-  for (let times = 1; times < POINTER; times *= 2) machine.add("b", "b");
-  machine.add("a", POINTER);
-  machine.add("b", "a");
-  machine.add("b", POINTER);
-  // From the last to the first, which keeps their order.
-  machine.copy("d", "b");
-  machine.label("count");
-  machine.load("result", "d", 0, 8);
-  machine.add("d", POINTER);
-  machine.jumpIf("not zero", "result", "count");
-  machine.add("d", -POINTER);
-  machine.label("next");
-  machine.jumpIfEqual("d", "b", "complete");
-  machine.add("d", -POINTER);
-  machine.load("e", "d", 0, 8);
-  machine.load("result", "e", 0, 4);
-  let subtracted = 0;
-  for (const beginning of RESERVED) {
-    const word = Buffer.from(beginning).readInt32LE();
-    machine.add("result", subtracted - word);
-    machine.jumpIf("zero", "result", "next");
-    subtracted = word;
-  }
-  push("e");
-  machine.jump("next");
-  machine.label("complete");
 }
 
 function failures(machine: Assembler): void {

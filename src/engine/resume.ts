@@ -2,6 +2,7 @@
  * What a snapshot (`snapshot.ts`) begins with when it is executed: the kernel has mapped what was written to memory, and this does the
  * rest before the program goes on where it stood. It
  *
+ * 0. where the engine is to start anew (`tsrunc-plain`), loads that instead, see `loader.ts`;
  * 1. on a processor that lacks what the program has found on the one that it was started on, and uses, executes another: the launcher
  *    of an engine that starts anew, `tsrunc-plain`;
  * 2. maps the memory that nothing was written to, and sets what else the kernel keeps for a process;
@@ -13,7 +14,8 @@
  * @see System V ABI, AMD64 supplement, "Process Initialization"
  */
 import { ENGINE_SUFFIX, PLAIN_SUFFIX, VARIABLES } from "../sys/executable.ts";
-import { executable, layOut } from "./elf.ts";
+import { executable, layOut, layOutWords } from "./elf.ts";
+import { type LoadedProgram, load, loaderData } from "./loader.ts";
 import { checkProcessor, processorData } from "./processor.ts";
 import { ROTATION, type Secret } from "./secrets.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
@@ -37,6 +39,8 @@ export interface Resumption {
   registers: Readonly<Record<string, bigint>>;
   /** What the processor must have, by the names of `/proc/cpuinfo`. */
   features: ReadonlySet<string>;
+  /** What to start anew, where that is asked for, in the place of all memory up to `end`; `null` for a program that cannot. */
+  plain: { program: LoadedProgram; end: number } | null;
 }
 
 /** Words of a call. */
@@ -55,6 +59,7 @@ const MESSAGES = {
   noPlain:
     "tsrunc: the engine was built on a processor that has more than this one, and the one for others, tsrunc-plain, is not beside it\n",
   noMemory: "tsrunc: the engine cannot be mapped into memory: is there a limit (ulimit -v, vm.overcommit_memory)?\n",
+  notLoaded: "tsrunc: cannot load the engine that starts anew: is the machine's libc there, and /proc?\n",
   noRandom: "tsrunc: the kernel has given this process no random bytes (AT_RANDOM)\n",
 };
 
@@ -65,22 +70,24 @@ const at = (address: string) => ({ address });
  * @param base where its first byte will be in memory
  */
 export function resumer(base: number, resumption: Resumption): Uint8Array {
-  const { calls, secrets, protections, ignored, heapEnd, registers, features } = resumption;
+  const { calls, secrets, protections, ignored, heapEnd, registers, features, plain } = resumption;
   const numbers = SYSCALL_NUMBERS.x86_64;
   const machine = new X86Assembler(numbers);
-  program(machine);
+  program(machine, plain !== null);
   const ignore = ignored.map((signal) => [numbers.rt_sigaction, signal, base + FIRST_DATA, 0, SIGNAL_MASK_BYTES]);
   const data = layOut("x86_64", {
-    ignore: words([1n, 0n, 0n, 0n]), // struct kernel_sigaction: SIG_IGN
+    ignore: layOutWords([1n, 0n, 0n, 0n]), // struct kernel_sigaction: SIG_IGN
     calls: callList([...calls, ...ignore]),
     protections: callList(protections),
     ...Object.fromEntries(
-      Object.entries(secrets).map(([secret, places]) => [secret, words([...places.map(BigInt), 0n])]),
+      Object.entries(secrets).map(([secret, places]) => [secret, layOutWords([...places.map(BigInt), 0n])]),
     ),
-    heapEnd: words([heapEnd]),
-    registers: words(RESUMED.map((name) => registers[name] ?? 0n)),
+    heapEnd: layOutWords([heapEnd]),
+    registers: layOutWords(RESUMED.map((name) => registers[name] ?? 0n)),
     ...processorData(features),
     pathVariable: PATH_VARIABLE,
+    plainVariable: PLAIN_VARIABLE,
+    ...(plain !== null && loaderData(plain.program, plain.end)),
     plainPath: PATH_MAX,
     plainSuffix: PLAIN_SUFFIX.padEnd(ENGINE_SUFFIX.length, "\0"),
     ...MESSAGES,
@@ -88,8 +95,13 @@ export function resumer(base: number, resumption: Resumption): Uint8Array {
   return executable("x86_64", machine.assemble(data.addresses), data);
 }
 
-function program(machine: X86Assembler): void {
+function program(machine: X86Assembler, startsAnew: boolean): void {
   machine.getStack("f");
+  if (startsAnew) {
+    findVariable(machine, "plainVariable", "not anew");
+    load(machine, "not loaded");
+    machine.label("not anew");
+  }
   checkProcessor(machine, "other processor");
   makeCalls(machine, "calls");
   renewSecrets(machine);
@@ -106,6 +118,7 @@ function program(machine: X86Assembler): void {
     ["no plain", "noPlain"],
     ["no memory", "noMemory"],
     ["no random", "noRandom"],
+    ...(startsAnew ? ([["not loaded", "notLoaded"]] as const) : []),
   ] as const) {
     machine.label(label);
     say(machine, message);
@@ -211,29 +224,17 @@ function findEnvironment(machine: X86Assembler): void {
 
 /** The variable that has the engine's path, up to the path's first character: two words of 64 bits. */
 const PATH_VARIABLE = `${VARIABLES.engine}=/`;
+/** The variable by which the engine is asked to start anew: as many with the NUL behind it. */
+const PLAIN_VARIABLE = `${VARIABLES.plain}=1`;
 const PATH_MAX = 4096;
 
 /** Executes the launcher of the engine that starts anew, with the arguments and the environment of this process. */
 function executePlain(machine: X86Assembler): void {
   machine.label("other processor");
-  findEnvironment(machine);
-  machine.copy("c", "a");
-  machine.copy("d", "c");
+  findVariable(machine, "pathVariable", "no plain");
   // The arguments.
   machine.copy("a", "f");
   machine.add("a", 8);
-  machine.label("next variable");
-  machine.load("e", "d", 0, 8);
-  machine.jumpIf("zero", "e", "no plain");
-  machine.add("d", 8);
-  for (const half of [0, 8]) {
-    machine.load("b", "e", half, 8);
-    machine.set("result", at("pathVariable"));
-    machine.load("result", "result", half, 8);
-    machine.jumpIfEqual("b", "result", `equal up to ${half + 8}`);
-    machine.jump("next variable");
-    machine.label(`equal up to ${half + 8}`);
-  }
   machine.add("e", PATH_VARIABLE.length - 1);
   machine.set("d", at("plainPath"));
   machine.label("next character");
@@ -249,14 +250,29 @@ function executePlain(machine: X86Assembler): void {
   machine.jump("no plain");
 }
 
+/** Afterwards: `e` is the address of the variable that begins with 16 given bytes, `c` that of the environment. */
+function findVariable(machine: X86Assembler, beginning: string, missing: string): void {
+  findEnvironment(machine);
+  machine.copy("c", "a");
+  machine.copy("d", "c");
+  machine.label(`next for ${beginning}`);
+  machine.load("e", "d", 0, 8);
+  machine.jumpIf("zero", "e", missing);
+  machine.add("d", 8);
+  for (const half of [0, 8]) {
+    machine.load("b", "e", half, 8);
+    machine.set("result", at(beginning));
+    machine.load("result", "result", half, 8);
+    machine.jumpIfEqual("b", "result", `${beginning} up to ${half + 8}`);
+    machine.jump(`next for ${beginning}`);
+    machine.label(`${beginning} up to ${half + 8}`);
+  }
+}
+
 function callList(calls: readonly Call[]): Uint8Array {
-  return words([...calls.flatMap(padded), -1n]);
+  return layOutWords([...calls.flatMap(padded), -1n]);
 }
 
 function padded(call: Call): bigint[] {
   return Array.from({ length: CALL_WORDS }, (_, index) => BigInt(call[index] ?? 0));
-}
-
-function words(values: readonly bigint[]): Uint8Array {
-  return new Uint8Array(BigInt64Array.from(values.map((value) => BigInt.asIntN(64, value))).buffer);
 }

@@ -16,8 +16,9 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { ignoredSignals } from "../sys/signal.ts";
 import { PT_GNU_STACK, PT_INTERP, PT_LOAD, programHeader, programHeaders, SEGMENT, type Segment } from "./elf.ts";
+import { programIn } from "./loader.ts";
 import { processorFeatures } from "./processor.ts";
-import { type Call, resumer } from "./resume.ts";
+import { type Call, type Resumption, resumer } from "./resume.ts";
 import { CANARY_AT, GUARD_AT, SecretFinder } from "./secrets.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
 import { type Mapping, type Program, type Registers, STACK, Tracee } from "./tracee.ts";
@@ -27,6 +28,8 @@ const PAGE = 0x1000;
 const BASE = 0x100000;
 /** As many pages that were never written to may be between two that were, in one segment: a segment costs more than they do. */
 const GAP = 64;
+/** As many bytes that are as in the program's file are not in the snapshot a second time. */
+const LARGE = 0x100000;
 /** Program headers that fit in a page: Linux 6.1 executes no file with more (`load_elf_phdrs`), and says ENOEXEC. */
 const MAX_HEADERS = Math.floor(PAGE / 56);
 /** From here on, at most 16 TiB below its end, the kernel puts what a new process has of its own. */
@@ -93,6 +96,12 @@ class SnapshotFile {
     // What cannot be read was reserved only.
     if (!permissions.startsWith("r")) return this.#reserve(start, end, permissions);
     if (this.#isOriginal(mapping)) return this.#addSegment(permissions, mapping.offset, start, end);
+    const same = this.#unchangedPart(mapping);
+    if (same !== null) {
+      this.add({ ...mapping, end: same.start });
+      this.#addSegment(permissions, same.offset, same.start, same.end);
+      return this.add({ ...mapping, start: same.end, offset: same.offset + same.end - same.start });
+    }
     let position = start;
     for (const [from, to] of this.#writtenParts(mapping)) {
       this.#reserve(position, from, permissions);
@@ -121,6 +130,7 @@ class SnapshotFile {
       heapEnd: registers["rdx"] as bigint,
       registers,
       features: processorFeatures(),
+      plain: this.#plain(),
     });
     const at = this.#append(begin);
     this.#addSegment("r-xp", at, BASE, BASE + PAGE);
@@ -139,6 +149,12 @@ class SnapshotFile {
     result.writeUInt16LE(0, 60);
     result.writeUInt16LE(0, 62);
     return result;
+  }
+
+  /** What the same file starts anew. */
+  #plain(): Resumption["plain"] {
+    const program = programIn(this.original);
+    return program && { program, end: Math.max(...this.#segments.map(({ address, size }) => address + size)) };
   }
 
   /** Also has what is read-only be written to before they are renewed. */
@@ -171,6 +187,23 @@ class SnapshotFile {
   #isOriginal({ start, end, permissions, offset, path }: Mapping): boolean {
     if (path !== this.path || permissions.includes("w")) return false;
     return this.program.read(start, end - start).equals(this.original.subarray(offset, offset + end - start));
+  }
+
+  /** The largest part of the program's own memory that could be written to and is as in its file, if it is worth a segment. */
+  #unchangedPart({ start, end, offset, path }: Mapping): Pick<Mapping, "start" | "end" | "offset"> | null {
+    if (path !== this.path) return null;
+    const contents = this.program.read(start, end - start);
+    let largest = { start, end: start + LARGE, offset };
+    let from = start;
+    for (let address = start; address < end; address += PAGE) {
+      const at = address - start;
+      const inFile = this.original.subarray(offset + at, offset + at + PAGE);
+      if (!contents.subarray(at, at + PAGE).equals(inFile)) from = address + PAGE;
+      else if (address + PAGE - from > largest.end - largest.start) {
+        largest = { start: from, end: address + PAGE, offset: offset + from - start };
+      }
+    }
+    return largest.end - largest.start > LARGE ? largest : null;
   }
 
   /** What has contents, from one address to another, in bytes. */

@@ -59,6 +59,10 @@ export class X86Assembler extends Code implements Assembler {
 
   add(to: Register, value: Register | number): void {
     if (typeof value === "string") return this.#between(0x01, NUMBERS[to], NUMBERS[value]);
+    if (value === (value << 24) >> 24) {
+      this.#between(0x83, NUMBERS[to], 0);
+      return this.bytes(value & 0xff);
+    }
     this.#between(0x81, NUMBERS[to], 0);
     this.word(value);
   }

@@ -13,8 +13,8 @@ export const isCompiled: boolean = typeof TSRUNC_COMPILED !== "undefined" && TSR
 export const ENGINE_SUFFIX = "-engine";
 
 /**
- * Beside them, where the engine is a snapshot, are a launcher and an engine for processors that have less than the builder's: `tsrunc-plain`
- * and `tsrunc-plain-engine`. Not longer than {@link ENGINE_SUFFIX}, whose place it takes.
+ * Beside them, where the engine is a snapshot, is a launcher that has it start anew instead, as on processors that have less than the
+ * builder's: `tsrunc-plain`. Not longer than {@link ENGINE_SUFFIX}, whose place it takes.
  */
 export const PLAIN_SUFFIX = "-plain";
 
@@ -27,6 +27,8 @@ export const VARIABLES = {
    * `src/engine/standstill.ts`.
    */
   stage: "_TSRUNC_STAGE",
+  /** Set where the engine shall start anew, though its file is a snapshot: see `src/engine/loader.ts`. */
+  plain: "_TSRUNC_PLAIN",
   /** By the build: a bundle to plan before the snapshot. */
   rehearsal: "_TSRUNC_REHEARSAL",
   /** To the image program: the ordinary user who called it, where that is root in a namespace of the user's own. */

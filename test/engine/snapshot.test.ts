@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Data } from "../../src/engine/elf.ts";
 import { executable, layOut } from "../../src/engine/elf.ts";
+import { programIn } from "../../src/engine/loader.ts";
 import { type Resumption, resumer } from "../../src/engine/resume.ts";
 import { isSnapshot, takeSnapshot } from "../../src/engine/snapshot.ts";
 import { SYSCALL_NUMBERS } from "../../src/engine/syscall-numbers.ts";
@@ -83,6 +84,10 @@ describe.skipIf(reason !== null)(`a snapshot (${reason ?? ""})`, () => {
     );
     expect(() => takeSnapshot(started(path))).toThrow("the program has ended");
   });
+
+  it("starts nothing anew of a program without a dynamic linker", () => {
+    expect(programIn(counting)).toBeNull();
+  });
 });
 
 describe.skipIf(process.arch !== "x64")("what a snapshot begins with", () => {
@@ -97,6 +102,7 @@ describe.skipIf(process.arch !== "x64")("what a snapshot begins with", () => {
       heapEnd: 0n,
       registers: {},
       features: new Set(),
+      plain: null,
       ...more,
     });
 

@@ -43,18 +43,21 @@ test.skipIf(!existsSync(`${runtime}-engine`))(
 );
 
 describe.skipIf(reason !== null).each([
-  ["an engine", false],
-  ["a snapshot", true],
-])(`the launcher of %s (${reason ?? ""})`, (_, isForSnapshot) => {
+  ["an engine", "engine"],
+  ["a snapshot", "snapshot"],
+  ["an engine that starts anew out of a snapshot's file", "plain"],
+] as const)(`the launcher of %s (${reason ?? ""})`, (_, launched) => {
   let directory: string;
   let launcher: string;
+  let engine: string;
 
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), "tsrunc-launcher-"));
-    launcher = join(directory, "tsrunc");
+    launcher = join(directory, launched === "plain" ? "tsrunc-plain" : "tsrunc");
+    engine = join(directory, "tsrunc-engine");
     chmodSync(directory, 0o755);
-    writeFileSync(launcher, buildLauncher(machine, isForSnapshot), { mode: 0o755 });
-    copyFileSync(busybox, `${launcher}-engine`);
+    writeFileSync(launcher, buildLauncher(machine, launched), { mode: 0o755 });
+    copyFileSync(busybox, engine);
   });
   afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -69,9 +72,10 @@ describe.skipIf(reason !== null).each([
   test("passes the environment on in its order, and tells the engine what it needs", () => {
     const lines = launch("env", [], { B: "2", A: "1", BUN: "3" }).stdout.trim().split("\n");
     expect(lines.slice(0, 3)).toEqual(["B=2", "A=1", "BUN=3"]);
-    expect(lines).toContain(`_TSRUNC_ENGINE=${launcher}-engine`);
+    expect(lines).toContain(`_TSRUNC_ENGINE=${engine}`);
     // What a snapshot has read when it was started is no use to it now.
-    expect(lines.includes("BUN_JSC_useJIT=0")).toBe(!isForSnapshot);
+    expect(lines.includes("BUN_JSC_useJIT=0")).toBe(launched !== "snapshot");
+    expect(lines.includes("_TSRUNC_PLAIN=1")).toBe(launched === "plain");
   });
 
   test("takes from the caller nothing that the engine would obey", () => {
@@ -108,7 +112,7 @@ describe.skipIf(reason !== null).each([
     ["-v", "address space", { whole: 64 * MIB, data: 0 }],
     ["-d", "data", { whole: 0, data: 64 * MIB }],
   ])("says that the limit %s is too low for the engine, instead of dying without a word", (option, words, needs) => {
-    writeFileSync(launcher, buildLauncher(machine, isForSnapshot, needs), { mode: 0o755 });
+    writeFileSync(launcher, buildLauncher(machine, launched, needs), { mode: 0o755 });
     const under = (kib: string) =>
       spawnSync("bash", ["-c", `ulimit ${option} ${kib}; exec -a echo "$0" ran`, launcher], { encoding: "utf8" });
     expect(under("65536")).toMatchObject({
@@ -122,10 +126,10 @@ describe.skipIf(reason !== null).each([
   });
 
   test("says which file is missing", () => {
-    rmSync(`${launcher}-engine`);
+    rmSync(engine);
     const { status, stderr } = launch("true", []);
     expect(status).toBe(1);
-    expect(stderr).toBe(`tsrunc: cannot execute the engine, which belongs beside tsrunc: ${launcher}-engine\n`);
+    expect(stderr).toBe(`tsrunc: cannot execute the engine, which belongs beside tsrunc: ${engine}\n`);
   });
 
   const isRoot = process.getuid?.() === 0;
@@ -136,16 +140,15 @@ describe.skipIf(reason !== null).each([
     ["what is not cached of the engine", 9 * 2 ** 20, bytes],
   ] as const) {
     test.skipIf(!isRoot || !hasProgram("fincore"))(`reads ${what}, whether it is used or not`, ({ skip }) => {
-      const large = join(directory, "large");
+      const large = join(directory, launched === "plain" ? "large-plain" : "large");
+      const file = join(directory, "large-engine");
       copyFileSync(launcher, large);
       // What the program itself touches is at its beginning.
-      const engine = Buffer.concat([readFileSync(busybox), Buffer.alloc(bytes, "x")]);
-      writeFileSync(`${large}-engine`, engine, { mode: 0o755 });
-      const cached = () =>
-        Number(spawnSync("fincore", ["-b", "-n", "-o", "RES", `${large}-engine`], { encoding: "utf8" }).stdout);
-      spawnSync("dd", [`of=${large}-engine`, "conv=notrunc,fdatasync", "count=0"]);
+      writeFileSync(file, Buffer.concat([readFileSync(busybox), Buffer.alloc(bytes, "x")]), { mode: 0o755 });
+      const cached = () => Number(spawnSync("fincore", ["-b", "-n", "-o", "RES", file], { encoding: "utf8" }).stdout);
+      spawnSync("dd", [`of=${file}`, "conv=notrunc,fdatasync", "count=0"]);
       const forget = ["oflag=nocache,seek_bytes", `seek=${skipped}`, "bs=1", "conv=notrunc", "count=0"];
-      spawnSync("dd", ["if=/dev/null", `of=${large}-engine`, ...forget]);
+      spawnSync("dd", ["if=/dev/null", `of=${file}`, ...forget]);
       if (cached() > skipped + 2 ** 20) skip("the temporary directory is kept in memory");
       expect(spawnSync(large, [], { argv0: "true" }).status).toBe(0);
       expect(cached()).toBeGreaterThan(least);

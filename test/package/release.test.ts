@@ -15,7 +15,7 @@ const cpu = process.arch === "arm64" ? "arm64" : "x64";
 const architecture = { x64: "amd64", arm64: "arm64" }[cpu];
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 
-const executables = ["tsrunc", "tsrunc-engine", "tsrunc-plain", "tsrunc-plain-engine"];
+const executables = ["tsrunc", "tsrunc-engine", "tsrunc-plain"];
 
 describe.skipIf(missing.length > 0)(`packages (${missing.length > 0 ? `needs ${missing.join(", ")}` : ""})`, () => {
   let work: string;
@@ -85,7 +85,7 @@ describe.skipIf(missing.length > 0)(`packages (${missing.length > 0 ? `needs ${m
     const list = run("tar", "tzvf", `${archive}.tar.gz`).trim().split("\n");
     const names = list.map((line) => line.split(/\s+/)[5] ?? "");
     expect(names.filter((name) => !name.startsWith(`${archive}/`))).toEqual([]);
-    expect(names).toContain(`${archive}/lib/tsrunc/tsrunc-plain-engine`);
+    expect(names).toContain(`${archive}/lib/tsrunc/tsrunc-plain`);
     expect(names).toContain(`${archive}/share/doc/tsrunc/THIRD-PARTY-LICENSES`);
     expect(list.filter((line) => !/^\S+ 0\/0 /.test(line))).toEqual([]);
   });
