@@ -3,7 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { State } from "../config/types.ts";
 import { execute, parseOutput, storeArguments } from "./command.ts";
 import type { CommonOptions } from "./executable.ts";
-import { type Attached, attach, type Exit, exitOf, Process, type StreamOptions, streamsOf } from "./process.ts";
+import {
+  type Attached,
+  attach,
+  ContainerProcess,
+  type Exit,
+  exitOf,
+  type StreamOptions,
+  streamsOf,
+} from "./process.ts";
 import { pairs, value } from "./registry.ts";
 
 /** The container's state, as `tsrunc state` prints it. */
@@ -72,7 +80,7 @@ export interface Kind {
 }
 
 /** A container of a bundle, or of an image ({@link ImageContainer}). `await using` kills and removes it at the end of a block. */
-export class Container extends Process implements AsyncDisposable {
+export class Container extends ContainerProcess implements AsyncDisposable {
   /** Its name; for the runtime its id. */
   readonly name: string;
   /** Whether it goes on when this program ends. */
@@ -139,12 +147,12 @@ export class Container extends Process implements AsyncDisposable {
    * Executes another process in it. One that could not be started counts as ended with 255, and says so on stderr.
    * @param args the command and its arguments
    */
-  exec(args: readonly string[], options: ExecOptions = {}): Process {
+  exec(args: readonly string[], options: ExecOptions = {}): ContainerProcess {
     const command = this.#kind.exec(args, options);
     const { signal } = options;
     signal?.throwIfAborted();
     const attached = attach(() => command, this.options, streamsOf(options));
-    return new Process(signal === undefined ? attached : withSignal(attached, signal));
+    return new ContainerProcess(signal === undefined ? attached : withSignal(attached, signal));
   }
 
   /** Kills it, if it runs, and removes it with all that was written in it. One that is gone already is fine. */
@@ -184,7 +192,7 @@ export class ImageContainer extends Container {
   }
 
   /** What it has written: on stdout what went to its stdout, on stderr the rest. */
-  logs({ follow, tail, timestamps, signal }: LogOptions = {}): Process {
+  logs({ follow, tail, timestamps, signal }: LogOptions = {}): ContainerProcess {
     const args = [
       ...["container", "logs", ...storeArguments(this.options)],
       ...(follow ? ["--follow"] : []),
@@ -193,7 +201,7 @@ export class ImageContainer extends Container {
       ...["--", this.id],
     ];
     const attached = attach(() => args, this.options, ["ignore", "pipe", "pipe"]);
-    return new Process(signal === undefined ? attached : withSignal(attached, signal));
+    return new ContainerProcess(signal === undefined ? attached : withSignal(attached, signal));
   }
 
   /**

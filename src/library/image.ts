@@ -59,7 +59,7 @@ export interface BuildOptions extends CommonOptions, RegistryOptions {
   target?: string;
   labels?: Readonly<Record<string, string>>;
   secrets?: readonly BuildSecret[];
-  /** The network of `RUN`; default: the host's. */
+  /** The network of `RUN`; default: one of its own by pasta, where that is installed, else the host's. */
   network?: "none" | "host";
   /** Carry out every step. */
   noCache?: boolean;

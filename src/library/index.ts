@@ -21,7 +21,7 @@ export {
   type PullOptions,
   pull,
 } from "./image.ts";
-export type { Exit, ForwardedSignal, Output, Process, StreamOptions } from "./process.ts";
+export type { ContainerProcess, Exit, ForwardedSignal, Output, StreamOptions } from "./process.ts";
 export type { BuildEvent, TransferEvent } from "./progress.ts";
 export type { RegistryOptions } from "./registry.ts";
 export { openContainer, run } from "./run.ts";

@@ -41,7 +41,7 @@ export interface StreamOptions {
 /** Signals that a command hands on to its process. */
 export type ForwardedSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT";
 
-export class Process {
+export class ContainerProcess {
   readonly #attached: Attached | null;
   readonly #ended: Promise<Exit>;
   #hasEnded = false;

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 
-const PAGES = ["README.md", "docs/install.md", "docs/usage.md"];
+const PAGES = ["README.md", "docs/install.md", "docs/usage.md", "docs/library.md"];
 
 export interface Example {
   page: string;
@@ -23,4 +23,24 @@ export function examples(): Example[] {
       text,
     }));
   });
+}
+
+/** A program of a document: what is in the fence `ts run`, and what it prints, which is in the fence after it. */
+export interface ProgramExample {
+  line: number;
+  /** What it needs, of `ts run="…"`; `null` for nothing. */
+  needs: string | null;
+  text: string;
+  output: string;
+}
+
+export function programExamples(page: string): ProgramExample[] {
+  const content = readFileSync(page, "utf8");
+  const fences = /^```ts run(?:="(.*)")?\n([\s\S]*?)^```\n+```text\n([\s\S]*?)^```$/gm;
+  return [...content.matchAll(fences)].map(({ 1: needs = null, 2: text = "", 3: output = "", index }) => ({
+    line: content.slice(0, index).split("\n").length,
+    needs,
+    text,
+    output,
+  }));
 }
