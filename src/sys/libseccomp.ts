@@ -3,7 +3,6 @@
  *
  * To be used by a process whose libc is the host's, too: the plain engine, never a snapshot, which has the builder's in its memory.
  */
-import type * as koffi from "koffi";
 import { ERRNO } from "./errno.ts";
 import { SyscallError } from "./error.ts";
 import type { Fd } from "./fd.ts";
@@ -54,14 +53,28 @@ export interface Comparison {
   valueTwo: bigint;
 }
 
-type Call = (...args: unknown[]) => number;
+/** What is called of the library. Declared once for a filter: koffi takes longer to read a prototype than to make most of the calls. */
+const PROTOTYPES = {
+  init: "void *seccomp_init(uint32_t action)",
+  release: "void seccomp_release(void *context)",
+  addArchitecture: "int seccomp_arch_add(void *context, uint32_t token)",
+  setAttribute: "int seccomp_attr_set(void *context, int attribute, uint32_t value)",
+  resolve: "int seccomp_syscall_resolve_name(str name)",
+  resolveOn: "int seccomp_syscall_resolve_name_arch(uint32_t token, str name)",
+  addRule: "int seccomp_rule_add_array(void *context, uint32_t action, int call, uint count, void *conditions)",
+  export: "int seccomp_export_bpf(void *context, int fd)",
+} as const;
+
+type Functions = Record<Exclude<keyof typeof PROTOTYPES, "init">, (...args: unknown[]) => number> & {
+  init(action: number): unknown;
+};
 
 /** `enum scmp_filter_attr` */
 const ATTRIBUTES = { optimize: 8 } as const;
 
 /** One filter that is being made. @see seccomp_init(3) and the pages that it names */
 export class SeccompFilter implements Disposable {
-  readonly #library: koffi.LibraryHandle;
+  readonly #functions: Functions;
   readonly #context: unknown;
 
   /**
@@ -70,16 +83,17 @@ export class SeccompFilter implements Disposable {
    * @throws {Error} when the library cannot be loaded, or knows no such action
    */
   constructor(path: string, defaultAction: number) {
-    this.#library = load().koffi.load(path);
-    this.#context = this.#library.func("void *seccomp_init(uint32_t action)")(defaultAction);
+    const library = load().koffi.load(path);
+    const declared = Object.entries(PROTOTYPES).map(([name, prototype]) => [name, library.func(prototype)]);
+    this.#functions = Object.fromEntries(declared) as Functions;
+    this.#context = this.#functions.init(defaultAction);
     if (this.#context === null) throw new Error(`libseccomp knows no action 0x${defaultAction.toString(16)}`);
   }
 
   /** Adds an architecture; one that is there already is fine. @throws {SyscallError} `seccomp_arch_add` */
   addArchitecture(token: number): void {
-    this.#must("seccomp_arch_add", this.#call("int seccomp_arch_add(void *context, uint32_t token)", token), [
-      "EEXIST",
-    ]);
+    const result = this.#functions.addArchitecture(this.#context, token);
+    if (result !== -ERRNO.EEXIST) must("seccomp_arch_add", result);
   }
 
   /**
@@ -88,21 +102,19 @@ export class SeccompFilter implements Disposable {
    */
   useBinaryTree(): boolean {
     const TREE = 2;
-    return (
-      this.#call("int seccomp_attr_set(void *context, int attribute, uint32_t value)", ATTRIBUTES.optimize, TREE) === 0
-    );
+    return this.#functions.setAttribute(this.#context, ATTRIBUTES.optimize, TREE) === 0;
   }
 
   /** The number of a call on this machine, negative where it has none by itself; `null` for a name that nobody knows. */
   resolve(name: string): number | null {
     const NOBODY_KNOWS = -1;
-    const number = this.#library.func("int seccomp_syscall_resolve_name(str name)")(name) as number;
+    const number = this.#functions.resolve(name);
     return number === NOBODY_KNOWS ? null : number;
   }
 
   /** The number of a call on an architecture, negative where it has none. */
   resolveOn(token: number, name: string): number {
-    return this.#library.func("int seccomp_syscall_resolve_name_arch(uint32_t token, str name)")(token, name) as number;
+    return this.#functions.resolveOn(token, name);
   }
 
   /**
@@ -117,25 +129,21 @@ export class SeccompFilter implements Disposable {
       memory.writeBigUInt64LE(value, at * CONDITION_BYTES + 8);
       memory.writeBigUInt64LE(valueTwo, at * CONDITION_BYTES + 16);
     });
-    const prototype =
-      "int seccomp_rule_add_array(void *context, uint32_t action, int call, uint count, void *conditions)";
-    this.#must(`seccomp_rule_add_array ${call}`, this.#call(prototype, action, call, comparisons.length, memory), []);
+    const result = this.#functions.addRule(this.#context, action, call, comparisons.length, memory);
+    must(`seccomp_rule_add_array ${call}`, result);
   }
 
   /** Writes the program to a file. @throws {SyscallError} `seccomp_export_bpf` */
   exportTo(file: Fd): void {
-    this.#must("seccomp_export_bpf", this.#call("int seccomp_export_bpf(void *context, int fd)", file.number), []);
+    must("seccomp_export_bpf", this.#functions.export(this.#context, file.number));
   }
 
   [Symbol.dispose](): void {
-    this.#library.func("void seccomp_release(void *context)")(this.#context);
+    this.#functions.release(this.#context);
   }
+}
 
-  #call(prototype: string, ...args: unknown[]): number {
-    return (this.#library.func(prototype) as Call)(this.#context, ...args);
-  }
-
-  #must(what: string, result: number, fine: readonly (keyof typeof ERRNO)[]): void {
-    if (result < 0 && !fine.some((name) => result === -ERRNO[name])) throw new SyscallError(what, -result);
-  }
+/** @param result 0, or below it the errno */
+function must(what: string, result: number): void {
+  if (result < 0) throw new SyscallError(what, -result);
 }

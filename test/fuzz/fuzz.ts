@@ -111,7 +111,7 @@ function randomInput(random: Random, index: number): Input {
   if (kind === 2) {
     return random.below(2) === 0
       ? { target: "process", text: text(config.process) }
-      : { target: "resources", text: text(config.linux.resources) };
+      : { target: "resources", text: text(config.linux.resources ?? {}) };
   }
   if (kind < 5) {
     const target = random.pick(Object.keys(parsers) as ParserName[]);

@@ -64,8 +64,9 @@ export function mutateDocument(random: Random, document: unknown): unknown {
 
 /** Half of the changes are to any place, as many to one that is reached from the top: the deep places are many, the high ones matter more. */
 function change(random: Random, document: object): void {
-  if (random.below(2) === 0) {
-    const { at, key } = random.pick([...places(document)]);
+  const all = random.below(2) === 0 ? [...places(document)] : [];
+  if (all.length > 0) {
+    const { at, key } = random.pick(all);
     changeEntry(random, at, key);
     return;
   }
