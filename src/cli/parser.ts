@@ -56,6 +56,11 @@ export class Parser<T extends OptionTable = OptionTable> extends Commander {
   #usageError({ code, message }: CommanderError): UsageError {
     const help = this.path === PROGRAM ? `${PROGRAM} help` : `${PROGRAM} help ${this.path}`;
     const line = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+    if (code === "commander.optionMissingArgument") {
+      // In runc's words: Podman and CRI-O tell by them that there is such an option.
+      const option = /'(.*)'/.exec(line)?.[1] ?? "";
+      return new UsageError(`Incorrect Usage: flag needs an argument: ${option} (see "${help}")`);
+    }
     if (code !== "commander.unknownCommand") return new UsageError(`Incorrect Usage: ${line} (see "${help}")`);
     // In runc's words, which its callers know.
     const words = line.replace("unknown command", "No help topic for");

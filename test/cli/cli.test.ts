@@ -156,10 +156,7 @@ describe("a usage error is one line that names the help", () => {
   const wrong: [argv: string[], message: string][] = [
     [["create", "--foo", "web"], "Incorrect Usage: unknown option '--foo' (see \"tsrunc help create\")"],
     [["--quux", "list"], "Incorrect Usage: unknown option '--quux' (see \"tsrunc help\")"],
-    [
-      ["create", "--bundle"],
-      "Incorrect Usage: option '-b, --bundle <DIR>' argument missing (see \"tsrunc help create\")",
-    ],
+    [["create", "--bundle"], 'Incorrect Usage: flag needs an argument: -b, --bundle <DIR> (see "tsrunc help create")'],
     [["create"], "Incorrect Usage: missing required argument 'container-id' (see \"tsrunc help create\")"],
     [["--root", "/", "start", "web"], "--root must not be /: it would hold a directory for each container"],
     [

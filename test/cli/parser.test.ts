@@ -100,8 +100,8 @@ describe("what cannot be understood is named, with what is similar", () => {
     [["-dx"], "unknown option '--dx'"],
     [["--d=1x"], "option '-d, --detach [true|false]' argument '1x' is invalid. true or false is expected."],
     [["--constructor"], "unknown option '--constructor'"],
-    [["--bundle"], "option '-b, --bundle <DIR>' argument missing"],
-    [["-e"], "option '-e, --env <NAME=VALUE>' argument missing"],
+    [["--bundle"], "flag needs an argument: -b, --bundle <DIR>"],
+    [["-e"], "flag needs an argument: -e, --env <NAME=VALUE>"],
     [["--detach=maybe"], "option '-d, --detach [true|false]' argument 'maybe' is invalid. true or false is expected."],
     [
       ["--preserve-fds", "x"],
