@@ -5,17 +5,26 @@ import { readTextOf } from "../sys/file.ts";
 /** Longest log that is looked at, in bytes: at the level asked for, a large container's has some megabytes. */
 const MOST = 64 * 1024 * 1024;
 
+/** What is said of any failure, and of what cannot be cleared up after one. */
+const CONSEQUENCES =
+  /FAILED\.?$|: Killing processes because of failure|: Can't remove the directory|: Can't setup RLIMIT_NOFILE/i;
+
+/** Errors with no more lines than these between them follow from each other. */
+const APART = 4;
+
 /**
- * The last error in a log: not the line that only says that all has failed, unless there is no other.
+ * The error that a log ends with. Of several that follow from each other it is the first, and none that only says that all has failed, unless
+ * there is no other.
  * @param text lines such as `(00.012345) Error (criu/tty.c:12): tty: Found dangling tty`
  */
 export function lastError(text: string): string | null {
-  const errors = text
-    .split("\n")
-    .map((line) => line.replace(/^\(\d+\.\d+\)\s*(?:\d+:\s*)?/, "").trim())
-    .filter((line) => line.startsWith("Error ("));
-  const telling = errors.filter((line) => !/: (Pre-)?(dumping|restoring) FAILED\.$/i.test(line));
-  return telling.at(-1) ?? errors.at(-1) ?? null;
+  const lines = text.split("\n").map((line) => line.replace(/^\(\d+\.\d+\)\s*(?:\d+:\s*)?/, "").trim());
+  const errors = lines.flatMap((line, at) => (line.startsWith("Error (") ? [{ line, at }] : []));
+  const telling = errors.filter(({ line }) => !CONSEQUENCES.test(line));
+  let first = telling.length - 1;
+  const gap = (index: number) => (telling[index]?.at ?? 0) - (telling[index - 1]?.at ?? 0);
+  while (first > 0 && gap(first) <= APART) first--;
+  return (telling[first] ?? errors.at(-1))?.line ?? null;
 }
 
 /** The same of a file; `null`, too, where it cannot be read: there is an error to report already. */

@@ -31,10 +31,14 @@ export interface CriuStart<T> {
 
 /** CRIU said that something failed, or ended. */
 export class CriuError extends Error {
-  /** @param begun whether it had begun with a container's processes: before that it is CRIU itself that does not work */
+  /**
+   * @param begun whether it had begun with a container's processes: before that it is CRIU itself that does not work
+   * @param said what it said itself, if it did: the first error in its log, which need not be the cause
+   */
   constructor(
     message: string,
     readonly begun: boolean,
+    readonly said: string | null = null,
   ) {
     super(message);
   }
@@ -163,8 +167,8 @@ export class Criu<T = null> implements Disposable {
   #check({ type = TYPE.EMPTY, success, cr_errno, cr_errmsg }: CriuResponse): void {
     if (success === true) return;
     const name = Object.entries(TYPE).find(([, number]) => number === type)?.[0] ?? String(type);
-    const said = cr_errmsg ? `: ${cr_errmsg.trim()}` : "";
-    throw new CriuError(`criu failed: type ${name} errno ${cr_errno ?? 0}${said}`, this.#begun);
+    const said = cr_errmsg?.trim() || null;
+    throw new CriuError(`criu failed: type ${name} errno ${cr_errno ?? 0}`, this.#begun, said);
   }
 
   #drain(): void {

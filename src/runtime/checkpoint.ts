@@ -11,6 +11,7 @@ import { check } from "../sys/error.ts";
 import { callerEnvironment } from "../sys/executable.ts";
 import { Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
+import { isInherited } from "../sys/inherited-fds.ts";
 import { NAMESPACE_FILES } from "../sys/namespace.ts";
 import { fork } from "../sys/process.ts";
 import { fstat, isType, stat } from "../sys/stat.ts";
@@ -32,6 +33,8 @@ import { type Container, loadContainer, loadSavedConfig, lockDirectory, NoSuchCo
  * @throws {Error} when it neither runs nor is paused, and when CRIU fails: then it goes on as before
  */
 export function checkpointContainer(context: Context, id: string, options: DumpOptions): void {
+  // Before anything is opened here that could have its number.
+  const statusFd = options.statusFd === undefined ? null : callersDescriptor(options.statusFd);
   const lock = lockDirectory(context.root, id);
   if (lock === null) throw new NoSuchContainerError(id);
   using _ = lock;
@@ -43,7 +46,6 @@ export function checkpointContainer(context: Context, id: string, options: DumpO
   const spec = loadSavedConfig(context.root, id);
   const criu = findCriu("checkpoint");
   checkRestorable(spec);
-  const statusFd = options.statusFd === undefined ? null : callersDescriptor(options.statusFd);
   using directories = CriuDirectories.toWrite(options);
   dump(context, { container, spec, options, criu, directories, statusFd });
   if (options.leaveRunning || options.preDump) return;
@@ -136,15 +138,10 @@ function pidOf({ id, init }: Container): number {
   return init.pid;
 }
 
-/**
- * A descriptor that the caller has left open for us.
- * @throws {Error} when it has not, or has only for reading. This process's own are closed by an execve, and so none of the caller's
- */
+/** A descriptor that the caller has left open for us. @throws {Error} when it has not, or has only for reading */
 function callersDescriptor(number: number): Fd {
-  const [F_GETFD, F_GETFL, FD_CLOEXEC, O_ACCMODE] = [1, 3, 1, 3];
-  const flags = syscall("fcntl", number, F_GETFD, 0);
-  if (flags < 0 || (flags & FD_CLOEXEC) !== 0)
-    throw new Error(`invalid --status-fd argument ${number}: it is not open`);
+  const [F_GETFL, O_ACCMODE] = [3, 3];
+  if (!isInherited(number)) throw new Error(`invalid --status-fd argument ${number}: it is not open`);
   const mode = check(syscall("fcntl", number, F_GETFL, 0), "fcntl F_GETFL") & O_ACCMODE;
   if (mode === O.RDONLY) throw new Error(`invalid --status-fd argument ${number}: not writable`);
   return new Fd(number);

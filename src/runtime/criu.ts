@@ -36,7 +36,7 @@ export function findCriu(command: "checkpoint" | "restore"): string {
  */
 export function explainFailure(error: unknown, criu: string, log: string): Error {
   if (!(error instanceof CriuError)) return error as Error;
-  const reason = lastErrorIn(log);
+  const reason = lastErrorIn(log) ?? error.said;
   // Before it has begun it can only be CRIU itself: it has a check for that.
   const check = error.begun ? null : failedCheck(criu);
   if (check !== null) return new Error(`criu does not work on this machine: criu check: ${check}`);

@@ -20,6 +20,16 @@ export function inheritedCount(): number {
   return count;
 }
 
+/**
+ * Whether the caller left a descriptor open. To be asked before this process opens any of its own but for its log, which has the first number that
+ * was free.
+ */
+export function isInherited(fd: number): boolean {
+  const F_GETFD = 1;
+  const free = FIRST_FD + count;
+  return fd < free || (fd > free && syscall("fcntl", fd, F_GETFD, 0) >= 0 && !isEvent(fd));
+}
+
 /** Whether a descriptor is likely the engine's own, which are events and take free numbers. */
 function isEvent(fd: number): boolean {
   return /^anon_inode:\[(eventpoll|eventfd|timerfd)\]$/.test(readLink(`/proc/self/fd/${fd}`));

@@ -12,6 +12,16 @@ test.each([
   ],
   ["(00.3) Error (criu/cr-restore.c:5): Restoring FAILED.\n", "Error (criu/cr-restore.c:5): Restoring FAILED."],
   ["(00.3) Warn  (criu/x.c:5): no Error\n", null],
+  [
+    "(00.2) Error (criu/uffd.c:7): uffd: Broken pipe\n(00.3) Error (criu/cr-restore.c:2): Killing processes because of failure on restore.\n" +
+      "(00.4) Error (criu/mount.c:9): mnt: Can't remove the directory /tmp/.criu.mntns.x: No such file or directory\n",
+    "Error (criu/uffd.c:7): uffd: Broken pipe",
+  ],
+  [
+    "(1.0) Error (criu/a.c:1): of before\n(1.1) x\n(1.1) x\n(1.1) x\n(1.1) x\n(1.2) Error (criu/sk.c:1): the cause\n(1.2) between\n" +
+      "(1.3) Error (criu/cr-dump.c:2): Dump files (pid: 7) failed with -1\n(1.4) Error (criu/cr-dump.c:3): Dumping FAILED.\n",
+    "Error (criu/sk.c:1): the cause",
+  ],
   ["", null],
 ])("the last error of %j", (text, error) => {
   expect(lastError(text)).toBe(error);

@@ -1,9 +1,21 @@
 /** Checkpoints of real processes by CRIU. Where no CRIU works, only what is refused is tested. */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { findCriu, whyNot } from "../support/criu.ts";
+import { findCriu, hasFeature, whyNot } from "../support/criu.ts";
 import {
   type Bundle,
   commandLine,
@@ -29,7 +41,7 @@ const criu = findCriu();
 const env: Record<string, string> = criu.kind === "works" ? { PATH: criu.path } : {};
 
 /** Counts in a file, and keeps the number in memory alone. */
-const COUNTING = "i=0; while :; do i=$((i+1)); echo $i > /count; sleep 0.1; done";
+const COUNTING = "i=0; while :; do i=$((i+1)); echo $i >> /count; sleep 0.1; done";
 
 /** A container whose streams are the null device: a file of the host's that it has open would keep it from being dumped. */
 function start(args: string | string[] = COUNTING, edit: Edit = () => {}): { id: string; bundle: Bundle } {
@@ -62,7 +74,7 @@ function restore({ id, bundle }: { id: string; bundle: Bundle }, ...flags: strin
 
 function count(bundle: Bundle): number {
   const file = join(bundle.rootfs, "count");
-  return existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  return existsSync(file) ? Number(readFileSync(file, "utf8").split("\n").at(-2) ?? 0) : 0;
 }
 
 async function countsOn(bundle: Bundle, from: number): Promise<void> {
@@ -325,4 +337,132 @@ describe.skipIf(criu.kind === "none")(`checkpoint and restore${criu.kind === "no
     expect(JSON.parse(succeed(["events", "--stats", made.id])).data.pids.limit).toBe(7);
     await countsOn(made.bundle, count(made.bundle));
   });
+
+  test("a process's connections, files, lock, thread and timer go on, in the network namespace that it was given", async ({
+    skip,
+  }) => {
+    if (!existsSync("/usr/bin/python3")) return skip("needs /usr/bin/python3");
+    const netns = networkNamespace();
+    try {
+      const args = ["/usr/bin/python3", "/keeper.py", "/", ...(tcpCanBeDumped() ? [] : ["no-tcp"])];
+      const made = start(args, (config, { rootfs }) => {
+        copyFileSync("test/support/state-keeper.py", join(rootfs, "keeper.py"));
+        for (const name of ["lib", "lib64"]) symlinkSync(`usr/${name}`, join(rootfs, name));
+        config.mounts.push({ destination: "/usr", type: "bind", source: "/usr", options: ["rbind", "ro"] });
+        config.process.capabilities?.effective?.push("CAP_NET_ADMIN");
+        config.process.capabilities?.permitted?.push("CAP_NET_ADMIN");
+        config.process.capabilities?.bounding?.push("CAP_NET_ADMIN");
+        config.linux.namespaces = config.linux.namespaces.filter(({ type }) => type !== "network");
+        config.linux.namespaces.push({ type: "network", path: netns });
+      });
+      const inRootfs = (name: string) => join(made.bundle.rootfs, name);
+      await until("the process to be ready", () => existsSync(inRootfs("ready")));
+      const flags = ["--tcp-established", "--file-locks", "--link-remap"];
+      checkpoint(made.id, ...flags);
+      restore(made, "--tcp-established", "--file-locks");
+      const inode = (path: string) => statSync(path).ino;
+      expect(inode(`/proc/${state(made.id).pid}/ns/net`)).toBe(inode(netns));
+      await pause(500);
+      succeed(["kill", made.id, "USR1"]);
+      await until("the report", () => existsSync(inRootfs("report")));
+      const report = JSON.parse(readFileSync(inRootfs("report"), "utf8")) as Record<string, unknown>;
+      expect(report).toMatchObject({
+        ...{ tcp: "over TCP", unix: "over a socket", pipe: "through a pipe", back: "and back" },
+        ...{ kept: "open", removed: "removed", locked: true, pid: 1 },
+      });
+      expect(report["ticks"]).toBeGreaterThan(3);
+      expect(report["rounds"]).toBeGreaterThan(3);
+    } finally {
+      spawnSync("umount", [netns]);
+    }
+  });
+
+  test("a namespace that has gone is named", async () => {
+    const made = start();
+    await countsOn(made.bundle, 3);
+    checkpoint(made.id);
+    const network = made.bundle.config.linux.namespaces.find(({ type }) => type === "network");
+    Object.assign(network ?? {}, { path: "/run/nowhere" });
+    writeFileSync(join(made.bundle.path, "config.json"), JSON.stringify(made.bundle.config));
+    const said = refused(["restore", "--image-path", images(), "--bundle", made.bundle.path, made.id], { env });
+    expect(said).toContain("/run/nowhere");
+    expect(readdirSync(stateRoot())).toEqual([]);
+  });
+
+  test("a terminal's master comes through the console socket", async () => {
+    const { id, bundle } = {
+      id: newId(),
+      bundle: makeBundle("read line; echo got $line > /got; sleep 1000", (config) =>
+        Object.assign(config.process, { terminal: true }),
+      ),
+    };
+    const console = (name: string, input: string[]) => {
+      const path = join(directory(), name);
+      spawn("python3", ["test/support/console-socket.py", path, `${path}.out`, ...input], { stdio: "ignore" });
+      return path;
+    };
+    const first = console("first", []);
+    await until("the socket", () => existsSync(first));
+    quietly(["run", "--detach", "--console-socket", first, "--bundle", bundle.path, id]);
+    checkpoint(id);
+    const second = console("second", ["typed\n"]);
+    await until("the socket", () => existsSync(second));
+    restore({ id, bundle }, "--console-socket", second);
+    await until("what was typed", () => existsSync(join(bundle.rootfs, "got")));
+    expect(readFileSync(join(bundle.rootfs, "got"), "utf8")).toBe("got typed\n");
+    expect(sh(id, "tty < /dev/console; test -t 0 < /proc/1/fd/0 && echo terminal").stdout).toContain("terminal");
+  });
+
+  test("memory first, then what has changed since", async ({ skip }) => {
+    const { id, bundle } = start();
+    await countsOn(bundle, 3);
+    const args = ["checkpoint", "--pre-dump", "--image-path", images("first"), id];
+    if (!hasFeature(env["PATH"] ?? "", "mem_dirty_track")) {
+      expect(refused(args, { env })).toContain("--pre-dump is not possible here");
+      expect(existsSync(images("first"))).toBe(false);
+      return skip("the kernel does not track changed memory");
+    }
+    succeed(args, { env });
+    expect(state(id).status).toBe("running");
+    checkpoint(id, "--parent-path", "../first");
+    expect(readlinkSync(join(images(), "parent"))).toBe("../first");
+    restore({ id, bundle });
+    await countsOn(bundle, count(bundle));
+  });
 });
+
+describe.skipIf(criu.kind === "none")("the walk through of docs/checkpoint.md", () => {
+  test("counts on", () => {
+    const [, script = ""] = /^```sh\n([\s\S]*?)^```$/m.exec(readFileSync("docs/checkpoint.md", "utf8")) ?? [];
+    const cwd = directory();
+    const bin = join(cwd, "bin");
+    mkdirSync(bin);
+    const wrapper = `#!/bin/sh\nexec ${commandLine([]).join(" ")} "$@"\n`;
+    writeFileSync(join(bin, "tsrunc"), wrapper, { mode: 0o755 });
+    writeFileSync(join(bin, "sudo"), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
+    const bundle = makeBundle("true");
+    renameSync(bundle.path, join(cwd, "box"));
+    rmSync(join(cwd, "box/config.json"));
+    const PATH = `${bin}:${env["PATH"]}`;
+    const done = spawnSync("bash", ["-euc", script], { cwd, env: { ...process.env, PATH }, encoding: "utf8" });
+    expect(done).toMatchObject({ status: 0, stderr: "" });
+    const [before = 0, after = 0] = done.stdout.trim().split("\n").map(Number);
+    expect(before).toBeGreaterThan(0);
+    expect(after).toBeGreaterThan(before);
+  });
+});
+
+/** Since Linux 6.16 a TCP socket has no SO_PASSCRED, which CRIU asks for until it knows better. */
+function tcpCanBeDumped(): boolean {
+  const script = "import socket; socket.socket().getsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED)";
+  return spawnSync("/usr/bin/python3", ["-c", script]).status === 0;
+}
+
+/** A network namespace by path. */
+function networkNamespace(): string {
+  const path = join(directory(), "netns");
+  writeFileSync(path, "");
+  const { status, stderr } = spawnSync("unshare", [`--net=${path}`, "true"], { encoding: "utf8" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  return path;
+}
