@@ -48,6 +48,23 @@ export function bindDatagramSocket(path: string): Fd {
   return withAddress("bind", SOCK_DGRAM, path);
 }
 
+/** Makes a stream socket at a path, to which others connect. @throws {SyscallError} `bind to <path>`, `listen` */
+export function listenAt(path: string): Fd {
+  const socket = withAddress("bind", SOCK_STREAM, path);
+  check(syscall("listen", socket.number, 1), () => `listen at ${path}`);
+  return socket;
+}
+
+/** Waits for who connects. @throws {SyscallError} `accept` */
+export function accept(socket: Fd): Fd {
+  return new Fd(
+    check(
+      untilDone(() => syscall("accept4", socket.number, null, null, SOCK_CLOEXEC)),
+      "accept",
+    ),
+  );
+}
+
 /**
  * Sends one datagram, with descriptors if any, to the socket at a path.
  * @throws {SyscallError} `connect to <path>`, `sendmsg`

@@ -1,13 +1,24 @@
 /** Containers with a name, as a person uses them: made, stopped, started, looked at, removed; and what is killed in between. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setWindowSize } from "../../src/sys/tty.ts";
 import { Scratch } from "../image/support.ts";
 import { findBusybox } from "../support/rootfs.ts";
+import { openTerminal, readAll, whyNoTerminal } from "../support/terminal.ts";
 import { cannotRun, hasProgram, type Result, runtime } from "./harness.ts";
 
 let scratch: Scratch;
@@ -24,6 +35,7 @@ const APPLETS = [
   "seq",
   "sh",
   "sleep",
+  "stty",
   "touch",
   "true",
   "wc",
@@ -203,6 +215,57 @@ describe("a container's life", () => {
     expect(tsrunc(["container", "start", "--attach", "fg"]).code).toBe(3);
     expect(must(["image", "run", "--volume", "v:/v", "demo", "echo", "once"])).toBe("once\n");
     expect(list().map(({ name }) => name)).toEqual(["fg"]);
+  });
+
+  test("has a terminal, in the background too: what it shows is kept, and who attaches sits at it", async (context) => {
+    const reason = whyNoTerminal();
+    if (reason !== null) context.skip(reason);
+    const script = "stty size; test -t 0 && test -t 1 && echo at a terminal; read line; echo got $line; exit 5";
+    must(["image", "run", "--quiet", "--detach", "--tty", "--name", "term", "demo", "sh", "-c", script]);
+    await until(() => must(["container", "logs", "term"]).includes("at a terminal"));
+    expect(one("term")).toMatchObject({ status: "running" });
+    must(["container", "stop", "--time", "0", "term"]);
+    expect(one("term")).toMatchObject({ status: "exited", exitCode: 137 });
+    const { master, slave } = openTerminal();
+    setWindowSize(master.number, { rows: 33, columns: 77 });
+    const args = [
+      "--root",
+      scratch.at("run"),
+      "container",
+      "start",
+      "--attach",
+      "--store",
+      scratch.at("store"),
+      "term",
+    ];
+    const child = spawn(runtime, args, { stdio: [slave.number, slave.number, slave.number] });
+    const ended = new Promise((settle) => child.on("exit", settle));
+    let shown = "";
+    const sees = (text: string) => () => {
+      shown += readAll(master.number);
+      return shown.includes(text);
+    };
+    await until(sees("at a terminal"));
+    expect(shown).toContain("33 77");
+    writeSync(master.number, "typed\r");
+    await until(sees("got typed"));
+    expect(await ended).toBe(5);
+    expect(one("term")).toMatchObject({ status: "exited", exitCode: 5 });
+    expect(must(["container", "logs", "--tail", "1", "term"])).toContain("got typed");
+    master.close();
+    slave.close();
+    must(["container", "rm", "term"]);
+  });
+
+  test("with --tty alone is gone with its monitor: its terminal hangs up", async (context) => {
+    const reason = whyNoTerminal();
+    if (reason !== null) context.skip(reason);
+    must(["image", "run", "--quiet", "--detach", "--tty", "--name", "term", "demo", "sh"]);
+    process.kill(monitorOf(one("term")?.id ?? ""), "SIGKILL");
+    await until(() => one("term")?.status === "exited");
+    must(["container", "start", "term"]);
+    expect(one("term")?.status).toBe("running");
+    must(["container", "rm", "--force", "term"]);
   });
 
   test("removes itself with --rm, and gives its name free", async () => {

@@ -7,7 +7,6 @@
  *
  * One thread of control, no event loop: a poll of the container's pidfd, its two fifos, and whoever sees the output as it comes.
  */
-import { readSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { check, hasErrno } from "../../sys/error.ts";
 import { duplicateOnto, type Fd, O, open } from "../../sys/fd.ts";
@@ -19,12 +18,13 @@ import { tryLock } from "../store/lock.ts";
 import type { Store } from "../store/store.ts";
 import { writeAllTo } from "../store/write.ts";
 import { LogWriter } from "./log-file.ts";
-import { LogEncoder, type StreamName } from "./log-format.ts";
 import { startPasta, stopPasta } from "./pasta.ts";
 import { bootId, exitCodeOf, identify, isAlive } from "./process.ts";
 import { type Container, containerPath, readState, writeState } from "./record.ts";
 import { removeEnded } from "./remove.ts";
 import { clearInRuntime, runRuntime, runtimeState, withoutProgram } from "./runtime.ts";
+import { Stream } from "./streams.ts";
+import { ConsoleSocket, Keyboard, SIZE_INTERVAL } from "./terminal.ts";
 
 /** What a monitor says. */
 export type Message =
@@ -49,7 +49,9 @@ export async function monitor(store: Store, container: Container, purpose: Purpo
   using held = await take(containerPath(store, container.id, "monitor"));
   if (held === null) return say({ kind: "failed", message: `${container.name} is watched already` });
   process.chdir("/");
-  const streams = (["stdout", "stderr"] as const).map((name) => new Stream(store, container, name, attached));
+  const streams = (["stdout", "stderr"] as const).map(
+    (name) => new Stream(store, container, name, attached ? TEE[name] : null),
+  );
   let child: Child;
   try {
     const adopted = adopt(store, container);
@@ -66,6 +68,7 @@ export async function monitor(store: Store, container: Container, purpose: Purpo
   say({ kind: "started" });
   quiet();
   const code = await watch(child, streams, log);
+  child.keyboard?.close();
   const state = readState(store, container.id);
   const startedAt = state.phase === "running" ? state.startedAt : null;
   const finishedAt = new Date().toISOString();
@@ -93,6 +96,8 @@ interface Child {
   pidfd: Fd | null;
   /** Whether it is this process's to reap. */
   isOwn: boolean;
+  /** What is typed for its terminal; `null` where it has none, or nobody is attached. */
+  keyboard: Keyboard | null;
 }
 
 /** The process of a container that another monitor has started; it may have ended. */
@@ -102,7 +107,7 @@ function adopt(store: Store, container: Container): Child | null {
   const { pid } = state.process;
   // The other one was killed before the last step.
   if (runtimeState(store, container)?.status === "created") runRuntime(container, ["start", container.name]);
-  return { pid, pidfd: isAlive(state.process) ? pidfdOpen(pid) : null, isOwn: false };
+  return { pid, pidfd: isAlive(state.process) ? pidfdOpen(pid) : null, isOwn: false, keyboard: null };
 }
 
 function start(store: Store, container: Container, streams: readonly Stream[], attached: boolean): Child {
@@ -115,10 +120,16 @@ function start(store: Store, container: Container, streams: readonly Stream[], a
   // The container's process becomes a child of this one when `create` has ended.
   prctl("SET_CHILD_SUBREAPER", 1);
   const [out, err] = streams as [Stream, Stream];
-  const input = attached && container.interactive ? 0 : ("ignore" as const);
+  const input = attached && container.interactive && !container.tty ? 0 : ("ignore" as const);
+  using socket = container.tty ? new ConsoleSocket(containerPath(store, id)) : undefined;
+  const terminal = socket === undefined ? [] : ["--console-socket", socket.path];
   // What `create` has to say of an error comes out of the fifo.
-  const { code } = runRuntime(container, ["create", "--bundle", bundle, name], [input, out.writeEnd(), err.writeEnd()]);
+  const create = ["create", ...terminal, "--bundle", bundle, name];
+  const { code } = runRuntime(container, create, [input, out.writeEnd(), err.writeEnd()]);
   if (code !== 0) throw new Error(withoutProgram(err.takeText()) || `the runtime ended with exit code ${code}`);
+  const master = socket?.master() ?? null;
+  if (master !== null) out.readFrom(master);
+  const keyboard = master !== null && attached ? new Keyboard(0, master) : null;
   const pid = runtimeState(store, container)?.pid ?? 0;
   const identity = identify(pid);
   if (identity === null) throw new Error(`${name} ended before it was started`);
@@ -129,7 +140,7 @@ function start(store: Store, container: Container, streams: readonly Stream[], a
   const started = runRuntime(container, ["start", name]);
   if (started.code !== 0) throw new Error(started.error);
   for (const stream of streams) stream.closeWriteEnd();
-  return { pid, pidfd, isOwn: true };
+  return { pid, pidfd, isOwn: true, keyboard };
 }
 
 /** Undoes what a start does; what is not there is fine. */
@@ -139,91 +150,44 @@ function clear(store: Store, container: Container): void {
   unmountRootfs(containerPath(store, container.id, "bundle"));
 }
 
-/** One of the two streams that a container's process writes. */
-class Stream {
-  readonly #read: Fd;
-  #write: Fd | null = null;
-  readonly encoder: LogEncoder;
-  /** Who gets the output as it comes, and what waits for them. */
-  tee: number | null;
-  pending: Uint8Array = new Uint8Array(0);
-
-  constructor(
-    store: Store,
-    { id }: Container,
-    readonly name: StreamName,
-    attached: boolean,
-  ) {
-    this.path = containerPath(store, id, name);
-    // For reading and writing: there is no end of file when the container's process closes it.
-    this.#read = open(this.path, O.RDWR | O.NONBLOCK | O.NOFOLLOW);
-    const F_SETPIPE_SZ = 1031;
-    syscall("fcntl", this.#read.number, F_SETPIPE_SZ, 1 << 20);
-    this.encoder = new LogEncoder(name);
-    this.tee = attached ? TEE[name] : null;
-  }
-
-  readonly path: string;
-
-  /** For the container: blocking, and for reading too, so that it never writes to nobody. */
-  writeEnd(): number {
-    this.#write ??= open(this.path, O.RDWR | O.NOFOLLOW);
-    return this.#write.number;
-  }
-
-  closeWriteEnd(): void {
-    this.#write?.close();
-    this.#write = null;
-  }
-
-  get number(): number {
-    return this.#read.number;
-  }
-
-  /** @returns `null` when there is nothing now */
-  take(): Uint8Array | null {
-    const memory = Buffer.allocUnsafe(1 << 16);
-    try {
-      const count = readSync(this.#read.number, memory, 0, memory.length, null);
-      return count === 0 ? null : memory.subarray(0, count);
-    } catch (error) {
-      if (hasErrno(error, "EAGAIN")) return null;
-      throw error;
-    }
-  }
-
-  takeText(): string {
-    return Buffer.from(this.take() ?? []).toString();
-  }
-}
-
 /** Bytes that a pipe takes without waiting when poll(2) says that it takes any. */
 const PIPE_BUF = 4096;
 
 /** Moves output until the process has ended and all is read. @returns its exit code */
-async function watch({ pid, pidfd, isOwn }: Child, streams: readonly Stream[], log: LogWriter): Promise<number | null> {
+async function watch(
+  { pid, pidfd, isOwn, keyboard }: Child,
+  streams: readonly Stream[],
+  log: LogWriter,
+): Promise<number | null> {
   let ended = pidfd === null;
   for (;;) {
     let moved = false;
+    const typed = keyboard?.waitsFor ?? { fd: -1, isForOutput: false };
     const ready = poll(
       [
         { fd: ended ? -1 : (pidfd?.number ?? -1), events: POLL.IN },
         { fd: SPEECH, events: 0 },
+        { fd: ended ? -1 : typed.fd, events: typed.isForOutput ? POLL.OUT : POLL.IN },
         ...streams.map(({ number, tee, pending }) =>
           pending.length > 0 && tee !== null ? { fd: tee, events: POLL.OUT } : { fd: number, events: POLL.IN },
         ),
       ],
-      ended ? 0 : null,
+      ended ? 0 : keyboard === null ? null : SIZE_INTERVAL,
     );
+    if ((ready[2] ?? 0) !== 0) keyboard?.move();
+    keyboard?.resize();
     if ((ready[0] ?? 0) !== 0) ended = true;
     // Whoever attached has gone.
     if (((ready[1] ?? 0) & (POLL.ERR | POLL.HUP)) !== 0) {
       for (const stream of streams) stream.tee = null;
+      keyboard?.close();
       duplicateSilence();
     }
     streams.forEach((stream, index) => {
-      if ((ready[index + 2] ?? 0) !== 0) moved = move(stream, log) || moved;
+      if ((ready[index + 3] ?? 0) !== 0) moved = move(stream, log) || moved;
     });
+    // Of a terminal that nobody has open, which another process may open again.
+    if (!ended && !moved && ready.slice(3).some((events) => (events & POLL.HUP) !== 0)) await sleep(20);
     const isWaited = streams.some(({ pending, tee }) => pending.length > 0 && tee !== null);
     if (!ended || moved) continue;
     if (!isWaited) break;

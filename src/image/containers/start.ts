@@ -6,7 +6,8 @@ import type { Store } from "../store/store.ts";
 import type { Message, Purpose } from "./monitor.ts";
 import { type Container, listContainers, lockContainer, readContainer } from "./record.ts";
 import { runRuntime } from "./runtime.ts";
-import { currentStatus, isAbandoned, isRunning, isWatched } from "./status.ts";
+import { currentStatus, isAbandoned, isEnding, isRunning, isWatched } from "./status.ts";
+import { rawInput } from "./terminal.ts";
 import { waitUntil } from "./wait.ts";
 
 /** The command that becomes a monitor. */
@@ -41,6 +42,7 @@ export async function runAttached(store: Store, container: Container): Promise<n
     if (signal !== "SIGWINCH") runRuntime(container, ["kill", container.name, signal]);
   };
   for (const signal of FORWARDED) process.on(signal, forward);
+  using _raw = container.tty ? rawInput() : undefined;
   try {
     const end = await watcher.next();
     if (end?.kind === "exited" && end.code !== null) return end.code;
@@ -72,9 +74,11 @@ async function isStartable(store: Store, container: Container): Promise<boolean>
 
 /** Gives a container whose monitor was killed another one; what has ended meanwhile is cleared by that. */
 export async function recover(store: Store, container: Container): Promise<void> {
+  await waitUntil(() => !isEnding(store, container), 10_000);
   if (!isAbandoned(store, container)) return;
   const watcher = await startMonitor(store, container, "recover").catch(() => null);
   watcher?.leave();
+  await waitUntil(() => !isEnding(store, container), 10_000);
   if (!isRunning(currentStatus(store, container))) await waitUntil(() => !isWatched(store, container), 10_000);
 }
 
@@ -92,12 +96,16 @@ interface Watcher {
 }
 
 /** @throws {Error} when it could not start the container */
-async function startMonitor(store: Store, { id, root, interactive }: Container, purpose: Purpose): Promise<Watcher> {
+async function startMonitor(
+  store: Store,
+  { id, root, interactive, tty }: Container,
+  purpose: Purpose,
+): Promise<Watcher> {
   const args = ["--root", root, "container", MONITOR_COMMAND, "--store", store.root, "--for", purpose, id];
   const isAttached = purpose === "attach";
   const child = spawn(runtimePath(), args, {
     detached: true,
-    stdio: [isAttached && interactive ? 0 : "ignore", "pipe", "inherit", ...(isAttached ? [1, 2] : [])],
+    stdio: [isAttached && (interactive || tty) ? 0 : "ignore", "pipe", "inherit", ...(isAttached ? [1, 2] : [])],
   });
   const watcher = watcherOf(child);
   const first = await watcher.next();

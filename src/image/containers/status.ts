@@ -24,12 +24,20 @@ export function currentStatus(store: Store, container: Container): Current {
     case "starting":
       return { state, status: isWatched(store, container) ? "starting" : "exited" };
     case "running": {
-      if (!isAlive(state.process)) return { state, status: "exited" };
+      if (isEnding(store, container)) return { state, status: "running" };
+      // What its monitor has written down meanwhile.
+      if (!isAlive(state.process)) return { state: readState(store, container.id), status: "exited" };
       return { state, status: runtimeState(store, container)?.status === "paused" ? "paused" : "running" };
     }
     case "exited":
       return { state, status: "exited" };
   }
+}
+
+/** Whether its process has ended, and its monitor has still to write down how: for all others it has not ended until then. */
+export function isEnding(store: Store, container: Container): boolean {
+  const state = readState(store, container.id);
+  return state.phase === "running" && !isAlive(state.process) && isWatched(store, container);
 }
 
 /** Whether its process lives. */

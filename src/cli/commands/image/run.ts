@@ -39,8 +39,7 @@ export const command = defineCommand({
   },
   stopAtFirst: true,
   async run({ context, options, given, args: [reference = "", ...args] }) {
-    const { detach, name, publish, tty } = options;
-    if (detach && tty) throw new UsageError("--detach and --tty: nobody would have the terminal");
+    const { detach, name, publish } = options;
     const { parseNamedMount } = await import("../../../image/volumes/volume.ts");
     const { parsePublish } = await import("../../../image/containers/pasta.ts");
     const usage = <T>(read: () => T): T => {
@@ -69,14 +68,8 @@ export const command = defineCommand({
     const store = await openNamedStore(options);
     const isKept = name !== undefined || detach;
     const isRecorded = isKept || options.cidfile !== undefined;
-    // On a terminal the runtime itself stands in for the process: there is no log to keep.
-    if (tty || !(isRecorded || namedVolumes.length > 0 || network === "pasta")) {
-      if (tty && options.cidfile !== undefined)
-        throw new UsageError("--tty and --cidfile: such a container is not kept");
-      if (tty && (namedVolumes.length > 0 || network === "pasta" || (name !== undefined && !options.rm)))
-        throw new UsageError(
-          "--tty is for a container that is removed when it has ended, with no volume by name and no pasta: add --rm, or leave it out",
-        );
+    // Nobody will ask for it by name: the runtime itself stands in for the process, and there is no log to keep.
+    if (!isRecorded && namedVolumes.length === 0 && network !== "pasta") {
       const { runImage } = await import("../../../image/bundle/run.ts");
       return withReporter(options.quiet, (reporter) =>
         runImage({
@@ -86,7 +79,6 @@ export const command = defineCommand({
           options: bundleOptions,
           progress: unpackProgress(reporter),
           runtimeArgs: ["--root", context.root],
-          ...(name === undefined ? {} : { id: name }),
         }),
       );
     }
