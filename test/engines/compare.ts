@@ -33,13 +33,17 @@ function said(result: Result & { kind: "ran" }, expected: readonly string[]): No
       ? expected.findIndex((line, index) => line !== lines[index])
       : lines.findIndex((line, index) => line !== expected[index]);
   const error = outcome.stderr.trim().split("\n").at(-1) ?? "";
-  const word = error === "" ? "" : ` (last line of stderr: ${error})`;
+  const word = error === "" ? "" : ` (last line of stderr: ${quoted(error)})`;
   if (outcome.code === null)
-    return { ok: false, seconds, how: `did not end in time, after printing ${JSON.stringify(lines.at(-1))}${word}` };
+    return { ok: false, seconds, how: `did not end in time, after printing ${quoted(lines.at(-1))}${word}` };
   if (at === -1) return { ok: true, seconds, how: null };
   return { ok: false, seconds, how: `line ${at + 1} is ${quoted(lines[at])}, not ${quoted(expected[at])}${word}` };
 }
 
+/** Characters of a line that are shown. */
+const LONGEST = 200;
+
 function quoted(line: string | undefined): string {
-  return line === undefined ? "missing" : JSON.stringify(line);
+  if (line === undefined) return "missing";
+  return JSON.stringify(line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line);
 }

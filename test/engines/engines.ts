@@ -105,7 +105,7 @@ export const ENGINES: readonly Engine[] = [
     program: "crictl",
     programs: ["containerd", "crictl"],
     speaks: ["cri"],
-    version: "crictl --version | sed -E 's/.* v?//'",
+    version: "crictl version | sed -n 's/^RuntimeVersion: *//p'",
     clean: `crictl pods --quiet --name "^$id" | xargs -r crictl rmp --force`,
     left: "crictl pods --quiet; crictl ps --all --quiet",
   },

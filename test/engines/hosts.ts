@@ -2,7 +2,7 @@
 import { copyFileSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { documented } from "./documented.ts";
-import { IMAGE } from "./image.ts";
+import { PAUSE } from "./image.ts";
 import type { Caller, Machine } from "./machine.ts";
 
 export type HostName = "podman" | "dockerd" | "containerd";
@@ -74,7 +74,7 @@ async function containerd(machine: Machine): Promise<void> {
   const ours = [
     "version = 2",
     '[plugins."io.containerd.grpc.v1.cri"]',
-    `  sandbox_image = "${IMAGE}"`,
+    `  sandbox_image = "${PAUSE}"`,
     "  restrict_oom_score_adj = true",
     '[plugins."io.containerd.grpc.v1.cri".cni]',
     '  bin_dir = "/usr/lib/cni"',

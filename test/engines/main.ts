@@ -4,7 +4,7 @@
  * `make test-engines` (FORMAT=json, ENGINES="docker cri", WORKLOADS=PATTERN, SHORT=yes, JOBS=2): fails for a workload that does not
  * print what is expected, with a line that says how it differs.
  */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -16,7 +16,7 @@ import type { HostName } from "./hosts.ts";
 import { makeImage } from "./image.ts";
 import { measureLatency } from "./latency.ts";
 import { type Cell, type Report, table } from "./report.ts";
-import { Session } from "./session.ts";
+import { type Result, Session } from "./session.ts";
 import { WORKLOADS } from "./workloads/index.ts";
 
 const { values } = parseArgs({
@@ -29,6 +29,9 @@ const { values } = parseArgs({
   },
 });
 
+/** Where the output of workloads that differ is kept. */
+const OUTPUT = "build/engines";
+
 const say = (message: string): void => console.error(`engines: ${message}`);
 
 process.exitCode = await main();
@@ -39,6 +42,7 @@ async function main(): Promise<number> {
     say(`skipped: ${reason}`);
     return 0;
   }
+  rmSync(OUTPUT, { recursive: true, force: true });
   const scratch = mkdtempSync(join(tmpdir(), "tsrunc-engines-"));
   try {
     const report = await runAll(scratch);
@@ -98,15 +102,29 @@ async function runAll(scratch: string): Promise<Report> {
       for (const engine of able) {
         for (const workload of workloads) {
           const cell = compare(engine, workload, ours.result(engine, workload), theirs.result(engine, workload));
-          if (cell !== null) add(cell);
+          if (cell === null) continue;
+          add(cell);
+          if (cell.verdict.kind === "differs")
+            keep(cell, { tsrunc: ours.result(engine, workload), runc: theirs.result(engine, workload) });
         }
       }
-      if (!values.short) report.latency.push(...(await measureLatency(host, ours, theirs)));
+      if (!values.short && values.workloads === "") report.latency.push(...(await measureLatency(host, ours, theirs)));
       for (const [name, session] of Object.entries({ tsrunc: ours, runc: theirs })) {
         for (const what of await session.leftovers()) report.differences.push(`${host} with ${name} left ${what}`);
       }
     } finally {
       for (const session of sessions) await session.stop();
+    }
+  }
+
+  /** All that a workload printed, for who looks into it. */
+  function keep({ engine, workload }: Cell, results: Record<string, Result | null>): void {
+    for (const [runtime, result] of Object.entries(results)) {
+      if (result?.kind !== "ran") continue;
+      const { code, stdout, stderr } = result.outcome;
+      const name = `${engine}-${workload}-${runtime}`.replaceAll(/[^a-z0-9]+/gi, "-");
+      mkdirSync(OUTPUT, { recursive: true });
+      writeFileSync(join(OUTPUT, name), `exit code ${code}\n--- stdout\n${stdout}\n--- stderr\n${stderr}`);
     }
   }
 

@@ -1,0 +1,31 @@
+/** Networks: what the engine sets up, the runtime must join. */
+import type { Workload } from "../workload.ts";
+
+const SERVE = "sh -c 'mkdir /www && echo page > /www/index.html && httpd -f -p 80 -h /www'";
+
+export const NETWORK: readonly Workload[] = [
+  {
+    name: "a published port",
+    words: {
+      common: `
+        $engine run --detach --name $id --publish 127.0.0.1:0:80 busybox ${SERVE} > /dev/null
+        port=$($engine port $id 80 | sed 's/.*://' | head -n 1)
+        fetch() { python3 -c "import urllib.request as r; print(r.urlopen('http://127.0.0.1:$port/', timeout=2).read().decode(), end='')"; }
+        wait_for fetch; fetch`,
+    },
+    expected: "page",
+  },
+  {
+    name: "a network of one's own, with names",
+    words: {
+      common: `
+        $engine network create $id > /dev/null
+        $engine run --detach --network $id --name $id-server busybox ${SERVE} > /dev/null
+        wait_for $engine exec $id-server wget -q -O - http://127.0.0.1/
+        $engine run --rm --network $id busybox wget -q -T 5 -O - http://$id-server/
+        $engine run --rm --network none busybox sh -c 'ls /sys/class/net | tr "\\n" " "'; echo
+        $engine rm --force $id-server > /dev/null; $engine network rm $id > /dev/null && echo removed`,
+    },
+    expected: "page\nlo\nremoved",
+  },
+];
