@@ -13,6 +13,7 @@ import { type BenchBundle, engineBundles, minimalBundle } from "./bundles.ts";
 import { initMemory, peakMemory, type Row, time } from "./measure.ts";
 import { table, verdicts } from "./report.ts";
 import { type Found, findRuntimes, makeHybridFitForCrun, type Runtime } from "./runtimes.ts";
+import { callCosts } from "./syscalls.ts";
 
 const { values: options } = parseArgs({ options: { format: { type: "string", default: "table" } } });
 
@@ -50,6 +51,16 @@ function measure(runtimes: Runtime[], minimal: BenchBundle, engines: BenchBundle
   for (const { name, path } of [minimal, ...engines]) {
     say(`run, ${name}`);
     add(time(`run, ${name}`, runtimes, (runtime) => `${call(runtime)} run --bundle ${path} ${id(runtime)}`, scratch));
+  }
+  const filtered = engines.find(({ name }) => name === "podman");
+  if (filtered !== undefined) {
+    say("run, podman, first start");
+    // tsrunc keeps the filters that it has built. The peers build theirs each time.
+    const forget = ({ root }: Runtime): string => `rm -rf ${root}/seccomp:filters`;
+    const start = (runtime: Runtime): string => `${call(runtime)} run --bundle ${filtered.path} ${id(runtime)}`;
+    add(time("run, podman, first start", runtimes, start, scratch, forget));
+    say("system calls under podman's filter");
+    for (const row of callCosts(filtered, runtimes, id)) add(row);
   }
   say("create, start, delete");
   const life = (runtime: Runtime): string => {

@@ -7,7 +7,7 @@ import type { Runtime } from "./runtimes.ts";
 /** The measurements of one case, in the order of the runtimes; `null` where a runtime could not do it. */
 export interface Row {
   name: string;
-  unit: "ms" | "MB";
+  unit: "ms" | "MB" | "ns";
   /** The medians. */
   values: (number | null)[];
   /** The standard deviations of durations. */
@@ -20,14 +20,24 @@ export interface Row {
  * Times a command of each runtime.
  * @param command the command line of a runtime
  * @param scratch directory for hyperfine's results
+ * @param prepare a command before each run, which is not timed
  */
-export function time(name: string, runtimes: Runtime[], command: (runtime: Runtime) => string, scratch: string): Row {
+export function time(
+  name: string,
+  runtimes: Runtime[],
+  command: (runtime: Runtime) => string,
+  scratch: string,
+  prepare?: (runtime: Runtime) => string,
+): Row {
   const durations = runtimes.map((): number[] | null => []);
   const cpu = runtimes.map((): number[] => []);
   const runs = Math.ceil(Number(process.env.RUNS ?? 50) / ROUNDS);
   for (let round = 0; round < ROUNDS; round++) {
     runtimes.forEach((runtime, index) => {
-      const more = durations[index] === null ? null : timesOf(name, runtime, command(runtime), runs, scratch);
+      const more =
+        durations[index] === null
+          ? null
+          : timesOf(name, runtime, { command: command(runtime), prepare: prepare?.(runtime), runs, scratch });
       durations[index] = more === null ? null : [...(durations[index] ?? []), ...more.times];
       if (more !== null) cpu[index]?.push(more.user + more.system);
     });
@@ -51,10 +61,18 @@ interface Times {
   system: number;
 }
 
+interface Timing {
+  command: string;
+  prepare: string | undefined;
+  runs: number;
+  scratch: string;
+}
+
 /** `null`, and a word to the user, when the command fails. */
-function timesOf(name: string, runtime: Runtime, command: string, runs: number, scratch: string): Times | null {
+function timesOf(name: string, runtime: Runtime, { command, prepare, runs, scratch }: Timing): Times | null {
   const file = join(scratch, "hyperfine.json");
   const args = ["-N", "--style", "none", "--warmup", "3", "--runs", String(runs), "--export-json", file];
+  if (prepare !== undefined) args.push("--prepare", prepare);
   const { status, stderr } = spawnSync("hyperfine", [...args, command], { encoding: "utf8" });
   if (status !== 0) {
     console.error(`bench: ${name}, ${runtime.name}: ${stderr.trim()}`);
@@ -63,7 +81,7 @@ function timesOf(name: string, runtime: Runtime, command: string, runs: number, 
   return JSON.parse(readFileSync(file, "utf8")).results[0] as Times;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const [low = 0, high = 0] = [sorted[sorted.length % 2 === 1 ? middle : middle - 1], sorted[middle]];

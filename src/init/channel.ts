@@ -21,6 +21,8 @@ export type InitMessage =
   | { type: "hooks" }
   /** The parent opens the source of a mount by its name in the plan, and answers `source`. */
   | { type: "source"; name: string }
+  /** The parent has the filter of system calls, as soon as it is built, and answers `filter`. */
+  | { type: "filter" }
   /** One descriptor: the master of the process's terminal. */
   | { type: "terminal" }
   /** The number of this process's seccomp listener, which the parent takes, hands on, and answers `heard`. */
@@ -40,6 +42,8 @@ export type ParentMessage =
   | { type: "admitted"; files: readonly CgroupTasksFile[] }
   | { type: "go" }
   | { type: "heard" }
+  /** One descriptor: a file with the filter of system calls. */
+  | { type: "filter" }
   /** One descriptor: a detached tree of mounts. */
   | { type: "source" };
 

@@ -2,11 +2,20 @@
 import type { SeccompStep } from "../plan/seccomp.ts";
 import type { Handlers } from "../plan/step.ts";
 import { Fd } from "../sys/fd.ts";
+import { readMemory } from "../sys/memory-file.ts";
 import { exit } from "../sys/process.ts";
 import { filterBits, loadFilter } from "../sys/seccomp.ts";
 import type { InitContext } from "./context.ts";
 
 export const seccompHandlers: Handlers<SeccompStep, InitContext> = {
+  "take-seccomp-filter": (_, context) => {
+    if (context.seccompFilter !== null) return;
+    context.channel.send({ type: "filter" });
+    const received = context.channel.expect("filter");
+    if (received === null) return exit(1);
+    using file = received.fds[0] as Fd;
+    context.seccompFilter = readMemory(file);
+  },
   "load-seccomp-filter": ({ flags, listens }, context) => {
     const { seccompFilter, channel } = context;
     if (seccompFilter === null) throw new Error("there is no filter to load");

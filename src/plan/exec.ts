@@ -41,7 +41,9 @@ export function planExec(input: Omit<ProcessInput, "purpose"> & Connections): Ex
   const process = effectiveProcess(exec);
   const seccomp = planSeccomp(input.spec, process);
   const intelRdt = planIntelRdt(input.spec.linux?.intelRdt, input.id);
-  const listens = [...seccomp.early, ...seccomp.late].some((step) => step.listens);
+  const listens = [...seccomp.early, ...seccomp.late].some(
+    (step) => step.kind === "load-seccomp-filter" && step.listens,
+  );
   const reports = planReports(input);
   const asks = input.process.terminal || listens || input.pidfdSockets.length > 0;
   return {
@@ -68,6 +70,7 @@ export function planExec(input: Omit<ProcessInput, "purpose"> & Connections): Ex
       ...attributes,
       ...seccomp.early,
       ...identity,
+      ...seccomp.taken,
       { kind: "stand-ready", passed: input.passedFds },
       ...seccomp.late,
       { kind: "report-ready" },

@@ -104,6 +104,7 @@ export function planContainer(input: PlanInput): Plan {
     ...attributes,
     ...seccomp.early,
     ...identity,
+    ...seccomp.taken,
     { kind: "stand-ready", passed: input.passedFds },
     ...seccomp.late,
     { kind: "report-ready" },

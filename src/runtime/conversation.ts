@@ -10,7 +10,7 @@ import type { Forked } from "./fork.ts";
 import type { Logger } from "./options.ts";
 
 /** A message that only some processes send; what is not here is answered by {@link Conversation} itself. */
-export type Request = Extract<InitMessage, { type: "source" | "listener" }>;
+export type Request = Extract<InitMessage, { type: "source" | "filter" | "listener" }>;
 
 /** Answers a forked process's messages. */
 export class Conversation {
@@ -60,7 +60,7 @@ export class Conversation {
       if (message.type === "warning") this.log.warn(message.message);
       else if (message.type === "debug") this.log.debug(`init: ${message.message}`);
       else if (message.type === "terminal") this.#takeTerminal(fds[0] as Fd);
-      else if (message.type === "source" || message.type === "listener") answer(message);
+      else if (message.type === "source" || message.type === "filter" || message.type === "listener") answer(message);
       else throw new Error(`unexpected message from the forked process: ${message.type}`);
     }
   }

@@ -51,12 +51,13 @@ export function execInContainer(context: Context, options: ExecOptions): number 
   using sockets = connectReceivers(planned.parent);
   const signals = options.detach ? null : prepareForeground();
   using joined = openNamespaces((container.init as ProcessIdentity).pid, spec);
+  using filter = seccompFilter(context, spec);
   const shared: ExecContext = {
     ...{ context, container, spec, console, sockets, joined, purpose: "exec" },
     cgroup: openCgroup(container.cgroup),
     place: { sub: parseSubCgroups(options.cgroups), initPid: joined.tid },
     steps: planned.init,
-    seccompFilter: seccompFilter(context, spec),
+    seccompFilter: filter?.take() ?? null,
     signalMask: signals?.maskBefore ?? null,
     ...{ conversation: null, pidfd: null },
     answer: (request) => answerProcess(request, shared),

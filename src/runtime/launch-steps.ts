@@ -11,6 +11,7 @@ import type { Handlers, OfKind } from "../plan/step.ts";
 import { environmentRange } from "../sys/environment.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { writeIdMaps } from "../sys/id-maps.ts";
+import { memoryFileOf } from "../sys/memory-file.ts";
 import { join } from "../sys/path-names.ts";
 import { prctl, processStat } from "../sys/process.ts";
 import { setSignalMask } from "../sys/signal.ts";
@@ -22,7 +23,7 @@ import { openMapping, provideSource } from "./mount-sources.ts";
 import { moveNetDevice } from "./net-devices.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
 import { conversationOf, type ParentContext, pidfdOf, sharedHandlers } from "./parent-steps.ts";
-import { handListenerOn } from "./seccomp.ts";
+import { type FilterSource, handListenerOn } from "./seccomp.ts";
 import { stateDocument } from "./status.ts";
 import { containerDirectory, makeStartFifo, prepareState, START_FIFO, saveConfig, saveContainer } from "./store.ts";
 
@@ -33,7 +34,7 @@ export interface LaunchContext extends ParentContext {
   readonly host: HostFacts;
   /** Held while the container is made. */
   readonly lock: Fd;
-  readonly seccompFilter: Uint8Array | null;
+  readonly seccompFilter: FilterSource | null;
   /** Whether the init is left waiting for `start` by another command. */
   readonly waits: boolean;
   /** Signals that the caller blocked and the init must not. */
@@ -120,7 +121,7 @@ function forkContainerInit({ namespaces }: OfKind<ParentContainerStep, "fork-ini
       startFifo,
       waits,
       trace: log.tracing,
-      seccompFilter,
+      seccompFilter: seccompFilter?.atHand ?? null,
       ...(hookOutput && { hookOutput }),
     });
   });
@@ -135,6 +136,10 @@ export function answerInit(request: Request, context: LaunchContext): void {
   if (request.type === "listener") {
     handListenerOn(context.spec, creating(context), { pid, pidfd: pidfdOf(context), listener: request.fd });
     return channel.send({ type: "heard" });
+  }
+  if (request.type === "filter") {
+    using filter = memoryFileOf("filter", context.seccompFilter?.take() ?? new Uint8Array());
+    return channel.send({ type: "filter" }, [filter.number]);
   }
   const step = context.plan.sources.find(({ name }) => name === request.name);
   if (step === undefined || step.kind === "id-mapping") {

@@ -47,7 +47,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   checkTerminal({ terminal, detach: options.detach, consoleSocket: options.consoleSocket });
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
   using sockets = connectReceivers(plan.parent);
-  const filter = seccompFilter(context, spec);
+  using filter = seccompFilter(context, spec);
   using forClearing = new Reserve(CLEARING);
   const lock = claimDirectory(context.root, options.id);
   const cgroup = openCgroup(container.cgroup);

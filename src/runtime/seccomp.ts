@@ -4,8 +4,9 @@ import { textToKeep } from "../config/exact-json.ts";
 import type { Spec, State } from "../config/types.ts";
 import { listenerPath, planLoading } from "../plan/seccomp.ts";
 import { filterKey, keepFilter, readFilter } from "../seccomp/cache.ts";
+import type { CompiledFilter } from "../seccomp/compile.ts";
 import { planFilter } from "../seccomp/filter-plan.ts";
-import { buildFilter } from "../seccomp/helper.ts";
+import { FilterInTheMaking } from "../seccomp/helper.ts";
 import { NATIVE } from "../seccomp/names.ts";
 import { hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -21,17 +22,42 @@ const FORMAT = "2";
 
 const FIELD = "/linux/seccomp";
 
+/** A process's filter: at hand, or in the making until somebody wants it. */
+export class FilterSource implements Disposable {
+  /** @param made what is built, and what becomes of it then */
+  constructor(
+    readonly atHand: Uint8Array | null,
+    private readonly made?: { filter: FilterInTheMaking; finished(filter: CompiledFilter): void },
+  ) {}
+
+  /** @throws {Error} when it cannot be had: a container never runs without its filter */
+  take(): Uint8Array {
+    if (this.atHand !== null) return this.atHand;
+    try {
+      const compiled = (this.made as NonNullable<typeof this.made>).filter.finish();
+      this.made?.finished(compiled);
+      return compiled.program;
+    } catch (error) {
+      throw new Error(`${FIELD}: the filter of system calls cannot be built: ${(error as Error).message}`);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.made?.filter[Symbol.dispose]();
+  }
+}
+
 /**
- * The filter that a configuration asks for, built or kept from before; `null` where it asks for none.
- * @throws {Error} when it cannot be had: a container never runs without its filter
+ * The filter that a configuration asks for, kept from before or begun to be built; `null` where it asks for none.
+ * @throws {Error} when it cannot be had
  */
-export function seccompFilter({ root, log }: Context, spec: Spec): Uint8Array | null {
+export function seccompFilter({ root, log }: Context, spec: Spec): FilterSource | null {
   const raw = rawSeccompFilter(spec);
   const profile = spec.linux?.seccomp;
   if (raw === undefined && profile === undefined) return null;
   const { flags, listens } = planLoading(profile);
   log.debug(`seccomp filter flags: ${filterBits(flags, listens)}`);
-  if (raw !== undefined) return decodeFilter(raw);
+  if (raw !== undefined) return new FilterSource(decodeFilter(raw));
   if (profile === undefined) return null;
   const library = findLibseccomp();
   if (library === null) {
@@ -44,26 +70,19 @@ export function seccompFilter({ root, log }: Context, spec: Spec): Uint8Array | 
   const { path, size, changed } = library;
   const kernel = readText("/proc/sys/kernel/osrelease").trim();
   const key = filterKey([
-    FORMAT,
-    native,
-    textToKeep(profile),
-    String(failUnknown),
-    path,
-    String(size),
-    changed,
-    kernel,
+    ...[FORMAT, native, textToKeep(profile), String(failUnknown)],
+    ...[path, String(size), changed, kernel],
   ]);
   const kept = readFilter(root, key);
-  if (kept !== null) return kept;
-  try {
-    const { program, unknown } = buildFilter(planFilter(profile, native, failUnknown), path);
-    if (unknown.length > 0)
-      log.debug(`${FIELD}: passing over system calls that ${path} does not know: ${unknown.join(" ")}`);
-    keepFilter(root, key, program);
-    return program;
-  } catch (error) {
-    throw new Error(`${FIELD}: the filter of system calls cannot be built: ${(error as Error).message}`);
-  }
+  if (kept !== null) return new FilterSource(kept);
+  return new FilterSource(null, {
+    filter: new FilterInTheMaking(planFilter(profile, native, failUnknown), path),
+    finished: ({ program, unknown }) => {
+      if (unknown.length > 0)
+        log.debug(`${FIELD}: passing over system calls that ${path} does not know: ${unknown.join(" ")}`);
+      keepFilter(root, key, program);
+    },
+  });
 }
 
 function decodeFilter(base64: string): Uint8Array {

@@ -8,8 +8,10 @@ import { ENGINE_SUFFIX, engineDirectory, enginePath, isCompiled, PLAIN_SUFFIX } 
 import { Fd } from "../sys/fd.ts";
 import { exists, readTextOf } from "../sys/file.ts";
 import { writeSome } from "../sys/io.ts";
-import { memoryFile, readMemory } from "../sys/memory-file.ts";
-import { runProgram } from "../sys/spawn.ts";
+import { memoryFile, memoryFileOf, readMemory } from "../sys/memory-file.ts";
+import { POLL, poll } from "../sys/poll.ts";
+import { type ExitStatus, pidfdOpen, sendSignal, waitPid } from "../sys/process.ts";
+import { startProgram } from "../sys/spawn.ts";
 import { type CompiledFilter, compileFilter } from "./compile.ts";
 import { COMPILE_COMMAND, type FilterPlan } from "./filter-plan.ts";
 
@@ -21,32 +23,79 @@ interface Order {
 /** How long the helper may take, in milliseconds: it takes 40. */
 const PATIENCE = 30_000;
 
-/**
- * Builds a filter.
- * @param library path of libseccomp
- * @throws {Error} what went wrong, in libseccomp's words or our own
- */
-export function buildFilter(plan: FilterPlan, library: string): CompiledFilter {
-  const plain = plainLauncher();
-  if (plain === null) return compileFilter(plan, library);
-  using output = memoryFile("filter");
-  using messages = memoryFile("messages");
-  const order: Order = { plan, library };
-  const { status, timedOut } = runProgram({
-    path: plain,
-    args: [plain, COMPILE_COMMAND],
-    environment: [],
-    input: JSON.stringify(order),
-    output: { stdout: output, stderr: messages },
-    timeout: PATIENCE,
-  });
-  const said = Buffer.from(readMemory(messages)).toString().trim();
-  if (timedOut || status.kind !== "exited" || status.code !== 0)
-    throw new Error(said || `${plain} failed to build the filter`);
-  return { program: readMemory(output), unknown: said === "" ? [] : said.split("\n") };
+const SIGKILL = 9;
+
+/** A filter that is being built, while whoever wants it does something else. */
+export class FilterInTheMaking implements Disposable {
+  readonly #helper: Helper | null;
+
+  /**
+   * Begins, where that is another process's work.
+   * @param library path of libseccomp
+   */
+  constructor(
+    private readonly plan: FilterPlan,
+    private readonly library: string,
+  ) {
+    const plain = plainLauncher();
+    this.#helper = plain === null ? null : new Helper(plain, { plan, library });
+  }
+
+  /**
+   * Waits for it.
+   * @throws {Error} what went wrong, in libseccomp's words or our own
+   */
+  finish(): CompiledFilter {
+    return this.#helper === null ? compileFilter(this.plan, this.library) : this.#helper.finish();
+  }
+
+  /** Ends what is still building it. */
+  [Symbol.dispose](): void {
+    this.#helper?.[Symbol.dispose]();
+  }
 }
 
-/** Does what {@link buildFilter} asks of another process: reads the order, writes the filter, and the names that nobody knows on stderr. */
+/** The other process. */
+class Helper implements Disposable {
+  readonly #output = memoryFile("filter");
+  readonly #messages = memoryFile("messages");
+  readonly #pid: number;
+  #waitedFor = false;
+
+  constructor(
+    private readonly path: string,
+    order: Order,
+  ) {
+    using input = memoryFileOf("order", Buffer.from(JSON.stringify(order)));
+    const program = { path, args: [path, COMPILE_COMMAND], environment: [] };
+    this.#pid = startProgram(program, [input, this.#output, this.#messages]);
+  }
+
+  finish(): CompiledFilter {
+    using pidfd = pidfdOpen(this.#pid);
+    const ended = poll([{ fd: pidfd.number, events: POLL.IN }], PATIENCE)[0] !== 0;
+    const status = this.#end();
+    const said = Buffer.from(readMemory(this.#messages)).toString().trim();
+    if (!ended || status.kind !== "exited" || status.code !== 0)
+      throw new Error(said || `${this.path} failed to build the filter`);
+    return { program: readMemory(this.#output), unknown: said === "" ? [] : said.split("\n") };
+  }
+
+  /** Waits for its end, which may be brought about. */
+  #end(): ExitStatus {
+    // It has ended already, or it must: either way it is not reaped yet, and its number nobody else's.
+    sendSignal(this.#pid, SIGKILL);
+    this.#waitedFor = true;
+    return waitPid(this.#pid);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#waitedFor) this.#end();
+    for (const file of [this.#output, this.#messages]) file.close();
+  }
+}
+
+/** Does what {@link FilterInTheMaking} asks of another process: reads the order, writes the filter, and the names that nobody knows on stderr. */
 export function serveFilter(): void {
   using input = new Fd(0);
   const { plan, library } = JSON.parse(readTextOf(input, "standard input")) as Order;

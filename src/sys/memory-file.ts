@@ -11,6 +11,16 @@ export function memoryFile(name: string): Fd {
   return new Fd(check(syscall("memfd_create", name, MFD_CLOEXEC), "memfd_create"));
 }
 
+/** An empty one with contents, to be read from its beginning. @throws {SyscallError} `memfd_create`, `write`, `lseek` */
+export function memoryFileOf(name: string, contents: Uint8Array): Fd {
+  const file = memoryFile(name);
+  for (let at = 0; at < contents.length; ) {
+    at += check(uninterrupted("write", file.number, contents.subarray(at)), "write");
+  }
+  check(syscall("lseek", file.number, 0, 0), "lseek");
+  return file;
+}
+
 /** All that a file has, from its beginning. @throws {SyscallError} `read` */
 export function readMemory(file: Fd): Uint8Array {
   const SEEK_SET = 0;

@@ -63,6 +63,21 @@ export function runProgram(program: Program): Outcome {
   }
 }
 
+/**
+ * Starts a program that reads and writes files, and goes on: whoever started it waits for it.
+ * @param stdio its standard input, output and error
+ * @returns its pid
+ * @throws {SyscallError} `run <path>`
+ */
+export function startProgram(
+  program: Pick<Program, "path" | "args" | "environment">,
+  stdio: readonly [input: Fd, output: Fd, error: Fd],
+): number {
+  closeOnExecFrom(FIRST_FD);
+  const [input, output, error] = stdio;
+  return posixSpawn(program, [input.number, output.number, error.number]);
+}
+
 /** Feeds the program, collects its output, and waits until it has ended or its time is up. */
 function converse(pid: number, program: Program, input: Fd, out: Fd, err: Fd): Outcome {
   using pidfd = pidfdOpen(pid);

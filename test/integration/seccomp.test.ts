@@ -66,6 +66,34 @@ describe.skipIf(missing !== null)(`seccomp${missing === null ? "" : ` (${missing
     expect(succeed(["list", "-q"])).toBe("");
   });
 
+  test("another filter is built for every part of a profile that differs", () => {
+    const args = [{ index: 1, value: 5, valueTwo: 1, op: "SCMP_CMP_MASKED_EQ" }];
+    const rule = { names: ["mkdir"], action: "SCMP_ACT_ERRNO", errnoRet: 13, args };
+    const profile = { defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X86"], syscalls: [rule] };
+    const withRule = (change: object) => ({ ...profile, syscalls: [{ ...rule, ...change }] });
+    const withArgument = (change: object) => withRule({ args: [{ ...args[0], ...change }] });
+    const variants: object[] = [
+      profile,
+      ...[
+        { ...profile, defaultAction: "SCMP_ACT_LOG" },
+        { ...profile, architectures: ["SCMP_ARCH_X32"] },
+      ],
+      ...[
+        { ...profile, defaultAction: "SCMP_ACT_TRACE" },
+        { ...profile, defaultAction: "SCMP_ACT_TRACE", defaultErrnoRet: 7 },
+      ],
+      ...[withRule({ names: ["mkdirat"] }), withRule({ action: "SCMP_ACT_TRACE" }), withRule({ errnoRet: 14 })],
+      ...[withArgument({ index: 2 }), withArgument({ value: 6 }), withArgument({ valueTwo: 4 })],
+      ...[withArgument({ op: "SCMP_CMP_EQ" }), { ...profile, syscalls: [rule, rule] }, { ...profile, syscalls: [] }],
+    ];
+    for (const variant of variants) {
+      run("true", (config) => {
+        config.linux.seccomp = variant as never;
+      });
+    }
+    expect(readdirSync(join(directory(), "state", "seccomp:filters"))).toHaveLength(variants.length);
+  });
+
   test("an execve that the filter denies is said, and ends the container", () => {
     const denied = (config: TestSpec) => filter(config, [{ names: ["execve"], action: "SCMP_ACT_ERRNO" }]);
     expect(run("true", denied)).toEqual({

@@ -118,7 +118,19 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
     expect(denied.stderr).toMatch(/can't open \/control: Operation not permitted/);
   });
 
-  here("writing to a disk is as slow as its throttle", ({ skip, onTestFinished }) => {
+  here("CPUs that are not given are not there for the process", () => {
+    expect(runLimited(driver, "nproc; grep Cpus_allowed_list /proc/self/status", { cpu: { cpus: "0" } }).stdout).toBe(
+      "1\nCpus_allowed_list:\t0\n",
+    );
+  });
+
+  // 3 MiB in 48 pieces, at 1 MiB or 16 pieces a second.
+  here.for([
+    ["throttleWriteBpsDevice", MIB, "if=/dev/zero of=/dev/disk oflag=direct"],
+    ["throttleReadBpsDevice", MIB, "if=/dev/disk of=/dev/null iflag=direct"],
+    ["throttleWriteIOPSDevice", 16, "if=/dev/zero of=/dev/disk oflag=direct"],
+    ["throttleReadIOPSDevice", 16, "if=/dev/disk of=/dev/null iflag=direct"],
+  ] as const)("a disk is as slow as its %s", ([throttle, rate, ends], { skip, onTestFinished }) => {
     const image = join(directory(), "disk");
     writeFileSync(image, "");
     truncateSync(image, 8 * MIB);
@@ -135,19 +147,17 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
     const [major = 0, minor = 0] = numbers.map(Number);
     const resources = {
       devices: [{ allow: true, type: "b", major, minor, access: "rw" }],
-      blockIO: { throttleWriteBpsDevice: [{ major, minor, rate: MIB }] },
+      blockIO: { [throttle]: [{ major, minor, rate }] },
     };
     const edit = ({ linux }: { linux: { devices?: object[] } }) => {
       linux.devices = [{ path: "/dev/disk", type: "b", major, minor, fileMode: 0o600, uid: 0, gid: 0 }];
     };
-    const script = "dd if=/dev/zero of=/dev/disk bs=64k count=48 oflag=direct";
     const duration = (limits: Resources): number => {
       const before = Date.now();
-      const { code, stderr } = runLimited(driver, script, limits, { edit });
+      const { code, stderr } = runLimited(driver, `dd bs=64k count=48 ${ends}`, limits, { edit });
       expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/48\+0 records out/) });
       return Date.now() - before;
     };
-    // 3 MiB at 1 MiB a second.
     const without = duration({ devices: resources.devices });
     expect(duration(resources) - without).toBeGreaterThan(1500);
   });
