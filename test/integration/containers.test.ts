@@ -217,6 +217,33 @@ describe("a container's life", () => {
     expect(list().map(({ name }) => name)).toEqual(["fg"]);
   });
 
+  test("is told of as JSON by what changes it", () => {
+    const [id] = must(["image", "run", "--quiet", "--detach", "--name", "j", "--volume", "v:/data", "demo"])
+      .trim()
+      .split("\n");
+    const said = (...args: string[]) => JSON.parse(tsrunc(args).stdout);
+    expect(said("container", "stop", "--time", "0", "--format", "json", "j", "absent")).toEqual([{ id, name: "j" }]);
+    expect(said("container", "start", "--format", "json", "j")).toEqual([{ id, name: "j" }]);
+    expect(said("container", "rm", "--force", "--format", "json", id?.slice(0, 8) ?? "")).toEqual([{ id, name: "j" }]);
+    expect(said("volume", "rm", "--format", "json", "v")).toEqual([{ name: "v" }]);
+  });
+
+  test("has its log from some time on", async () => {
+    must(["image", "run", "--quiet", "--name", "s", "demo", "sh", "-c", "echo early; sleep 2; echo late"]);
+    const times = must(["container", "logs", "--timestamps", "s"])
+      .split("\n")
+      .map((line) => line.split(" ")[0] ?? "");
+    const since = new Date(Date.parse(times[0] ?? "") + 1000);
+    const said = (time: string) => must(["container", "logs", "--since", time, "s"]);
+    expect([since.toISOString(), `${since.getTime() / 1000}`, "1h", "0s"].map(said)).toEqual([
+      "late\n",
+      "late\n",
+      "early\nlate\n",
+      "",
+    ]);
+    expect(tsrunc(["container", "logs", "--since", "noon", "s"]).stderr).toContain("a time such as");
+  });
+
   test("has a terminal, in the background too: what it shows is kept, and who attaches sits at it", async (context) => {
     const reason = whyNoTerminal();
     if (reason !== null) context.skip(reason);

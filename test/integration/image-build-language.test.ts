@@ -1,7 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are a Dockerfile's substitutions, not JavaScript's
 /** Builds: the rarer flags and options, what is kept between builds, and what a killed one leaves. */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { createSocket } from "node:dgram";
 import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createConnection, createServer } from "node:net";
@@ -11,6 +12,7 @@ import { Builder, type Ran, whyNotBuild } from "./build/support.ts";
 
 const why = whyNotBuild();
 const TSRUNC = resolve(process.env["TSRUNC"] ?? "dist/tsrunc");
+const hasPasta = spawnSync("sh", ["-c", "command -v pasta >/dev/null && [ -w /dev/net/tun ]"]).status === 0;
 let builder: Builder;
 
 beforeAll(() => {
@@ -214,14 +216,48 @@ describe.skipIf(why !== null)("RUN", () => {
     const none = said("--network=none");
     expect(none[0]).not.toBe(own);
     expect(none[1]).toBe("1");
-    const hasPasta =
-      execFileSync("sh", ["-c", "command -v pasta >/dev/null && [ -w /dev/net/tun ] && echo yes || true"], {
-        encoding: "utf8",
-      }) !== "";
     if (!hasPasta) return;
     const usual = said("");
     expect(usual[0]).not.toBe(own);
     expect(usual[1]).toBe("2");
+  });
+
+  test("asks for names whom the host asks, also by the host's loopback interface", async (context) => {
+    if (!hasPasta) context.skip("pasta is not there");
+    const server = createSocket("udp4");
+    server.on("message", (query, from) => {
+      const question = query.subarray(12);
+      const end = question.indexOf(0) + 5;
+      const isAddress = question.readUInt16BE(end - 4) === 1;
+      const head = [query.subarray(0, 2), Buffer.from([0x81, 0x80, 0, 1, 0, isAddress ? 1 : 0, 0, 0, 0, 0])];
+      const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 77]);
+      const all = Buffer.concat([...head, question.subarray(0, end), ...(isAddress ? [answer] : [])]);
+      server.send(all, from.port, from.address);
+    });
+    await new Promise<void>((settle) => server.bind(53, "127.0.0.77", settle));
+    const resolver = builder.at("resolv.conf");
+    writeFileSync(resolver, "nameserver 127.0.0.77\n");
+    const directory = builder.context({ Dockerfile: "FROM base:1\nRUN nslookup a.example > /n\n" });
+    const output = `${directory}-out`;
+    const script = `mount --bind ${resolver} /etc/resolv.conf && exec "$0" "$@"`;
+    const build = [
+      "--root",
+      builder.at("run"),
+      "image",
+      "build",
+      "--store",
+      builder.at("store"),
+      "-o",
+      output,
+      directory,
+    ];
+    try {
+      const child = spawn("unshare", ["--mount", "sh", "-c", script, TSRUNC, ...build], { stdio: "ignore" });
+      expect(await new Promise((settle) => child.on("close", settle))).toBe(0);
+      expect(execFileSync("cat", [join(output, "n")], { encoding: "utf8" })).toContain("192.0.2.77");
+    } finally {
+      server.close();
+    }
   });
 
   test("what a builder is told by --build-arg: no ARG takes it, and no warning", () => {

@@ -1,6 +1,6 @@
 /** Making containers of images. */
 
-import { existsSync, realpathSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import type { Mount } from "../../config/types.ts";
 import { hasErrno } from "../../sys/error.ts";
 import { openRoot } from "../../sys/path.ts";
@@ -20,6 +20,7 @@ import { checkName, newId, newName } from "./names.ts";
 import { findPasta } from "./pasta.ts";
 import { addContainer, type Container, containerPath, lockContainer, type Published } from "./record.ts";
 import { removeLocked } from "./remove.ts";
+import { resolverFile } from "./resolver.ts";
 
 /** What a container is to be. */
 export interface CreateRequest {
@@ -105,7 +106,11 @@ export async function createContainer(request: CreateRequest): Promise<Container
       options: {
         ...options,
         hostname: options.hostname ?? container.id.slice(0, 12),
-        mounts: [...options.mounts, ...mounts, ...(request.network === "pasta" ? resolver(options) : [])],
+        mounts: [
+          ...options.mounts,
+          ...mounts,
+          ...(request.network === "pasta" ? resolver(options, containerPath(store, container.id)) : []),
+        ],
         network: request.network === "host" ? "host" : "none",
       },
     });
@@ -128,10 +133,11 @@ function writeIdFile(path: string, id: string): void {
 }
 
 /** Whom a container with a network asks for names: the same as the host. */
-function resolver({ mounts }: BundleOptions): Mount[] {
+function resolver({ mounts }: BundleOptions, directory: string): Mount[] {
   const destination = "/etc/resolv.conf";
-  if (!existsSync(destination) || mounts.some((mount) => normalize(mount.destination) === destination)) return [];
-  return [{ destination, type: "bind", source: realpathSync(destination), options: ["bind", "ro"] }];
+  if (mounts.some((mount) => normalize(mount.destination) === destination)) return [];
+  const source = resolverFile(directory);
+  return source === null ? [] : [{ destination, type: "bind", source, options: ["bind", "ro"] }];
 }
 
 function fullName(reference: string): string {

@@ -11,6 +11,8 @@ export interface LogsRequest {
   follow: boolean;
   /** How many lines from the end; `null` for all. */
   tail: number | null;
+  /** RFC 3339, as the log has it; `null` for all. */
+  since: string | null;
   timestamps: boolean;
   write(stream: StreamName, bytes: Uint8Array): void;
 }
@@ -22,7 +24,8 @@ export async function showLogs(store: Store, container: Container, request: Logs
   const read = () => {
     const parsed = parseLog(Buffer.concat([rest, reader.read()]));
     rest = parsed.rest.slice();
-    return parsed.lines;
+    const { since } = request;
+    return since === null ? parsed.lines : parsed.lines.filter(({ time }) => time >= since);
   };
   const first = read();
   printer.print(request.tail === null ? first : lastLines(first, request.tail));

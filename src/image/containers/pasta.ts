@@ -10,6 +10,7 @@ import { type Fd, O, open } from "../../sys/fd.ts";
 import { join } from "../../sys/path-names.ts";
 import type { Store } from "../store/store.ts";
 import { type Container, containerPath, type Published } from "./record.ts";
+import { DNS_FORWARD } from "./resolver.ts";
 
 /** Whether pasta is there, and can have the device that it needs. */
 export function hasPasta(): boolean {
@@ -73,6 +74,8 @@ export function pastaArguments(publish: readonly Published[], pidFile: string, j
     ...ports("udp"),
     // Nothing of the host's loopback but what is published.
     ...["-T", "none", "-U", "none", "--no-map-gw"],
+    // For those whom the host itself asks by its loopback interface: see `resolver.ts`.
+    ...["--dns-forward", DNS_FORWARD],
     // By descriptor: pasta has dropped by then what it takes to open a process's.
     ...["--netns", "/proc/self/fd/3"],
     // Root's containers have no user namespace, and that of their network is root's: no other user may enter it.

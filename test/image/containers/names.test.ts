@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { checkName, findNamed, newId, newName } from "../../../src/image/containers/names.ts";
 import { parsePublish, pastaArguments } from "../../../src/image/containers/pasta.ts";
+import { forwarded } from "../../../src/image/containers/resolver.ts";
 import { withoutProgram } from "../../../src/image/containers/runtime.ts";
 import { parseNamedMount } from "../../../src/image/volumes/volume.ts";
 
@@ -66,4 +67,13 @@ describe("volumes", () => {
 test("errors of the runtime are taken out of its records", () => {
   expect(withoutProgram('time="x" level=error msg="exec: \\"/a\\": no"\n')).toBe('exec: "/a": no');
   expect(withoutProgram("first\ntsrunc: second\n")).toBe("second");
+});
+
+test("a resolver on the host's loopback interface is asked by an address of pasta's, others as they are", () => {
+  expect(forwarded("nameserver 10.0.0.1\nsearch a.example\n")).toBeNull();
+  expect(forwarded("")).toBeNull();
+  expect(forwarded("# 127.0.0.1\nnameserver 127.0.0.53\noptions edns0\nsearch a.example\n")).toBe(
+    "nameserver 169.254.1.1\n# 127.0.0.1\noptions edns0\nsearch a.example\n",
+  );
+  expect(forwarded("nameserver ::1\nnameserver 10.0.0.1\n")).toBe("nameserver 169.254.1.1\nnameserver 10.0.0.1\n");
 });

@@ -1,7 +1,7 @@
 import { defineCommand } from "../../command.ts";
 import { eachContainer } from "../../each-container.ts";
 import { openNamedStore, storeOptions } from "../../image-options.ts";
-import { toggle } from "../../option.ts";
+import { choice, toggle } from "../../option.ts";
 
 export const command = defineCommand({
   synopsis: "<container...>",
@@ -10,12 +10,16 @@ export const command = defineCommand({
   examples: ["tsrunc container rm web", "tsrunc container rm --force web"],
   options: {
     ...storeOptions,
+    format: choice(["text", "json"], "text or json (default: text)"),
     force: toggle("kill it first if it runs; a container that does not exist is no error", { short: "f" }),
   },
   async run({ options, args }) {
     const { removeContainer } = await import("../../../image/containers/rm.ts");
     const store = await openNamedStore(options);
     const { force } = options;
-    return eachContainer(store, args, (container) => removeContainer(store, container, { force }), force);
+    return eachContainer(store, args, (container) => removeContainer(store, container, { force }), {
+      absentIsFine: force,
+      format: options.format,
+    });
   },
 });

@@ -1,7 +1,7 @@
 import { defineCommand } from "../../command.ts";
 import { eachContainer } from "../../each-container.ts";
 import { openNamedStore, storeOptions } from "../../image-options.ts";
-import { toggle } from "../../option.ts";
+import { choice, toggle } from "../../option.ts";
 import { UsageError } from "../../usage-error.ts";
 
 export const command = defineCommand({
@@ -10,6 +10,7 @@ export const command = defineCommand({
   examples: ["tsrunc container start web", "tsrunc container start --attach web"],
   options: {
     ...storeOptions,
+    format: choice(["text", "json"], "text or json (default: text)"),
     attach: toggle("stay in the foreground; the exit code is the process's own", { short: "a" }),
   },
   async run({ options, args }) {
@@ -20,6 +21,6 @@ export const command = defineCommand({
       if (args.length > 1) throw new UsageError("--attach is for one container");
       return runAttached(store, findContainer(store, args[0] ?? ""));
     }
-    return eachContainer(store, args, (container) => startContainer(store, container));
+    return eachContainer(store, args, (container) => startContainer(store, container), options);
   },
 });

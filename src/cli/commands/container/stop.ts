@@ -1,7 +1,7 @@
 import { defineCommand } from "../../command.ts";
 import { eachContainer } from "../../each-container.ts";
 import { openNamedStore, storeOptions } from "../../image-options.ts";
-import { text } from "../../option.ts";
+import { choice, text } from "../../option.ts";
 import { UsageError } from "../../usage-error.ts";
 
 export const command = defineCommand({
@@ -12,6 +12,7 @@ export const command = defineCommand({
   examples: ["tsrunc container stop web", "tsrunc container stop --time 60 db"],
   options: {
     ...storeOptions,
+    format: choice(["text", "json"], "text or json (default: text)"),
     time: text("SECONDS", "how long to wait before KILL; 0 for not at all (default: the container's own, 10)", {
       short: "t",
     }),
@@ -22,8 +23,7 @@ export const command = defineCommand({
       throw new UsageError(`--time ${JSON.stringify(time)}: a number of seconds is expected`);
     const { stopContainer } = await import("../../../image/containers/stop.ts");
     const store = await openNamedStore(options);
-    return eachContainer(store, args, (container) =>
-      stopContainer(store, container, time === undefined ? undefined : Number(time)),
-    );
+    const seconds = time === undefined ? undefined : Number(time);
+    return eachContainer(store, args, (container) => stopContainer(store, container, seconds), options);
   },
 });

@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import type { Mount } from "../../../config/types.ts";
 import { join } from "../../../sys/path-names.ts";
+import { resolverFile } from "../../containers/resolver.ts";
 import type { Platform } from "../../store/documents.ts";
 import { DockerfileError } from "../language/position.ts";
 import type { RunStep } from "../plan/steps.ts";
@@ -71,7 +72,10 @@ function networkFiles(directory: string, network: "none" | "host" | "pasta", hos
     source,
     options: ["bind", "ro"],
   });
-  const resolver =
-    network !== "none" && existsSync("/etc/resolv.conf") ? [bind("/etc/resolv.conf", "/etc/resolv.conf")] : [];
-  return [bind(hosts, "/etc/hosts"), ...resolver];
+  const resolver = network === "none" ? null : network === "host" ? hostsResolver() : resolverFile(directory);
+  return [bind(hosts, "/etc/hosts"), ...(resolver === null ? [] : [bind(resolver, "/etc/resolv.conf")])];
+}
+
+function hostsResolver(): string | null {
+  return existsSync("/etc/resolv.conf") ? "/etc/resolv.conf" : null;
 }
