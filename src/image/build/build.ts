@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs";
 import { hasPasta } from "../containers/pasta.ts";
 import { pullImage } from "../operations/pull.ts";
 import { formatReference, parseReference } from "../reference/reference.ts";
+import { overlayNamespace } from "../snapshot/directories.ts";
 import type { Digest } from "../store/digest.ts";
 import type { ExecutionConfig, HistoryEntry, Platform } from "../store/documents.ts";
 import { putImage } from "../store/images.ts";
@@ -172,7 +173,8 @@ class Build {
       sources: this.#sources,
       secrets: options.secrets,
       ssh: options.ssh,
-      network: hasPasta() ? "pasta" : "host",
+      // In a user namespace nobody comes back to the host's network, which the making of another one takes.
+      network: overlayNamespace() === "trusted" && hasPasta() ? "pasta" : "host",
       hostname: options.buildArgs.get("BUILDKIT_SANDBOX_HOSTNAME") ?? "build",
       platform: prepared.platform,
       runtimeArgs: options.runtimeArgs,
