@@ -20,7 +20,9 @@ const APART = 4;
 export function lastError(text: string): string | null {
   const lines = text.split("\n").map((line) => line.replace(/^\(\d+\.\d+\)\s*(?:\d+:\s*)?/, "").trim());
   const errors = lines.flatMap((line, at) => (line.startsWith("Error (") ? [{ line, at }] : []));
-  const telling = errors.filter(({ line }) => !CONSEQUENCES.test(line));
+  // What comes after that is of processes that were ended.
+  const end = errors.find(({ line }) => / FAILED\.$/.test(line))?.at ?? lines.length;
+  const telling = errors.filter(({ line, at }) => at < end && !CONSEQUENCES.test(line));
   let first = telling.length - 1;
   const gap = (index: number) => (telling[index]?.at ?? 0) - (telling[index - 1]?.at ?? 0);
   while (first > 0 && gap(first) <= APART) first--;

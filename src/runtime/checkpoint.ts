@@ -46,11 +46,18 @@ export function checkpointContainer(context: Context, id: string, options: DumpO
   const spec = loadSavedConfig(context.root, id);
   const criu = findCriu("checkpoint");
   checkRestorable(spec);
-  using directories = CriuDirectories.toWrite(options);
+  using directories = CriuDirectories.toWrite(options, rootGroup(spec));
   dump(context, { container, spec, options, criu, directories, statusFd });
   if (options.leaveRunning || options.preDump) return;
   end(container);
   clearContainer(context, container, spec);
+}
+
+/** Which group root of the container's user namespace is to the host; `null` without one. */
+function rootGroup({ linux = {} }: Spec): number | null {
+  if (!(linux.namespaces ?? []).some(({ type }) => type === "user")) return null;
+  const mapping = (linux.gidMappings ?? []).find(({ containerID, size }) => containerID === 0 && size > 0);
+  return mapping === undefined ? null : mapping.hostID;
 }
 
 interface Dump {

@@ -1,8 +1,9 @@
 /** The directories of a checkpoint: that of its images, and that in which CRIU works and logs. */
 import type { CommonOptions, DumpOptions } from "../criu/options.ts";
-import { hasErrno } from "../sys/error.ts";
-import { type Fd, O, open } from "../sys/fd.ts";
-import { exists, mkdirAll, readLink, rmdir } from "../sys/file.ts";
+import { check, hasErrno } from "../sys/error.ts";
+import { AT, type Fd, O, open } from "../sys/fd.ts";
+import { syscall } from "../sys/ffi.ts";
+import { chmod, exists, mkdirAll, readLink, rmdir } from "../sys/file.ts";
 import { isAbsolute, join } from "../sys/path-names.ts";
 import { fstat, isSameFile } from "../sys/stat.ts";
 
@@ -22,9 +23,10 @@ export class CriuDirectories implements Disposable {
 
   /**
    * Makes what is missing for a checkpoint, and opens it.
+   * @param group that may enter a directory of images that is made: in a user namespace, CRIU reads them as root of that
    * @throws {Error} when `--parent-path` leads to no directory: CRIU would say so with the container already held, or never
    */
-  static toWrite({ imagePath, workPath, parentPath }: DumpOptions): CriuDirectories {
+  static toWrite({ imagePath, workPath, parentPath }: DumpOptions, group: number | null): CriuDirectories {
     if (parentPath !== undefined && isAbsolute(parentPath)) {
       throw new Error(`--parent-path ${parentPath}: must be relative to the directory of --image-path`);
     }
@@ -38,6 +40,7 @@ export class CriuDirectories implements Disposable {
       make(imagePath);
       const directories = CriuDirectories.#open("--image-path", imagePath, () => workPath && make(workPath), workPath);
       directories.#made.push(...made);
+      if (group !== null && made.includes(imagePath)) letIn(directories.images, group);
       if (parentPath !== undefined) checkParent(directories.images, parentPath);
       return directories;
     } catch (error) {
@@ -85,6 +88,13 @@ export class CriuDirectories implements Disposable {
     this.images.close();
     this.work?.close();
   }
+}
+
+/** Lets a group enter a directory, and not list it. */
+function letIn(directory: Fd, group: number): void {
+  const SAME = -1;
+  check(syscall("fchownat", directory.number, "", SAME, group, AT.EMPTY_PATH), "chown of --image-path");
+  chmod(directory.procPath, 0o710);
 }
 
 function openDirectory(option: string, path: string): Fd {

@@ -22,6 +22,11 @@ test.each([
       "(1.3) Error (criu/cr-dump.c:2): Dump files (pid: 7) failed with -1\n(1.4) Error (criu/cr-dump.c:3): Dumping FAILED.\n",
     "Error (criu/sk.c:1): the cause",
   ],
+  [
+    "(1.0)      1: Error (criu/image.c:6): Unable to open\n(1.1) Error (criu/cr-restore.c:2): Restoring FAILED.\n" +
+      "(1.2) Error (criu/cgroup.c:3): cg: cgroupd: recv req error\n",
+    "Error (criu/image.c:6): Unable to open",
+  ],
   ["", null],
 ])("the last error of %j", (text, error) => {
   expect(lastError(text)).toBe(error);

@@ -377,6 +377,23 @@ describe.skipIf(criu.kind === "none")(`checkpoint and restore${criu.kind === "no
     }
   });
 
+  test("in a user namespace", async () => {
+    const map = [{ containerID: 0, hostID: 100_000, size: 1000 }];
+    const made = start(COUNTING, (config, { rootfs }) => {
+      config.linux.namespaces.push({ type: "user" });
+      Object.assign(config.linux, { uidMappings: map, gidMappings: map });
+      spawnSync("chown", ["-R", "100000:100000", rootfs]);
+    });
+    await countsOn(made.bundle, 3);
+    checkpoint(made.id);
+    expect(statSync(images())).toMatchObject({ gid: 100_000, mode: 0o40710 });
+    restore(made);
+    await countsOn(made.bundle, count(made.bundle));
+    expect(sh(made.id, "echo x > /dev/null; head -c 1 /dev/zero | wc -c; cat /proc/self/uid_map").stdout).toMatch(
+      /^1\n +0 +100000 +1000\n$/,
+    );
+  });
+
   test("a namespace that has gone is named", async () => {
     const made = start();
     await countsOn(made.bundle, 3);
