@@ -60,6 +60,10 @@ const ASYNCHRONOUS_NAMES = {
 
 const ASYNCHRONOUS_GLOBALS = ["setTimeout", "setInterval", "setImmediate", "queueMicrotask", "fetch", "Worker"];
 
+const BYTES = "Names are bytes, which the engine's node:path destroys: use sys/path-names.ts.";
+/** Folders whose paths are the builder's, or another program's. */
+const ITS_OWN_PATHS: ReadonlySet<string> = new Set(["engine", "library"]);
+
 /** What holds everywhere in `src/`. */
 const GLOBALS = {
   Bun: "Bun is the engine, not an API: use node:* modules.",
@@ -76,7 +80,8 @@ function override(name: string, { imports, packages = [], node }: Layer): object
   const patterns = [
     { group: [...forbidden.map((other) => `**/${other}/**`), "**/src/main.ts", "../main.ts"], message: DIRECTION },
   ];
-  if (node === "pure") patterns.push({ group: ["node:*", "!node:path"], message: PURE });
+  if (!ITS_OWN_PATHS.has(name)) paths["node:path"] = BYTES;
+  if (node === "pure") patterns.push({ group: ["node:*"], message: PURE });
   if (node === "synchronous") {
     for (const module of ASYNCHRONOUS_MODULES) paths[module] = SYNCHRONOUS;
     for (const [module, importNames] of Object.entries(ASYNCHRONOUS_NAMES)) {

@@ -1,8 +1,7 @@
 /** What the launcher (`src/engine/launcher.ts`) and the engine that it starts have to know of each other. */
 // Asked before koffi is loaded, by which all other files of this folder ask.
 import { readFileSync, readlinkSync, statSync } from "node:fs";
-import { dirname } from "node:path";
-import { decode } from "./text.ts";
+import { decode, encode } from "./text.ts";
 
 declare const TSRUNC_COMPILED: boolean | undefined;
 
@@ -57,7 +56,7 @@ export function refuseSetId(): void {
 
 /** Absolute path of the running engine on disk, symlinks resolved. */
 export function enginePath(): string {
-  return process.env[VARIABLES.engine] ?? readlinkSync("/proc/self/exe");
+  return process.env[VARIABLES.engine] ?? decode(readlinkSync("/proc/self/exe", { encoding: "buffer" }));
 }
 
 /**
@@ -67,10 +66,12 @@ export function enginePath(): string {
  */
 export function engineDirectory(): string {
   const engine = enginePath();
-  const directory = dirname(engine);
-  const launcher = engine.slice(0, -ENGINE_SUFFIX.length);
+  const directory = engine.slice(0, engine.lastIndexOf("/")) || "/";
+  const launcher = engine.endsWith(ENGINE_SUFFIX) ? engine.slice(0, -ENGINE_SUFFIX.length) : engine;
   for (const path of [directory, engine, launcher, `${directory}/koffi.node`]) {
-    const stats = statSync(path, { throwIfNoEntry: false });
+    const stats = statSync(Buffer.from(encode(path)), { throwIfNoEntry: false });
+    // Of what cannot be seen nobody knows who may write to it. A snapshot needs neither of the others.
+    if (stats === undefined && (path === directory || path === engine)) throw new Error(`${path} is not there`);
     if (stats === undefined || isOwn(stats)) continue;
     throw new Error(`${path} can be written by other users: refusing to run from it (see docs/install.md)`);
   }

@@ -1,10 +1,9 @@
 /**
- * The one door to the kernel and to libc: koffi, which calls functions by their prototypes (`prototypes.ts`).
+ * All calls of the kernel and of libc: by koffi, which calls functions by their prototypes (`prototypes.ts`).
  *
  * koffi's own `index.js` looks for its shared object in places that depend on the machine, and loads `node:fs` and `node:util` for that.
  * Here it is loaded by its own path instead; see {@link addonPath}.
  */
-import { dirname } from "node:path";
 import type * as koffi from "koffi";
 import { engineDirectory, isCompiled, VARIABLES } from "./executable.ts";
 import {
@@ -62,7 +61,8 @@ export function load(): Loaded {
  * build, where it takes the snapshot, is its own owner. When the source is run, by the tests, it is where npm has put it.
  */
 function addonPath(): string {
-  if (isCompiled && process.env[VARIABLES.stage] === "snapshot") return `${dirname(process.execPath)}/koffi.node`;
+  if (isCompiled && process.env[VARIABLES.stage] === "snapshot")
+    return process.execPath.replace(/[^/]*$/, "koffi.node");
   if (isCompiled) return `${engineDirectory()}/koffi.node`;
   const { arch } = process;
   return new URL(import.meta.resolve(`@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`)).pathname;

@@ -40,6 +40,17 @@ test.skipIf(cannotRun() !== null)("nothing is started from where other users can
   }
 });
 
+test.skipIf(cannotRun() !== null)("nor where the directory's name is not UTF-8", () => {
+  const home = mkdtempSync(join(tmpdir(), "tsrunc-seal-"));
+  try {
+    const script = `d="$0/$(printf 'x\\377')"; cp -R "$1" "$d"; chmod 777 "$d"; exec "$d/tsrunc" run --bundle "$0" c1`;
+    const { status, stderr } = spawnSync("sh", ["-c", script, home, dirname(runtime)], { encoding: "utf8" });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining("can be written by other users") });
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+});
+
 test.skipIf(cannotRun() !== null)("the engine does not run by itself", () => {
   const { status, stderr } = spawnSync(`${runtime}-engine`, ["list"], { encoding: "utf8" });
   expect({ status, stderr }).toEqual({

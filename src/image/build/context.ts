@@ -1,8 +1,8 @@
 /** The context of a build, and its Dockerfile. */
 import { readFileSync, readSync, statSync } from "node:fs";
-import { basename, dirname, join as joinPaths, relative, resolve } from "node:path";
 import { nameOfText } from "../../sys/byte-name.ts";
 import { Fd, O, open } from "../../sys/fd.ts";
+import { basename, dirname, join as joinPaths, relative, resolve } from "../../sys/path-names.ts";
 import { fstat, isType } from "../../sys/stat.ts";
 import { unpackStream } from "./execute/archive.ts";
 import { SourceTree } from "./execute/tree.ts";

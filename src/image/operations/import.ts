@@ -1,9 +1,9 @@
 /** `image import`: a plain root filesystem becomes an image. */
 import { spawn } from "node:child_process";
 import { createReadStream, statSync } from "node:fs";
-import { basename } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { constants, createGzip } from "node:zlib";
+import { basename } from "../../sys/path-names.ts";
 import { type ArchiveLimits, decompressed } from "../archive/decompress.ts";
 import { DEFAULT_LIMITS } from "../layer/limits.ts";
 import { BLOCK, hasChecksum, isZero } from "../layer/tar-fields.ts";

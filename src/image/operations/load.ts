@@ -1,7 +1,7 @@
 /** `image load`: archives and directories of images into the store. */
 import { createReadStream, statSync } from "node:fs";
-import { basename } from "node:path";
 import { isArchiveManifest, isIndex, isLayoutFile } from "../../config/generated/image.js";
+import { basename } from "../../sys/path-names.ts";
 import type { ArchiveLimits } from "../archive/decompress.ts";
 import { DirectoryMembers } from "../archive/directory-members.ts";
 import type { Members, Stored } from "../archive/members.ts";

@@ -3,9 +3,9 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, createWriteStream, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import type { Pack } from "tar-stream";
+import { dirname, join, resolve } from "../../sys/path-names.ts";
 import { inflated } from "../archive/decompress.ts";
 import { addDocument, addMember, packInto } from "../archive/write.ts";
 import { compressionOf } from "../layer/compression.ts";

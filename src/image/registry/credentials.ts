@@ -9,7 +9,7 @@
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join } from "../../sys/path-names.ts";
 import { HUB } from "../reference/reference.ts";
 import { replaceFile } from "../store/store.ts";
 

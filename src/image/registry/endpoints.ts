@@ -8,8 +8,8 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
 import { parse as parseToml } from "smol-toml";
+import { join } from "../../sys/path-names.ts";
 import { HUB } from "../reference/reference.ts";
 import type { TlsOptions } from "./http.ts";
 
