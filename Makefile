@@ -42,6 +42,8 @@ WORKLOADS ?=
 SHORT ?=
 # bench, test-engines: table or json
 FORMAT ?= table
+# bench: all, runtimes or images
+PART ?= all
 # demo, test, bench: the busybox that becomes the containers' root filesystem
 BUSYBOX ?=
 
@@ -111,9 +113,9 @@ conformance-mutants: build build/busybox ## prove the conformance checks: each o
 conformance-coverage: $(PACKAGES) ## write conformance/COVERAGE.md anew
 	@$(BUN) --bun conformance/coverage.ts
 
-bench: build build/busybox ## timings of tsrunc, runc and crun side by side (FORMAT=json, RUNC=, CRUN=): as root
-	@$(BUN) bench/bench.ts --format $(FORMAT)
-	@[ '$(FORMAT)' = json ] || $(BUN) bench/build.ts
+bench: build build/busybox ## timings of tsrunc, runc and crun, umoci, podman and skopeo side by side (FORMAT=json, PART=images, RUNC=, CRUN=): as root
+	@$(BUN) bench/bench.ts --format $(FORMAT) --part $(PART)
+	@[ '$(FORMAT)' = json ] || [ '$(PART)' != all ] || $(BUN) bench/build.ts
 
 soak: build build/busybox ## create, start and delete COUNT containers, JOBS at a time: as root
 	@$(BUN) bench/soak.ts --count $(COUNT) --jobs $(JOBS)

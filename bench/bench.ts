@@ -1,5 +1,6 @@
 /**
- * `make bench`: tsrunc beside the runc and crun that are installed, in one run.
+ * `make bench`: tsrunc beside the runc and crun that are installed, in one run; and its images beside umoci, podman and skopeo
+ * (`images.ts`, IMAGE_RUNS (3) rounds of what takes seconds). `--part runtimes` or `--part images` is one of the two.
  *
  * Each figure is a median of RUNS (50) runs. RUNC and CRUN are paths of other peers than those in PATH. Progress goes to stderr, the table or, with `--format json`, the figures to
  * stdout.
@@ -10,12 +11,15 @@ import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type BenchBundle, engineBundles, minimalBundle } from "./bundles.ts";
+import { type ImageRow, imageTable, measureImages } from "./images.ts";
 import { initMemory, peakMemory, type Row, time } from "./measure.ts";
 import { table, verdicts } from "./report.ts";
 import { type Found, findRuntimes, makeHybridFitForCrun, type Runtime } from "./runtimes.ts";
 import { callCosts } from "./syscalls.ts";
 
-const { values: options } = parseArgs({ options: { format: { type: "string", default: "table" } } });
+const { values: options } = parseArgs({
+  options: { format: { type: "string", default: "table" }, part: { type: "string", default: "all" } },
+});
 
 /** An id for each runtime: they share the cgroup hierarchies. */
 const id = (runtime: Runtime): string => `bench-${process.pid}-${runtime.name}`;
@@ -35,8 +39,15 @@ function main(): void {
     for (const { name, reason } of missing) say(`without ${name}: ${reason}`);
     const engines = engineBundles(scratch);
     if (engines.length === 0) say("without engines' bundles: ../shared/bundles is missing");
-    const rows = measure(runtimes, minimal, engines, scratch);
-    console.log(options.format === "json" ? json(runtimes, missing, rows) : `${machine()}\n\n${table(rows, runtimes)}`);
+    const rows = options.part === "images" ? [] : measure(runtimes, minimal, engines, scratch);
+    const images = options.part === "runtimes" ? [] : measureImages(scratch, say);
+    const tables = [
+      ...(rows.length > 0 ? [table(rows, runtimes)] : []),
+      ...(images.length > 0 ? [imageTable(images)] : []),
+    ];
+    console.log(
+      options.format === "json" ? json(runtimes, missing, rows, images) : [machine(), ...tables].join("\n\n"),
+    );
   } finally {
     undo();
     rmSync(scratch, { recursive: true, force: true });
@@ -81,10 +92,10 @@ function measure(runtimes: Runtime[], minimal: BenchBundle, engines: BenchBundle
   return rows;
 }
 
-function json(runtimes: Runtime[], missing: Found["missing"], rows: Row[]): string {
+function json(runtimes: Runtime[], missing: Found["missing"], rows: Row[], images: ImageRow[]): string {
   const judged = rows.map((row) => ({ ...row, verdicts: verdicts(row, runtimes) }));
   const named = runtimes.map(({ name, version }) => ({ name, version }));
-  return JSON.stringify({ machine: machine(), runtimes: named, missing, rows: judged }, null, 2);
+  return JSON.stringify({ machine: machine(), runtimes: named, missing, rows: judged, images }, null, 2);
 }
 
 /** Runs a container of each runtime for the time of `measure`. */

@@ -156,7 +156,7 @@ describe.skipIf(reason !== null)(`kill -9${reason === null ? "" : ` (skipped: ${
     expectNothingLeft(store, 3);
   });
 
-  test("of image run leaves what prune removes", { timeout: 600_000 }, async () => {
+  test("of image run leaves what prune removes", { timeout: 3_600_000 }, async () => {
     const store = scratch.at("run-store");
     const at = ["--store", store];
     mkdirSync(scratch.at("small/bin"), { recursive: true });

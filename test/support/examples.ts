@@ -4,24 +4,29 @@
  */
 import { readFileSync } from "node:fs";
 
-const PAGES = ["README.md", "docs/install.md", "docs/usage.md", "docs/library.md"];
+const PAGES = ["README.md", "docs/install.md", "docs/usage.md", "docs/library.md", "docs/image.md"];
 
 export interface Example {
   page: string;
   line: number;
   mark: string;
   text: string;
+  /** What the page says that it writes, in a block after it; `null` where it does not say. */
+  output: string | null;
 }
 
 export function examples(): Example[] {
   return PAGES.flatMap((page) => {
     const content = readFileSync(page, "utf8");
-    return [...content.matchAll(/^```sh(.*)\n([\s\S]*?)^```$/gm)].map(({ 1: mark = "", 2: text = "", index }) => ({
-      page,
-      line: content.slice(0, index).split("\n").length,
-      mark: mark.trim(),
-      text,
-    }));
+    return [...content.matchAll(/^```sh(.*)\n([\s\S]*?)^```$(?:\n\n```output\n([\s\S]*?)^```$)?/gm)].map(
+      ({ 1: mark = "", 2: text = "", 3: output = null, index }) => ({
+        page,
+        line: content.slice(0, index).split("\n").length,
+        mark: mark.trim(),
+        text,
+        output,
+      }),
+    );
   });
 }
 
