@@ -5,7 +5,7 @@ const CONTEXT = `
   mkdir $id; echo copied > $id/file
   cat > $id/Dockerfile << 'END'
 FROM busybox AS first
-RUN echo made > /made && id -u && cat /proc/self/status | grep CapEff
+RUN echo made > /made && mkdir -m 777 /tmp/place && grep CapEff /proc/self/status
 COPY file /file
 USER 1000
 WORKDIR /tmp/place

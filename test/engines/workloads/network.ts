@@ -15,17 +15,4 @@ export const NETWORK: readonly Workload[] = [
     },
     expected: "page",
   },
-  {
-    name: "a network of one's own, with names",
-    words: {
-      common: `
-        $engine network create $id > /dev/null
-        $engine run --detach --network $id --name $id-server busybox ${SERVE} > /dev/null
-        wait_for $engine exec $id-server wget -q -O - http://127.0.0.1/
-        $engine run --rm --network $id busybox wget -q -T 5 -O - http://$id-server/
-        $engine run --rm --network none busybox sh -c 'ls /sys/class/net | tr "\\n" " "'; echo
-        $engine rm --force $id-server > /dev/null; $engine network rm $id > /dev/null && echo removed`,
-    },
-    expected: "page\nlo\nremoved",
-  },
 ];
