@@ -3,7 +3,7 @@ import { readInImage, resolveUser } from "../bundle/user.ts";
 import { chainIds } from "../snapshot/chain.ts";
 import type { HistoryEntry } from "../store/documents.ts";
 import type { Layer } from "../store/resolve.ts";
-import { cacheKey, findResult, keepResult, type StepResult } from "./execute/cache.ts";
+import { cacheKey, claimResult, findResult, keepResult, type StepResult } from "./execute/cache.ts";
 import { makeDirectories } from "./execute/copy-files.ts";
 import { PreparedCopy } from "./execute/copy-step.ts";
 import { digestOfBinds } from "./execute/run-mounts.ts";
@@ -155,13 +155,17 @@ async function made(
 ): Promise<StepResult> {
   const layer = await make();
   signal.throwIfAborted();
-  // Another build may have been quicker: what follows has its layer as parent, in the cache.
-  const known = noCache ? null : await findResult(workspace.lease, key);
-  if (known !== null) return known;
   const { sourceDateEpoch } = layerOptions;
   const created = new Date(sourceDateEpoch === null ? Date.now() : sourceDateEpoch * 1000).toISOString();
-  keepResult(workspace.store, key, { layer, created });
-  return { layer, created };
+  const result = { layer, created };
+  if (!noCache) {
+    if (claimResult(workspace.store, key, result)) return result;
+    // Another build was quicker: what follows has its layer as parent, in the cache.
+    const other = await findResult(workspace.lease, key);
+    if (other !== null) return other;
+  }
+  keepResult(workspace.store, key, result);
+  return result;
 }
 
 /** Mounts the state, changes it, and makes a layer of the changes. */

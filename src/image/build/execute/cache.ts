@@ -3,7 +3,8 @@
  * `image prune` may empty.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { hasErrno } from "../../../sys/error.ts";
 import { mkdirAll } from "../../../sys/file.ts";
 import { join } from "../../../sys/path-names.ts";
 import { hasBlob } from "../../store/blobs.ts";
@@ -67,12 +68,31 @@ function readRecord(path: string): StoredResult | null {
   }
 }
 
-/** Writes a step's result down, whole or not at all. */
-export function keepResult(store: Store, key: string, { layer, created }: StepResult): void {
+/** Writes a step's result down, whole or not at all, unless there is a record already. @returns whether it did */
+export function claimResult(store: Store, key: string, result: StepResult): boolean {
+  const temporary = writeRecord(store, key, result);
+  try {
+    linkSync(temporary, recordPath(store, key));
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "EEXIST")) return false;
+    throw error;
+  } finally {
+    unlinkSync(temporary);
+  }
+}
+
+/** Writes a step's result down, whole or not at all, in the place of another one. */
+export function keepResult(store: Store, key: string, result: StepResult): void {
+  renameSync(writeRecord(store, key, result), recordPath(store, key));
+}
+
+/** @returns the path of a new file, beside the record's place */
+function writeRecord(store: Store, key: string, { layer, created }: StepResult): string {
   const path = recordPath(store, key);
   mkdirAll(join(store.root, "build", "cache"), 0o700);
   const record: StoredResult = { created, descriptor: layer?.descriptor ?? null, diffId: layer?.diffId ?? "" };
   const temporary = `${path}.${randomBytes(6).toString("hex")}`;
   writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
-  renameSync(temporary, path);
+  return temporary;
 }
