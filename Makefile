@@ -144,6 +144,10 @@ package: build build/man/tsrunc.1 ## a Debian package, npm packages and a tar.gz
 	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BUN) package/release.ts build/stage/usr build/modules.json build/package
 	@rm -rf build/stage
 
+test-packages: package build/busybox ## install the packages into clean trees of Debian, and run containers there: as root
+	@echo "test-packages: vitest, test/integration/packages.test.ts"
+	@$(VITEST) --project integration test/integration/packages.test.ts
+
 uninstall: ## remove what install put there
 	@echo "uninstall: $(LIBDIR), $(BINDIR)/tsrunc, completions, manual"
 	@rm -rf $(LIBDIR)
@@ -206,4 +210,4 @@ build/man/tsrunc.1: $(PACKAGES) $(VALIDATORS) $(SOURCES) $(wildcard package/manu
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@
 
-.PHONY: help build demo dummies fuzz test lint format types unit integration test-vm test-engines bench soak install package uninstall clean
+.PHONY: help build demo dummies fuzz test lint format types unit integration test-vm test-engines bench soak install package test-packages uninstall clean
