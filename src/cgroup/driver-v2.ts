@@ -58,7 +58,7 @@ export class DriverV2 implements CgroupDriver {
     attachDeviceProgram(cgroup.number, program.number);
   }
 
-  /** Before Linux 5.14 there is no `cgroup.kill`. */
+  /** Before Linux 5.14 there is no `cgroup.kill`, and a threaded cgroup does not take it: it has threads, not processes. */
   killAtOnce(): boolean {
     const [hierarchy] = this.#location.hierarchies;
     if (hierarchy === undefined) return false;
@@ -67,7 +67,7 @@ export class DriverV2 implements CgroupDriver {
       return true;
     } catch (error) {
       // systemd removes a cgroup as soon as its last process has ended, which may be now.
-      if (hasErrno(error, "ENOENT", "ENODEV")) return false;
+      if (hasErrno(error, "ENOENT", "ENODEV", "EOPNOTSUPP")) return false;
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readOwnCgroups } from "../../src/cgroup/layout.ts";
@@ -266,6 +266,24 @@ describe.skipIf(skipV2 !== null)(title("on this machine's v2 hierarchy", skipV2)
     expect(attachedDevicePrograms(directory?.number ?? -1)).toHaveLength(1);
     cgroup.setResources({ devices: [{ allow: true, access: "rwm" }] });
     expect(attachedDevicePrograms(directory?.number ?? -1)).toHaveLength(1);
+  });
+
+  test("a threaded cgroup is no place for limits that it cannot have, and its processes are found by their threads", () => {
+    const cgroup = make("v2");
+    cgroup.create();
+    const directory = cgroup.paths()[""] as string;
+    writeFileSync(join(directory, "cgroup.type"), "threaded");
+    expect(() => cgroup.create({ memory: { limit: 1 << 24 } })).toThrow(
+      /cannot enter cgroupv2 ".*" with domain controllers -- it is in threaded mode/,
+    );
+    // It was there before, so it is left.
+    expect(existsSync(directory)).toBe(true);
+    expect(read(cgroup, "", "cgroup.type")).toBe("threaded");
+    // cgroup.procs of a threaded cgroup cannot be read.
+    expect(() => readFileSync(join(directory, "cgroup.procs"))).toThrow();
+    using process = new Idler();
+    cgroup.join(process.pid);
+    expect(cgroup.pids({ recursive: true })).toContain(process.pid);
   });
 
   test("exec follows the container's first process out of a cgroup that is gone", () => {
