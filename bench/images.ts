@@ -142,7 +142,7 @@ function runRow(
   if (!missing.includes("podman")) {
     const pulled = podman("pull", "-q", `oci:small-layout:${named}`);
     // Of the same: no network, and nothing that stays.
-    ways["podman"] = { act: () => void podman("run", "--rm", "--network", "none", pulled) };
+    ways["podman"] = { act: () => void podman("run", "--rm", "--network", "none", ...MODEST, pulled) };
   }
   const targets = [
     { of: "tsrunc run", over: 80 },
@@ -152,6 +152,9 @@ function runRow(
   run(TSRUNC, "image", "unbundle", at("small-bundle"));
   return result;
 }
+
+/** Limits that a root without CAP_SYS_RESOURCE may set, too. */
+const MODEST = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
 
 /** Podman with a store of its own, whose drivers are those that it has by itself. */
 function podmanIn(directory: string) {
