@@ -14,6 +14,9 @@ import { check, type Validator } from "./schema.ts";
 /** The largest file that is read, in bytes: an engine's has 20,000. */
 export const LARGEST = 64 << 20;
 
+/** A descriptor that the caller has handed over: a shell's `<(…)` is a pipe, which is waited for, while a fifo in a bundle never is. */
+const OWN_DESCRIPTOR = /^\/(dev\/stdin|(dev|proc\/self)\/fd\/\d+)$/;
+
 /**
  * Reads and parses a JSON file. Members that are `null` are left out: to the engines, which are written in Go, `null` and
  * "absent" are the same, and scripts that edit configurations with jq take a member away by it.
@@ -77,9 +80,10 @@ function readDocument(path: string): string {
 
 function readFile(path: string, file: string): string {
   try {
-    using opened = open(path, O.RDONLY | O.NONBLOCK | O.NOCTTY);
+    const ours = OWN_DESCRIPTOR.test(path);
+    using opened = open(path, O.RDONLY | O.NOCTTY | (ours ? 0 : O.NONBLOCK));
     const { mode, size } = fstat(opened.number);
-    if (!isType({ mode }, "regular"))
+    if (!isType({ mode }, "regular") && !(ours && isType({ mode }, "fifo")))
       throw new ConfigError("", undefined, `${path} is ${typeName({ mode })}, not a file`, file);
     if (size <= LARGEST) return readTextOf(opened, path, LARGEST);
     throw new ConfigError("", undefined, `${path} has ${size} bytes: the largest file that is read has 64 MB`, file);

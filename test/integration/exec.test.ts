@@ -1,7 +1,18 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { cannotRun, directory, startDetached, state, succeed, tsrunc, until, useContainers } from "./harness.ts";
+import {
+  cannotRun,
+  commandLine,
+  directory,
+  startDetached,
+  state,
+  succeed,
+  tsrunc,
+  until,
+  useContainers,
+} from "./harness.ts";
 
 useContainers();
 
@@ -79,6 +90,15 @@ describe("exec", () => {
     const CAP_SYS_PTRACE = 1n << 19n;
     expect(bounding([]) & CAP_SYS_PTRACE).toBe(0n);
     expect(bounding(["--cap", "CAP_SYS_PTRACE"]) & CAP_SYS_PTRACE).toBe(CAP_SYS_PTRACE);
+  });
+
+  test("--process reads the process from a pipe of the caller's, as a shell's <(…)", () => {
+    const document = JSON.stringify({ cwd: "/", args: ["/bin/echo", "by a pipe"], env: [], user: { uid: 0, gid: 0 } });
+    // The writer is late: the reader waits for it.
+    const writer = `(sleep 0.2; printf %s "$document")`;
+    const script = `document=$1; shift; "$@" --process <${writer} "$0"`;
+    const arguments_ = [id, document, ...commandLine(["exec"])];
+    expect(execFileSync("bash", ["-c", script, ...arguments_], { encoding: "utf8" })).toBe("by a pipe\n");
   });
 
   test("--process reads the process from a file", () => {
