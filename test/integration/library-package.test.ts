@@ -47,6 +47,8 @@ describe.skipIf(reason !== null)(`the library's package (${reason ?? ""})`, () =
     writeJson("package.json", { name: "caller", version: "1.0.0", type: "module" });
     const install = ["install", "--offline", "--no-audit", "--no-fund", "--cache", join(work, "cache")];
     execFileSync("npm", [...install, ...files.map((file) => join(work, file))], { cwd: project, stdio: "pipe" });
+    const command = join(project, "node_modules/.bin/tsrunc");
+    expect(execFileSync(command, ["--version"], { encoding: "utf8" })).toMatch(/^tsrunc version \d/);
     writeJson("tsconfig.json", {
       compilerOptions: {
         ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false },

@@ -326,7 +326,14 @@ describe("a container of a bundle", () => {
   });
 });
 
+/** Nothing would be left by a run of what is not there, either. */
+async function hasImage(): Promise<void> {
+  expect((await inspectImage("demo", common)).id).toMatch(/^sha256:/);
+}
+
 describe("a signal", () => {
+  beforeEach(hasImage);
+
   test("that is aborted beforehand starts nothing", async () => {
     const signal = AbortSignal.abort(new Error("before"));
     await expect(run({ ...common, image: "demo", signal })).rejects.toThrow("before");
@@ -350,6 +357,8 @@ describe("a signal", () => {
 });
 
 describe("the end of the program", () => {
+  beforeEach(hasImage);
+
   const entry = resolve("src/library/index.ts");
   const program = (body: string) => {
     const path = scratch.at("program.ts");
