@@ -38,7 +38,10 @@ export function forkInit(plan: NamespacePlan, entrance: Entrance, main: ChildMai
   if (plan.join.length === 0) return forkDirectly(flags, entrance, main);
   // With the change of user namespace go the rights over the namespaces to join, or come those over them.
   const changesUser = plan.clone.includes("user") || plan.join.some(({ type }) => type === "user");
-  if (changesUser) return forkThroughHelper(() => joinByPath(plan.join), flags, entrance, main);
+  const joinsPid = plan.join.some(({ type }) => type === "pid");
+  if (changesUser || (joinsPid && !mayComeBack())) {
+    return forkThroughHelper(() => joinByPath(plan.join), flags, entrance, main);
+  }
   const opened = plan.join.map((join) => ({ ...join, fd: openNamespace(join) }));
   const joinPid = opened.filter(({ type }) => type === "pid");
   const joinRest = opened.filter(({ type }) => type !== "pid");
@@ -90,6 +93,18 @@ export function forkInto(
   // It is where our children are from then on; there will be no other, so we need not come back.
   if (types.includes("pid")) setns(pidfd.number, ["pid"]);
   return forkDirectly(0n, entrance, main, join);
+}
+
+/** Whether we may join our own pid namespace: not as root of a user namespace that does not own it, as under rootless engines. */
+function mayComeBack(): boolean {
+  using own = open("/proc/self/ns/pid_for_children", O.RDONLY);
+  try {
+    setns(own.number, ["pid"]);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "EPERM")) return false;
+    throw error;
+  }
 }
 
 /** Forks into a joined pid namespace, which is where our children are from then on, and comes back for those to come. */

@@ -34,6 +34,7 @@ tsrunc="${resolve(runtime)} --root ${work}/state"
 group=$1 command=$2
 case "$group $command" in
 "image import" | "image build" | "image run") shift 2; exec $tsrunc $group $command --quiet --store ${work}/store "$@" ;;
+"image unbundle") shift 2; exec $tsrunc $group $command "$@" ;;
 "image "* | "container "* | "volume "*) shift 2; exec $tsrunc $group $command --store ${work}/store "$@" ;;
 esac
 exec $tsrunc "$@"

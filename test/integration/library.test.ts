@@ -367,13 +367,13 @@ describe("the end of the program", () => {
     return spawnSync(process.execPath, [path], { encoding: "utf8", timeout: 50_000 });
   };
 
-  test("by an error that nobody catches takes its containers along", () => {
+  test("by an error that nobody catches takes its containers along", async () => {
     const { status, stderr } = program(
       'await run({ ...common, image: "demo", args: ["sleep", "1000"] });\nsetTimeout(() => { throw new Error("of the program"); }, 10);',
     );
     expect(stderr).toContain("of the program");
     expect(status).toBe(1);
-    expect(leftBehind()).toEqual(NOTHING);
+    await expect.poll(leftBehind, { timeout: 20_000 }).toEqual(NOTHING);
   });
 
   test("leaves a detached one", async () => {

@@ -119,6 +119,23 @@ describe("a namespace joined by path", () => {
     }
   });
 
+  test("of pids is joined by the root of a user namespace, who may not come back to the host's", () => {
+    const bundle = makeBundle("echo $$; ps", (config) => {
+      setNamespace(config, "pid", "@joined@");
+      config.linux.resources = {};
+      config.mounts = config.mounts.filter(({ type }) => type === "proc");
+    });
+    const script = `unshare --pid --fork sleep 4322 & sleeping=$!
+      until pgrep -P $sleeping > /dev/null; do sleep 0.05; done
+      sed -i "s#@joined@#/proc/$sleeping/ns/pid_for_children#" "$0"
+      "$@"; status=$?; pkill -KILL -P $sleeping; exit $status`;
+    const command = [runtime, "--root", join(directory(), "state"), "run", "--bundle", bundle.path, newId()];
+    const args = ["--user", "--map-root-user", "sh", "-c", script, join(bundle.path, "config.json"), ...command];
+    const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8", timeout: 30_000 });
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(/^\d+\n(.*\n)*\s*1 .*sleep 4322/);
+  });
+
   test("is refused when its file is missing", () => {
     const { code, stderr } = run("true", (config) => setNamespace(config, "network", "/proc/1/ns/missing"));
     expect(code).toBe(1);
