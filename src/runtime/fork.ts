@@ -36,22 +36,19 @@ type ChildMain = (channel: Channel<InitMessage, ParentMessage>) => never;
 export function forkInit(plan: NamespacePlan, entrance: Entrance, main: ChildMain): Forked {
   const flags = BigInt(namespaceFlags(plan.clone));
   if (plan.join.length === 0) return forkDirectly(flags, entrance, main);
-  // With the change of user namespace go the rights over the namespaces to join, or come those over them.
-  const changesUser = plan.clone.includes("user") || plan.join.some(({ type }) => type === "user");
-  const joinsPid = plan.join.some(({ type }) => type === "pid");
-  if (changesUser || (joinsPid && !mayComeBack())) {
+  // With the change of user namespace go the rights over the namespaces to join, or come those over them; and who has joined a pid
+  // namespace for its children may not be let back into its own: root of a user namespace that does not own it, as under rootless engines.
+  const joinsBeforeBirth = plan.join.some(({ type }) => type === "user" || type === "pid");
+  if (joinsBeforeBirth || plan.clone.includes("user")) {
     return forkThroughHelper(() => joinByPath(plan.join), flags, entrance, main);
   }
   const opened = plan.join.map((join) => ({ ...join, fd: openNamespace(join) }));
-  const joinPid = opened.filter(({ type }) => type === "pid");
-  const joinRest = opened.filter(({ type }) => type !== "pid");
   try {
     const join: ChildWork = (channel) => {
-      joinRest.forEach(joinOne);
+      opened.forEach(joinOne);
       channel.send({ type: "joined" });
     };
-    const fork = () => forkDirectly(flags, entrance, main, join);
-    const forked = joinPid.length === 0 ? fork() : inPidNamespace(() => joinPid.forEach(joinOne), fork);
+    const forked = forkDirectly(flags, entrance, main, join);
     const answer = forked.channel.receive()?.message;
     if (answer?.type === "joined") return forked;
     throw notJoined(answer, waitPid(forked.pid));
@@ -93,29 +90,6 @@ export function forkInto(
   // It is where our children are from then on; there will be no other, so we need not come back.
   if (types.includes("pid")) setns(pidfd.number, ["pid"]);
   return forkDirectly(0n, entrance, main, join);
-}
-
-/** Whether we may join our own pid namespace: not as root of a user namespace that does not own it, as under rootless engines. */
-function mayComeBack(): boolean {
-  using own = open("/proc/self/ns/pid_for_children", O.RDONLY);
-  try {
-    setns(own.number, ["pid"]);
-    return true;
-  } catch (error) {
-    if (hasErrno(error, "EPERM")) return false;
-    throw error;
-  }
-}
-
-/** Forks into a joined pid namespace, which is where our children are from then on, and comes back for those to come. */
-function inPidNamespace(join: () => void, fork: () => Forked): Forked {
-  using own = open("/proc/self/ns/pid_for_children", O.RDONLY);
-  join();
-  try {
-    return fork();
-  } finally {
-    setns(own.number, ["pid"]);
-  }
 }
 
 /** Why a process has not joined its namespaces, by the answer that came instead. */
