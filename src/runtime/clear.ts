@@ -36,6 +36,19 @@ export function clearContainer(context: Context, container: Container, spec: Spe
   }
 }
 
+/**
+ * Clears what a failed launch or restoration leaves; that this fails too must not hide the first failure.
+ * @returns what is to be said of what could not be cleared
+ */
+export function clearAfterFailure(context: Context, container: Container, spec: Spec): string | null {
+  try {
+    clearContainer(context, container, spec);
+    return null;
+  } catch (error) {
+    return `container ${container.id} could not be cleared, delete it: ${(error as Error).message}`;
+  }
+}
+
 /** A container must be able to go when its hooks' output has nowhere to. */
 function openOutput(context: Context, { id, bundle }: Container, spec: Spec): OpenHookOutput | null {
   try {

@@ -1,18 +1,18 @@
 /** Makes a container: everything up to the moment at which its init waits for `start`. */
 
-import { openCgroup } from "../cgroup/manager.ts";
 import { findMissingNamespaces } from "../config/validate/host.ts";
 import { describeParentContainer } from "../plan/parent-container.ts";
 import { hasErrno } from "../sys/error.ts";
 import { type Fd, Reserve } from "../sys/fd.ts";
-import { clearContainer } from "./clear.ts";
+import { claimContainer } from "./claim.ts";
+import { clearAfterFailure } from "./clear.ts";
 import { checkTerminal, connectReceivers, connectTo } from "./console-socket.ts";
 import { answerInit, type LaunchContext, launchHandlers } from "./launch-steps.ts";
 import type { Context, CreateOptions } from "./options.ts";
 import { carryOut, conversationOf, pidfdOf } from "./parent-steps.ts";
 import type { Prepared } from "./prepare.ts";
 import { seccompFilter } from "./seccomp.ts";
-import { type Container, claimDirectory, removeDirectory } from "./store.ts";
+import type { Container } from "./store.ts";
 
 /** A container whose init waits for `start`. */
 export interface Launched {
@@ -49,17 +49,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   using sockets = connectReceivers(plan.parent);
   using filter = seccompFilter(context, spec);
   using forClearing = new Reserve(CLEARING);
-  const lock = claimDirectory(context.root, options.id);
-  const cgroup = openCgroup(container.cgroup);
-  try {
-    // Before the state says that the cgroup is ours: what is cleared must not be another container's.
-    cgroup.assertUnused();
-  } catch (error) {
-    forClearing.release();
-    removeDirectory(context.root, options.id);
-    lock.close();
-    throw error;
-  }
+  const { cgroup, lock } = claimContainer(context.root, container, () => forClearing.release());
   const shared: LaunchContext = {
     ...prepared,
     ...{ context, cgroup, console, lock, sockets, purpose: "init", seccompFilter: filter, waits: options.waits },
@@ -76,7 +66,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
     forClearing.release();
     const reason = reasonOf(error as Error, shared);
     cgroup.release();
-    const left = clearAfter(context, prepared);
+    const left = clearAfterFailure(context, container, spec);
     lock.close();
     throw left === null ? reason : new Error(`${reason.message}; ${left}`);
   } finally {
@@ -91,17 +81,4 @@ function reasonOf(error: Error, { spec, cgroup }: LaunchContext): Error {
   if (missing !== undefined) return missing;
   if (cgroup.oomKills() === 0) return error;
   return new Error(`container init was OOM-killed (memory limit too low?): ${error.message}`);
-}
-
-/**
- * Clears what a failed launch leaves; that this fails too must not hide the first failure.
- * @returns what is to be said of what could not be cleared
- */
-function clearAfter(context: Context, { container, spec }: Prepared): string | null {
-  try {
-    clearContainer(context, container, spec);
-    return null;
-  } catch (error) {
-    return `container ${container.id} could not be cleared, delete it: ${(error as Error).message}`;
-  }
 }

@@ -1,6 +1,6 @@
 /** `restore`: has CRIU make a container's processes again, out of what `checkpoint` has written. */
 import { readOwnCgroups } from "../cgroup/layout.ts";
-import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
+import type { Cgroup } from "../cgroup/manager.ts";
 import { hostMounts, restoredMounts } from "../criu/external-mounts.ts";
 import { checkRestorable, externalNamespaces } from "../criu/namespaces.ts";
 import type { RestoreOptions } from "../criu/options.ts";
@@ -17,7 +17,8 @@ import { mkdir, readLink, rmdir } from "../sys/file.ts";
 import { NAMESPACE_FLAGS, unshare } from "../sys/namespace.ts";
 import { join } from "../sys/path-names.ts";
 import { exitCode, killChild, pidfdOpen, prctl, processStat } from "../sys/process.ts";
-import { clearContainer } from "./clear.ts";
+import { type Claim, claimContainer } from "./claim.ts";
+import { clearAfterFailure, clearContainer } from "./clear.ts";
 import { checkTerminal, connectTo, sendMaster } from "./console-socket.ts";
 import { mountSteps } from "./container-mounts.ts";
 import { configFile, explainFailure, findCriu } from "./criu.ts";
@@ -31,15 +32,7 @@ import { writePidFile } from "./pid-file.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { ownFiles, type PlacedMount, prepareRoot } from "./restore-mounts.ts";
 import { stateDocument } from "./status.ts";
-import {
-  claimDirectory,
-  containerDirectory,
-  lockAgain,
-  removeDirectory,
-  saveConfig,
-  saveContainer,
-  unlock,
-} from "./store.ts";
+import { containerDirectory, lockAgain, saveConfig, saveContainer, unlock } from "./store.ts";
 
 export interface RestoreContainerOptions extends RestoreOptions {
   id: string;
@@ -69,8 +62,10 @@ export function restoreContainer(context: Context, options: RestoreContainerOpti
   using namespaces = new Opened(prepared);
   if (!options.noSubreaper) prctl("SET_CHILD_SUBREAPER", 1);
   const signals = options.detach ? null : prepareForeground();
-  const restoration = new Restoration({ context, prepared, options, criu, directories, streams, namespaces, console });
-  const { pid, master, lock } = restoration.run();
+  const claim = claimContainer(context.root, prepared.container);
+  const { lock } = claim;
+  const parts: Parts = { context, prepared, options, criu, directories, streams, namespaces, console, claim };
+  const { pid, master } = new Restoration(parts).run();
   if (signals === null) return 0;
   const { log } = context;
   using pidfd = pidfdOpen(pid);
@@ -114,9 +109,10 @@ interface Parts {
   streams: readonly string[];
   namespaces: Opened;
   console: Fd | null;
+  claim: Claim;
 }
 
-/** One restoration, from the claim of the id to the running container. */
+/** One restoration, from a claimed id to the running container. */
 class Restoration {
   readonly #parts: Parts;
   readonly #cgroup: Cgroup;
@@ -128,32 +124,26 @@ class Restoration {
   #master: Fd | null = null;
 
   constructor(parts: Parts) {
-    const { context, options, prepared } = parts;
+    const { context, options } = parts;
     this.#parts = parts;
-    this.#cgroup = openCgroup(prepared.container.cgroup);
+    this.#cgroup = parts.claim.cgroup;
     this.#own = join(containerDirectory(context.root, options.id), "criu");
   }
 
-  run(): { pid: number; master: Fd | null; lock: Fd } {
-    const { context, options, prepared, criu, directories } = this.#parts;
-    const lock = claimDirectory(context.root, options.id);
-    try {
-      this.#cgroup.assertUnused();
-    } catch (error) {
-      removeDirectory(context.root, options.id);
-      lock.close();
-      throw error;
-    }
+  /** @throws {Error} that says what failed: all that was made is cleared again then */
+  run(): { pid: number; master: Fd | null } {
+    const { context, options, prepared, criu, directories, claim } = this.#parts;
     try {
       this.#make();
       const pid = this.#restore();
       if (options.pidFile) writePidFile(options.pidFile, pid);
-      return { pid, master: this.#master, lock };
+      return { pid, master: this.#master };
     } catch (error) {
       const reason = explainFailure(error, criu, directories.log(LOG.restore));
       if (prepared.container.init !== null) killChild(prepared.container.init.pid);
-      const left = this.#clear();
-      lock.close();
+      this.#master?.close();
+      const left = clearAfterFailure(context, prepared.container, prepared.spec);
+      claim.lock.close();
       throw left === null ? reason : new Error(`${reason.message}; ${left}`);
     } finally {
       this.#hookOutput?.[Symbol.dispose]();
@@ -300,16 +290,5 @@ class Restoration {
     if (readLink(`/proc/${pid}/ns/time`) === readLink("/proc/self/ns/time")) return;
     spec.linux = { ...spec.linux, namespaces: [...namespaces, { type: "time" }] };
     saveConfig(context.root, container.id, spec);
-  }
-
-  #clear(): string | null {
-    const { context, prepared } = this.#parts;
-    this.#master?.close();
-    try {
-      clearContainer(context, prepared.container, prepared.spec);
-      return null;
-    } catch (error) {
-      return `container ${prepared.container.id} could not be cleared, delete it: ${(error as Error).message}`;
-    }
   }
 }
