@@ -13,10 +13,11 @@
  *
  * @see user_namespaces(7), newuidmap(1), flock(2)
  */
-import { check, SyscallError } from "../sys/error.ts";
+import { check } from "../sys/error.ts";
 import { duplicateOnto, type Fd, O, open, setCloseOnExec } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
-import { exists, mkdirAll, readText, unlink, writeFile } from "../sys/file.ts";
+import { exists, mkdirAll, readText, unlinkIfThere, writeFile } from "../sys/file.ts";
+import { type LockMode, lockWhenFree } from "../sys/flock.ts";
 import { hasIdHelpers, writeIdMaps } from "../sys/id-maps.ts";
 import { setPropagation } from "../sys/mount.ts";
 import { NAMESPACE_FLAGS, setns } from "../sys/namespace.ts";
@@ -25,8 +26,6 @@ import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
 import { findLinkStat } from "../sys/stat.ts";
 import { subordinateMaps } from "../sys/subordinate-ids.ts";
 import { changeDirectory, setsid } from "../sys/user.ts";
-
-const [LOCK_SH, LOCK_EX] = [1, 2];
 
 /** Why an ordinary user has no such namespaces; `null` where it can have them. */
 export function whyNoRanges(uid: number, gid: number): string | null {
@@ -41,8 +40,8 @@ export function whyNoRanges(uid: number, gid: number): string | null {
  */
 export function enterSharedNamespace(uid: number, gid: number): void {
   const directory = placeOf(uid);
-  const membership = locked(`${directory}/members`, LOCK_SH);
-  using _ = locked(`${directory}/lock`, LOCK_EX);
+  const membership = locked(`${directory}/members`, "shared");
+  using _ = locked(`${directory}/lock`, "exclusive");
   using pidfd = findHolder(directory) ?? makeHolder(directory, uid, gid);
   const here = open(".", O.PATH | O.DIRECTORY);
   setns(pidfd.number, ["user", "mount"]);
@@ -57,7 +56,7 @@ export function stayInSharedNamespace(): void {
   const map = /^\s*0\s+(\d+)\s+1\s/.exec(readText("/proc/self/uid_map"));
   if (map === null) return;
   const directory = pathOf(Number(map[1]));
-  if (exists(`${directory}/holder`)) handOn(locked(`${directory}/members`, LOCK_SH));
+  if (exists(`${directory}/holder`)) handOn(locked(`${directory}/members`, "shared"));
 }
 
 function pathOf(uid: number): string {
@@ -81,13 +80,9 @@ function handOn(membership: Fd): void {
   membership.release();
 }
 
-function locked(path: string, mode: number): Fd {
+function locked(path: string, mode: LockMode): Fd {
   const file = open(path, O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
-  const EINTR = 4;
-  for (let result = -EINTR; result !== 0; ) {
-    result = syscall("flock", file.number, mode);
-    if (result !== 0 && result !== -EINTR) check(result, `lock ${path}`);
-  }
+  lockWhenFree(file, mode, path);
   return file;
 }
 
@@ -145,8 +140,7 @@ function hold(directory: string, line: Fd): never {
     sendMessage(line.number, Uint8Array.of(1));
     closeAllBut(members.number);
     // Who is there has it shared: it comes when nobody is there any more, and who comes later waits until this has ended.
-    const EINTR = 4;
-    while (syscall("flock", members.number, LOCK_EX) === -EINTR);
+    lockWhenFree(members, "exclusive", `${directory}/members`);
     unlinkIfThere(`${directory}/holder`);
   } finally {
     exit(0);
@@ -158,13 +152,4 @@ function closeAllBut(kept: number): void {
   const LAST = 0xffff_ffff;
   if (kept > 3) syscall("close_range", 3, kept - 1, 0);
   syscall("close_range", kept + 1, LAST, 0);
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlink(path);
-  } catch (error) {
-    const ENOENT = 2;
-    if (!(error instanceof SyscallError) || error.errno !== ENOENT) throw error;
-  }
 }

@@ -17,6 +17,7 @@ import { hasErrno, orNull, check as succeeded } from "../sys/error.ts";
 import { AT, AT_FDCWD, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { exists, mkdir, mkdirAll, readDirectory, readText, removeAll, replace, writeFile } from "../sys/file.ts";
+import { flockNow, unlockFile } from "../sys/flock.ts";
 import { join } from "../sys/path-names.ts";
 import { poll } from "../sys/poll.ts";
 import { FILE_TYPE, fstat } from "../sys/stat.ts";
@@ -160,8 +161,7 @@ export function lockDirectory(root: string, id: string, whenBusy: () => void = (
 
 /** Lets other commands work on the container; {@link lockAgain} keeps them out once more. */
 export function unlock(lock: Fd): void {
-  const LOCK_UN = 8;
-  succeeded(syscall("flock", lock.number, LOCK_UN), "unlock");
+  unlockFile(lock);
 }
 
 /**
@@ -180,11 +180,10 @@ function isThere(directory: Fd): boolean {
 }
 
 function waitForLock(lock: Fd, id: string, whenBusy: () => void): void {
-  const LOCK_EX_NB = 2 | 4;
   const { EAGAIN, EINTR } = ERRNO;
   const deadline = monotonicTime() + PATIENCE;
   for (let delay = 0; ; delay = Math.min(delay * 2, 50)) {
-    const result = syscall("flock", lock.number, LOCK_EX_NB);
+    const result = flockNow(lock, "exclusive");
     if (result !== -EAGAIN && result !== -EINTR) return void succeeded(result, () => `lock container ${id}`);
     if (delay === 0) {
       whenBusy();
@@ -202,9 +201,9 @@ function waitForLock(lock: Fd, id: string, whenBusy: () => void): void {
 
 /** Whether some command works on the container now. A container that is not complete without that has lost its creator. */
 export function isLocked(root: string, id: string): boolean {
-  const LOCK_SH_NB = 1 | 4; // shared: others who ask the same are no commands that work on it
   using directory = open(containerDirectory(root, id), O.RDONLY | O.DIRECTORY);
-  return syscall("flock", directory.number, LOCK_SH_NB) < 0;
+  // Shared: others who ask the same are no commands that work on it.
+  return flockNow(directory, "shared") < 0;
 }
 
 /** Writes `state.json`. */

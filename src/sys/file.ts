@@ -134,6 +134,12 @@ export function unlink(path: string): void {
   check(syscall("unlinkat", AT_FDCWD, path, 0), () => `unlink ${path}`);
 }
 
+/** Removes a file that may be gone already. @throws {SyscallError} `unlink` */
+export function unlinkIfThere(path: string): void {
+  const result = syscall("unlinkat", AT_FDCWD, path, 0);
+  if (result !== -ERRNO.ENOENT) check(result, () => `unlink ${path}`);
+}
+
 /** Removes an empty directory. @throws {SyscallError} `rmdir` */
 export function rmdir(path: string): void {
   check(syscall("unlinkat", AT_FDCWD, path, AT.REMOVEDIR), () => `rmdir ${path}`);

@@ -2,12 +2,13 @@
  * Builds that were killed. A build's directory, below `snapshots/bundles/`, says who builds, and which commands of RUN it has started: what a
  * killed one has left at work is ended, by the next build or by a collection, and its directory removed.
  */
+
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
-import { syscall } from "../../sys/ffi.ts";
 import { exists } from "../../sys/file.ts";
+import { flockNow } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
 import { runtimePath } from "../bundle/run.ts";
 import { endPasta } from "../containers/pasta.ts";
@@ -88,10 +89,9 @@ function linesOf(path: string): string[] {
 }
 
 function isFree(path: string): boolean {
-  const [LOCK_EX, LOCK_NB] = [2, 4];
   try {
     using directory = open(path, O.RDONLY | O.DIRECTORY);
-    return syscall("flock", directory.number, LOCK_EX | LOCK_NB) === 0;
+    return flockNow(directory, "exclusive") === 0;
   } catch (error) {
     if (hasErrno(error, "ENOENT")) return true;
     throw error;

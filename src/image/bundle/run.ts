@@ -4,14 +4,14 @@
  * The bundle lies in the store, below `snapshots/bundles/`, locked by this process and, by an inherited descriptor, by the runtime: when both
  * are gone without having cleared it, a collection does.
  */
+
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { constants } from "node:os";
-import { check } from "../../sys/error.ts";
 import { engineDirectory, isCompiled } from "../../sys/executable.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
-import { syscall } from "../../sys/ffi.ts";
+import { lockOwn } from "../../sys/flock.ts";
 import { join, resolve } from "../../sys/path-names.ts";
 import { snapshotsPath } from "../snapshot/directories.ts";
 import { lockStore } from "../store/store.ts";
@@ -50,8 +50,7 @@ async function claim({ store }: Pick<RunRequest, "store">, directory: string): P
   using _ = await lockStore(store, "shared");
   mkdirSync(directory, { mode: 0o700 });
   const lock = open(directory, O.RDONLY | O.DIRECTORY);
-  const [LOCK_EX, LOCK_NB] = [2, 4];
-  check(syscall("flock", lock.number, LOCK_EX | LOCK_NB), () => `lock ${directory}`);
+  lockOwn(lock, "exclusive", directory);
   return lock;
 }
 

@@ -3,13 +3,14 @@
  *
  * Unlike fifos it does not outlive its monitor: when that is killed, the terminal hangs up, and the container's process gets SIGHUP.
  */
+
 import { readSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { syscall } from "../../sys/ffi.ts";
+import { unlinkIfThere } from "../../sys/file.ts";
 import { accept, listenAt, receiveMessage } from "../../sys/socket.ts";
 import { getModes, isTerminal, rawModes, setModes, setWindowSize, windowSize } from "../../sys/tty.ts";
-import { unlinkIfThere } from "./unlink-if-there.ts";
 
 /** Milliseconds between two looks at the size of the caller's terminal. */
 export const SIZE_INTERVAL = 200;

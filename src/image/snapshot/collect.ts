@@ -1,8 +1,9 @@
 /** Collects what is left below `snapshots/`: layers of no image and no snapshot, snapshots without an owner, and what a kill left. */
+
 import { lstatSync, readdirSync } from "node:fs";
 import { O, open } from "../../sys/fd.ts";
-import { syscall } from "../../sys/ffi.ts";
 import { exists } from "../../sys/file.ts";
+import { flockNow } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import type { Collector, Garbage } from "../store/collect.ts";
@@ -46,8 +47,7 @@ function namesIn(store: Store, place: Parameters<typeof snapshotsPath>[1]): stri
 
 function isLocked(path: string): boolean {
   using directory = open(path, O.RDONLY | O.DIRECTORY);
-  const [LOCK_SH, LOCK_NB] = [1, 4];
-  return syscall("flock", directory.number, LOCK_SH | LOCK_NB) !== 0;
+  return flockNow(directory, "shared") !== 0;
 }
 
 /** Bytes that files below a directory take. */

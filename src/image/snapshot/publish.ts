@@ -1,10 +1,12 @@
 /** Makes a layer of the store of what a snapshot has in its upper directory, which is in overlayfs's form already: nothing is unpacked again. */
+
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { check, hasErrno } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
 import { syscall } from "../../sys/ffi.ts";
 import { exists, rename } from "../../sys/file.ts";
+import { lockOwn } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import { lockStore, type Store } from "../store/store.ts";
@@ -20,13 +22,12 @@ export async function publishUpper(store: Store, snapshot: Snapshot, chainId: st
   const to = layerDirectory(store, chainId, snapshot.namespace);
   if (exists(join(to, "fs"))) return;
   const work = join(snapshotsPath(store, "tmp"), randomBytes(9).toString("hex"));
-  const [LOCK_EX, LOCK_NB] = [2, 4];
   const claim = async () => {
     // Nobody collects between the making and the locking.
     using _ = await lockStore(store, "shared");
     mkdirSync(work, { mode: 0o700 });
     const fd = open(work, O.RDONLY | O.DIRECTORY);
-    check(syscall("flock", fd.number, LOCK_EX | LOCK_NB), () => `lock ${work}`);
+    lockOwn(fd, "exclusive", work);
     return fd;
   };
   using lock = await claim();

@@ -4,13 +4,14 @@
  * A layer is extracted to a directory in `tmp/`, which its process holds a lock on, and gets its name when it is complete and on disk.
  * After a kill the directory lies there, unlocked, until a collection removes it.
  */
+
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
-
 import { check, hasErrno } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { syscall } from "../../sys/ffi.ts";
 import { exists, rename } from "../../sys/file.ts";
+import { lockOwn } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
 import type { LayerBlob } from "../layer/layer-extractor.ts";
 import type { LayerLimits } from "../layer/limits.ts";
@@ -128,8 +129,7 @@ class Working implements Disposable {
     using _ = await lockStore(store, "shared");
     mkdirSync(path, { mode: 0o700 });
     const lock = openTree(path);
-    const [LOCK_EX, LOCK_NB] = [2, 4];
-    check(syscall("flock", lock.number, LOCK_EX | LOCK_NB), () => `lock ${path}`);
+    lockOwn(lock, "exclusive", path);
     return new Working(path, lock);
   }
 

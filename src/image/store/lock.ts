@@ -3,15 +3,13 @@
  *
  * Nothing waits in the kernel, which would stop the event loop: a lock that another process has is tried again after a while.
  */
+
 import { setTimeout as sleep } from "node:timers/promises";
 import { ERRNO } from "../../sys/errno.ts";
 import { check } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
-import { syscall } from "../../sys/ffi.ts";
+import { flockNow, type LockMode } from "../../sys/flock.ts";
 import { findStat, fstat, isSameFile } from "../../sys/stat.ts";
-
-/** `shared`: beside others that share it. `exclusive`: alone. */
-export type LockMode = "shared" | "exclusive";
 
 /** Milliseconds between tries: at first, and at most. */
 const PAUSE = { first: 2, most: 100 } as const;
@@ -23,10 +21,9 @@ const PAUSE = { first: 2, most: 100 } as const;
  * @throws {SyscallError} `open`, `lock`
  */
 export function tryLock(path: string, mode: LockMode): Fd | null {
-  const [LOCK_SH, LOCK_EX, LOCK_NB] = [1, 2, 4];
   for (;;) {
     const file = open(path, O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
-    const result = syscall("flock", file.number, (mode === "shared" ? LOCK_SH : LOCK_EX) | LOCK_NB);
+    const result = flockNow(file, mode);
     if (result === 0 && isAt(file, path)) return file;
     file.close();
     if (result === -ERRNO.EAGAIN) return null;

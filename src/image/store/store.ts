@@ -38,8 +38,9 @@ import { fdatasyncSync, fsyncSync } from "node:fs";
 import { callerUid } from "../../sys/executable.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { chmod, exists, mkdirAll, readText, rename, unlink } from "../../sys/file.ts";
+import type { LockMode } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
-import { type LockMode, lock } from "./lock.ts";
+import { lock } from "./lock.ts";
 import { writeAllTo } from "./write.ts";
 
 /** A store that is there. */

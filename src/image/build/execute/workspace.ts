@@ -2,12 +2,12 @@
  * The directory that a build works in: below `snapshots/bundles/` of the store, locked by this process and the runtimes that it starts, so
  * that a collection clears what a kill has left. Root filesystems are mounted there, in a mount namespace that is the build's own.
  */
+
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync } from "node:fs";
-import { check } from "../../../sys/error.ts";
 import { type Fd, O, open } from "../../../sys/fd.ts";
-import { syscall } from "../../../sys/ffi.ts";
 import { exists } from "../../../sys/file.ts";
+import { lockOwn } from "../../../sys/flock.ts";
 import { join } from "../../../sys/path-names.ts";
 import type { Compression } from "../../layer/compression.ts";
 import { DEFAULT_LIMITS } from "../../layer/limits.ts";
@@ -55,8 +55,7 @@ export class Workspace implements Disposable {
     const path = join(snapshotsPath(store, "bundles"), randomBytes(9).toString("hex"));
     mkdirSync(path, { mode: 0o700 });
     const lock = open(path, O.RDONLY | O.DIRECTORY);
-    const [LOCK_EX, LOCK_NB] = [2, 4];
-    check(syscall("flock", lock.number, LOCK_EX | LOCK_NB), () => `lock ${path}`);
+    lockOwn(lock, "exclusive", path);
     noteBuilder(path, runtimeArgs);
     return new Workspace(lease, path, lock);
   }
