@@ -4,7 +4,7 @@ import type { Store } from "../store/store.ts";
 import { LogReader } from "./log-file.ts";
 import { type LogLine, lastLines, parseLog, type StreamName } from "./log-format.ts";
 import { type Container, containerPath, readContainer } from "./record.ts";
-import { currentStatus, isRunning, isWatched } from "./status.ts";
+import { isRunningNow, isWatched } from "./status.ts";
 
 export interface LogsRequest {
   /** Whether to wait for more while it runs. */
@@ -32,8 +32,7 @@ export async function showLogs(store: Store, container: Container, request: Logs
   while (request.follow) {
     // Asked before it is read: what has ended by then writes no more.
     const goesOn =
-      readContainer(store, container.id) !== null &&
-      (isRunning(currentStatus(store, container)) || isWatched(store, container));
+      readContainer(store, container.id) !== null && (isRunningNow(store, container) || isWatched(store, container));
     printer.print(read());
     if (!goesOn) return;
     await sleep(50);

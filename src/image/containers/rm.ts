@@ -3,7 +3,7 @@ import type { Store } from "../store/store.ts";
 import { type Container, lockContainer, readContainer } from "./record.ts";
 import { removeLocked } from "./remove.ts";
 import { recover } from "./start.ts";
-import { currentStatus, isRunning, isWatched } from "./status.ts";
+import { isRunningNow, isWatched } from "./status.ts";
 import { killContainer } from "./stop.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -17,7 +17,7 @@ export async function removeContainer(
   // Whoever had the lock may have removed it.
   if (readContainer(store, container.id) === null) return;
   await recover(store, container);
-  if (isRunning(currentStatus(store, container))) {
+  if (isRunningNow(store, container)) {
     if (!force) {
       throw new Error(
         `${container.name} runs: stop it first ("tsrunc container stop ${container.name}"), or use --force to kill it`,

@@ -6,7 +6,7 @@ import type { Store } from "../store/store.ts";
 import type { Message, Purpose } from "./monitor.ts";
 import { type Container, listContainers, lockContainer, readContainer } from "./record.ts";
 import { runRuntime } from "./runtime.ts";
-import { currentStatus, isAbandoned, isEnding, isRunning, isWatched } from "./status.ts";
+import { currentStatus, isAbandoned, isEnding, isRunning, isRunningNow, isWatched } from "./status.ts";
 import { rawInput } from "./terminal.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -79,7 +79,7 @@ export async function recover(store: Store, container: Container): Promise<void>
   const watcher = await startMonitor(store, container, "recover").catch(() => null);
   watcher?.leave();
   await waitUntil(() => !isEnding(store, container), 10_000);
-  if (!isRunning(currentStatus(store, container))) await waitUntil(() => !isWatched(store, container), 10_000);
+  if (!isRunningNow(store, container)) await waitUntil(() => !isWatched(store, container), 10_000);
 }
 
 /** {@link recover} for all. */

@@ -17,6 +17,14 @@ export interface Current {
 }
 
 export function currentStatus(store: Store, container: Container): Current {
+  const current = writtenStatus(store, container);
+  const { state } = current;
+  if (state.phase !== "running" || current.status !== "running" || !isAlive(state.process)) return current;
+  return runtimeState(store, container)?.status === "paused" ? { state, status: "paused" } : current;
+}
+
+/** The same without a question to the runtime, which is a process for itself: what is paused is running. */
+function writtenStatus(store: Store, container: Container): Current {
   const state = readState(store, container.id);
   switch (state.phase) {
     case "created":
@@ -27,7 +35,7 @@ export function currentStatus(store: Store, container: Container): Current {
       if (isEnding(store, container)) return { state, status: "running" };
       // What its monitor has written down meanwhile.
       if (!isAlive(state.process)) return { state: readState(store, container.id), status: "exited" };
-      return { state, status: runtimeState(store, container)?.status === "paused" ? "paused" : "running" };
+      return { state, status: "running" };
     }
     case "exited":
       return { state, status: "exited" };
@@ -38,6 +46,11 @@ export function currentStatus(store: Store, container: Container): Current {
 export function isEnding(store: Store, container: Container): boolean {
   const state = readState(store, container.id);
   return state.phase === "running" && !isAlive(state.process) && isWatched(store, container);
+}
+
+/** Whether a container's process lives now, paused or not: for those who ask again and again. */
+export function isRunningNow(store: Store, container: Container): boolean {
+  return isRunning(writtenStatus(store, container));
 }
 
 /** Whether its process lives. */

@@ -3,7 +3,7 @@ import type { Store } from "../store/store.ts";
 import type { Container } from "./record.ts";
 import { runRuntime, sendSignal } from "./runtime.ts";
 import { recover } from "./start.ts";
-import { currentStatus, isRunning, isWatched } from "./status.ts";
+import { currentStatus, isRunningNow, isWatched } from "./status.ts";
 import { waitUntil } from "./wait.ts";
 
 const SIGKILL = 9;
@@ -18,7 +18,7 @@ export async function stopContainer(
   seconds = container.stopTimeout,
 ): Promise<void> {
   await recover(store, container);
-  const hasEnded = () => !isRunning(currentStatus(store, container));
+  const hasEnded = () => !isRunningNow(store, container);
   if (!hasEnded()) {
     if (currentStatus(store, container).status === "paused") runRuntime(container, ["resume", container.name]);
     if (seconds > 0) {
@@ -33,7 +33,7 @@ export async function stopContainer(
 /** Kills it, if it runs, and waits. @throws {Error} when it does not end */
 export async function killContainer(store: Store, container: Container): Promise<void> {
   await recover(store, container);
-  const hasEnded = () => !isRunning(currentStatus(store, container));
+  const hasEnded = () => !isRunningNow(store, container);
   if (!hasEnded()) sendSignal(store, container, SIGKILL);
   if (!(await waitUntil(hasEnded, 10_000))) throw new Error(`${container.name} was killed, and has not ended yet`);
 }
