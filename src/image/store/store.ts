@@ -38,7 +38,7 @@ import { fdatasyncSync, fsyncSync } from "node:fs";
 import { callerUid } from "../../sys/executable.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { chmod, exists, mkdirAll, readText, rename, unlink } from "../../sys/file.ts";
-import type { LockMode } from "../../sys/flock.ts";
+import { type LockMode, lockWhenFree } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
 import { lock } from "./lock.ts";
 import { writeAllTo } from "./write.ts";
@@ -94,9 +94,14 @@ export function openStore(path: string): Store {
   return store;
 }
 
+/** One at a time: others may be about to do the same, and who was killed in the middle of it has left the lock. */
 function create({ root, paths }: Store, marker: string): void {
-  if (exists(paths.index)) throw new Error(`${root}: has an index.json and no oci-layout: this is no store of images`);
+  if (exists(paths.index) && !exists(paths.lock))
+    throw new Error(`${root}: has an index.json and no oci-layout: this is no store of images`);
   mkdirAll(root, 0o755);
+  using lock = open(paths.lock, O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
+  lockWhenFree(lock, "exclusive", paths.lock);
+  if (exists(marker)) return;
   // Layers hold what their users may have meant for nobody else.
   chmod(root, 0o700);
   for (const path of [

@@ -1,5 +1,6 @@
 /** Contents, leases, names and collection. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { blobPath, hasBlob, openBlob, readBlob } from "../../../src/image/store/blobs.ts";
 import { collectLocked } from "../../../src/image/store/collect.ts";
@@ -8,7 +9,7 @@ import { listEntries, putImage } from "../../../src/image/store/images.ts";
 import { ingest, ingestNew } from "../../../src/image/store/ingest.ts";
 import { Lease } from "../../../src/image/store/lease.ts";
 import { resolveImage } from "../../../src/image/store/resolve.ts";
-import { lockStore, type Store } from "../../../src/image/store/store.ts";
+import { lockStore, openStore, type Store } from "../../../src/image/store/store.ts";
 import { Scratch, sampleImage, storeImage } from "../support.ts";
 
 const BYTES = new TextEncoder().encode("some content that comes in parts");
@@ -26,6 +27,18 @@ test("content is there when all of it is, and read again as it was", async () =>
   expect(await ingest(lease, IDENTITY, () => expect.unreachable())).toBe("held");
   expect(Buffer.from(await readBlob(store, IDENTITY))).toEqual(Buffer.from(BYTES));
   expect(readdirSync(store.paths.ingest)).toEqual([]);
+});
+
+test("a store whose making was killed is made to the end; a directory with an index of somebody else's is none", async () => {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  const names = readdirSync(store.root).sort();
+  rmSync(join(store.root, "oci-layout"));
+  expect(openStore(store.root)).toEqual(store);
+  expect(readdirSync(store.root).sort()).toEqual(names);
+  rmSync(join(store.root, "oci-layout"));
+  rmSync(store.paths.lock);
+  expect(() => openStore(store.root)).toThrow("has an index.json and no oci-layout: this is no store of images");
 });
 
 test("what was interrupted goes on where it ended", async () => {
