@@ -1,9 +1,9 @@
 /** Collects what builds keep for the next ones: records of steps whose layers are gone, and cache mounts and downloads beyond a bound. */
-import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { exists, unlink } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
-import type { Collector, Garbage, Live } from "../store/collect.ts";
+import { bytesBelow, type Collector, type Garbage, type Live } from "../store/collect.ts";
 import type { Digest } from "../store/digest.ts";
 import { tryLock } from "../store/lock.ts";
 import type { Store } from "../store/store.ts";
@@ -73,10 +73,4 @@ function lastUse(path: string): number {
 
 function namesIn(path: string): string[] {
   return exists(path) ? readdirSync(path) : [];
-}
-
-function bytesBelow(path: string): number {
-  const stat = lstatSync(path);
-  if (!stat.isDirectory()) return stat.blocks * 512;
-  return readdirSync(path).reduce((sum, name) => sum + bytesBelow(join(path, name)), stat.blocks * 512);
 }

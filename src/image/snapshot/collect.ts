@@ -1,12 +1,12 @@
 /** Collects what is left below `snapshots/`: layers of no image and no snapshot, snapshots without an owner, and what a kill left. */
 
-import { lstatSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { O, open } from "../../sys/fd.ts";
 import { exists } from "../../sys/file.ts";
 import { flockNow } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
-import type { Collector, Garbage } from "../store/collect.ts";
+import { bytesBelow, type Collector, type Garbage } from "../store/collect.ts";
 import type { Store } from "../store/store.ts";
 import { chainIds } from "./chain.ts";
 import { snapshotsPath } from "./directories.ts";
@@ -48,12 +48,4 @@ function namesIn(store: Store, place: Parameters<typeof snapshotsPath>[1]): stri
 function isLocked(path: string): boolean {
   using directory = open(path, O.RDONLY | O.DIRECTORY);
   return flockNow(directory, "shared") !== 0;
-}
-
-/** Bytes that files below a directory take. */
-function bytesBelow(path: string): number {
-  const stat = lstatSync(path);
-  let bytes = stat.blocks * 512;
-  if (stat.isDirectory()) for (const name of readdirSync(path)) bytes += bytesBelow(join(path, name));
-  return bytes;
 }

@@ -4,7 +4,7 @@
  * What lives is what can be reached from `index.json` and what leases hold on to. Both are read, and the rest removed, with the store's lock
  * held exclusively: nobody adds to either meanwhile. It does not take long, since nothing but names is removed.
  */
-import { lstatSync, readFileSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { readDirectory, unlink } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
 import { blobPath, hasBlob } from "./blobs.ts";
@@ -36,6 +36,14 @@ export interface Garbage {
 
 /** Collects what is not below `blobs/`: called with the store's lock held. @returns what it removed, or would have with `dryRun` */
 export type Collector = (store: Store, live: Live, options: { dryRun: boolean }) => Garbage[];
+
+/** Bytes that a file takes, or a directory with all below it. */
+export function bytesBelow(path: string): number {
+  const stat = lstatSync(path);
+  const own = stat.blocks * 512;
+  if (!stat.isDirectory()) return own;
+  return readdirSync(path).reduce((sum, name) => sum + bytesBelow(join(path, name)), own);
+}
 
 /** Contents of an image are damaged or missing, so nobody knows what else belongs to it. */
 export class UnknownContentError extends Error {
