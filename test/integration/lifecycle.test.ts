@@ -189,10 +189,10 @@ describe("delete", () => {
         edit(config);
       });
       const below = join(FREEZER, cgroupsPath, "a/b");
-      mkdirSync(below, { recursive: true });
       const isOther = (pid: number) => pid !== state(id).pid;
       const processes = () => JSON.parse(succeed(["ps", "--format", "json", id])) as number[];
       await until("it has two processes", () => processes().some(isOther));
+      mkdirSync(below, { recursive: true });
       writeFileSync(join(below, "cgroup.procs"), String(processes().find(isOther)));
       writeFileSync(join(below, "freezer.state"), "FROZEN");
       await until("it is frozen", () => readFileSync(join(below, "freezer.state"), "utf8") === "FROZEN\n");

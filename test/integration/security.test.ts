@@ -76,6 +76,9 @@ describe("what the caller has open on the host", () => {
         0,
       );
     }
+    // It is for the working directory: with another one it runs.
+    const plain = makeBundle("true");
+    expect(withDescriptors(host.redirection, ["run", "--bundle", plain.path, newId()]).status).toBe(0);
   });
 
   test("is not in the init that waits for start, where an exec could find it", () => {
