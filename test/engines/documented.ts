@@ -15,3 +15,11 @@ export function documented(heading: string, language: string, index = 0): string
   if (block === undefined) throw new Error(`docs/engines.md, "${heading}": no block ${index + 1} in ${language}`);
   return block;
 }
+
+/** The image that the page's commands run, which is not there without a registry. */
+const NAMED = /(docker\.io\/library\/)?alpine(:latest)?/g;
+
+/** A command of `docs/engines.md`, with the image that there is, and a name that is nobody else's. */
+export function documentedCommand(heading: string): string {
+  return documented(heading, "sh").replace(NAMED, "$1busybox$2").replace(" box ", " $id ");
+}

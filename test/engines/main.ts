@@ -34,6 +34,9 @@ const OUTPUT = "build/engines";
 
 const say = (message: string): void => console.error(`engines: ${message}`);
 
+/** Machines that are there, for whoever interrupts the run. */
+const machines = new Set<Session>();
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -44,6 +47,16 @@ async function main(): Promise<number> {
   }
   rmSync(OUTPUT, { recursive: true, force: true });
   const scratch = mkdtempSync(join(tmpdir(), "tsrunc-engines-"));
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    process.once(signal, async () => {
+      for (const session of machines) await session.stop();
+      rmSync(scratch, { recursive: true, force: true });
+      process.exit(code);
+    });
+  }
   try {
     const report = await runAll(scratch);
     console.log(values.format === "json" ? JSON.stringify(report, null, 2) : table(report));
@@ -94,6 +107,7 @@ async function runAll(scratch: string): Promise<Report> {
     try {
       for (const [name, path] of Object.entries(runtimes))
         sessions.push(await Session.start(host, able, join(scratch, `${host}-${name}`), path, image, crictl));
+      for (const session of sessions) machines.add(session);
       const [ours, theirs] = sessions as [Session, Session];
       for (const engine of able) {
         report.engines.push({ name: engine.name, version: await ours.version(engine), skipped: null });
@@ -113,7 +127,10 @@ async function runAll(scratch: string): Promise<Report> {
         for (const what of await session.leftovers()) report.differences.push(`${host} with ${name} left ${what}`);
       }
     } finally {
-      for (const session of sessions) await session.stop();
+      for (const session of sessions) {
+        await session.stop();
+        machines.delete(session);
+      }
     }
   }
 

@@ -450,7 +450,7 @@ describe.skipIf(criu.kind === "none")(`checkpoint and restore${criu.kind === "no
 
 describe.skipIf(criu.kind === "none")("the walk through of docs/checkpoint.md", () => {
   test("counts on", () => {
-    const [, script = ""] = /^```sh\n([\s\S]*?)^```$/m.exec(readFileSync("docs/checkpoint.md", "utf8")) ?? [];
+    const [, script = ""] = /^```sh .*\n([\s\S]*?)^```$/m.exec(readFileSync("docs/checkpoint.md", "utf8")) ?? [];
     const cwd = directory();
     const bin = join(cwd, "bin");
     mkdirSync(bin);

@@ -1,14 +1,23 @@
 /**
- * The examples of the documents that tell how to begin. Their shell blocks are marked in the fence: `sh run` for one that a test runs, or
- * `sh skip="why not"`.
+ * The examples of the documents. Their shell blocks are marked in the fence: `sh run` for one that `test/integration/docs.test.ts` runs,
+ * `sh terminal` for one that it runs on a terminal, `sh run="FILE"` where another test does, or `sh skip="why not"`.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
-const PAGES = ["README.md", "docs/install.md", "docs/usage.md", "docs/library.md", "docs/image.md"];
+/** All that people read. */
+export const PAGES: readonly string[] = [
+  "README.md",
+  "conformance/README.md",
+  ...readdirSync("docs", { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`)
+    .sort(),
+];
 
 export interface Example {
   page: string;
   line: number;
+  /** What is in the fence after `sh`. */
   mark: string;
   text: string;
   /** What the page says that it writes, in a block after it; `null` where it does not say. */

@@ -2,6 +2,7 @@
 import type { Workload } from "../workload.ts";
 import { BUILDS } from "./builds.ts";
 import { CRI_WORKLOADS } from "./cri.ts";
+import { EXAMPLES } from "./examples.ts";
 import { EXEC } from "./exec.ts";
 import { ISOLATION } from "./isolation.ts";
 import { LIFE } from "./life.ts";
@@ -13,6 +14,7 @@ import { RESOURCES } from "./resources.ts";
 import { STORAGE } from "./storage.ts";
 
 export const WORKLOADS: readonly Workload[] = [
+  ...EXAMPLES,
   ...PROCESS,
   ...EXEC,
   ...LIFE,
