@@ -1,6 +1,6 @@
 /** What the options of `image build` become. */
 import { statSync } from "node:fs";
-import type { SecretSource } from "../image/build/options.ts";
+import type { Output, SecretSource } from "../image/build/options.ts";
 import type { NamedContext, NamedContexts } from "../image/build/plan/graph.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -86,6 +86,28 @@ export function toContexts(given: readonly string[]): NamedContexts {
       return [name.toLowerCase(), { kind: "directory", path: value }];
     }),
   );
+}
+
+/**
+ * `--output`: a directory, `-` for a tar archive on stdout, or `type=…,dest=…`.
+ * @throws {UsageError}
+ */
+export function toOutput(text: string): Output {
+  if (!text.includes("=")) return text === "-" ? { kind: "tar", path: "-" } : { kind: "directory", path: text };
+  const fields = new Map(
+    text.split(",").map((field) => [field.split("=", 1)[0] as string, field.slice(field.indexOf("=") + 1)]),
+  );
+  const wrong = (why: string) =>
+    new UsageError(`--output ${JSON.stringify(text)}: ${why}: type=local|tar|oci|docker,dest=PATH is right`);
+  const unknown = [...fields.keys()].find((name) => name !== "type" && name !== "dest");
+  if (unknown !== undefined) throw wrong(`${JSON.stringify(unknown)} is not known`);
+  const path = fields.get("dest");
+  const type = fields.get("type");
+  if (type === "local" && path !== undefined && path !== "-") return { kind: "directory", path };
+  if (type === "local") throw wrong("a directory needs a path");
+  if (type === "tar") return { kind: "tar", path: path ?? "-" };
+  if (type === "oci" || type === "docker") return { kind: "archive", format: `${type}-archive`, path: path ?? "-" };
+  throw wrong(type === undefined ? "no type" : `the type ${JSON.stringify(type)} is not known`);
 }
 
 /** SOURCE_DATE_EPOCH, in seconds. @throws {UsageError} @see reproducible-builds.org */

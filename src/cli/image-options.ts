@@ -92,8 +92,10 @@ export async function openNamedStore({ store }: OptionValues<typeof storeOptions
 /** Shows progress while something is done; `json`: to a program. */
 export async function withReporter<T>(isQuiet: boolean | "json", act: (reporter: Reporter) => Promise<T>): Promise<T> {
   const { reporterFor } = await import("../image/progress/reporter.ts");
-  const { JsonReporter } = await import("../image/progress/json-reporter.ts");
-  const reporter = isQuiet === "json" ? new JsonReporter(process.stderr) : reporterFor(isQuiet);
+  const reporter =
+    isQuiet === "json"
+      ? new (await import("../image/progress/json-reporter.ts")).JsonReporter()
+      : await reporterFor(isQuiet);
   try {
     return await act(reporter);
   } finally {

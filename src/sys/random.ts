@@ -13,3 +13,11 @@ export function randomNumber(): number {
   const HIGH_BITS = 21; // with the 32 others, as many as a number keeps
   return ((high >>> (32 - HIGH_BITS)) * 2 ** 32 + low) / 2 ** (32 + HIGH_BITS);
 }
+
+/** Random bytes in hexadecimal digits, such as for the name of a file that nobody else has. @see getrandom(2) */
+export function randomHex(bytes: number): string {
+  const memory = new Uint8Array(bytes);
+  // Up to 256 bytes come at once.
+  mustSyscall("getrandom", memory, bytes, 0);
+  return memory.toHex();
+}

@@ -1,10 +1,10 @@
 /** The parsers of texts that are fed with mutations, each with what it is to begin with. */
 import { parseSubCgroups } from "../../src/cgroup/sub-cgroups.ts";
 import { parseValue } from "../../src/cgroup/systemd/annotations.ts";
+import { toOutput } from "../../src/cli/image-build-options.ts";
 import { parseCpuList } from "../../src/config/cpu-list.ts";
 import { parseMountOptions } from "../../src/config/mount-options.ts";
 import { parseDockerfile } from "../../src/image/build/language/parse.ts";
-import { parseOutput } from "../../src/image/build/output.ts";
 import { parseModeChange } from "../../src/image/build/plan/mode-change.ts";
 import { parseMemory, parseVolume } from "../../src/image/bundle/options.ts";
 import { parseLog } from "../../src/image/containers/log-format.ts";
@@ -61,7 +61,7 @@ export const parsers = {
     ],
   },
   "mode-change": { parse: parseModeChange, seeds: ["u+x,go-w", "0755", "a=rX"] },
-  output: { parse: parseOutput, seeds: ["type=oci,dest=x.tar", "-", "dir"] },
+  output: { parse: toOutput, seeds: ["type=oci,dest=x.tar", "-", "dir"] },
   memory: { parse: parseMemory, seeds: ["512m", "1.5g", "1024"] },
   volume: { parse: parseVolume, seeds: ["/a:/b:ro,z", "/a:/b"] },
   mount: { parse: parseNamedMount, seeds: ["name:/a:ro", "name:/a"] },

@@ -5,10 +5,7 @@
  * that do not need each other are built side by side.
  */
 import { writeFileSync } from "node:fs";
-import { hasPasta } from "../containers/pasta.ts";
-import { pullImage } from "../operations/pull.ts";
 import { formatReference, parseReference } from "../reference/reference.ts";
-import { overlayNamespace } from "../snapshot/directories.ts";
 import type { Digest } from "../store/digest.ts";
 import type { ExecutionConfig, HistoryEntry, Platform } from "../store/documents.ts";
 import { putImage } from "../store/images.ts";
@@ -23,11 +20,9 @@ import { historyOfBase, putImageDocuments } from "./image.ts";
 import { parseDockerfile, parseTrigger } from "./language/parse.ts";
 import { DockerfileError } from "./language/position.ts";
 import type { BuildOptions } from "./options.ts";
-import { writeOutput } from "./output.ts";
 import { type Graph, planGraph, type StageNode } from "./plan/graph.ts";
 import { planStage } from "./plan/stage.ts";
 import { describeStep, type StagePlan } from "./plan/steps.ts";
-import { squashed } from "./squash.ts";
 import { buildSteps, type StageState } from "./stage-build.ts";
 
 /** A stage that was planned, and what it is built on. */
@@ -55,7 +50,9 @@ export async function buildImage(options: BuildOptions): Promise<{ id: Digest }>
   const built = await build.target();
   options.signal.throwIfAborted();
   const { plan, platform, baseLayers } = built;
-  const state = options.squash ? await squashed(built.state, baseLayers, workspace, build.layerOptions) : built.state;
+  const state = options.squash
+    ? await (await import("./squash.ts")).squashed(built.state, baseLayers, workspace, build.layerOptions)
+    : built.state;
   const config = withLabels(plan.config, options.labels);
   const created = state.created ?? build.now();
   const { descriptor, id } = await putImageDocuments(lease, {
@@ -65,7 +62,10 @@ export async function buildImage(options: BuildOptions): Promise<{ id: Digest }>
     created,
     platform,
   });
-  if (options.output !== null) await writeOutput(options, options.output, state.layers, descriptor, tags, workspace);
+  if (options.output !== null) {
+    const { writeOutput } = await import("./output.ts");
+    await writeOutput(options, options.output, state.layers, descriptor, tags, workspace);
+  }
   options.signal.throwIfAborted();
   for (const tag of tags.length > 0 ? tags : [null]) await putImage(options.store, tag, descriptor);
   if (options.iidFile !== null) writeFileSync(options.iidFile, id, { mode: 0o644 });
@@ -173,8 +173,6 @@ class Build {
       sources: this.#sources,
       secrets: options.secrets,
       ssh: options.ssh,
-      // In a user namespace nobody comes back to the host's network, which the making of another one takes.
-      network: overlayNamespace() === "trusted" && hasPasta() ? "pasta" : "host",
       hostname: options.buildArgs.get("BUILDKIT_SANDBOX_HOSTNAME") ?? "build",
       platform: prepared.platform,
       runtimeArgs: options.runtimeArgs,
@@ -271,6 +269,7 @@ class Build {
         if (!(error instanceof NoSuchImageError)) throw error;
       }
     }
+    const { pullImage } = await import("../operations/pull.ts");
     const pulled = await pullImage(store, name, { ...registry, platform }, reporter);
     return resolveImage(store, pulled.name, { lease, platform });
   }

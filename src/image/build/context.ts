@@ -4,7 +4,6 @@ import { nameOfText } from "../../sys/byte-name.ts";
 import { Fd, O, open } from "../../sys/fd.ts";
 import { basename, dirname, join as joinPaths, relative, resolve } from "../../sys/path-names.ts";
 import { fstat, isType } from "../../sys/stat.ts";
-import { unpackStream } from "./execute/archive.ts";
 import { SourceTree } from "./execute/tree.ts";
 import { IgnoreRules } from "./paths/ignore.ts";
 
@@ -25,7 +24,7 @@ const LARGEST = 8 << 20;
  */
 export async function openContext(context: string, file: string | null, scratch: () => string): Promise<OpenContext> {
   if (context === "-" && file === "-") throw new Error("the context and the Dockerfile cannot both come on stdin");
-  const directory = context === "-" ? await unpackStream(process.stdin, scratch(), "archive") : context;
+  const directory = context === "-" ? await unpackStdin(scratch()) : context;
   const isThere = statSync(directory, { throwIfNoEntry: false });
   if (isThere?.isDirectory() !== true) {
     const hint = /^(https?|git|ssh):|^git@/.test(context)
@@ -53,6 +52,11 @@ export function openNamedContext(directory: string): Pick<OpenContext, "tree"> &
   const bare = new SourceTree(root, label, true, "root", IgnoreRules.none);
   const tree = new SourceTree(root, label, true, "root", readIgnoreRules(bare, null));
   return { tree, [Symbol.dispose]: () => root.close() };
+}
+
+async function unpackStdin(directory: string): Promise<string> {
+  const { unpackStream } = await import("./execute/archive.ts");
+  return unpackStream(process.stdin, directory, "archive");
 }
 
 async function readStdin(): Promise<string> {

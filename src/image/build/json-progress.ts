@@ -1,4 +1,5 @@
 /** A build's progress for programs: an object a line. */
+import { stderr } from "../progress/stderr.ts";
 import { type BuildProgress, Lines, type StepTask } from "./progress.ts";
 
 /** A line. Steps are numbered in the order in which they begin. */
@@ -10,8 +11,6 @@ export type BuildEvent =
 
 export class JsonProgress implements BuildProgress {
   #last = 0;
-
-  constructor(readonly stream: NodeJS.WritableStream) {}
 
   begin(title: string): StepTask {
     const step = ++this.#last;
@@ -35,6 +34,6 @@ export class JsonProgress implements BuildProgress {
   end(): void {}
 
   #write(event: BuildEvent): void {
-    this.stream.write(`${JSON.stringify(event)}\n`);
+    stderr.write(`${JSON.stringify(event)}\n`);
   }
 }

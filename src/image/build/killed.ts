@@ -4,47 +4,27 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
 import { exists } from "../../sys/file.ts";
 import { flockNow } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
-import { runtimePath } from "../bundle/run.ts";
+import { runtimePath } from "../bundle/runtime-path.ts";
 import { endPasta } from "../containers/pasta.ts";
-import { identify, isAlive } from "../containers/process.ts";
-import type { ProcessIdentity } from "../containers/record.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import { snapshotsPath } from "../snapshot/directories.ts";
 import { readSnapshot, removeSnapshot } from "../snapshot/snapshot.ts";
 import type { Collector } from "../store/collect.ts";
 import type { Store } from "../store/store.ts";
-
-const OWNER = "build.json";
-/** Ids of the containers that a build has made, a line each. */
-export const RUNS = "runs";
-/** In the directory of a step: the process that connects its network. */
-export const PASTA = "pasta.pid";
-
-interface Owner {
-  process: ProcessIdentity;
-  /** Global options for the runtime, such as `--root`. */
-  runtimeArgs: string[];
-}
-
-/** Writes down whose a build's directory is. */
-export function noteBuilder(directory: string, runtimeArgs: readonly string[]): void {
-  writeFileSync(join(directory, OWNER), JSON.stringify({ process: identify(process.pid), runtimeArgs }), {
-    mode: 0o600,
-  });
-}
+import { killedBuilder, killedBuilds, PASTA, RUNS } from "./builder.ts";
 
 /** Ends what a build that was killed has left at work; nothing is done for one that lives, or for what is no build. */
 export function endKilledBuild(directory: string): void {
-  const owner = readOwner(directory);
-  if (owner === null || isAlive(owner.process)) return;
+  const builder = killedBuilder(directory);
+  if (builder === null) return;
   for (const id of linesOf(join(directory, RUNS)))
-    spawnSync(runtimePath(), [...owner.runtimeArgs, "delete", "--force", id], { stdio: "ignore" });
+    spawnSync(runtimePath(), [...builder.runtimeArgs, "delete", "--force", id], { stdio: "ignore" });
   for (const name of readdirSync(directory)) endPasta(join(directory, name, PASTA));
   // The runtimes that were at it hold its lock, and end now.
   for (let tries = 0; tries < 100 && !isFree(directory); tries++) spawnSync("sleep", ["0.02"]);
@@ -59,24 +39,12 @@ export const endKilledBuilds: Collector = (store, _, { dryRun }) => {
 
 /** Clears all that killed builds have left in a store. */
 export function clearKilledBuilds(store: Store): void {
-  const bundles = snapshotsPath(store, "bundles");
-  for (const name of readdirSync(bundles)) {
-    const directory = join(bundles, name);
-    const owner = readOwner(directory);
-    if (owner === null || isAlive(owner.process)) continue;
+  for (const directory of killedBuilds(store)) {
     endKilledBuild(directory);
     if (!isFree(directory)) continue;
     for (const id of readdirSync(snapshotsPath(store, "active")))
       if (readSnapshot(store, id)?.owner.startsWith(`${directory}/`)) removeSnapshot(store, id);
     if (exists(directory)) removeTree(directory);
-  }
-}
-
-function readOwner(directory: string): Owner | null {
-  try {
-    return JSON.parse(readFileSync(join(directory, OWNER), "utf8")) as Owner;
-  } catch {
-    return null;
   }
 }
 

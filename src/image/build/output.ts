@@ -1,4 +1,4 @@
-/** `--output`: the result as a directory, an archive of its files, or an archive of the image. */
+/** Carries out `--output`: the result as a directory, an archive of its files, or an archive of the image. */
 import { spawn } from "node:child_process";
 import { createWriteStream, mkdirSync, readdirSync } from "node:fs";
 import { O, open } from "../../sys/fd.ts";
@@ -14,28 +14,6 @@ import { SourceTree } from "./execute/tree.ts";
 import type { Workspace } from "./execute/workspace.ts";
 import type { BuildOptions, Output } from "./options.ts";
 import { IgnoreRules } from "./paths/ignore.ts";
-
-/**
- * Reads `--output`: a directory, `-` for a tar archive on stdout, or `type=…,dest=…`.
- * @throws {Error}
- */
-export function parseOutput(text: string): Output {
-  if (!text.includes("=")) return text === "-" ? { kind: "tar", path: "-" } : { kind: "directory", path: text };
-  const fields = new Map(
-    text.split(",").map((field) => [field.split("=", 1)[0] as string, field.slice(field.indexOf("=") + 1)]),
-  );
-  const wrong = (why: string) =>
-    new Error(`--output ${JSON.stringify(text)}: ${why}: type=local|tar|oci|docker,dest=PATH is right`);
-  const unknown = [...fields.keys()].find((name) => name !== "type" && name !== "dest");
-  if (unknown !== undefined) throw wrong(`${JSON.stringify(unknown)} is not known`);
-  const path = fields.get("dest");
-  const type = fields.get("type");
-  if (type === "local" && path !== undefined && path !== "-") return { kind: "directory", path };
-  if (type === "local") throw wrong("a directory needs a path");
-  if (type === "tar") return { kind: "tar", path: path ?? "-" };
-  if (type === "oci" || type === "docker") return { kind: "archive", format: `${type}-archive`, path: path ?? "-" };
-  throw wrong(type === undefined ? "no type" : `the type ${JSON.stringify(type)} is not known`);
-}
 
 /** @throws {Error} */
 export async function writeOutput(

@@ -1,4 +1,5 @@
 /** What a build tells while it works: each step once begun and once done, with the output of its command between. */
+import { stderr } from "../progress/stderr.ts";
 
 /** A step at work. */
 export interface StepTask {
@@ -24,8 +25,6 @@ function seconds(since: bigint): string {
 export class PlainProgress implements BuildProgress {
   #last = 0;
 
-  constructor(readonly stream: NodeJS.WritableStream) {}
-
   begin(title: string): StepTask {
     const number = ++this.#last;
     const begun = process.hrtime.bigint();
@@ -48,26 +47,24 @@ export class PlainProgress implements BuildProgress {
   end(): void {}
 
   #write(line: string): void {
-    this.stream.write(`${line}\n`);
+    stderr.write(`${line}\n`);
   }
 }
 
 /** Says nothing but warnings, and what a command wrote that fails. */
 export class QuietProgress implements BuildProgress {
-  constructor(readonly stream: NodeJS.WritableStream) {}
-
   begin(): StepTask {
     const tail = new Tail();
     return {
       output: (chunk) => tail.add(chunk),
       done: (how) => {
-        if (how === "failed") this.stream.write(tail.text);
+        if (how === "failed") stderr.write(tail.text);
       },
     };
   }
 
   warn(line: string): void {
-    this.stream.write(`warning: ${line}\n`);
+    stderr.write(`warning: ${line}\n`);
   }
 
   end(): void {}

@@ -1,9 +1,8 @@
 /** A build as a command: what is shown, and how signals end it. */
+import { isStderrTerminal } from "../progress/stderr.ts";
 import { buildImage, explainBuild } from "./build.ts";
-import { JsonProgress } from "./json-progress.ts";
 import type { BuildOptions } from "./options.ts";
 import { type BuildProgress, PlainProgress, QuietProgress } from "./progress.ts";
-import { TerminalProgress } from "./terminal-progress.ts";
 
 export interface BuildRequest extends Omit<BuildOptions, "progress" | "signal"> {
   progress: "auto" | "plain" | "tty" | "json" | "quiet";
@@ -20,7 +19,7 @@ export async function runBuild({ progress: kind, explain, ...request }: BuildReq
   const controller = new AbortController();
   const end = (name: NodeJS.Signals) => controller.abort(new Error(`ended by ${name}`));
   for (const name of ENDING) process.on(name, end);
-  const progress = progressOf(kind);
+  const progress = await progressOf(kind);
   const options = { ...request, progress, signal: controller.signal };
   try {
     return explain ? await explainBuild(options) : [(await buildImage(options)).id];
@@ -30,10 +29,10 @@ export async function runBuild({ progress: kind, explain, ...request }: BuildReq
   }
 }
 
-function progressOf(kind: BuildRequest["progress"]): BuildProgress {
-  const { stderr } = process;
-  if (kind === "json") return new JsonProgress(stderr);
-  if (kind === "quiet") return new QuietProgress(stderr);
-  const isTerminal = kind === "tty" || (kind === "auto" && stderr.isTTY);
-  return isTerminal ? new TerminalProgress(stderr) : new PlainProgress(stderr);
+async function progressOf(kind: BuildRequest["progress"]): Promise<BuildProgress> {
+  if (kind === "json") return new (await import("./json-progress.ts")).JsonProgress();
+  if (kind === "quiet") return new QuietProgress();
+  const isTerminal = kind === "tty" || (kind === "auto" && isStderrTerminal());
+  if (!isTerminal) return new PlainProgress();
+  return new (await import("./terminal-progress.ts")).TerminalProgress(process.stderr);
 }

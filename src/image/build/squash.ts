@@ -4,7 +4,8 @@ import { LayerExtractor } from "../layer/layer-extractor.ts";
 import { DEFAULT_LIMITS } from "../layer/limits.ts";
 import { overlayNamespace } from "../snapshot/directories.ts";
 import { layerBlob } from "../snapshot/unpack.ts";
-import type { LayerOptions, Workspace } from "./execute/workspace.ts";
+import type { LayerOptions } from "./execute/mounted-layers.ts";
+import type { Workspace } from "./execute/workspace.ts";
 import type { StageState } from "./stage-build.ts";
 
 /** @param kept layers of the base image, which stay as they are */

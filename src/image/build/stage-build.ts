@@ -1,14 +1,14 @@
-/** Builds one stage: its steps in their order, each from the cache or carried out. */
-import { readInImage, resolveUser } from "../bundle/user.ts";
+/**
+ * Builds one stage: its steps in their order, each from the cache or carried out. What carries them out is loaded when something is: most
+ * builds change little.
+ */
 import { chainIds } from "../snapshot/chain.ts";
 import type { HistoryEntry } from "../store/documents.ts";
 import type { Layer } from "../store/resolve.ts";
+import { digestOfBinds } from "./execute/binds.ts";
 import { cacheKey, claimResult, findResult, keepResult, type StepResult } from "./execute/cache.ts";
-import { makeDirectories } from "./execute/copy-files.ts";
-import { PreparedCopy } from "./execute/copy-step.ts";
-import { digestOfBinds } from "./execute/run-mounts.ts";
-import { type RunContext, runStep } from "./execute/run-step.ts";
-import type { LayerOptions, MountedLayers } from "./execute/workspace.ts";
+import type { LayerOptions, MountedLayers } from "./execute/mounted-layers.ts";
+import type { RunContext } from "./execute/run-step.ts";
 import { DockerfileError } from "./language/position.ts";
 import type { CopyStep, RunStep, Step } from "./plan/steps.ts";
 import type { BuildProgress, StepTask } from "./progress.ts";
@@ -81,12 +81,14 @@ async function resultOf(
     case "workdir":
       return cached(context, cacheKey(...common, "workdir", step.path, step.user), () =>
         changed(state, context, async (mounted) =>
-          makeDirectories(mounted.root, step.path, ownerOf(mounted, step.user)).close(),
+          (await import("./execute/workdir-step.ts")).makeWorkdir(step, mounted),
         ),
       );
     case "run":
       return cached(context, cacheKey(...common, runKey(step), await digestOfBinds(step, context.sources)), () =>
-        changed(state, context, (mounted) => runStep(step, mounted, context, task)),
+        changed(state, context, async (mounted) =>
+          (await import("./execute/run-step.ts")).runStep(step, mounted, context, task),
+        ),
       );
     case "copy": {
       const identity = await context.sources.identity(step.from);
@@ -95,6 +97,7 @@ async function resultOf(
       const quick = identity === null || !isPlain ? null : cacheKey(...common, copyKey(step), "layers", identity);
       const known = quick === null || context.noCache ? null : await findResult(lease, quick);
       if (known !== null) return { result: known, isCached: true };
+      const { PreparedCopy } = await import("./execute/copy-step.ts");
       using prepared = await PreparedCopy.make(step, context.workspace, context.sources, context.signal);
       const key = cacheKey(...common, copyKey(step), prepared.digest());
       const found = await cached(context, key, () => changed(state, context, (mounted) => prepared.copyTo(mounted)));
@@ -102,13 +105,6 @@ async function resultOf(
       return found;
     }
   }
-}
-
-/** WORKDIR makes its directory for the user that comes after it. */
-function ownerOf({ root }: MountedLayers, user: string): { uid: number; gid: number } | null {
-  if (user === "") return null;
-  const { uid, gid } = resolveUser(user, readInImage(root, "/etc/passwd"), readInImage(root, "/etc/group")).user;
-  return { uid, gid };
 }
 
 /** Secrets, proxies, and what caches hold, do not count. */

@@ -6,16 +6,16 @@
  */
 
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { constants } from "node:os";
-import { engineDirectory, isCompiled } from "../../sys/executable.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { lockOwn } from "../../sys/flock.ts";
-import { join, resolve } from "../../sys/path-names.ts";
+import { join } from "../../sys/path-names.ts";
+import { randomHex } from "../../sys/random.ts";
 import { snapshotsPath } from "../snapshot/directories.ts";
 import { lockStore } from "../store/store.ts";
 import { type BundleRequest, makeBundle, removeBundle } from "./bundle.ts";
+import { runtimePath } from "./runtime-path.ts";
 
 export interface RunRequest extends Omit<BundleRequest, "directory"> {
   /** Name of the container; default: one of its own. */
@@ -29,11 +29,11 @@ const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
 /** @returns the exit code of the container's process, 128+N where signal N ended it */
 export async function runImage({
-  id = `image-${randomBytes(6).toString("hex")}`,
+  id = `image-${randomHex(6)}`,
   runtimeArgs = [],
   ...request
 }: RunRequest): Promise<number> {
-  const directory = join(snapshotsPath(request.store, "bundles"), randomBytes(9).toString("hex"));
+  const directory = join(snapshotsPath(request.store, "bundles"), randomHex(9));
   using lock = await claim(request, directory);
   try {
     await makeBundle({ ...request, directory, isEphemeral: true });
@@ -52,11 +52,6 @@ async function claim({ store }: Pick<RunRequest, "store">, directory: string): P
   const lock = open(directory, O.RDONLY | O.DIRECTORY);
   lockOwn(lock, "exclusive", directory);
   return lock;
-}
-
-/** Where this program's runtime is: the source, when that is run, has the one that was built. */
-export function runtimePath(): string {
-  return isCompiled ? join(engineDirectory(), "tsrunc") : (process.env["TSRUNC"] ?? resolve("dist/tsrunc"));
 }
 
 function execute(args: readonly string[], lock: Fd): Promise<number> {

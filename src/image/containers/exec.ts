@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { openRoot } from "../../sys/path.ts";
 import { join } from "../../sys/path-names.ts";
-import { runtimePath } from "../bundle/run.ts";
+import { runtimePath } from "../bundle/runtime-path.ts";
 import { readInImage, resolveUser } from "../bundle/user.ts";
 import type { Store } from "../store/store.ts";
 import { type Container, containerPath } from "./record.ts";

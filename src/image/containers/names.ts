@@ -1,5 +1,5 @@
 /** What containers and volumes are called. Pure, but for the chance in a new name. */
-import { randomBytes } from "node:crypto";
+import { randomHex } from "../../sys/random.ts";
 
 /** What the runtime takes as a container's id, too: a name is that. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
@@ -21,7 +21,7 @@ export function isName(text: string): boolean {
 }
 
 export function newId(): string {
-  return randomBytes(32).toString("hex");
+  return randomHex(32);
 }
 
 export function isId(text: string): boolean {
@@ -32,7 +32,7 @@ export function isId(text: string): boolean {
 export function newName(reference: string): string {
   const last = (reference.split("@")[0] as string).split("/").at(-1) ?? "";
   const base = (last.split(":")[0] as string).replace(/[^a-zA-Z0-9]+/g, "-").replace(/^-+|-+$/g, "");
-  return `${base.slice(0, 40) || "container"}-${randomBytes(3).toString("hex")}`;
+  return `${base.slice(0, 40) || "container"}-${randomHex(3)}`;
 }
 
 /** What has an id and a name. */

@@ -1,6 +1,6 @@
 /** The runtime, executed on a container. */
 import { spawnSync } from "node:child_process";
-import { runtimePath } from "../bundle/run.ts";
+import { runtimePath } from "../bundle/runtime-path.ts";
 import type { Store } from "../store/store.ts";
 import { type Container, containerPath } from "./record.ts";
 

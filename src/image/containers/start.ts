@@ -1,7 +1,7 @@
 /** Starting containers: by a monitor, which is told to be there by the runtime's own executable. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { runtimePath } from "../bundle/run.ts";
+import { runtimePath } from "../bundle/runtime-path.ts";
 import type { Store } from "../store/store.ts";
 import type { Message, Purpose } from "./monitor.ts";
 import { type Container, listContainers, lockContainer, readContainer } from "./record.ts";

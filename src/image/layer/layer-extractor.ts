@@ -9,11 +9,11 @@
  *   await using extractor = new LayerExtractor();
  *   await extractor.extract(blob, { kind: "whole", root, isEmpty: true }, options);
  */
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import type { Transform } from "node:stream";
 import { Worker } from "node:worker_threads";
 import { isCompiled } from "../../sys/executable.ts";
+import { createHash } from "../../sys/hash.ts";
 import { compressionOf, decompressor, requireLayerType } from "./compression.ts";
 import type { Extracted, ExtractOptions, ExtractTarget } from "./extract.ts";
 import type { ExtractReply, ExtractRequest } from "./extract-worker.ts";

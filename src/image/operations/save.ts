@@ -1,11 +1,11 @@
 /** `image save`: images of the store as an archive or a directory that others load. */
 
-import { randomBytes } from "node:crypto";
 import { chmodSync, createWriteStream, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 import type { Pack } from "tar-stream";
 import { dirname, join, resolve } from "../../sys/path-names.ts";
+import { randomHex } from "../../sys/random.ts";
 import { inflated } from "../archive/decompress.ts";
 import { addDocument, addMember, packInto } from "../archive/write.ts";
 import { compressionOf } from "../layer/compression.ts";
@@ -92,7 +92,7 @@ async function protectAll(store: Store, lease: Lease, entries: readonly Entry[])
 }
 
 function temporaryBeside(path: string): string {
-  return join(dirname(path), `.tsrunc-${randomBytes(6).toString("hex")}.partial`);
+  return join(dirname(path), `.tsrunc-${randomHex(6)}.partial`);
 }
 
 function indexOf(entries: readonly Entry[]): Index {

@@ -1,5 +1,6 @@
 /** Progress for programs: an object a line. */
 import type { Reporter, Task } from "./reporter.ts";
+import { stderr } from "./stderr.ts";
 import { formatBytes } from "./units.ts";
 
 /** A line. `label` is what is at work; bytes are of it so far, and in all, `null` where nobody knows. */
@@ -13,8 +14,6 @@ export type ProgressEvent =
 const INTERVAL = 100n;
 
 export class JsonReporter implements Reporter {
-  constructor(readonly stream: NodeJS.WritableStream) {}
-
   task(label: string, total: number | null): Task {
     let bytes = 0;
     let last: bigint | null = null;
@@ -39,6 +38,6 @@ export class JsonReporter implements Reporter {
   end(): void {}
 
   #write(event: ProgressEvent): void {
-    this.stream.write(`${JSON.stringify(event)}\n`);
+    stderr.write(`${JSON.stringify(event)}\n`);
   }
 }

@@ -3,7 +3,7 @@
  * does not name has their owner; a hard link may lead to a file of theirs), so an unpacked layer is shared by images that have all of them.
  * @see image-spec config.md, "Layer ChainID"
  */
-import { createHash } from "node:crypto";
+import { createHash } from "../../sys/hash.ts";
 
 /** The chain ids of a stack, the lowest layer's first, as hexadecimal digits of sha256. */
 export function chainIds(diffIds: readonly string[]): string[] {

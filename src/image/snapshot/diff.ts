@@ -9,7 +9,6 @@
  *
  * @see image-spec layer.md, "Representing Changes"; overlayfs.rst
  */
-import { createHash } from "node:crypto";
 import { readSync } from "node:fs";
 import { Readable } from "node:stream";
 import { createGzip, createZstdCompress } from "node:zlib";
@@ -17,6 +16,7 @@ import { closeFd, listDirectory, openAt, readLinkAt, statAt } from "../../sys/at
 import { type ByteName, joinNames, printable } from "../../sys/byte-name.ts";
 import { check } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
+import { createHash } from "../../sys/hash.ts";
 import { join } from "../../sys/path-names.ts";
 import { isDirectory, isType, type Stat } from "../../sys/stat.ts";
 import { xattrsAt } from "../../sys/xattr.ts";

@@ -1,6 +1,5 @@
 /** Makes a layer of the store of what a snapshot has in its upper directory, which is in overlayfs's form already: nothing is unpacked again. */
 
-import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { check, hasErrno } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
@@ -8,6 +7,7 @@ import { syscall } from "../../sys/ffi.ts";
 import { exists, rename } from "../../sys/file.ts";
 import { lockOwn } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
+import { randomHex } from "../../sys/random.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import { lockStore, type Store } from "../store/store.ts";
 import { layerDirectory, snapshotsPath } from "./directories.ts";
@@ -21,7 +21,7 @@ import { type Snapshot, snapshotDirectory } from "./snapshot.ts";
 export async function publishUpper(store: Store, snapshot: Snapshot, chainId: string): Promise<void> {
   const to = layerDirectory(store, chainId, snapshot.namespace);
   if (exists(join(to, "fs"))) return;
-  const work = join(snapshotsPath(store, "tmp"), randomBytes(9).toString("hex"));
+  const work = join(snapshotsPath(store, "tmp"), randomHex(9));
   const claim = async () => {
     // Nobody collects between the making and the locking.
     using _ = await lockStore(store, "shared");

@@ -11,13 +11,13 @@
  * A snapshot keeps its layers from being collected, and is collected itself once its owner is gone: a directory that is no longer there, or
  * whose process has ended.
  */
-import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
 import { exists } from "../../sys/file.ts";
 import { unmountDetach } from "../../sys/mount.ts";
 import { join } from "../../sys/path-names.ts";
+import { randomHex } from "../../sys/random.ts";
 import type { OverlayNamespace } from "../layer/lower-layers.ts";
 import { Notices } from "../layer/notices.ts";
 import { removeTree } from "../layer/remove-tree.ts";
@@ -46,7 +46,7 @@ const EMPTY = "empty";
 
 /** A name for a new snapshot. */
 export function newSnapshotId(): string {
-  return randomBytes(9).toString("hex");
+  return randomHex(9);
 }
 
 /**

@@ -5,7 +5,6 @@
  * After a kill the directory lies there, unlocked, until a collection removes it.
  */
 
-import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { check, hasErrno } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
@@ -13,6 +12,7 @@ import { syscall } from "../../sys/ffi.ts";
 import { exists, rename } from "../../sys/file.ts";
 import { lockOwn } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
+import { randomHex } from "../../sys/random.ts";
 import type { LayerBlob } from "../layer/layer-extractor.ts";
 import type { LayerLimits } from "../layer/limits.ts";
 import type { OverlayNamespace } from "../layer/lower-layers.ts";
@@ -124,7 +124,7 @@ class Working implements Disposable {
   }
 
   static async make(store: Store): Promise<Working> {
-    const path = join(snapshotsPath(store, "tmp"), randomBytes(9).toString("hex"));
+    const path = join(snapshotsPath(store, "tmp"), randomHex(9));
     // Nobody collects between the making and the locking.
     using _ = await lockStore(store, "shared");
     mkdirSync(path, { mode: 0o700 });

@@ -1,10 +1,10 @@
 /** Contents that are in the store. */
-import { createReadStream } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { join } from "../../sys/path-names.ts";
 import { findLinkStat, fstat, isType } from "../../sys/stat.ts";
-import { type Digest, Digester, splitDigest } from "./digest.ts";
+import { type Digest, Digester, digestOf, splitDigest } from "./digest.ts";
 import type { Descriptor } from "./documents.ts";
 import { LARGEST_DOCUMENT } from "./parse-documents.ts";
 import type { Store } from "./store.ts";
@@ -101,7 +101,10 @@ export async function readBlob(store: Store, identity: Identity): Promise<Uint8A
   if (identity.size > LARGEST_DOCUMENT) {
     throw new Error(`${identity.digest}: has ${identity.size} bytes, more than the ${LARGEST_DOCUMENT} of a document`);
   }
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of streamBlob(store, identity)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  using file = openBlob(store, identity);
+  const bytes = readFileSync(file.number);
+  const digest = digestOf(bytes, splitDigest(identity.digest).algorithm);
+  if (digest !== identity.digest)
+    throw new DamagedBlobError(identity.digest, blobPath(store, identity.digest), `its digest is ${digest}`);
+  return bytes;
 }

@@ -1,5 +1,5 @@
 /** Digests: what content is named by. @see image-spec, descriptor.md, "Digests" */
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash } from "../../sys/hash.ts";
 
 /** The algorithms that the image-spec registers and this program can compute, each with the length of its hexadecimal form. */
 const ALGORITHMS = { sha256: 64, sha512: 128 } as const;

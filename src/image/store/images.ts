@@ -56,8 +56,14 @@ export async function changeEntries(store: Store, change: (entries: Entry[]) => 
 export function changeEntriesLocked(store: Store, change: (entries: Entry[]) => Entry[]): void {
   const before = listEntries(store);
   const after = change(before);
-  const index: Index = { schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: after.map(toDescriptor) };
-  replaceFile(store.paths.index, `${JSON.stringify(index, null, 2)}\n`);
+  const text = indexOf(after);
+  // Writing takes until the disk has it.
+  if (text !== indexOf(before)) replaceFile(store.paths.index, text);
+}
+
+function indexOf(entries: readonly Entry[]): string {
+  const index: Index = { schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: entries.map(toDescriptor) };
+  return `${JSON.stringify(index, null, 2)}\n`;
 }
 
 function toDescriptor({ name, descriptor }: Entry): Descriptor {
@@ -78,9 +84,15 @@ export function putImage(store: Store, name: string | null, descriptor: Descript
 /** What {@link putImage} does, to a list. */
 export function withImage(entries: readonly Entry[], name: string | null, descriptor: Descriptor): Entry[] {
   const isThis = (entry: Entry) => entry.descriptor.digest === descriptor.digest;
-  if (name === null && entries.some(isThis)) return [...entries];
+  // What has come to be the same again keeps its place.
+  if (entries.some((entry) => isThis(entry) && (name === null || isSame(entry, { name, descriptor }))))
+    return [...entries];
   const untagged = entries.map((entry) => (name !== null && entry.name === name ? { ...entry, name: null } : entry));
   return withoutDoubles([...untagged, { name, descriptor }]);
+}
+
+function isSame(one: Entry, other: Entry): boolean {
+  return JSON.stringify(toDescriptor(one)) === JSON.stringify(toDescriptor(other));
 }
 
 /** Entries without a name of images that have one, or that are there without a name already, are superfluous. */

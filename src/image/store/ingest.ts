@@ -4,13 +4,13 @@
  * It is written below `ingest/`, hashed while it is written, and gets its place below `blobs/` by one rename when size and digest are right
  * and the bytes are on the disk. What is interrupted stays below `ingest/`, and the next one goes on where it ended.
  */
-import { randomBytes } from "node:crypto";
 import { fdatasyncSync, ftruncateSync } from "node:fs";
 import { check, hasErrno, mustSyscall, orNull } from "../../sys/error.ts";
 import type { Fd } from "../../sys/fd.ts";
 import { rename, unlink } from "../../sys/file.ts";
 import { uninterrupted } from "../../sys/io.ts";
 import { dirname, join } from "../../sys/path-names.ts";
+import { randomHex } from "../../sys/random.ts";
 import { fstat } from "../../sys/stat.ts";
 import { blobPath, hasBlob, type Identity } from "./blobs.ts";
 import { type Digest, Digester, splitDigest } from "./digest.ts";
@@ -136,7 +136,7 @@ export async function ingestNew(
   listener: IngestListener = {},
 ): Promise<{ digest: Digest; size: number }> {
   const { store } = lease;
-  const path = join(store.paths.ingest, `new-${randomBytes(12).toString("hex")}`);
+  const path = join(store.paths.ingest, `new-${randomHex(12)}`);
   using file = tryLock(path, "exclusive");
   if (file === null) throw new Error(`${path}: is locked by somebody else`);
   const digester = new Digester();

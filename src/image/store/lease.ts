@@ -5,10 +5,10 @@
  * A lease is a file below `leases/` with a digest a line, locked by its process. When that is gone, so is the lock, and the lease counts
  * no more: the next collection removes it.
  */
-import { randomBytes } from "node:crypto";
 import type { Fd } from "../../sys/fd.ts";
 import { readDirectory, readText, unlink } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
+import { randomHex } from "../../sys/random.ts";
 import { type Digest, isDigest } from "./digest.ts";
 import { tryLock } from "./lock.ts";
 import { lockStore, type Store } from "./store.ts";
@@ -28,7 +28,7 @@ export class Lease implements Disposable {
   /** Takes an empty lease. @throws {SyscallError} */
   static async take(store: Store): Promise<Lease> {
     using _ = await lockStore(store, "shared");
-    const path = join(store.paths.leases, randomBytes(12).toString("hex"));
+    const path = join(store.paths.leases, randomHex(12));
     const file = tryLock(path, "exclusive");
     if (file === null) throw new Error(`${path}: is locked by somebody else`);
     return new Lease(store, path, file);

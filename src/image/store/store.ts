@@ -33,13 +33,13 @@
  * collected by the function that is given to `collect` as a {@link Collector}, which runs with `lock` held and is told which layers live.
  */
 
-import { randomBytes } from "node:crypto";
 import { fdatasyncSync, fsyncSync } from "node:fs";
 import { callerUid } from "../../sys/executable.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { chmod, exists, mkdirAll, readText, rename, unlink } from "../../sys/file.ts";
 import { type LockMode, lockWhenFree } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
+import { randomHex } from "../../sys/random.ts";
 import { lock } from "./lock.ts";
 import { writeAllTo } from "./write.ts";
 
@@ -128,7 +128,7 @@ export function lockStore({ paths }: Store, mode: LockMode): Promise<Fd> {
  * @throws {SyscallError}
  */
 export function replaceFile(path: string, contents: string | Uint8Array): void {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.new`;
+  const temporary = `${path}.${randomHex(6)}.new`;
   try {
     using file = open(temporary, O.WRONLY | O.CREAT | O.EXCL, 0o600);
     writeAllTo(file.number, typeof contents === "string" ? new TextEncoder().encode(contents) : contents, path);

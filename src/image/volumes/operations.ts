@@ -1,5 +1,6 @@
 /** What a person does with volumes. */
-import { randomBytes } from "node:crypto";
+
+import { randomHex } from "../../sys/random.ts";
 import { listContainers, lockNames } from "../containers/record.ts";
 import type { Store } from "../store/store.ts";
 import { dropVolume, ensureVolume, listVolumes, readVolume, type Volume, volumeData } from "./volume.ts";
@@ -18,7 +19,7 @@ export interface ListedVolume {
 /** Makes a volume; one that is there is left as it is. @param name default: a new one @returns its name */
 export async function createVolume(
   store: Store,
-  name = `volume-${randomBytes(6).toString("hex")}`,
+  name = `volume-${randomHex(6)}`,
   labels: Record<string, string> = {},
 ): Promise<string> {
   using _ = await lockNames(store);

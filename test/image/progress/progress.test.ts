@@ -1,6 +1,7 @@
 /** What a person reads while waiting. */
 import { expect, test } from "vitest";
-import { describe, reporterFor } from "../../../src/image/progress/reporter.ts";
+import { LineReporter, quiet } from "../../../src/image/progress/reporter.ts";
+import { describe } from "../../../src/image/progress/terminal-reporter.ts";
 import { formatAge, formatBytes, formatDuration } from "../../../src/image/progress/units.ts";
 
 test("a line has bytes, share, rate and the time left", () => {
@@ -46,13 +47,12 @@ test.each([
 
 test("on a pipe there is a line for each that is done, and with --quiet nothing", () => {
   let written = "";
-  const stream = {
+  const output = {
     write(text: string) {
       written += text;
     },
   };
-  for (const isQuiet of [false, true]) {
-    const reporter = reporterFor(isQuiet, stream as unknown as NodeJS.WriteStream);
+  for (const reporter of [new LineReporter(output), quiet]) {
     const task = reporter.task("layer", 1000);
     task.update(500);
     task.done();

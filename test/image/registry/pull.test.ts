@@ -231,7 +231,7 @@ test("what is closed half-way goes on where it ended", async () => {
     if (!isBlob(url, one) || broken++ > 0) return false;
     const layer = layerOf(one);
     response.writeHead(200, { "content-length": String(layer.byteLength) });
-    response.write(layer.subarray(0, 50_000), () => setTimeout(() => response.socket?.destroy(), 20));
+    response.write(layer.subarray(0, 50_000), () => setTimeout(() => response.socket?.destroy(), 300));
     return true;
   });
   expect(error).toBeNull();
@@ -246,7 +246,7 @@ test("a registry that knows no ranges begins at the beginning, and that is seen"
     const layer = layerOf(one);
     response.writeHead(200, { "content-length": String(layer.byteLength) });
     if (broken++ > 0) return !!response.end(layer);
-    response.write(layer.subarray(0, 50_000), () => setTimeout(() => response.socket?.destroy(), 20));
+    response.write(layer.subarray(0, 50_000), () => setTimeout(() => response.socket?.destroy(), 300));
     return true;
   });
   expect(error).toBeNull();
@@ -262,7 +262,7 @@ test("another range than was asked for is told", async () => {
         .writeHead(206, { "content-range": `bytes 7-${layer.byteLength - 1}/${layer.byteLength}` })
         .end(layer.subarray(7));
     response.writeHead(200, { "content-length": String(layer.byteLength) });
-    response.write(layer.subarray(0, 50_000), () => setTimeout(() => response.socket?.destroy(), 20));
+    response.write(layer.subarray(0, 50_000), () => setTimeout(() => response.socket?.destroy(), 300));
     return true;
   });
   expect(error).toContain("asked for the bytes from 50000 on");
@@ -272,7 +272,7 @@ test("what is always closed half-way is told, and kept for the next time", async
   const { error, left } = await pull(({ url }, response, one) => {
     if (!isBlob(url, one)) return false;
     response.writeHead(200, { "content-length": String(layerOf(one).byteLength) });
-    response.write("x", () => setTimeout(() => response.socket?.destroy(), 20));
+    response.write("x", () => setTimeout(() => response.socket?.destroy(), 300));
     return true;
   });
   expect(error).toMatch(/closed half-way|another digest|got "no Content-Range"|socket hang up/);

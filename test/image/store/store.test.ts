@@ -1,5 +1,5 @@
 /** Contents, leases, names and collection. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { blobPath, hasBlob, openBlob, readBlob } from "../../../src/image/store/blobs.ts";
@@ -109,6 +109,18 @@ test("a name that moves on leaves the image that had it without one", async () =
   ]);
   await putImage(store, "localhost/old:1", old.descriptor);
   expect(listEntries(store).map(({ name }) => name)).toEqual(["localhost/x:1", "localhost/old:1"]);
+});
+
+test("a name given again to the image that has it writes nothing, and keeps its place", async () => {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  const [first, second] = [sampleImage(["a"]), sampleImage(["b"])];
+  await storeImage(store, "localhost/x:1", first);
+  await storeImage(store, "localhost/y:1", second);
+  const inode = statSync(store.paths.index).ino;
+  await putImage(store, "localhost/x:1", first.descriptor);
+  expect(statSync(store.paths.index).ino).toBe(inode);
+  expect(listEntries(store).map(({ name }) => name)).toEqual(["localhost/x:1", "localhost/y:1"]);
 });
 
 test("an image is found by its name, by the beginning of either digest, and by name and digest", async () => {

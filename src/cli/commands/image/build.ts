@@ -1,5 +1,13 @@
 import { defineCommand } from "../../command.ts";
-import { toAgents, toBuildArguments, toContexts, toEpoch, toPairs, toSecrets } from "../../image-build-options.ts";
+import {
+  toAgents,
+  toBuildArguments,
+  toContexts,
+  toEpoch,
+  toOutput,
+  toPairs,
+  toSecrets,
+} from "../../image-build-options.ts";
 import {
   openNamedStore,
   platformOption,
@@ -56,7 +64,6 @@ export const command = defineCommand({
   async run({ context, options, args: [directory = ""] }) {
     const { runBuild } = await import("../../../image/build/run-build.ts");
     const { parsePlatform } = await import("../../../image/store/platform.ts");
-    const { parseOutput } = await import("../../../image/build/output.ts");
     const store = await openNamedStore(options);
     const buildArgs = toBuildArguments(options["build-arg"]);
     const lines = await withReporter(options.progress === "json" ? "json" : options.quiet, (reporter) =>
@@ -79,7 +86,7 @@ export const command = defineCommand({
         compression: options.compression,
         sourceDateEpoch: toEpoch(buildArgs.get("SOURCE_DATE_EPOCH") ?? process.env["SOURCE_DATE_EPOCH"]),
         iidFile: options.iidfile ?? null,
-        output: options.output === undefined ? null : parseOutput(options.output),
+        output: options.output === undefined ? null : toOutput(options.output),
         registry: toRegistryOptions(options),
         runtimeArgs: ["--root", context.root],
         reporter,

@@ -2,11 +2,12 @@
  * The cache: which layer a step made, by the key of all that it depends on. A record is of use as long as its layer is in the store, which
  * `image prune` may empty.
  */
-import { createHash, randomBytes } from "node:crypto";
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { hasErrno } from "../../../sys/error.ts";
 import { mkdirAll } from "../../../sys/file.ts";
+import { createHash } from "../../../sys/hash.ts";
 import { join } from "../../../sys/path-names.ts";
+import { randomHex } from "../../../sys/random.ts";
 import { hasBlob } from "../../store/blobs.ts";
 import { isDigest } from "../../store/digest.ts";
 import type { Descriptor } from "../../store/documents.ts";
@@ -92,7 +93,7 @@ function writeRecord(store: Store, key: string, { layer, created }: StepResult):
   const path = recordPath(store, key);
   mkdirAll(join(store.root, "build", "cache"), 0o700);
   const record: StoredResult = { created, descriptor: layer?.descriptor ?? null, diffId: layer?.diffId ?? "" };
-  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
+  const temporary = `${path}.${randomHex(6)}`;
   writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
   return temporary;
 }

@@ -10,14 +10,12 @@ import { DockerfileError } from "../language/position.ts";
 import { IgnoreRules } from "../paths/ignore.ts";
 import { type ModeChange, parseModeChange } from "../plan/mode-change.ts";
 import type { CopyStep } from "../plan/steps.ts";
-import { unpackFile } from "./archive.ts";
-import { copyItems, makeDirectories } from "./copy-files.ts";
-import { download, isGit, isUrl } from "./download.ts";
-import { resolveOwner } from "./owner.ts";
+import type { MountedLayers } from "./mounted-layers.ts";
+import { isGit, isUrl } from "./remote.ts";
 import { digestOfFiles, type SelectedItem, selectFiles } from "./selection.ts";
 import type { Sources } from "./sources.ts";
 import { SourceTree } from "./tree.ts";
-import type { MountedLayers, Workspace } from "./workspace.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** Files that were found, each with the tree that it is in. */
 interface Part {
@@ -79,8 +77,9 @@ export class PreparedCopy implements Disposable {
   /** @throws {DockerfileError} */
   async copyTo({ root }: MountedLayers): Promise<void> {
     const { step } = this;
+    const { copyItems, makeDirectories } = await import("./copy-files.ts");
     try {
-      const owner = step.chown === null ? null : resolveOwner(root, step.chown);
+      const owner = step.chown === null ? null : (await import("./owner.ts")).resolveOwner(root, step.chown);
       const mode = step.chmod === null ? null : parseModeChange(step.chmod);
       const context = { owners: "archive", overlay: overlayNamespace(), notices: new Notices() } as const;
       const target = { rootfs: root, destination: step.destination, context };
@@ -105,6 +104,7 @@ export class PreparedCopy implements Disposable {
     const file = item.files[0];
     if (item.kind !== "file" || file === undefined || !isType(file.stat, "regular")) return null;
     using archive = new Fd(tree.open(file.path, O.RDONLY | O.NONBLOCK));
+    const { unpackFile } = await import("./archive.ts");
     const path = await unpackFile(archive, this.workspace.directory(), "archive");
     if (path === null) return null;
     const root = open(path, O.RDONLY | O.DIRECTORY);
@@ -136,6 +136,7 @@ async function fetched(
   if (isGit(text))
     throw new DockerfileError(at, `${text}: sources in git are not supported: fetch it before, and copy it`);
   try {
+    const { download } = await import("./download.ts");
     const directory = workspace.directory();
     const { name } = await download(workspace.store, text, step.checksum, directory, signal);
     return partOf(step, directory, [name], () => 0o600, step.unpack === "all", opened);

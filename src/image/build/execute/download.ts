@@ -1,10 +1,11 @@
 /** ADD of a URL: fetched as it is, with the name that its path ends with. */
-import { createHash, randomBytes } from "node:crypto";
 import { copyFileSync, createWriteStream, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { mkdirAll } from "../../../sys/file.ts";
+import { createHash } from "../../../sys/hash.ts";
 import { join } from "../../../sys/path-names.ts";
+import { randomHex } from "../../../sys/random.ts";
 import type { Store } from "../../store/store.ts";
 import { useKept } from "./kept.ts";
 
@@ -13,15 +14,6 @@ export interface Download {
   name: string;
   /** `sha256:…` */
   digest: string;
-}
-
-export function isUrl(source: string): boolean {
-  return /^https?:\/\//i.test(source);
-}
-
-/** Whether a source is a repository of git, which is not read. */
-export function isGit(source: string): boolean {
-  return /^(git@|git:\/\/|ssh:\/\/)/.test(source) || (isUrl(source) && /\.git(#.*)?$/.test(source));
 }
 
 /** The name of a URL's file. @throws {Error} for one whose path ends with a slash */
@@ -116,7 +108,7 @@ function readKept(place: string): Kept | null {
 /** Each file whole or not at all, and looked at before it is used: two builds may fetch at once. */
 function keep(place: string, from: string, kept: Kept): void {
   mkdirAll(place, 0o700);
-  const suffix = randomBytes(6).toString("hex");
+  const suffix = randomHex(6);
   const write = (name: string, make: (path: string) => void) => {
     make(join(place, `${name}.${suffix}`));
     renameSync(join(place, `${name}.${suffix}`), join(place, name));

@@ -1,8 +1,8 @@
 /** What builds keep in the store beside layers: a directory each, by a digest of what it is for. Whoever uses it says so, and has it locked. */
-import { createHash } from "node:crypto";
 import { utimesSync } from "node:fs";
 import type { Fd } from "../../../sys/fd.ts";
 import { mkdirAll } from "../../../sys/file.ts";
+import { createHash } from "../../../sys/hash.ts";
 import { join } from "../../../sys/path-names.ts";
 import { lock } from "../../store/lock.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,20 +1,20 @@
 /** Executes a command in a root filesystem: by the runtime, with the walls of a default container. */
 import { spawn, spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { Mount } from "../../../config/types.ts";
 import type { Fd } from "../../../sys/fd.ts";
 import { makeNetworkNamespace } from "../../../sys/namespace.ts";
 import { join } from "../../../sys/path-names.ts";
-import { runtimePath } from "../../bundle/run.ts";
+import { randomHex } from "../../../sys/random.ts";
 import { toRuntimeConfig } from "../../bundle/runtime-config.ts";
+import { runtimePath } from "../../bundle/runtime-path.ts";
 import { readInImage, resolveUser } from "../../bundle/user.ts";
 import { connectNetwork, endPasta } from "../../containers/pasta.ts";
 import { DEFAULT_LIMITS } from "../../layer/limits.ts";
 import type { Platform } from "../../store/documents.ts";
-import { PASTA, RUNS } from "../killed.ts";
-import type { MountedLayers } from "./workspace.ts";
+import { PASTA, RUNS } from "../builder.ts";
+import type { MountedLayers } from "./mounted-layers.ts";
 
 export interface ContainerRequest {
   mounted: MountedLayers;
@@ -39,7 +39,7 @@ export interface ContainerRequest {
 /** @returns the exit code, 128+N where signal N ended it @throws {Error} when it cannot be started @throws the signal's reason */
 export async function runContainer(request: ContainerRequest): Promise<number> {
   const { mounted, signal, lock, runtimeArgs } = request;
-  const id = `build-${randomBytes(8).toString("hex")}`;
+  const id = `build-${randomHex(8)}`;
   signal.throwIfAborted();
   // Written down before it is made: a build that is killed cannot clear it.
   appendFileSync(join(request.workspace, RUNS), `${id}\n`, { mode: 0o600 });

@@ -1,10 +1,10 @@
 /** What is mounted while a RUN is at work: as mounts of the runtime's configuration. */
-import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { Mount } from "../../../config/types.ts";
 import { O, open } from "../../../sys/fd.ts";
 import { mount, unmountDetach } from "../../../sys/mount.ts";
 import { join } from "../../../sys/path-names.ts";
+import { randomHex } from "../../../sys/random.ts";
 import { isDirectory } from "../../../sys/stat.ts";
 import { Notices } from "../../layer/notices.ts";
 import { overlayNamespace } from "../../snapshot/directories.ts";
@@ -12,10 +12,11 @@ import { lock, tryLock } from "../../store/lock.ts";
 import { DockerfileError } from "../language/position.ts";
 import type { SecretSource } from "../options.ts";
 import type { RunMount, RunStep } from "../plan/steps.ts";
+import { asCopy } from "./binds.ts";
 import { copyItems } from "./copy-files.ts";
 import { useKept } from "./kept.ts";
 import { relaySocket } from "./relay-socket.ts";
-import { digestOfFiles, type SelectedItem, selectFiles } from "./selection.ts";
+import { type SelectedItem, selectFiles } from "./selection.ts";
 import type { Sources } from "./sources.ts";
 import { textOf } from "./tree.ts";
 import type { Workspace } from "./workspace.ts";
@@ -97,7 +98,7 @@ export class PreparedMounts implements Disposable {
     if (one.sharing === "locked") this.#opened.push(await lock(`${place}.lock`, "exclusive"));
     if (one.sharing === "private") {
       const mine = tryLock(`${place}.lock`, "exclusive");
-      if (mine === null) place = join(workspace.directory(), randomBytes(4).toString("hex"));
+      if (mine === null) place = join(workspace.directory(), randomHex(4));
       else this.#opened.push(mine);
     }
     if (!existsSync(place)) {
@@ -165,26 +166,6 @@ export class PreparedMounts implements Disposable {
   [Symbol.dispose](): void {
     for (const one of this.#opened.reverse()) one[Symbol.dispose]();
   }
-}
-
-/** What binds bring counts for the cache, as with COPY; secrets and caches do not. */
-export async function digestOfBinds({ mounts }: RunStep, sources: Sources): Promise<string[]> {
-  const digests: string[] = [];
-  for (const one of mounts) {
-    if (one.type !== "bind") continue;
-    const identity = await sources.identity(one.from);
-    if (identity !== null) {
-      digests.push(identity);
-      continue;
-    }
-    using source = await sources.open(one.from);
-    digests.push(digestOfFiles(source.tree, selectFiles(asCopy(one.source, one), source.tree)));
-  }
-  return digests;
-}
-
-function asCopy(source: string, { at }: RunMount): Parameters<typeof selectFiles>[0] {
-  return { exclude: [], parents: false, sources: [{ text: source, at }] };
 }
 
 function copyInto(directory: string, item: SelectedItem, tree: Parameters<typeof copyItems>[0], name = "copy"): void {

@@ -2,21 +2,21 @@
 import { existsSync, writeFileSync } from "node:fs";
 import type { Mount } from "../../../config/types.ts";
 import { join } from "../../../sys/path-names.ts";
+import { hasPasta } from "../../containers/pasta.ts";
 import { resolverFile } from "../../containers/resolver.ts";
+import { overlayNamespace } from "../../snapshot/directories.ts";
 import type { Platform } from "../../store/documents.ts";
 import { DockerfileError } from "../language/position.ts";
 import type { RunStep } from "../plan/steps.ts";
 import type { StepTask } from "../progress.ts";
 import { MountStubs } from "./mount-stubs.ts";
+import type { MountedLayers } from "./mounted-layers.ts";
 import { runContainer } from "./run-container.ts";
 import { type MountContext, PreparedMounts } from "./run-mounts.ts";
-import type { MountedLayers } from "./workspace.ts";
 
 export interface RunContext extends MountContext {
   platform: Platform;
   hostname: string;
-  /** What a command gets that asks for nothing else. */
-  network: "host" | "pasta";
   runtimeArgs: readonly string[];
   signal: AbortSignal;
 }
@@ -32,7 +32,7 @@ export async function runStep(
   task: StepTask,
 ): Promise<void> {
   using prepared = await PreparedMounts.make(step, context);
-  const network = step.network === "default" ? context.network : step.network;
+  const network = step.network === "default" ? defaultNetwork() : step.network;
   const mounts = [...networkFiles(mounted.directory, network, context.hostname), ...prepared.mounts];
   const stubs = new MountStubs(mounted.root, [...STANDARD, ...mounts.map(({ destination }) => destination)]);
   let code: number;
@@ -59,6 +59,11 @@ export async function runStep(
   }
   if (code !== 0) throw new DockerfileError(step.at, `the command ended with exit code ${code}: ${step.text}`);
   stubs.remove();
+}
+
+/** What a command gets that asks for nothing else. In a user namespace nobody comes back to the host's network, which the making of another one takes. */
+function defaultNetwork(): "host" | "pasta" {
+  return overlayNamespace() === "trusted" && hasPasta() ? "pasta" : "host";
 }
 
 /** With a network, names are resolved as the host does it; without one there is only the host itself. */

@@ -1,9 +1,9 @@
 /** What a COPY or ADD takes: the files of its sources, where each goes, and a digest of it all. */
-import { createHash, type Hash } from "node:crypto";
 import { readSync } from "node:fs";
 import { closeFd } from "../../../sys/at.ts";
 import { type ByteName, baseOf, nameOfText, parentOf } from "../../../sys/byte-name.ts";
 import { O } from "../../../sys/fd.ts";
+import { createHash, type Hash } from "../../../sys/hash.ts";
 import { isDirectory, isType } from "../../../sys/stat.ts";
 import { xattrsAt } from "../../../sys/xattr.ts";
 import { DockerfileError } from "../language/position.ts";

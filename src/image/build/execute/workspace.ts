@@ -1,43 +1,24 @@
 /**
  * The directory that a build works in: below `snapshots/bundles/` of the store, locked by this process and the runtimes that it starts, so
  * that a collection clears what a kill has left. Root filesystems are mounted there, in a mount namespace that is the build's own.
+ *
+ * What mounts and unpacks is loaded when there is something to mount: a build whose steps all come from the cache has nothing.
  */
 
-import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { type Fd, O, open } from "../../../sys/fd.ts";
 import { exists } from "../../../sys/file.ts";
 import { lockOwn } from "../../../sys/flock.ts";
 import { join } from "../../../sys/path-names.ts";
-import type { Compression } from "../../layer/compression.ts";
-import { DEFAULT_LIMITS } from "../../layer/limits.ts";
+import { randomHex } from "../../../sys/random.ts";
 import { removeTree } from "../../layer/remove-tree.ts";
-import { chainIds } from "../../snapshot/chain.ts";
-import { diffSnapshot } from "../../snapshot/diff.ts";
 import { snapshotsPath } from "../../snapshot/directories.ts";
-import { publishUpper } from "../../snapshot/publish.ts";
-import {
-  createSnapshot,
-  mountSnapshot,
-  removeSnapshot,
-  type Snapshot,
-  snapshotDirectory,
-  unmountSnapshot,
-} from "../../snapshot/snapshot.ts";
 import type { UnpackProgress } from "../../snapshot/unpack.ts";
-import { ingestNew } from "../../store/ingest.ts";
 import type { Lease } from "../../store/lease.ts";
-import { layerKind, MEDIA_TYPE } from "../../store/media-types.ts";
 import type { Layer } from "../../store/resolve.ts";
 import { lockStore, type Store } from "../../store/store.ts";
-import { clearKilledBuilds, noteBuilder } from "../killed.ts";
-
-/** How layers are written. */
-export interface LayerOptions {
-  compression: Exclude<Compression, "none">;
-  /** Seconds since 1970; `null` leaves times as they are. */
-  sourceDateEpoch: number | null;
-}
+import { killedBuilds, noteBuilder } from "../builder.ts";
+import type { MountedLayers } from "./mounted-layers.ts";
 
 export class Workspace implements Disposable {
   private constructor(
@@ -50,9 +31,9 @@ export class Workspace implements Disposable {
   /** @param runtimeArgs global options of the runtimes that the build starts */
   static async open(lease: Lease, runtimeArgs: readonly string[]): Promise<Workspace> {
     const { store } = lease;
-    clearKilledBuilds(store);
+    if (killedBuilds(store).length > 0) (await import("../killed.ts")).clearKilledBuilds(store);
     using _ = await lockStore(store, "shared");
-    const path = join(snapshotsPath(store, "bundles"), randomBytes(9).toString("hex"));
+    const path = join(snapshotsPath(store, "bundles"), randomHex(9));
     mkdirSync(path, { mode: 0o700 });
     const lock = open(path, O.RDONLY | O.DIRECTORY);
     lockOwn(lock, "exclusive", path);
@@ -66,89 +47,19 @@ export class Workspace implements Disposable {
 
   /** A new directory of the build. */
   directory(): string {
-    const path = join(this.path, randomBytes(6).toString("hex"));
+    const path = join(this.path, randomHex(6));
     mkdirSync(path, { mode: 0o700 });
     return path;
   }
 
   /** Mounts a stack of layers, to be written to. @param layers the lowest first */
   async mount(layers: readonly Layer[], progress?: UnpackProgress): Promise<MountedLayers> {
-    const directory = this.directory();
-    const rootfs = join(directory, "rootfs");
-    mkdirSync(rootfs, { mode: 0o755 });
-    const snapshot = await createSnapshot(this.store, layers, {
-      limits: DEFAULT_LIMITS,
-      owner: directory,
-      ...(progress ? { progress } : {}),
-    });
-    try {
-      mountSnapshot(this.store, snapshot, rootfs);
-    } catch (error) {
-      removeSnapshot(this.store, snapshot.id);
-      throw error;
-    }
-    return new MountedLayers(this, layers, snapshot, directory, rootfs);
+    const { mountLayers } = await import("./mounted-layers.ts");
+    return mountLayers(this, layers, progress);
   }
 
   [Symbol.dispose](): void {
     if (exists(this.path)) removeTree(this.path);
     this.lock.close();
-  }
-}
-
-/** A stack of layers that is mounted. */
-export class MountedLayers implements Disposable {
-  /** The root directory. */
-  readonly root: Fd;
-  #isMounted = true;
-
-  constructor(
-    readonly workspace: Workspace,
-    readonly layers: readonly Layer[],
-    readonly snapshot: Snapshot,
-    /** For what belongs to it, such as a bundle's files. */
-    readonly directory: string,
-    readonly path: string,
-  ) {
-    this.root = open(path, O.RDONLY | O.DIRECTORY);
-  }
-
-  /**
-   * Makes a layer of what was changed; it is mounted no more then.
-   * @returns `null` where nothing was changed
-   */
-  async commit({ compression, sourceDateEpoch }: LayerOptions): Promise<Layer | null> {
-    this.#unmount();
-    const { lease, store } = this.workspace;
-    const epoch = sourceDateEpoch === null ? {} : { sourceDateEpoch };
-    if (this.#isUntouched()) return null;
-    const diff = diffSnapshot(store, this.snapshot, { compression, ...epoch });
-    const mediaType = compression === "gzip" ? MEDIA_TYPE.layerGzip : MEDIA_TYPE.layerZstd;
-    const blob = await ingestNew(lease, diff.chunks);
-    if (diff.isEmpty()) return null;
-    const kind = layerKind(mediaType);
-    if (kind === null) throw new Error(`${mediaType} is no layer's type`);
-    const layer: Layer = { descriptor: { mediaType, ...blob }, diffId: diff.diffId(), kind };
-    const chain = chainIds([...this.layers, layer].map(({ diffId }) => diffId));
-    // With other times than the archive has, it is unpacked when it is needed.
-    if (sourceDateEpoch === null) await publishUpper(store, this.snapshot, chain.at(-1) as string);
-    return layer;
-  }
-
-  #isUntouched(): boolean {
-    return readdirSync(join(snapshotDirectory(this.workspace.store, this.snapshot.id), "upper")).length === 0;
-  }
-
-  #unmount(): void {
-    if (!this.#isMounted) return;
-    this.#isMounted = false;
-    this.root.close();
-    unmountSnapshot(this.path);
-  }
-
-  [Symbol.dispose](): void {
-    this.#unmount();
-    removeSnapshot(this.workspace.store, this.snapshot.id);
-    if (exists(this.directory)) removeTree(this.directory);
   }
 }
