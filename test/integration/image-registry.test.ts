@@ -261,7 +261,7 @@ describe.skipIf(insecure !== null)(
   () => {
     let secure: Registry;
     beforeAll(async () => {
-      secure = await startRegistry(at("secure"), true);
+      secure = await startRegistry(at("secure"), "user");
       cpSync(secure.certificates, at("client"), {
         recursive: true,
         filter: (source) => !source.endsWith("server.pem"),
@@ -348,3 +348,153 @@ describe.skipIf(insecure !== null)(
     });
   },
 );
+
+describe.skipIf(insecure !== null)(
+  `a registry that wants its clients' certificates${insecure === null ? "" : ` (skipped: ${insecure})`}`,
+  () => {
+    let secure: Registry;
+    const host = () => secure.host;
+    beforeAll(async () => {
+      secure = await startRegistry(at("mutual"), "certificate");
+      const directory = at(`home/.config/containers/certs.d/${secure.host}`);
+      mkdirSync(directory, { recursive: true });
+      for (const name of ["ca.crt", "client.cert", "client.key"])
+        cpSync(join(secure.certificates, name), join(directory, name));
+      cpSync(directory, at("by-option"), { recursive: true });
+      cpSync(directory, at("without-key"), { recursive: true, filter: (source) => !source.endsWith(".key") });
+      mkdirSync(at("authority-alone"));
+      cpSync(join(directory, "ca.crt"), at("authority-alone/ca.crt"));
+    });
+    afterAll(() => secure?.stop());
+
+    test("gets the one of certs.d, of the host alone, and of --cert-dir", () => {
+      succeed(["push", `${registry.host}/team/app:1`, `${host()}/team/app:1`]);
+      succeed(["pull", `${host()}/team/app:1`], {}, "by-certs-d");
+      succeed(["pull", "--cert-dir", at("by-option"), `${host()}/team/app:1`], {}, "by-cert-dir");
+    });
+
+    test("refuses a client without one, which is told what may be missing", () => {
+      const pull = (directory: string) =>
+        image(["pull", "--retries", "0", "--cert-dir", at(directory), `${host()}/team/app:1`], {}, "refused");
+      const without = pull("authority-alone");
+      expect(without.code).toBe(1);
+      expect(without.stderr).toContain("wants a certificate of its client");
+      expect(without.stderr.trim().split("\n")).toHaveLength(1);
+      expect(pull("without-key").stderr).toContain("client.cert has no client.key beside it");
+    });
+  },
+);
+
+describe.skipIf(insecure !== null)(
+  `a proxy of connections${insecure === null ? "" : ` (skipped: ${insecure})`}`,
+  () => {
+    let secure: Registry;
+    let proxy: ConnectProxy;
+    beforeAll(async () => {
+      secure = await startRegistry(at("proxied"), "user");
+      const push = ["push", "--cert-dir", secure.certificates, "--creds", `${USER}:${PASSWORD}`];
+      succeed([...push, `${registry.host}/team/app:1`, `${secure.host}/team/app:1`]);
+      proxy = await ConnectProxy.start();
+    });
+    afterAll(() => {
+      secure?.stop();
+      proxy?.stop();
+    });
+    let pulls = 0;
+    const pull = (env: Record<string, string>) => {
+      proxy.seen.length = 0;
+      const options = ["--cert-dir", secure.certificates, "--creds", `${USER}:${PASSWORD}`, "--retries", "0"];
+      const args = [
+        "image",
+        "pull",
+        "-q",
+        "--store",
+        at(`by-proxy-${pulls++}`),
+        ...options,
+        `${secure.host}/team/app:1`,
+      ];
+      return new Promise<{ code: number | null; stderr: string }>((done) => {
+        const child = spawn(runtime, args, { env: { PATH: process.env["PATH"] ?? "", HOME: at("home"), ...env } });
+        let stderr = "";
+        child.stderr.on("data", (chunk) => {
+          stderr += chunk;
+        });
+        child.on("close", (code) => done({ code, stderr }));
+      });
+    };
+
+    test.each(["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])("that %s names carries TLS", async (name) => {
+      expect(await pull({ [name]: proxy.url })).toEqual({ code: 0, stderr: "" });
+      expect(proxy.seen.length).toBeGreaterThan(0);
+      expect(new Set(proxy.seen)).toEqual(new Set([secure.host]));
+    });
+
+    test.each([
+      ["NO_PROXY", () => "localhost"],
+      ["no_proxy", () => `other, ${secure.host}`],
+      ["NO_PROXY", () => "*"],
+    ])("is left aside where %s says so (%#)", async (name, hosts) => {
+      expect((await pull({ HTTPS_PROXY: proxy.url, [name]: hosts() })).code).toBe(0);
+      expect(proxy.seen).toEqual([]);
+    });
+
+    test("gets the user and password that its URL has, and shows neither", async () => {
+      const url = new URL(proxy.url);
+      [url.username, url.password] = ["me", "secret"];
+      proxy.wants = `Basic ${Buffer.from("me:secret").toString("base64")}`;
+      expect((await pull({ HTTPS_PROXY: url.href })).code).toBe(0);
+      url.password = "wrong-one";
+      const { code, stderr } = await pull({ HTTPS_PROXY: url.href });
+      proxy.wants = null;
+      expect(code).toBe(1);
+      expect(stderr).toContain(`the proxy ${url.host} answered 407`);
+      expect(stderr).not.toContain("wrong-one");
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+    });
+
+    test("that is not there is named", async () => {
+      const { code, stderr } = await pull({ HTTPS_PROXY: "http://me:secret@127.0.0.1:1" });
+      expect(code).toBe(1);
+      expect(stderr).toContain("the proxy 127.0.0.1:1");
+      expect(stderr).not.toContain("secret");
+    });
+  },
+);
+
+/** Carries connections to where CONNECT says. @see RFC 9110, section 9.3.6 */
+class ConnectProxy {
+  /** `host:port`, for each connection. */
+  readonly seen: string[] = [];
+  /** What Proxy-Authorization must be. */
+  wants: string | null = null;
+
+  private constructor(private readonly server: Server) {
+    server.on("connect", (request, client) => {
+      if (this.wants !== null && request.headers["proxy-authorization"] !== this.wants)
+        return void client.end("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
+      this.seen.push(request.url ?? "");
+      const remote = connect(Number(request.url?.split(":")[1]), "127.0.0.1", () => {
+        client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        remote.pipe(client).pipe(remote);
+      });
+      remote.on("error", () => client.destroy());
+      client.on("error", () => remote.destroy());
+    });
+  }
+
+  static async start(): Promise<ConnectProxy> {
+    const server = createHttpServer();
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    return new ConnectProxy(server);
+  }
+
+  get url(): string {
+    const address = this.server.address();
+    return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+  }
+
+  stop(): void {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+}

@@ -1,4 +1,4 @@
-/** Debian's docker-registry on the loopback, for a test: plain, or with TLS and a user. */
+/** Debian's docker-registry on the loopback, for a test: plain, with TLS and a user, or with TLS and certificates of its clients. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -11,7 +11,7 @@ export const PASSWORD = "pass:word";
 export interface Registry {
   /** `localhost:5000`. */
   host: string;
-  /** With the authority's `ca.crt`, where there is TLS. */
+  /** With the authority's `ca.crt`, where there is TLS; `client.cert` and `client.key`, where clients need them. */
   certificates: string;
   stop(): void;
 }
@@ -23,8 +23,8 @@ export function whyNoRegistry(secure = false): string | null {
   return missing === undefined ? null : `${missing} is not installed`;
 }
 
-/** Starts one, with its data below a directory. @param secure whether it has TLS and wants {@link USER} */
-export async function startRegistry(directory: string, secure = false): Promise<Registry> {
+/** Starts one, with its data below a directory. @param wants with TLS: {@link USER}, or a certificate; `null` for neither, without TLS */
+export async function startRegistry(directory: string, wants: "user" | "certificate" | null = null): Promise<Registry> {
   const port = await freePort();
   const at = (name: string) => join(directory, name);
   const certificates = at("certificates");
@@ -34,14 +34,16 @@ export async function startRegistry(directory: string, secure = false): Promise<
     "log: {level: error}",
     `storage: {filesystem: {rootdirectory: ${at("data")}}, delete: {enabled: true}}`,
   ];
-  if (secure) {
+  if (wants !== null) {
     makeCertificate(certificates);
-    const { stdout } = spawnSync("htpasswd", ["-Bbn", USER, PASSWORD], { encoding: "utf8" });
-    writeFileSync(at("htpasswd"), stdout);
-    config.push(`auth: {htpasswd: {realm: test, path: ${at("htpasswd")}}}`);
-    config.push(
-      `http: {addr: "127.0.0.1:${port}", tls: {certificate: ${certificates}/ca.crt, key: ${certificates}/server.pem}}`,
-    );
+    if (wants === "user") {
+      const { stdout } = spawnSync("htpasswd", ["-Bbn", USER, PASSWORD], { encoding: "utf8" });
+      writeFileSync(at("htpasswd"), stdout);
+      config.push(`auth: {htpasswd: {realm: test, path: ${at("htpasswd")}}}`);
+    } else makeClientCertificate(certificates);
+    const clients = wants === "user" ? "" : `, clientcas: [${certificates}/ca.crt]`;
+    const server = `certificate: ${certificates}/ca.crt, key: ${certificates}/server.pem`;
+    config.push(`http: {addr: "127.0.0.1:${port}", tls: {${server}${clients}}}`);
   } else {
     config.push(`http: {addr: "127.0.0.1:${port}"}`);
   }
@@ -76,6 +78,25 @@ function makeCertificate(directory: string): void {
     join(directory, "ca.crt"),
   ]);
   chmodSync(key, 0o600);
+}
+
+/** Of the authority that the server's own certificate is, too. */
+function makeClientCertificate(directory: string): void {
+  const at = (name: string) => join(directory, name);
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", at("client.key")];
+  spawnSync("openssl", ["req", "-new", ...key, "-subj", "/CN=client", "-out", at("client.csr")]);
+  const authority = ["-CA", at("ca.crt"), "-CAkey", at("server.pem"), "-CAcreateserial"];
+  spawnSync("openssl", [
+    "x509",
+    "-req",
+    "-days",
+    "2",
+    "-in",
+    at("client.csr"),
+    ...authority,
+    "-out",
+    at("client.cert"),
+  ]);
 }
 
 function freePort(): Promise<number> {

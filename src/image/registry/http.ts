@@ -4,9 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
 import tls from "node:tls";
-import { HttpProxyAgent } from "http-proxy-agent";
-import { HttpsProxyAgent } from "https-proxy-agent";
-import { getProxyForUrl } from "proxy-from-env";
+import { type HttpProxy, proxyFor } from "./proxy.ts";
 
 /** Whom to trust and how to identify; PEM texts. */
 export interface TlsOptions {
@@ -89,12 +87,13 @@ export function exchange({
   return new Promise((resolve, reject) => {
     // What the engine says when a connection is given up does not name the reason.
     let reason: Error | null = null;
-    const translate = (error: unknown) => connectionError(url, reason ?? error);
+    const proxy = proxyFor(url);
+    const translate = (error: unknown) => connectionError(url, reason ?? error, proxy);
     const { request } = url.protocol === "https:" ? https : http;
     const outgoing = request(url, {
       method,
       headers: { ...headers, ...(body === undefined ? {} : { "content-length": String(body.size) }) },
-      agent: agentFor(url),
+      agent: proxy?.agent,
       ...(url.protocol === "https:" ? tlsOptions(trust) : {}),
     });
     const giveUp = (error: Error) => {
@@ -103,7 +102,19 @@ export function exchange({
     };
     outgoing.setTimeout(patience, () => giveUp(new Error(`nothing has come for ${patience / 1000} seconds`)));
     outgoing.on("error", (error) => reject(translate(error)));
-    outgoing.on("response", (response) => resolve(responseOf(url, response, translate)));
+    const refused = (status: number) => {
+      // What a proxy says is nothing that the registry said.
+      const why = `the proxy ${proxy?.host} answered ${status}${status === 407 ? ": it wants a user and a password, or others" : ""}`;
+      giveUp(new ConnectionError(url, why, status >= 500));
+    };
+    outgoing.on("proxyConnect", (reply?: { statusCode?: number }) => {
+      // Of a proxy that is asked for each request, and not for a connection, the event tells nothing.
+      if (reply?.statusCode !== undefined && reply.statusCode !== 200) refused(reply.statusCode);
+    });
+    outgoing.on("response", (response) => {
+      if (response.statusCode === 407) refused(407);
+      else resolve(responseOf(url, response, translate));
+    });
     if (body === undefined) outgoing.end();
     else {
       send(outgoing, body).catch((error: Error) => {
@@ -160,22 +171,15 @@ function tlsOptions({ ca, cert, key, verify }: TlsOptions): https.RequestOptions
   };
 }
 
-const agents = new Map<string, http.Agent>();
-
-/** The proxy that the environment names for a URL: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in either case. */
-function agentFor(url: URL): http.Agent | undefined {
-  const proxy = getProxyForUrl(url.href);
-  if (proxy === "") return undefined;
-  const key = `${url.protocol} ${proxy}`;
-  const agent = agents.get(key) ?? (url.protocol === "https:" ? new HttpsProxyAgent(proxy) : new HttpProxyAgent(proxy));
-  agents.set(key, agent);
-  return agent;
-}
-
-function connectionError(url: URL, error: unknown): Error {
+function connectionError(url: URL, error: unknown, proxy: HttpProxy | null): Error {
   if (error instanceof ConnectionError) return error;
   if (!(error instanceof Error)) return new ConnectionError(url, String(error));
-  const { code = "" } = error as NodeJS.ErrnoException;
+  const { code = "", syscall } = error as NodeJS.ErrnoException;
+  // An alert is what the other side says: of the certificate that it was shown, or not shown.
+  if (/ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE)/i.test(`${code} ${error.message}`)) {
+    const what = "wants a certificate of its client, one that it knows";
+    return new ConnectionError(url, `${what} (NAME.cert and NAME.key belong to certs.d, see docs/image.md)`, false);
+  }
   const certificate = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);
   if (certificate) {
     return new ConnectionError(
@@ -188,7 +192,8 @@ function connectionError(url: URL, error: unknown): Error {
     return new ConnectionError(url, "does not speak TLS (--plain-http does without it)", false);
   }
   if (error.message === "aborted") return new ConnectionError(url, "the connection was closed half-way");
-  return new ConnectionError(url, error.message);
+  const isProxys = proxy !== null && (syscall === "connect" || syscall === "getaddrinfo");
+  return new ConnectionError(url, isProxys ? `the proxy ${proxy.host}: ${error.message}` : error.message);
 }
 
 /** Reads a whole body of limited size. @throws {Error} for a larger one */
