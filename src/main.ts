@@ -7,11 +7,12 @@ import { parserOf } from "./cli/parser.ts";
 import { becomeImageProgram, isImageProgram } from "./engine/image-program.ts";
 import { enterStage } from "./engine/stage.ts";
 import { isForSnapshot, standStill } from "./engine/standstill.ts";
+import type { Context } from "./runtime/options.ts";
 import { callerArguments, isCompiled, VARIABLES } from "./sys/executable.ts";
 import { isLoaded, load } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
 
-if (isForSnapshot()) await standStill({ loadAll, tsrunc, rehearseInits });
+if (isForSnapshot()) await standStill({ loadAll, tsrunc, keepFilter, rehearseInits });
 
 if (isCompiled && process.env[VARIABLES.stage] === undefined) {
   const message = "tsrunc: this is the engine: execute tsrunc, which is beside it\n";
@@ -26,7 +27,8 @@ try {
   process.stderr.write(`tsrunc: ${(error as Error).message}\n`);
   leave(1);
 }
-void tsrunc(callerArguments()).then(leave);
+// Without the engine's own clearing up: all output is written synchronously, and nothing else is left to do.
+exit(await tsrunc());
 
 /** The commands that this program carries out itself, and what reads their arguments. */
 function loadAll(): Promise<unknown> {
@@ -34,12 +36,23 @@ function loadAll(): Promise<unknown> {
   return Promise.all(own.map(([path, command]) => parserOf(path, command)));
 }
 
-async function rehearseInits(bundle: string): Promise<void> {
+async function keepFilter(bundle: string, config: string): Promise<void> {
   const runtime = await import("./runtime/rehearse.ts");
-  runtime.rehearseInits({ root: `${bundle}/state`, cgroupManager: "cgroupfs", rootless: null, log: new Log() }, bundle);
+  runtime.keepFilterFor(rehearsalContext(bundle), bundle, config);
 }
 
-function tsrunc(args: readonly string[]): Promise<number> {
+async function rehearseInits(bundle: string, config: string): Promise<void> {
+  const runtime = await import("./runtime/rehearse.ts");
+  runtime.rehearseInits(rehearsalContext(bundle), bundle, config);
+}
+
+function rehearsalContext(bundle: string): Context {
+  return { root: `${bundle}/state`, cgroupManager: "cgroupfs", rootless: null, log: new Log() };
+}
+
+/** Carries out the caller's command line. @returns the exit code */
+function tsrunc(): Promise<number> {
+  const args = callerArguments();
   return runCli(args, (command) => {
     // (The source, run by the tests, is either.)
     if (isCompiled && command?.program === "image" && !isImageProgram()) becomeImageProgram(args, command);
@@ -47,9 +60,8 @@ function tsrunc(args: readonly string[]): Promise<number> {
   });
 }
 
-/** Exits without handlers: all output is written synchronously, and nothing else is left to do. */
+/** Exits where koffi may not be loaded. */
 function leave(code: number): never {
-  // Without the engine's own clearing up, where that costs no loading of koffi.
   if (isLoaded()) exit(code);
   return (process as unknown as { reallyExit(code: number): never }).reallyExit(code);
 }

@@ -16,7 +16,8 @@ const PROGRAMS: Readonly<Record<string, (machine: X86Assembler) => void>> = {
 };
 
 /**
- * Makes a bundle with what most configurations have: `config.json`, whose process ends at once, and `waiting.json`.
+ * Makes a bundle with what most configurations have: `config.json`, whose process ends at once, and `waiting.json`; and `engines.json` and
+ * `engines-waiting.json` with what those of engines have besides, which fewer machines can do.
  * @returns the directory
  */
 export function makeRehearsal(directory: string): string {
@@ -30,17 +31,57 @@ export function makeRehearsal(directory: string): string {
     writeFileSync(join(rootfs, name), executable("x86_64", machine.assemble(data.addresses), data));
     chmodSync(join(rootfs, name), 0o755);
   }
-  for (const [name, program] of [
-    ["config.json", "/exit"],
-    ["waiting.json", "/wait"],
+  for (const [name, config] of [
+    ["config.json", configuration("/exit")],
+    ["waiting.json", configuration("/wait")],
+    ["engines.json", likeEngines(configuration("/exit"))],
+    ["engines-waiting.json", likeEngines(configuration("/wait"))],
   ] as const) {
-    writeFileSync(join(directory, name), JSON.stringify(configuration(program)));
+    writeFileSync(join(directory, name), JSON.stringify(config));
   }
   return directory;
 }
 
+/** Adds what Podman and Docker ask for. */
+function likeEngines(config: ReturnType<typeof configuration>): object {
+  const { process, linux } = config;
+  return {
+    ...config,
+    process: {
+      ...process,
+      user: { ...process.user, umask: 0o22 },
+      rlimits: [...process.rlimits, { type: "RLIMIT_NPROC", hard: 4096, soft: 4096 }],
+      oomScoreAdj: 0,
+    },
+    linux: {
+      ...linux,
+      sysctl: { "net.ipv4.ping_group_range": "0 0" },
+      resources: {
+        ...linux.resources,
+        memory: { limit: 2 ** 26 },
+        cpu: { shares: 1024, quota: 50_000, period: 100_000 },
+        pids: { limit: 2048 },
+      },
+      seccomp: {
+        defaultAction: "SCMP_ACT_ERRNO",
+        defaultErrnoRet: 38,
+        architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+        syscalls: [
+          { names: ["bdflush", "io_pgetevents"], action: "SCMP_ACT_ERRNO", errnoRet: 1 },
+          { names: ["read", "write"], action: "SCMP_ACT_ALLOW" },
+          {
+            names: ["personality"],
+            action: "SCMP_ACT_ALLOW",
+            args: [{ index: 0, value: 0, valueTwo: 0, op: "SCMP_CMP_EQ" }],
+          },
+        ],
+      },
+    },
+  };
+}
+
 /** A configuration like those of engines: for root, or for the user who builds. */
-function configuration(program: string): object {
+function configuration(program: string) {
   const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
   const isRoot = uid === 0;
   const capabilities = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_CHROOT"];

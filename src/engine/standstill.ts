@@ -24,10 +24,12 @@ export function isForSnapshot(): boolean {
 export interface Program {
   /** Loads all the code there is. */
   loadAll: () => Promise<unknown>;
-  /** Carries out a command line. @returns the exit code */
-  tsrunc: (args: readonly string[]) => Promise<number>;
-  /** Does to this process what an init does, by a bundle. @throws {Error} to who may not make namespaces */
-  rehearseInits: (bundle: string) => Promise<void>;
+  /** Carries out the command line that `process` has. @returns the exit code */
+  tsrunc: () => Promise<number>;
+  /** Keeps a filter for a configuration, which would have to be built otherwise. @throws {Error} where none can be built */
+  keepFilter: (bundle: string, config: string) => Promise<void>;
+  /** Does to this process what an init does, by a configuration. @throws {Error} to who may not make namespaces */
+  rehearseInits: (bundle: string, config: string) => Promise<void>;
 }
 
 /**
@@ -44,6 +46,11 @@ export async function standStill(program: Program): Promise<void> {
   // Not by kill(3), which would cut the result: in the process that goes on it is an address.
   const stack = syscall("syscall", SYSCALL_NUMBERS.x86_64.kill, syscall("getpid"), SIGSTOP, heapEnd);
   const { args, environment } = readInitialStack(stack);
+  beCalledWith(args, environment);
+}
+
+/** Gives `process` arguments and an environment. */
+function beCalledWith(args: readonly string[], environment: Record<string, string>): void {
   process.argv = [process.argv[0] as string, process.argv[1] as string, ...args];
   process.env = environment;
 }
@@ -52,27 +59,35 @@ export async function standStill(program: Program): Promise<void> {
  * Has done what the commands that matter do: a function that was called once is called twenty times as fast, since it is found and
  * linked, and what it needs of the engine is there.
  */
-async function rehearse({ tsrunc, rehearseInits }: Program): Promise<void> {
+async function rehearse({ tsrunc, keepFilter, rehearseInits }: Program): Promise<void> {
   const bundle = process.env[VARIABLES.rehearsal];
   if (bundle === undefined) return;
   const command = (...args: string[]) => {
     // Each finds the environment that the launcher would have given it.
-    process.env = readInitialStack(ownStack()).environment;
-    process.env[VARIABLES.stage] = "sealed";
-    return tsrunc(["--root", `${bundle}/state`, ...args]);
+    const { environment } = readInitialStack(ownStack());
+    environment[VARIABLES.stage] = "sealed";
+    beCalledWith(["--root", `${bundle}/state`, ...args], environment);
+    return tsrunc();
   };
   const id = `rehearsal-${syscall("getpid")}`;
   const code = await command("run", "--explain", "--bundle", bundle, id);
   if (code !== 0) exit(code);
   // Whoever may not make containers has to do without what follows.
   if ((await command("run", "--bundle", bundle, id)) !== 0) return;
-  await command("create", "--bundle", bundle, "--config", `${bundle}/waiting.json`, id);
+  // Not everybody has libseccomp, and all controllers.
+  const engines = `${bundle}/engines.json`;
+  const runsEngines = await keepFilter(bundle, engines).then(
+    async () => (await command("run", "--bundle", bundle, "--config", engines, id)) === 0,
+    () => false,
+  );
+  const [ending, waiting] = runsEngines ? [engines, "engines-waiting.json"] : [`${bundle}/config.json`, "waiting.json"];
+  await command("create", "--bundle", bundle, "--config", `${bundle}/${waiting}`, id);
   await command("start", id);
   await command("state", id);
   await command("exec", id, "/exit");
   await command("kill", id, "KILL");
   await command("delete", "--force", id);
-  await rehearseInits(bundle);
+  await rehearseInits(bundle, ending);
 }
 
 /** Where this process's own initial stack is. */

@@ -1,7 +1,7 @@
 /** The parent's side of a filter of system calls: it brings the filter, and hands the listener on. */
 import { failsUnknownSyscall, rawSeccompFilter } from "../config/annotations.ts";
 import { textToKeep } from "../config/exact-json.ts";
-import type { Spec, State } from "../config/types.ts";
+import type { Seccomp, Spec, State } from "../config/types.ts";
 import { listenerPath, planLoading } from "../plan/seccomp.ts";
 import { filterKey, keepFilter, readFilter } from "../seccomp/cache.ts";
 import type { CompiledFilter } from "../seccomp/compile.ts";
@@ -59,30 +59,46 @@ export function seccompFilter({ root, log }: Context, spec: Spec): FilterSource 
   log.debug(`seccomp filter flags: ${filterBits(flags, listens)}`);
   if (raw !== undefined) return new FilterSource(decodeFilter(raw));
   if (profile === undefined) return null;
-  const library = findLibseccomp();
-  if (library === null) {
-    throw new Error(
-      `${FIELD}: libseccomp.so.2 is not on this machine, and no filter can be built without it: install libseccomp2`,
-    );
-  }
-  const native = NATIVE[process.arch as keyof typeof NATIVE];
   const failUnknown = failsUnknownSyscall(spec);
-  const { path, size, changed } = library;
-  const kernel = readText("/proc/sys/kernel/osrelease").trim();
-  const key = filterKey([
-    ...[FORMAT, native, textToKeep(profile), String(failUnknown)],
-    ...[path, String(size), changed, kernel],
-  ]);
+  const { path, key } = wayToFilter(profile, failUnknown);
   const kept = readFilter(root, key);
   if (kept !== null) return new FilterSource(kept);
   return new FilterSource(null, {
-    filter: new FilterInTheMaking(planFilter(profile, native, failUnknown), path),
+    filter: new FilterInTheMaking(planFilter(profile, native(), failUnknown), path),
     finished: ({ program, unknown }) => {
       if (unknown.length > 0)
         log.debug(`${FIELD}: passing over system calls that ${path} does not know: ${unknown.join(" ")}`);
       keepFilter(root, key, program);
     },
   });
+}
+
+/** Keeps a program as what a configuration's profile has been built to. @throws {Error} where nothing can be built */
+export function keepInstead({ root }: Context, spec: Spec, program: Uint8Array): void {
+  const profile = spec.linux?.seccomp;
+  if (profile !== undefined) keepFilter(root, wayToFilter(profile, failsUnknownSyscall(spec)).key, program);
+}
+
+/** The library that builds a profile's filter, and the name by which that is kept. @throws {Error} without the library */
+function wayToFilter(profile: Seccomp, failUnknown: boolean): { path: string; key: string } {
+  const library = findLibseccomp();
+  if (library === null) {
+    throw new Error(
+      `${FIELD}: libseccomp.so.2 is not on this machine, and no filter can be built without it: install libseccomp2`,
+    );
+  }
+  const { path, size, changed } = library;
+  const kernel = readText("/proc/sys/kernel/osrelease").trim();
+  const key = filterKey([
+    ...[FORMAT, native(), textToKeep(profile), String(failUnknown)],
+    ...[path, String(size), changed, kernel],
+  ]);
+  return { path, key };
+}
+
+/** The machine's own architecture. */
+function native() {
+  return NATIVE[process.arch as keyof typeof NATIVE];
 }
 
 function decodeFilter(base64: string): Uint8Array {
