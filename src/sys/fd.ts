@@ -20,6 +20,8 @@ export const O = {
   CLOEXEC: 0o2000000,
   SYNC: 0o4010000,
   PATH: 0o10000000,
+  /** A file without a name in a directory. */
+  TMPFILE: 0o20000000 | (isArm ? 0o40000 : 0o200000),
 } as const;
 
 /** The first descriptor that is no standard stream. */

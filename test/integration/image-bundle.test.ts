@@ -1,6 +1,5 @@
 /** Bundles of images, as root: mounted and copied, changed and diffed, interrupted and removed. */
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import {
   existsSync,
   lstatSync,
@@ -21,13 +20,9 @@ import { collectSnapshots } from "../../src/image/snapshot/collect.ts";
 import { diffSnapshot } from "../../src/image/snapshot/diff.ts";
 import { readSnapshot } from "../../src/image/snapshot/snapshot.ts";
 import { collectLocked } from "../../src/image/store/collect.ts";
-import type { Digest } from "../../src/image/store/digest.ts";
-import type { Descriptor, ExecutionConfig } from "../../src/image/store/documents.ts";
-import { putImage } from "../../src/image/store/images.ts";
-import { ingest } from "../../src/image/store/ingest.ts";
-import { Lease } from "../../src/image/store/lease.ts";
 import { lockStore, type Store } from "../../src/image/store/store.ts";
 import { Scratch } from "../image/support.ts";
+import { type Made, putLayers, sha256 } from "../support/image-of-layers.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
 import { type TarSpec, tar } from "../support/tar-writer.ts";
 
@@ -50,52 +45,6 @@ const OPTIONS: BundleOptions = {
   annotations: {},
   limits: DEFAULT_LIMITS,
 };
-
-const sha256 = (bytes: Uint8Array): Digest => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-
-interface Made {
-  layers: readonly Uint8Array[];
-  config?: ExecutionConfig;
-  /** How layers become blobs. */
-  pack?: (archive: Uint8Array, index: number) => Uint8Array;
-  mediaType?: string;
-  diffIds?: Digest[];
-}
-
-/** Puts an image of these archives into a store. */
-async function put(store: Store, name: string, made: Made): Promise<void> {
-  const { layers, config = { Cmd: ["/bin/true"] }, pack = (archive) => gzipSync(archive) } = made;
-  const { mediaType = "application/vnd.oci.image.layer.v1.tar+gzip", diffIds = layers.map(sha256) } = made;
-  using lease = await Lease.take(store);
-  const add = async (type: string, bytes: Uint8Array): Promise<Descriptor> => {
-    const descriptor: Descriptor = { mediaType: type, digest: sha256(bytes), size: bytes.length };
-    await ingest(lease, descriptor, async function* () {
-      yield bytes;
-    });
-    return descriptor;
-  };
-  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-  const image = {
-    architecture: process.arch === "arm64" ? "arm64" : "amd64",
-    os: "linux",
-    config,
-    rootfs: { type: "layers", diff_ids: diffIds },
-  };
-  const configDescriptor = await add("application/vnd.oci.image.config.v1+json", json(image));
-  const descriptors: Descriptor[] = [];
-  for (const [index, archive] of layers.entries()) descriptors.push(await add(mediaType, pack(archive, index)));
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: "application/vnd.oci.image.manifest.v1+json",
-    config: configDescriptor,
-    layers: descriptors,
-  };
-  await putImage(
-    store,
-    `docker.io/library/${name}:latest`,
-    await add("application/vnd.oci.image.manifest.v1+json", json(manifest)),
-  );
-}
 
 const dir = (name: string, more: Partial<TarSpec> = {}): TarSpec => ({ name, type: "5", ...more });
 const file = (name: string, content = name, more: Partial<TarSpec> = {}): TarSpec => ({ name, content, ...more });
@@ -121,7 +70,10 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
     async (form) => {
       using scratch = new Scratch();
       const store = scratch.store();
-      await put(store, "x", { layers: LAYERS, config: { Cmd: ["/c"], Volumes: { "/data": {} }, WorkingDir: "/new" } });
+      await putLayers(store, "x", {
+        layers: LAYERS,
+        config: { Cmd: ["/c"], Volumes: { "/data": {} }, WorkingDir: "/new" },
+      });
       const directory = await bundle(store, scratch.at("b"), { form });
       expect(readdirSync(`${directory}/rootfs/d`)).toEqual(["b", "c"]);
       expect(statSync(`${directory}/rootfs`)).toMatchObject({ mode: 0o40711 });
@@ -146,7 +98,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
   test("shares the layers, and not what is written", async () => {
     using scratch = new Scratch();
     const store = scratch.store();
-    await put(store, "x", { layers: LAYERS });
+    await putLayers(store, "x", { layers: LAYERS });
     const one = await bundle(store, scratch.at("one"));
     writeFileSync(`${one}/rootfs/d/new`, "x");
     const two = await bundle(store, scratch.at("two"));
@@ -178,7 +130,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
   ])("is made of layers of %s", async (_, pack, type) => {
     using scratch = new Scratch();
     const store = scratch.store();
-    await put(store, "x", { layers: LAYERS, pack, mediaType: `application/vnd.oci.image.layer.v1.${type}` });
+    await putLayers(store, "x", { layers: LAYERS, pack, mediaType: `application/vnd.oci.image.layer.v1.${type}` });
     const directory = await bundle(store, scratch.at("b"), { form: "copy" });
     expect(readdirSync(`${directory}/rootfs/d`)).toEqual(["b", "c"]);
   });
@@ -223,7 +175,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
   ])("is not made of an image with %s, and nothing is left", async (_, made, message) => {
     using scratch = new Scratch();
     const store = scratch.store();
-    await put(store, "x", { layers: LAYERS, ...made });
+    await putLayers(store, "x", { layers: LAYERS, ...made });
     for (const form of ["overlay", "copy"] as const) {
       await expect(bundle(store, scratch.at("b"), { form })).rejects.toThrow(message);
       expect(existsSync(scratch.at("b"))).toBe(false);
@@ -237,7 +189,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
   test("is not made of a bomb", async () => {
     using scratch = new Scratch();
     const store = scratch.store();
-    await put(store, "x", { layers: [tar(file("zeros", Buffer.alloc(300 << 20).toString("latin1")))] });
+    await putLayers(store, "x", { layers: [tar(file("zeros", Buffer.alloc(300 << 20).toString("latin1")))] });
     await expect(bundle(store, scratch.at("b"), { form: "copy" })).rejects.toThrow(
       /unpacks to more than 200 times its \d+ bytes \(--max-ratio\)/,
     );
@@ -251,7 +203,9 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
   test("has as many layers as one wants", async () => {
     using scratch = new Scratch();
     const store = scratch.store("a-store-whose-path-is-long-enough-that-no-page-holds-it-a-hundred-times");
-    await put(store, "x", { layers: Array.from({ length: 120 }, (_, index) => tar(dir("d/"), file(`d/${index}`))) });
+    await putLayers(store, "x", {
+      layers: Array.from({ length: 120 }, (_, index) => tar(dir("d/"), file(`d/${index}`))),
+    });
     const directory = await bundle(store, scratch.at("b"));
     expect(readdirSync(`${directory}/rootfs/d`)).toHaveLength(120);
     removeBundle(directory);
@@ -260,7 +214,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
   test("is mounted from a store whose path has what separates options elsewhere", async () => {
     using scratch = new Scratch();
     const store = scratch.store("a:b,c\\d\\:e f=g\n+h");
-    await put(store, "x", { layers: LAYERS });
+    await putLayers(store, "x", { layers: LAYERS });
     const directory = await bundle(store, scratch.at("b:c,d\\e f"));
     expect(readdirSync(`${directory}/rootfs/d`)).toEqual(["b", "c"]);
     writeFileSync(`${directory}/rootfs/d/new`, "new");
@@ -294,7 +248,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
       ["/../../y", "y", "/../../y"],
     ];
     for (const [index, [workingDir, made, cwd]] of cases.entries()) {
-      await put(store, `x${index}`, { layers, config: { Cmd: ["x"], WorkingDir: workingDir } });
+      await putLayers(store, `x${index}`, { layers, config: { Cmd: ["x"], WorkingDir: workingDir } });
       const directory = await bundle(store, scratch.at("b"), { form }, `x${index}`);
       const { process } = JSON.parse(readFileSync(`${directory}/config.json`, "utf8"));
       expect(process.cwd).toBe(cwd);
@@ -304,7 +258,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
       expect(existsSync(scratch.at("tmp"))).toBe(false);
       removeBundle(directory);
     }
-    await put(store, "f", { layers, config: { Cmd: ["x"], WorkingDir: "/file/x" } });
+    await putLayers(store, "f", { layers, config: { Cmd: ["x"], WorkingDir: "/file/x" } });
     await expect(bundle(store, scratch.at("b"), { form }, "f")).rejects.toThrow(/\/file\/x/);
     expect(existsSync(scratch.at("b"))).toBe(false);
   });
@@ -327,7 +281,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
       ),
     ];
     const config = { Cmd: ["x"], Volumes: { "/v": {}, "/v/below": {}, "/nowhere": {} } };
-    await put(store, "x", { layers, config });
+    await putLayers(store, "x", { layers, config });
     const directory = await bundle(store, scratch.at("b"), { form });
     const { mounts } = JSON.parse(readFileSync(`${directory}/config.json`, "utf8"));
     const sourceOf = (path: string): string =>
@@ -363,7 +317,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
       [[file("etc/passwd", "app:x:0:0::/:/bin/sh"), { name: "etc/group", type: "6" }], /etc\/group is no regular file/],
     ];
     for (const [index, [entries, message]] of cases.entries()) {
-      await put(store, `x${index}`, { layers: [tar(...entries)], config: { Cmd: ["x"], User: "app" } });
+      await putLayers(store, `x${index}`, { layers: [tar(...entries)], config: { Cmd: ["x"], User: "app" } });
       await expect(bundle(store, scratch.at("b"), { form: "copy" }, `x${index}`)).rejects.toThrow(message);
     }
   });
@@ -380,7 +334,10 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
         file("f"),
       ),
     ];
-    await put(store, "x", { layers, config: { Cmd: ["x"], Volumes: { "/v": {}, "/w": {}, "/../../x": {}, "/": {} } } });
+    await putLayers(store, "x", {
+      layers,
+      config: { Cmd: ["x"], Volumes: { "/v": {}, "/w": {}, "/../../x": {}, "/": {} } },
+    });
     const directory = await bundle(store, scratch.at("b"), { form: "copy" });
     expect(execFileSync("find", [`${directory}/volumes`], { encoding: "utf8" })).not.toContain("secret");
     removeBundle(directory);
@@ -389,7 +346,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
   test("is made only where nothing else is, and removed only where it is one", async () => {
     using scratch = new Scratch();
     const store = scratch.store();
-    await put(store, "x", { layers: LAYERS });
+    await putLayers(store, "x", { layers: LAYERS });
     mkdirSync(scratch.at("full"));
     writeFileSync(scratch.at("full/mine"), "mine");
     await expect(bundle(store, scratch.at("full"))).rejects.toThrow(/is not empty: mine is in it/);
@@ -408,7 +365,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
   test("keeps its layers from being collected, and lets go of them with its directory", async () => {
     using scratch = new Scratch();
     const store = scratch.store();
-    await put(store, "x", { layers: LAYERS });
+    await putLayers(store, "x", { layers: LAYERS });
     const directory = await bundle(store, scratch.at("b"));
     rmSync(store.paths.index);
     writeFileSync(store.paths.index, JSON.stringify({ schemaVersion: 2, manifests: [] }));
@@ -435,7 +392,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a diff", () => {
     async (compression) => {
       using scratch = new Scratch();
       const store = scratch.store();
-      await put(store, "x", {
+      await putLayers(store, "x", {
         layers: [
           tar(dir("d/"), file("d/a"), file("d/b"), dir("e/"), file("e/x"), file("f"), {
             name: "l",
@@ -468,7 +425,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a diff", () => {
         type: "2",
         linkName: "f",
       });
-      await put(store, "y", { layers: [archive, plain] });
+      await putLayers(store, "y", { layers: [archive, plain] });
       const again = await bundle(store, scratch.at("again"), { form: "copy" }, "y");
       const list = (path: string) =>
         execFileSync(

@@ -4,8 +4,17 @@ import { hasErrno } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { mkdirAllInRoot, openRoot } from "../../sys/path.ts";
 import { join, resolve } from "../../sys/path-names.ts";
+import { LowerLayers } from "../layer/lower-layers.ts";
+import { Notices } from "../layer/notices.ts";
+import { copyLayers as copyUnpacked, sharesContents } from "../snapshot/copy-tree.ts";
 import { overlayNamespace } from "../snapshot/directories.ts";
-import { createSnapshot, mountSnapshot, newSnapshotId } from "../snapshot/snapshot.ts";
+import {
+  createSnapshot,
+  layersOfSnapshot,
+  mountSnapshot,
+  newSnapshotId,
+  removeSnapshot,
+} from "../snapshot/snapshot.ts";
 import { layerBlob, type UnpackProgress } from "../snapshot/unpack.ts";
 import { Lease } from "../store/lease.ts";
 import { type Image, type ResolveOptions, resolveImage } from "../store/resolve.ts";
@@ -91,18 +100,55 @@ async function mountLayers(
   mountSnapshot(store, snapshot, join(directory, "rootfs"), isEphemeral);
 }
 
-/** Extracts all layers, one over the other; the next is decompressed while one is written. */
+/** Makes one tree of all layers: where the filesystem shares contents (reflinks), of the layers that the store has unpacked. */
 async function copyLayers(
+  store: Store,
+  image: Image,
+  directory: string,
+  options: BundleOptions,
+  progress: UnpackProgress,
+): Promise<void> {
+  const owners = options.rootless || process.geteuid?.() !== 0 ? "own" : "archive";
+  // An ordinary user's store has no layers that are unpacked: nobody could mount them.
+  if (owners === "archive" && sharesContents(store.paths.snapshots, join(directory, "rootfs")))
+    return await cloneLayers(store, image, directory, options, progress);
+  return await extractLayers(store, image, directory, options, owners, progress);
+}
+
+async function cloneLayers(
   store: Store,
   { layers }: Image,
   directory: string,
-  { limits, rootless }: BundleOptions,
+  { limits }: BundleOptions,
+  progress: UnpackProgress,
+): Promise<void> {
+  const snapshot = await createSnapshot(store, layers, { limits, progress, owner: directory });
+  const opened: Fd[] = [];
+  try {
+    for (const path of layersOfSnapshot(store, snapshot)) opened.unshift(open(path, O.RDONLY | O.DIRECTORY));
+    using root = open(join(directory, "rootfs"), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    const notices = new Notices();
+    const context = { owners: "archive", overlay: snapshot.namespace, notices } as const;
+    copyUnpacked(new LowerLayers(opened, snapshot.namespace), root, context);
+    for (const notice of notices.lines()) progress.notice?.(notice);
+  } finally {
+    for (const one of opened) one.close();
+    removeSnapshot(store, snapshot.id);
+  }
+}
+
+/** Extracts all layers, one over the other; the next is decompressed while one is written. */
+async function extractLayers(
+  store: Store,
+  { layers }: Image,
+  directory: string,
+  { limits }: BundleOptions,
+  owners: "own" | "archive",
   progress: UnpackProgress,
 ): Promise<void> {
   using root = open(join(directory, "rootfs"), O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   const { LayerExtractor } = await import("../layer/layer-extractor.ts");
   await using extractor = new LayerExtractor();
-  const owners = rootless || process.geteuid?.() !== 0 ? "own" : "archive";
   const extractOptions = { limits, owners, overlay: overlayNamespace() } as const;
   const extract = async (index: number) => {
     const layer = layers[index];

@@ -42,6 +42,8 @@ export class LayerExtractor implements AsyncDisposable {
   #worker: Worker | undefined;
   #last = 0;
   readonly #waiting = new Map<number, (reply: ExtractReply | Error) => void>();
+  /** What is at work, or waits for its turn, with the thread's answer to it. */
+  readonly #atWork = new Map<RingWriter, Promise<ExtractReply>>();
 
   /**
    * Extracts a layer. Of several calls at a time, the later layers are decompressed ahead.
@@ -54,11 +56,12 @@ export class LayerExtractor implements AsyncDisposable {
     onRead: OnRead = () => {},
   ): Promise<Extracted> {
     const name = `layer ${blob.digest}`;
+    const ring = ringMemory();
+    const writer = new RingWriter(ring);
     try {
       requireLayerType(blob.mediaType);
-      const ring = ringMemory();
-      const writer = new RingWriter(ring);
       const reply = this.#request({ ring, target: withNumbers(target), options });
+      this.#atWork.set(writer, reply);
       const read = this.#feed(blob, writer, options, onRead).catch((error: unknown) => {
         writer.abort();
         return error as Error;
@@ -71,10 +74,16 @@ export class LayerExtractor implements AsyncDisposable {
     } catch (error) {
       if (error instanceof LayerError) throw new LayerError(`${name}: ${error.message}`);
       throw error instanceof Error ? new Error(`${name}: ${error.message}`, { cause: error }) : error;
+    } finally {
+      this.#atWork.delete(writer);
     }
   }
 
+  /** Nothing is written to any target afterwards. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // A thread that is ended in the middle of a system call takes the process with it.
+    for (const writer of this.#atWork.keys()) writer.abort();
+    await Promise.allSettled(this.#atWork.values());
     await this.#worker?.terminate();
   }
 

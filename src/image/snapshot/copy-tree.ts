@@ -1,6 +1,6 @@
 /**
- * Copies what is below a directory, with all that files have: owner, permissions, xattrs, times, and several names. Contents are shared
- * with the original where the filesystem can (reflinks), and copied by the kernel where not.
+ * Copies what is below a directory, or what unpacked layers make together, with all that files have: owner, permissions, xattrs, times, and
+ * several names. Contents are shared with the original where the filesystem can (reflinks), and copied by the kernel where not.
  * @see ioctl_ficlone(2), copy_file_range(2)
  */
 import {
@@ -20,16 +20,18 @@ import {
 import { type ByteName, baseOf, joinNames, parentOf, printable } from "../../sys/byte-name.ts";
 import { ERRNO } from "../../sys/errno.ts";
 import { check } from "../../sys/error.ts";
-import { type Fd, O } from "../../sys/fd.ts";
+import { type Fd, O, open } from "../../sys/fd.ts";
 import { syscall } from "../../sys/ffi.ts";
 import { copyAll } from "../../sys/io.ts";
 import { isDirectory, isType, type Stat } from "../../sys/stat.ts";
 import { xattrsAt } from "../../sys/xattr.ts";
 import { setDirectoryAttributes, setFileAttributes, setNodeAttributes } from "../layer/attributes.ts";
 import type { ExtractContext } from "../layer/extract-context.ts";
+import { isWhiteout, type LowerLayers } from "../layer/lower-layers.ts";
 import { smallDevice } from "../layer/make-entry.ts";
 
 const SELF = "" as ByteName;
+const FICLONE = 0x40049409;
 
 /** Copies a directory's own attributes to another. @param mode in the place of its own */
 export function copyDirectoryAttributes(from: number, to: number, context: ExtractContext, mode?: number): void {
@@ -42,6 +44,68 @@ export function copyDirectoryAttributes(from: number, to: number, context: Extra
 /** Copies all that is in a directory, and its own attributes. @throws {SyscallError} */
 export function copyTree(from: Fd, to: Fd, context: ExtractContext): void {
   copyInto(from.number, to.number, SELF, { ...context, root: to.number, links: new Map() });
+}
+
+/**
+ * Copies the tree that layers make, from where each is unpacked: from a mount of them contents could not be shared, which is another filesystem.
+ * @throws {SyscallError}
+ */
+export function copyLayers(layers: LowerLayers, to: Fd, context: ExtractContext): void {
+  copyMerged(layers, SELF, to.number, { ...context, root: to.number, links: new Map() });
+}
+
+function copyMerged(layers: LowerLayers, path: ByteName, to: number, context: CopyContext, mode?: number): void {
+  const what = () => `copy ${printable(path)}`;
+  const seen = new Set<ByteName>();
+  const roots = layers.directoriesOf(path);
+  for (const root of roots) {
+    const directory = check(openBeneath(root, path, O.RDONLY | O.DIRECTORY), what);
+    try {
+      const entries = listDirectory(directory);
+      if (typeof entries === "number") return void check(entries, what);
+      for (const { name } of entries) {
+        // What an upper layer has, or has removed, hides all below it.
+        if (seen.has(name)) continue;
+        seen.add(name);
+        const stat = statAt(directory, name);
+        if (typeof stat === "number") return void check(stat, what);
+        if (isWhiteout(stat)) continue;
+        if (!isDirectory(stat)) copyEntry(directory, to, name, joinNames(path, name), context);
+        else copyMergedDirectory(layers, joinNames(path, name), to, context, stat.mode);
+      }
+    } finally {
+      closeFd(directory);
+    }
+  }
+  const uppermost = check(openBeneath(check(roots[0] ?? -ERRNO.ENOENT, what), path, O.RDONLY | O.DIRECTORY), what);
+  try {
+    copyDirectoryAttributes(uppermost, to, context, mode);
+  } finally {
+    closeFd(uppermost);
+  }
+}
+
+function copyMergedDirectory(layers: LowerLayers, path: ByteName, to: number, context: CopyContext, mode: number) {
+  const what = () => `copy ${printable(path)}`;
+  check(mkdirAt(to, baseOf(path), 0o700), what);
+  const copy = check(openAt(to, baseOf(path), O.RDONLY | O.DIRECTORY), what);
+  try {
+    copyMerged(layers, path, copy, context, mode);
+  } finally {
+    closeFd(copy);
+  }
+}
+
+/** Whether what is copied from one directory to another shares its contents: of files that have no name. */
+export function sharesContents(from: string, to: string): boolean {
+  try {
+    const [flags, mode] = [O.RDWR | O.TMPFILE, 0o600];
+    using original = open(from, flags, mode);
+    using copy = open(to, flags, mode);
+    return syscall("ioctl", copy.number, FICLONE, original.number) === 0;
+  } catch {
+    return false;
+  }
 }
 
 interface CopyContext extends ExtractContext {
@@ -140,7 +204,6 @@ function openToRead(directory: number, name: ByteName, stat: Stat, { owners }: E
 
 /** Shares the contents, or copies them. */
 export function copyContent(from: number, to: number, what: () => string): void {
-  const FICLONE = 0x40049409;
   if (syscall("ioctl", to, FICLONE, from) === 0) return;
   copyAll(from, to, what);
 }

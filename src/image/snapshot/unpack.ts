@@ -73,29 +73,41 @@ export async function unpackLayers(
   // With nothing to extract, which is what most bundles find, its threads and streams are not loaded.
   const isMissing = chain.some((chainId) => !exists(join(layerDirectory(store, chainId, namespace), "fs")));
   const { LayerExtractor } = isMissing ? await import("../layer/layer-extractor.ts") : { LayerExtractor: null };
-  await using extractor = LayerExtractor === null ? null : new LayerExtractor();
   try {
+    // Ended before what it writes to is closed.
+    await using extractor = LayerExtractor === null ? null : new LayerExtractor();
+    // One is written while the next is read and decompressed. Two are not written at a time: what a layer's entries become depends on those
+    // below it (owners of directories that it does not name, hard links, symlinks in the place of directories).
+    let writing: Promise<unknown> = Promise.resolve();
     for (const [index, layer] of layers.entries()) {
       const chainId = chain[index] as string;
       const to = layerDirectory(store, chainId, namespace);
-      const { digest, size } = layer.descriptor;
-      if (extractor !== null && !exists(join(to, "fs"))) {
-        progress.begin?.(digest, size);
-        const work = await Working.make(store);
-        fresh.push({ work, to });
-        const { notices } = await extractor.extract(
-          layerBlob(store, layer),
-          { kind: "own", root: work.root, lower: [...lower] },
-          { limits, owners: "archive", overlay: namespace },
-          (bytes) => progress.read?.(digest, bytes),
-        );
-        for (const notice of notices) progress.notice?.(notice);
-        progress.end?.(digest);
-      }
       const path = join(to, "fs");
-      lower.unshift(fresh.at(-1)?.to === to ? (fresh.at(-1) as { work: Working }).work.root : openTree(path));
       unpacked.push({ chainId, path });
+      if (extractor === null || exists(path)) {
+        lower.unshift(openTree(path));
+        continue;
+      }
+      const work = await Working.make(store);
+      fresh.push({ work, to });
+      const { digest, size } = layer.descriptor;
+      const target = { kind: "own", root: work.root, lower: [...lower] } as const;
+      progress.begin?.(digest, size);
+      const next = extractor
+        .extract(layerBlob(store, layer), target, { limits, owners: "archive", overlay: namespace }, (bytes) =>
+          progress.read?.(digest, bytes),
+        )
+        .then(({ notices }) => {
+          for (const notice of notices) progress.notice?.(notice);
+          progress.end?.(digest);
+        });
+      // It is waited for, or the one before it has failed.
+      next.catch(() => {});
+      lower.unshift(work.root);
+      await writing;
+      writing = next;
     }
+    await writing;
     // Contents first, then names: after a crash of the machine a layer is whole or not there.
     const first = fresh[0];
     if (first !== undefined) check(syscall("syncfs", first.work.root.number), "write the layers to disk");
