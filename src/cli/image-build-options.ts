@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import type { Output, SecretSource } from "../image/build/options.ts";
 import type { NamedContext, NamedContexts } from "../image/build/plan/graph.ts";
+import { toFileName } from "./file-name.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** `NAME=VALUE`; `NAME` alone takes the caller's variable, if there is one. @throws {UsageError} */
@@ -50,6 +51,7 @@ function toSecret(text: string): [string, SecretSource] {
   if (type !== undefined && type !== "file" && type !== "env")
     throw wrong(`the type ${JSON.stringify(type)} is not known`);
   if (name !== undefined) return [id, { kind: "env", name }];
+  if (path !== undefined) toFileName(path);
   if (path !== undefined) return [id, type === "env" ? { kind: "env", name: path } : { kind: "file", path }];
   const isVariable = type === "env" || (type === undefined && process.env[id] !== undefined);
   return [id, isVariable ? { kind: "env", name: id } : { kind: "file", path: id }];
@@ -65,7 +67,7 @@ export function toAgents(given: readonly string[]): Map<string, string> {
       if (id === "") throw new UsageError(`--ssh ${JSON.stringify(text)}: ID[=SOCKET] is right`);
       if (path === undefined || path === "")
         throw new UsageError(`--ssh ${text}: there is no SSH_AUTH_SOCK: ${id}=SOCKET names that of an agent`);
-      if (statSync(path, { throwIfNoEntry: false })?.isSocket() !== true)
+      if (statSync(toFileName(path), { throwIfNoEntry: false })?.isSocket() !== true)
         throw new UsageError(`--ssh ${text}: ${path} is no socket: that of an agent is right (keys are not read)`);
       return [id, path];
     }),
@@ -83,7 +85,7 @@ export function toContexts(given: readonly string[]): NamedContexts {
         throw new UsageError(
           `--build-context ${name}=${value}: NAME=DIRECTORY or NAME=docker-image://REFERENCE is right`,
         );
-      return [name.toLowerCase(), { kind: "directory", path: value }];
+      return [name.toLowerCase(), { kind: "directory", path: toFileName(value) }];
     }),
   );
 }
@@ -93,6 +95,7 @@ export function toContexts(given: readonly string[]): NamedContexts {
  * @throws {UsageError}
  */
 export function toOutput(text: string): Output {
+  toFileName(text);
   if (!text.includes("=")) return text === "-" ? { kind: "tar", path: "-" } : { kind: "directory", path: text };
   const fields = new Map(
     text.split(",").map((field) => [field.split("=", 1)[0] as string, field.slice(field.indexOf("=") + 1)]),

@@ -4,11 +4,12 @@ import type { RegistryOptions } from "../image/operations/pull.ts";
 import type { Reporter } from "../image/progress/reporter.ts";
 import type { Platform } from "../image/store/documents.ts";
 import type { Store } from "../image/store/store.ts";
+import { fileName } from "./file-name.ts";
 import { choice, count, type OptionValues, text, toggle } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
 
 export const storeOptions = {
-  store: text("DIR", "where images are kept (default: /var/lib/tsrunc, or an ordinary user's data directory)"),
+  store: fileName("DIR", "where images are kept (default: /var/lib/tsrunc, or an ordinary user's data directory)"),
 } as const;
 
 export const quietOption = {
@@ -41,13 +42,13 @@ export const resultOption = {
 
 export const registryOptions = {
   creds: text("USER:PASSWORD", "credentials for the registry (default: those of login, Docker and Podman)"),
-  authfile: text(
+  authfile: fileName(
     "FILE",
     "where credentials are kept (default: $REGISTRY_AUTH_FILE, containers' auth.json, Docker's config.json)",
   ),
   "plain-http": toggle("speak HTTP without TLS"),
   "tls-verify": { ...toggle("check certificates (default: true)"), initial: true },
-  "cert-dir": text("DIR", "certificates for the registry, in the place of certs.d"),
+  "cert-dir": fileName("DIR", "certificates for the registry, in the place of certs.d"),
   retries: { ...count("N", "how often to try again what may pass (default: 5)"), initial: 5 },
   timeout: {
     ...count("SECONDS", "how long nothing may come before a connection counts as lost (default: 60)"),

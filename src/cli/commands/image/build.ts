@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts";
+import { fileName, toFileName } from "../../file-name.ts";
 import {
   toAgents,
   toBuildArguments,
@@ -31,7 +32,7 @@ export const command = defineCommand({
   ],
   options: {
     tag: list("NAME[:TAG]", "give the image a name; may be repeated", { short: "t" }),
-    file: text("FILE", "the Dockerfile; - for stdin (default: Dockerfile in the context)", { short: "f" }),
+    file: fileName("FILE", "the Dockerfile; - for stdin (default: Dockerfile in the context)", { short: "f" }),
     "build-arg": list("NAME=VALUE", "set an argument that an ARG declares; NAME alone takes the caller's variable"),
     target: text("STAGE", "build this stage, by name or number (default: the last)"),
     label: list("NAME=VALUE", "add a label to the image"),
@@ -49,7 +50,7 @@ export const command = defineCommand({
     pull: toggle("fetch base images anew"),
     squash: toggle("make one layer of those that are built"),
     compression: choice(["gzip", "zstd"], "how new layers are compressed (default: gzip)"),
-    iidfile: text("FILE", "write the image's id to a file"),
+    iidfile: fileName("FILE", "write the image's id to a file"),
     output: text("DIR|type=local|tar|oci|docker,dest=PATH", "write the result there, too", { short: "o" }),
     progress: choice(
       ["auto", "plain", "tty", "json"],
@@ -69,7 +70,7 @@ export const command = defineCommand({
     const lines = await withReporter(options.progress === "json" ? "json" : options.quiet, (reporter) =>
       runBuild({
         store,
-        context: directory,
+        context: toFileName(directory),
         file: options.file ?? null,
         tags: options.tag,
         buildArgs,

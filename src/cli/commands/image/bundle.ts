@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts";
+import { toFileName } from "../../file-name.ts";
 import { imageBundleOptions, toBundleOptions } from "../../image-bundle-options.ts";
 import { openNamedStore, toPlatform, withReporter } from "../../image-options.ts";
 import { print } from "../../output.ts";
@@ -22,7 +23,7 @@ export const command = defineCommand({
         store,
         reference,
         ...platform,
-        directory,
+        directory: toFileName(directory),
         options: bundleOptions,
         progress: unpackProgress(reporter),
       }),

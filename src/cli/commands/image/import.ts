@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts";
+import { toFileName } from "../../file-name.ts";
 import {
   archiveLimitOptions,
   openNamedStore,
@@ -38,7 +39,7 @@ export const command = defineCommand({
     const imported = await withReporter(options.progress === "json" ? "json" : options.quiet, (reporter) =>
       importImage(
         store,
-        path,
+        toFileName(path),
         {
           changes: options.change,
           ...(name === undefined ? {} : { name }),

@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts";
+import { fileName, toFileName } from "../../file-name.ts";
 import {
   archiveLimitOptions,
   openNamedStore,
@@ -21,7 +22,7 @@ export const command = defineCommand({
   examples: ["tsrunc image load app.tar", "docker save app | tsrunc image load"],
   options: {
     ...storeOptions,
-    input: text("FILE", "the archive or directory, as docker load has it", { short: "i" }),
+    input: fileName("FILE", "the archive or directory, as docker load has it", { short: "i" }),
     name: text("REFERENCE", "the name for the image, in the place of those it comes with"),
     ...platformOption,
     ...archiveLimitOptions,
@@ -36,7 +37,7 @@ export const command = defineCommand({
     const loaded = await withReporter(options.quiet || options.format === "json", (reporter) =>
       loadImages(
         store,
-        args[0] ?? options.input ?? "-",
+        toFileName(args[0] ?? options.input ?? "-"),
         {
           all: options.all,
           ...(options.name === undefined ? {} : { name: options.name }),

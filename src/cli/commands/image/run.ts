@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts";
+import { fileName } from "../../file-name.ts";
 import { imageBundleOptions, toBundleOptions } from "../../image-bundle-options.ts";
 import { openNamedStore, toPlatform, withReporter } from "../../image-options.ts";
 import { choice, list, size, text, toggle } from "../../option.ts";
@@ -27,7 +28,7 @@ export const command = defineCommand({
     ),
     publish: list("[[ADDR:]PORT:]PORT[/udp]", "let a port of the host lead to one of the container's", { short: "p" }),
     name: text("NAME", "the container's name, and its id for the runtime (default: one of its own)"),
-    cidfile: text("FILE", "write the container's id to a file that is not there yet"),
+    cidfile: fileName("FILE", "write the container's id to a file that is not there yet"),
     detach: toggle("return once the process has started, and print the container's id", { short: "d" }),
     rm: toggle("remove the container when its process has ended"),
     interactive: toggle("pass the standard input on to a container that stays; to others it is in any case", {

@@ -1,6 +1,7 @@
 import { defineCommand } from "../../command.ts";
+import { fileName } from "../../file-name.ts";
 import { openNamedStore, quietOption, storeOptions, withReporter } from "../../image-options.ts";
-import { choice, text } from "../../option.ts";
+import { choice } from "../../option.ts";
 
 export const command = defineCommand({
   synopsis: "<image...>",
@@ -10,7 +11,7 @@ export const command = defineCommand({
   examples: ["tsrunc image save -o app.tar app:1", "tsrunc image save app:1 | docker load"],
   options: {
     ...storeOptions,
-    output: text("FILE", "where to write (default: stdout)", { short: "o" }),
+    output: fileName("FILE", "where to write (default: stdout)", { short: "o" }),
     format: choice(
       ["oci-archive", "docker-archive", "oci-dir"],
       "oci-archive, docker-archive or oci-dir (default: oci-archive)",

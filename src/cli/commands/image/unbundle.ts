@@ -1,5 +1,6 @@
 import { resolve } from "../../../sys/path-names.ts";
 import { defineCommand } from "../../command.ts";
+import { toFileName } from "../../file-name.ts";
 
 export const command = defineCommand({
   synopsis: "<directory>",
@@ -8,7 +9,7 @@ export const command = defineCommand({
   options: {},
   async run({ args: [directory = ""] }) {
     const { removeBundle } = await import("../../../image/bundle/bundle.ts");
-    removeBundle(resolve(directory));
+    removeBundle(resolve(toFileName(directory)));
     return 0;
   },
 });
