@@ -30,17 +30,22 @@ export function thaw({ version, directory }: CgroupHierarchy): void {
   else writeCgroupFile(directory, "cgroup.freeze", "0");
 }
 
+/** Thaws a cgroup that may be gone meanwhile. @throws {SyscallError} */
+export function thawIfThere(hierarchy: CgroupHierarchy): void {
+  try {
+    thaw(hierarchy);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT", "ENODEV")) throw error;
+  }
+}
+
 /**
  * Thaws a cgroup and all below it, whoever has frozen them: to v1, a frozen process that is killed does not end before.
  * What is gone meanwhile is none to worry about.
  * @throws {SyscallError}
  */
 export function thawTree(hierarchy: CgroupHierarchy): void {
-  try {
-    thaw(hierarchy);
-  } catch (error) {
-    if (!hasErrno(error, "ENOENT", "ENODEV")) throw error;
-  }
+  thawIfThere(hierarchy);
   const { directory } = hierarchy;
   for (const name of childCgroups(directory) ?? []) thawTree({ ...hierarchy, directory: `${directory}/${name}` });
 }

@@ -10,7 +10,7 @@ import { SIGNALS } from "../sys/signal.ts";
 import { applyStep } from "./apply.ts";
 import { type CgroupDriver, driverOf } from "./driver.ts";
 import type { CgroupDescriptors, Entrance } from "./entrance.ts";
-import { freeze, isFrozen, thaw, thawTree } from "./freezer.ts";
+import { freeze, isFrozen, thaw, thawIfThere, thawTree } from "./freezer.ts";
 import { type ExecTarget, joinAll, openEntrance, openTasks } from "./join.ts";
 import { OomWatch, oomKills } from "./oom.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
@@ -92,7 +92,7 @@ export class Cgroup {
       this.#write({ memory }, { skipDevices: true });
       if (this.oomKills() > 0) throw new Error("a process was killed when its memory limit was set");
     }
-    unit.setResources(resources, options);
+    this.#unseen(() => unit.setResources(resources, options));
     this.#write(roundedQuota(resources), options);
   }
 
@@ -111,9 +111,9 @@ export class Cgroup {
     const undoFiles = setReversibly(files, this.#driver);
     let undo = undoFiles;
     try {
-      const undoUnit = unit.updateResources(toSet);
+      const undoUnit = this.#unseen(() => unit.updateResources(toSet));
       // systemd's come first, for it writes more files of a controller than those it was asked to.
-      undo = () => [...undoUnit(), ...undoFiles()];
+      undo = () => [...this.#undoUnseen(undoUnit), ...undoFiles()];
       this.#write(files, { skipDevices: true });
       return undo;
     } catch (error) {
@@ -287,6 +287,33 @@ export class Cgroup {
 
   #write(resources: Resources, options: { devices?: readonly Device[]; skipDevices?: boolean }): void {
     for (const step of planResources(resources, this.#driver, options)) applyStep(step, this.#driver);
+  }
+
+  /**
+   * On v1 systemd sets all device rules anew with whatever is changed, and denies everything first: nothing may run in that moment, and
+   * without being frozen nothing is changed. What was frozen before stays so.
+   */
+  #unseen<T>(change: () => T): T {
+    const freezer =
+      this.#location.driver === "systemd" && this.#location.mode === "v1"
+        ? this.#driver.hierarchyOf("freezer")
+        : undefined;
+    if (freezer === undefined || isFrozen(freezer)) return change();
+    freeze(freezer);
+    try {
+      return change();
+    } finally {
+      thawIfThere(freezer);
+    }
+  }
+
+  /** An undo throws nothing. */
+  #undoUnseen(undo: () => string[]): string[] {
+    try {
+      return this.#unseen(undo);
+    } catch (error) {
+      return [`the unit's properties (${(error as Error).message})`];
+    }
   }
 
   #tryFreeze(): boolean {

@@ -20,8 +20,10 @@ export function planCgroupMount(
   { base, mount, options }: MountEntry,
   around: Pick<MountSurroundings, "cgroups" | "cgroupNamespace" | "unifiedCgroups">,
 ): MountPlan {
-  if (around.unifiedCgroups) {
-    const unified = around.cgroups[0];
+  if (around.unifiedCgroups || mount.type === "cgroup2") {
+    const unified = around.cgroups.find(({ version }) => version === 2);
+    if (!around.cgroupNamespace)
+      return { sources: [], steps: [wholeHierarchy(base, unified, options)], readonlyLater: [] };
     const step: MountStep = {
       ...base,
       kind: "mount",
@@ -30,9 +32,8 @@ export function planCgroupMount(
       flags: options.flags,
       data: options.data,
       inherit: "nothing",
-      // Without a cgroup namespace of its own the container saw the whole hierarchy in the mount, too.
       fallback: {
-        source: (around.cgroupNamespace ? unified?.directory : unified?.mountPoint) ?? "/sys/fs/cgroup",
+        source: unified?.directory ?? "/sys/fs/cgroup",
         // Without privilege no cgroup may have been made.
         otherwise: unified?.mountPoint ?? null,
       },
@@ -77,6 +78,16 @@ function planHierarchies(
   return { sources: [], steps, readonlyLater: readonly.length > 0 ? [base.target] : [] };
 }
 
+/**
+ * Without a cgroup namespace of its own a container sees the whole v2 hierarchy. It is bound: a new mount, made in the host's cgroup
+ * namespace, takes its options for the host's hierarchy, too, which loses its `nsdelegate` and `memory_recursiveprot` by that.
+ * @see cgroups(7), "Cgroups delegation: mounting with nsdelegate"
+ */
+function wholeHierarchy(base: Placed, unified: CgroupAt | undefined, options: MountOptions): MountStep {
+  const { mountPoint } = unified ?? { mountPoint: "/sys/fs/cgroup" };
+  return hierarchyBind(base, { mountPoint, directory: mountPoint }, options);
+}
+
 /** In a cgroup namespace a new mount of the hierarchy shows the container's own part. */
 function hierarchyMount(
   base: Placed,
@@ -96,7 +107,11 @@ function hierarchyMount(
   };
 }
 
-function hierarchyBind(base: Placed, { directory, mountPoint }: CgroupAt, options: MountOptions): MountStep {
+function hierarchyBind(
+  base: Placed,
+  { directory, mountPoint }: Pick<CgroupAt, "directory" | "mountPoint">,
+  options: MountOptions,
+): MountStep {
   return {
     ...base,
     kind: "bind",

@@ -28,8 +28,13 @@ export function planMount(index: number, mount: Mount, around: MountSurroundings
   if (options.bind !== null) return planBind(entry, around);
   if (options.nofollow || options.copySymlink) refuse(entry, "options about symlinks are for bind mounts");
   if (isIdMapped(entry)) refuse(entry, "id-mapped mounts are only supported for bind mounts");
-  const isCgroup = mount.type === "cgroup" || (mount.type === "cgroup2" && around.unifiedCgroups);
+  const isCgroup = mount.type === "cgroup" || (mount.type === "cgroup2" && isOfHost(around));
   return isCgroup ? planCgroupMount(entry, around) : planFilesystem(entry, around);
+}
+
+/** Whether a cgroup2 mount shows a hierarchy that must not be mounted anew: its options would be the host's. */
+function isOfHost({ unifiedCgroups, cgroupNamespace, cgroups }: MountSurroundings): boolean {
+  return unifiedCgroups || (!cgroupNamespace && cgroups.some(({ version }) => version === 2));
 }
 
 function planFilesystem({ base, mount, options }: MountEntry, around: MountSurroundings): MountPlan {

@@ -2,6 +2,7 @@
 import { hookFiles } from "../config/annotations.ts";
 import type { Hook, Spec } from "../config/types.ts";
 import type { CgroupLocation } from "./cgroups.ts";
+import { type DelegationStep, planDelegation } from "./delegation.ts";
 import { planHostProcess } from "./host-process.ts";
 import { type IntelRdtPlan, planIntelRdt } from "./intel-rdt.ts";
 import type { SourceStep } from "./mount-steps.ts";
@@ -22,6 +23,7 @@ export type ParentContainerStep =
   | (StepBase & { kind: "make-start-fifo" })
   | (StepBase & { kind: "make-notify-directory" })
   | (StepBase & { kind: "make-cgroups"; version: 1 | 2; directories: string[] })
+  | DelegationStep
   | (StepBase & { kind: "open-hook-output"; paths: string[] })
   | (StepBase & { kind: "fork-init"; namespaces: NamespacePlan })
   | (StepBase & { kind: "write-id-maps"; maps: NonNullable<NamespacePlan["idMaps"]> })
@@ -64,6 +66,7 @@ export function planParent(input: ParentInput): ParentContainerStep[] {
     { kind: "make-start-fifo" },
     ...(input.notifies ? [{ kind: "make-notify-directory" } as const] : []),
     ...makeCgroups(cgroup, 2),
+    ...planDelegation(spec, cgroup),
     ...openHookOutput(spec, input.bundle),
     ...input.sources.filter((step) => step.kind === "id-mapping"),
     { kind: "fork-init", pointer: "/linux/namespaces", namespaces },
@@ -138,6 +141,7 @@ export const describeParentContainer: Describers<ParentContainerStep> = {
     directories.length === 0
       ? "have systemd make the cgroups"
       : `make the cgroups (v${version}) ${directories.join(", ")}`,
+  "delegate-cgroup": ({ directory, uid }) => `make user ${uid} the owner of ${directory}`,
   "open-hook-output": ({ paths }) => `open ${paths.join(", ")} for the output of hooks`,
   "fork-init": ({ namespaces: { clone, join } }) =>
     [

@@ -1,4 +1,5 @@
 /** Carries out what only a new container takes of its parent. */
+import { delegateCgroup } from "../cgroup/delegate.ts";
 import type { Resources } from "../config/types.ts";
 import { type OpenHookOutput, openHookOutput } from "../hooks/output.ts";
 import { runHooks } from "../hooks/run.ts";
@@ -9,6 +10,7 @@ import type { ParentContainerStep } from "../plan/parent-container.ts";
 import { describeStep, type Plan } from "../plan/plan.ts";
 import type { Handlers, OfKind } from "../plan/step.ts";
 import { environmentRange } from "../sys/environment.ts";
+import { hasErrno } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { writeIdMaps } from "../sys/id-maps.ts";
 import { memoryFileOf } from "../sys/memory-file.ts";
@@ -60,6 +62,13 @@ export const launchHandlers: Handlers<ParentContainerStep, LaunchContext> = {
   "make-cgroups": ({ version }, { cgroup, resources, container }) => {
     cgroup.create(resources, version);
     container.cgroup = cgroup.location;
+  },
+  "delegate-cgroup": ({ directory, uid, optional }) => {
+    try {
+      delegateCgroup(directory, uid);
+    } catch (error) {
+      if (!optional || !hasErrno(error, "EPERM", "EINVAL", "ENOENT")) throw error;
+    }
   },
   "open-hook-output": (_, context) => {
     context.hookOutput = openHookOutput(context.spec, context.container.bundle);

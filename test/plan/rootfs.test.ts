@@ -312,7 +312,7 @@ describe("a cgroup mount", () => {
   };
   const mount: Mount = { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "ro"] };
 
-  function cgroup(cgroups: CgroupAt[], namespaces: NamespaceType[] = ["mount"]) {
+  function cgroup(cgroups: CgroupAt[], namespaces: NamespaceType[] = ["mount"], type = "cgroup") {
     const cgroupMounts = cgroups.map((at) => ({ ...at, root: "/" }));
     const host = {
       euid: 0,
@@ -323,7 +323,7 @@ describe("a cgroup mount", () => {
       cgroupMounts,
       lastCapability: 40,
     };
-    return plan({ mounts: [mount], namespaces, input: { cgroups, host } });
+    return plan({ mounts: [{ ...mount, type }], namespaces, input: { cgroups, host } });
   }
 
   test("is a tmpfs with the container's directory of each v1 hierarchy, and a link for each controller of a joint one", () => {
@@ -360,12 +360,21 @@ describe("a cgroup mount", () => {
     ]);
   });
 
-  test("is the v2 hierarchy where that is all there is, or a bind of the container's part where that is refused", () => {
-    expect(cgroup([unified]).beforeHooks[3]).toMatchObject({
-      fstype: "cgroup2",
-      flags: ["nosuid", "ro"],
-      fallback: { source: "/sys/fs/cgroup" },
-    });
+  // Mounted anew from the host's cgroup namespace, it would take nsdelegate from the host's hierarchy.
+  test("is a bind of the whole v2 hierarchy without a cgroup namespace", () => {
+    expect(cgroup([unified]).beforeHooks.slice(3, 4).map(words)).toEqual([
+      "mount 0 of config.json (/mounts/0): bind /sys/fs/cgroup on rootfs/sys/fs/cgroup [rbind,nosuid,ro]",
+    ]);
+  });
+
+  test("of type cgroup2 is such a bind on a hybrid machine, too, and without cgroups of the container's own", () => {
+    const hybrid = { ...unified, mountPoint: "/sys/fs/cgroup/unified", directory: "/sys/fs/cgroup/unified/c1" };
+    const bind = (source: string) => ({ kind: "bind", source, target: "/sys/fs/cgroup", tree: true });
+    expect(cgroup([memory, hybrid], ["mount"], "cgroup2").beforeHooks[3]).toMatchObject(bind("/sys/fs/cgroup/unified"));
+    expect(cgroup([memory, hybrid], ["mount", "cgroup"], "cgroup2").beforeHooks[3]).toMatchObject({ kind: "mount" });
+  });
+
+  test("is the v2 hierarchy in a cgroup namespace, or a bind of the container's part where that is refused", () => {
     expect(cgroup([unified], ["mount", "cgroup"]).beforeHooks[3]).toMatchObject({
       // The whole hierarchy where an unprivileged runtime could make no cgroup.
       fallback: { source: "/sys/fs/cgroup/c1", otherwise: "/sys/fs/cgroup" },

@@ -18,7 +18,7 @@ const [METHOD_CALL, METHOD_RETURN, ERROR, SIGNAL] = [1, 2, 3, 4];
 const FIELD = { path: 1, interface: 2, member: 3, errorName: 4, replySerial: 5, destination: 6, signature: 8 } as const;
 /** The longest message there may be, in bytes. */
 const MAX_MESSAGE = 1 << 27;
-/** How long an answer may take, in milliseconds. */
+/** A busy systemd takes seconds, and one that takes longer than this does not answer at all. In milliseconds. */
 const PATIENCE = 30_000;
 
 /** Whom to call, and what. */
@@ -62,18 +62,21 @@ export class Bus implements Disposable {
   #received: Buffer = Buffer.alloc(0);
   #serial = 0;
   readonly #signals: Signal[] = [];
+  readonly #patience: number;
 
-  private constructor(socket: Fd) {
+  private constructor(socket: Fd, patience: number) {
     this.#socket = socket;
+    this.#patience = patience;
   }
 
   /**
    * Connects, and says who we are.
    * @param addresses as in `$DBUS_SESSION_BUS_ADDRESS`
+   * @param patience how long an answer, or a signal that is waited for, may take, in milliseconds
    * @throws {Error} when there is no such bus, or it does not let us in
    */
-  static open(addresses: string): Bus {
-    const bus = new Bus(connect(socketPath(addresses)));
+  static open(addresses: string, patience = PATIENCE): Bus {
+    const bus = new Bus(connect(socketPath(addresses)), patience);
     try {
       bus.#authenticate();
       const { bus: destination, path } = { bus: "org.freedesktop.DBus", path: "/org/freedesktop/DBus" };
@@ -93,7 +96,7 @@ export class Bus implements Disposable {
   call(method: Method, ...values: readonly Value[]): Value[] {
     const serial = ++this.#serial;
     this.#send(encodeCall(method, values, serial));
-    const deadline = monotonicTime() + PATIENCE;
+    const deadline = monotonicTime() + this.#patience;
     for (;;) {
       const message = this.#receive(deadline, `${method.interface}.${method.member}`);
       if (message.type === SIGNAL) this.#signals.push(signalOf(message));
@@ -108,10 +111,10 @@ export class Bus implements Disposable {
   /**
    * Waits for a signal that a match rule lets through.
    * @param what waits, for the error
-   * @throws {Error} when it does not come within 30 seconds
+   * @throws {Error} when it does not come in time
    */
   waitFor(what: string, isIt: (signal: Signal) => boolean): Signal {
-    const deadline = monotonicTime() + PATIENCE;
+    const deadline = monotonicTime() + this.#patience;
     for (;;) {
       for (let signal = this.#signals.shift(); signal !== undefined; signal = this.#signals.shift()) {
         if (isIt(signal)) return signal;
@@ -128,7 +131,7 @@ export class Bus implements Disposable {
   /** By the credentials that the kernel tells of the socket: with no name of ours, which another user namespace would not know. */
   #authenticate(): void {
     this.#send(Buffer.from("\0AUTH EXTERNAL\r\nDATA\r\n"));
-    const deadline = monotonicTime() + PATIENCE;
+    const deadline = monotonicTime() + this.#patience;
     for (;;) {
       const line = this.#line(deadline);
       if (line.startsWith("OK ")) return this.#send(Buffer.from("BEGIN\r\n"));
@@ -162,7 +165,7 @@ export class Bus implements Disposable {
 
   #read(deadline: number, what: string): void {
     const remaining = deadline - monotonicTime();
-    if (remaining <= 0) throw new Error(`no answer from the message bus within ${PATIENCE / 1000} s: ${what}`);
+    if (remaining <= 0) throw new Error(`no answer from the message bus within ${this.#patience / 1000} s: ${what}`);
     if (poll([{ fd: this.#socket.number, events: POLL.IN }], remaining)[0] === 0) return;
     const memory = Buffer.alloc(65536);
     const count = readSome(this.#socket.number, memory);

@@ -21,11 +21,14 @@ export class Systemd implements Disposable {
     this.#bus = bus;
   }
 
-  /** @throws {Error} when there is none, or it does not answer */
-  static connect(manager: Unit["manager"]): Systemd {
+  /**
+   * @param patience see `Bus.open`
+   * @throws {Error} when there is none, or it does not answer
+   */
+  static connect(manager: Unit["manager"], patience?: number): Systemd {
     const address = manager === "user" ? userBus() : (process.env["DBUS_SYSTEM_BUS_ADDRESS"] ?? SYSTEM_BUS);
     try {
-      return new Systemd(Bus.open(address));
+      return new Systemd(Bus.open(address, patience));
     } catch (error) {
       const hint =
         manager === "user" && hasErrno(error, "ENOENT", "ECONNREFUSED")

@@ -2,12 +2,12 @@
  * A message bus with a systemd on it that does as it is told: for what a real one does only when it fails.
  * Usage: bun fake-systemd.ts SOCKET SCENARIO LOG, the scenario as JSON; the log has a line for each call, `Member argument`.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { Reader, type Value, type Variant, Writer } from "../../../src/cgroup/systemd/marshal.ts";
 
 /** What a call leads to: the result of its job, or an error. */
-export type Outcome = "done" | "failed" | "timeout" | "exists" | "none" | "hang up";
+export type Outcome = "done" | "failed" | "timeout" | "exists" | "none" | "hang up" | "never" | "no answer";
 
 export interface Scenario {
   version?: string;
@@ -15,6 +15,10 @@ export interface Scenario {
   outcomes?: Outcome[];
   /** Properties that this systemd does not know. */
   unknown?: string[];
+  /** A property that it refuses to set. */
+  refused?: string;
+  /** A file whose text is logged with each `SetUnitProperties`. */
+  watched?: string;
   /** What the unit's properties are. */
   properties?: Record<string, { signature: string; value: Value }>;
 }
@@ -66,6 +70,7 @@ function serve(socket: Socket, scenario: Scenario, log: string): void {
     if ((scenario.outcomes?.length ?? 0) > 1) scenario.outcomes?.shift();
     const unit = String(call.values[0]);
     if (outcome === "hang up") return void socket.destroy();
+    if (outcome === "no answer") return;
     if (outcome === "exists") return refuse(call, "org.freedesktop.systemd1.UnitExists", `Unit ${unit} exists.`);
     if (outcome === "none") return refuse(call, "org.freedesktop.systemd1.NoSuchUnit", `Unit ${unit} not loaded.`);
     const path = `${MANAGER}/job/7`;
@@ -76,7 +81,9 @@ function serve(socket: Socket, scenario: Scenario, log: string): void {
     ];
     // Another's job, and ours before the answer to the call: a quick job ends first.
     socket.write(message(SIGNAL as number, fields("JobRemoved"), "uoss", [6, `${MANAGER}/job/6`, "other", "failed"]));
-    socket.write(message(SIGNAL as number, fields("JobRemoved"), "uoss", [7, path, unit, outcome]));
+    if (outcome !== "never") {
+      socket.write(message(SIGNAL as number, fields("JobRemoved"), "uoss", [7, path, unit, outcome]));
+    }
     answer(call, "o", path);
   }
 
@@ -86,6 +93,12 @@ function serve(socket: Socket, scenario: Scenario, log: string): void {
     const list = member === "StartTransientUnit" ? values[2] : member === "SetUnitProperties" ? values[2] : undefined;
     const names = list === undefined ? "" : ` ${(list as [string, Variant][]).map(([name]) => name).join(",")}`;
     if (!["Hello", "AddMatch", "Subscribe"].includes(member)) appendFileSync(log, `${member} ${first}${names}\n`);
+    if (member === "SetUnitProperties" && scenario.watched !== undefined) {
+      appendFileSync(log, `${readFileSync(scenario.watched, "utf8").trim()}\n`);
+    }
+    if (member === "SetUnitProperties" && names.includes(scenario.refused ?? "\n")) {
+      return refuse(call, "org.freedesktop.DBus.Error.InvalidArgs", `${scenario.refused} is out of range.`);
+    }
     const unknown = list === undefined ? undefined : unknownAmong(list);
     if (unknown !== undefined) {
       const text = `Cannot set property ${unknown}, or unknown property.`;

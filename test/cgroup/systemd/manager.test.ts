@@ -1,33 +1,13 @@
 /** What systemd may answer, and does so only when something is amiss; a real one is asked in `test/integration/machine/`. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Systemd } from "../../../src/cgroup/systemd/manager.ts";
+import { startBus } from "./bus.ts";
 import type { Scenario } from "./fake-systemd.ts";
 
-const running: { server: ChildProcess; directory: string }[] = [];
-
-afterEach(() => {
-  delete process.env["DBUS_SYSTEM_BUS_ADDRESS"];
-  for (const { server, directory } of running.splice(0)) {
-    server.kill("SIGKILL");
-    rmSync(directory, { recursive: true });
-  }
-});
-
-/** Starts a bus. @returns a connection to it, and what was called since */
-async function systemd(scenario: Scenario): Promise<{ manager: Systemd; calls: () => string[] }> {
-  const directory = mkdtempSync(join(tmpdir(), "tsrunc-bus-"));
-  const [path, log] = [join(directory, "bus"), join(directory, "log")];
-  const script = join(import.meta.dirname, "fake-systemd.ts");
-  const server = spawn(process.execPath, [script, path, JSON.stringify(scenario), log], { stdio: "inherit" });
-  running.push({ server, directory });
-  for (let attempt = 0; !existsSync(log) && attempt < 1000; attempt++) await new Promise((go) => setTimeout(go, 20));
-  process.env["DBUS_SYSTEM_BUS_ADDRESS"] = `unix:path=${path}`;
-  const calls = () => readFileSync(log, "utf8").trimEnd().split("\n");
-  return { manager: Systemd.connect("system"), calls };
+/** A connection to a bus of its own, and what was called on that. */
+async function systemd(scenario: Scenario, patience?: number): Promise<{ manager: Systemd; calls: () => string[] }> {
+  const calls = await startBus(scenario);
+  return { manager: Systemd.connect("system", patience), calls };
 }
 
 const delegate = ["Delegate", "b", true] as const;
@@ -114,4 +94,14 @@ test("a bus that goes away is an error at once", async () => {
   const { manager } = await systemd({ outcomes: ["hang up"] });
   using _ = manager;
   expect(() => manager.start("a.scope", [delegate])).toThrow(/the message bus has closed the connection|ECONNRESET/);
+});
+
+// runc gave up after a second and went on, without its limits.
+test.each([
+  ["a job of which nothing is heard", "never", /no answer .* within 0\.3 s: systemd's job for a\.scope/],
+  ["a call that is not answered", "no answer", /no answer .* within 0\.3 s: .*StartTransientUnit/],
+] as const)("%s is an error in the end, and never taken for done", async (_, outcome, what) => {
+  const { manager } = await systemd({ outcomes: [outcome] }, 300);
+  using _manager = manager;
+  expect(() => manager.start("a.scope", [delegate])).toThrow(what);
 });
