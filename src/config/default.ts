@@ -7,6 +7,29 @@ import type { Mount, Spec } from "./types.ts";
 /** The version of the runtime-spec that this program implements. */
 export const OCI_VERSION = "1.3.0";
 
+/** What tells of the machine, or commands it: hidden from containers. */
+export const MASKED_PATHS: readonly string[] = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/proc/sched_debug",
+  "/sys/firmware",
+  "/proc/scsi",
+];
+
+/** What containers may see, and not change. */
+export const READONLY_PATHS: readonly string[] = [
+  "/proc/bus",
+  "/proc/fs",
+  "/proc/irq",
+  "/proc/sys",
+  "/proc/sysrq-trigger",
+];
+
 /** What the configuration depends on. */
 export interface DefaultOptions {
   /** Whether cgroup v2 is the only hierarchy, so that a cgroup namespace makes sense; default: as on this machine. */
@@ -35,19 +58,8 @@ export function defaultSpec({ cgroupV2 = exists("/sys/fs/cgroup/cgroup.controlle
     linux: {
       resources: { devices: [{ allow: false, access: "rwm" }] },
       namespaces: cgroupV2 ? [...namespaces, { type: "cgroup" }] : namespaces,
-      maskedPaths: [
-        "/proc/acpi",
-        "/proc/asound",
-        "/proc/kcore",
-        "/proc/keys",
-        "/proc/latency_stats",
-        "/proc/timer_list",
-        "/proc/timer_stats",
-        "/proc/sched_debug",
-        "/sys/firmware",
-        "/proc/scsi",
-      ],
-      readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+      maskedPaths: [...MASKED_PATHS],
+      readonlyPaths: [...READONLY_PATHS],
     },
   };
 }
@@ -68,7 +80,7 @@ export function rootlessSpec(options: RootlessOptions = {}): Spec {
   const { namespaces = [], resources: _, ...linux } = spec.linux ?? {};
   return {
     ...spec,
-    mounts: spec.mounts?.map(rootlessMount),
+    mounts: rootlessMounts(),
     linux: {
       uidMappings: [{ containerID: 0, hostID: uid, size: 1 }],
       gidMappings: [{ containerID: 0, hostID: gid, size: 1 }],
@@ -76,6 +88,11 @@ export function rootlessSpec(options: RootlessOptions = {}): Spec {
       namespaces: [...namespaces.filter(({ type }) => type !== "network"), { type: "user" }],
     },
   };
+}
+
+/** The same for a container of someone who is not root. */
+export function rootlessMounts(): Mount[] {
+  return defaultMounts().map(rootlessMount);
 }
 
 /** Only the owner of the network namespace may mount a sysfs; and options naming other ids are refused by the kernel. */
@@ -88,7 +105,8 @@ function rootlessMount(mount: Mount): Mount {
   return { ...mount, options: mount.options.filter((option) => !/^[ug]id=/.test(option)) };
 }
 
-function defaultMounts(): Mount[] {
+/** What every container has mounted. */
+export function defaultMounts(): Mount[] {
   const restricted = ["nosuid", "noexec", "nodev"];
   return [
     { destination: "/proc", type: "proc", source: "proc" },

@@ -3,7 +3,7 @@
  * A pure function; what has to be looked up in the rootfs comes as an argument.
  * @see image-spec conversion.md
  */
-import { OCI_VERSION } from "../../config/default.ts";
+import { defaultMounts, MASKED_PATHS, OCI_VERSION, READONLY_PATHS, rootlessMounts } from "../../config/default.ts";
 import type { Linux, Mount, Spec, User } from "../../config/types.ts";
 import type { ImageConfig } from "../store/documents.ts";
 import type { BundleOptions } from "./options.ts";
@@ -146,39 +146,12 @@ function labels(given: Readonly<Record<string, string>>, notices: string[]): Rec
   return kept;
 }
 
+/** Those of any container; `/proc` with what Docker gives it, too. Without rights over cgroups there are none to be shown. */
 function standardMounts({ rootless }: BundleOptions): Mount[] {
-  const restricted = ["nosuid", "noexec", "nodev"];
-  const tty = rootless ? [] : ["gid=5"];
-  return [
-    { destination: "/proc", type: "proc", source: "proc", options: restricted },
-    {
-      destination: "/dev",
-      type: "tmpfs",
-      source: "tmpfs",
-      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
-    },
-    {
-      destination: "/dev/pts",
-      type: "devpts",
-      source: "devpts",
-      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", ...tty],
-    },
-    { destination: "/dev/shm", type: "tmpfs", source: "shm", options: [...restricted, "mode=1777", "size=65536k"] },
-    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: restricted },
-    rootless
-      ? { destination: "/sys", type: "none", source: "/sys", options: ["rbind", ...restricted, "ro"] }
-      : { destination: "/sys", type: "sysfs", source: "sysfs", options: [...restricted, "ro"] },
-    ...(rootless
-      ? []
-      : [
-          {
-            destination: "/sys/fs/cgroup",
-            type: "cgroup",
-            source: "cgroup",
-            options: [...restricted, "relatime", "ro"],
-          },
-        ]),
-  ];
+  const mounts = rootless ? rootlessMounts().filter(({ type }) => type !== "cgroup") : defaultMounts();
+  return mounts.map((mount) =>
+    mount.destination === "/proc" ? { ...mount, options: ["nosuid", "noexec", "nodev"] } : mount,
+  );
 }
 
 function linuxOf(options: BundleOptions, { cgroupV2, uid, gid }: Facts, user: User): Linux {
@@ -209,19 +182,7 @@ function linuxOf(options: BundleOptions, { cgroupV2, uid, gid }: Facts, user: Us
     ...(Object.keys(resources).length > 0 ? { resources } : {}),
     namespaces: [...types, ...(rootless ? ["user"] : [])].map((type) => ({ type })) as NonNullable<Linux["namespaces"]>,
     seccomp: defaultSeccomp(CAPABILITIES),
-    maskedPaths: [
-      "/proc/acpi",
-      "/proc/asound",
-      "/proc/kcore",
-      "/proc/keys",
-      "/proc/latency_stats",
-      "/proc/timer_list",
-      "/proc/timer_stats",
-      "/proc/sched_debug",
-      "/proc/scsi",
-      "/sys/firmware",
-      "/sys/devices/virtual/powercap",
-    ],
-    readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+    maskedPaths: [...MASKED_PATHS, "/sys/devices/virtual/powercap"],
+    readonlyPaths: [...READONLY_PATHS],
   };
 }
