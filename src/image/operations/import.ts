@@ -1,6 +1,6 @@
 /** `image import`: a plain root filesystem becomes an image. */
 import { spawn } from "node:child_process";
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream, existsSync, statSync } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { constants, createGzip } from "node:zlib";
 import { basename } from "../../sys/path-names.ts";
@@ -78,6 +78,8 @@ export async function importImage(
 
 /** A plain tar archive of what is at the path. */
 async function openTar(path: string, limits: ArchiveLimits): Promise<AsyncIterable<Uint8Array>> {
+  if (path !== "-" && !existsSync(path))
+    throw new Error(`${path}: is not there: an archive or a directory is expected`);
   if (path !== "-" && statSync(path).isDirectory()) return tarOf(path);
   const file =
     path === "-"

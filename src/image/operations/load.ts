@@ -1,5 +1,5 @@
 /** `image load`: archives and directories of images into the store. */
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream, existsSync, statSync } from "node:fs";
 import { isArchiveManifest, isIndex, isLayoutFile } from "../../config/generated/image.js";
 import { basename } from "../../sys/path-names.ts";
 import type { ArchiveLimits } from "../archive/decompress.ts";
@@ -80,6 +80,8 @@ async function openMembers(
   limits: ArchiveLimits,
   reporter: Reporter,
 ): Promise<Members> {
+  if (path !== "-" && !existsSync(path))
+    throw new Error(`${path}: is not there: an archive or a directory is expected`);
   if (path !== "-" && statSync(path).isDirectory()) return new DirectoryMembers(path);
   const label = path === "-" ? "stdin" : path;
   if (path === "-" && process.stdin.isTTY)

@@ -57,6 +57,7 @@ export async function saveImages(
       : writeDockerArchive(store, archive, entries, reporter);
   if (output === "-") return await packInto(process.stdout, write);
   const target = resolve(output);
+  if (!existsSync(dirname(target))) throw new Error(`${output}: its directory ${dirname(target)} is not there`);
   const temporary = temporaryBeside(target);
   try {
     await packInto(createWriteStream(temporary, { flags: "wx", mode: 0o666 }), write);
@@ -113,6 +114,7 @@ async function saveDirectory(
   reporter: Reporter,
 ): Promise<void> {
   if (existsSync(target)) throw new Error(`${target}: is there already: name a directory that is not`);
+  if (!existsSync(dirname(target))) throw new Error(`${target}: its directory is not there`);
   const temporary = temporaryBeside(target);
   try {
     for (const algorithm of new Set(digests.map((digest) => splitDigest(digest).algorithm)))

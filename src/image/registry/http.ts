@@ -191,6 +191,12 @@ function connectionError(url: URL, error: unknown, proxy: HttpProxy | null): Err
   if (/WRONG_VERSION_NUMBER|wrong version number/.test(error.message)) {
     return new ConnectionError(url, "does not speak TLS (--plain-http does without it)", false);
   }
+  if (code === "ENOTFOUND" && proxy === null)
+    return new ConnectionError(
+      url,
+      `there is no host of this name, or no network to ask for it (${error.message})`,
+      false,
+    );
   if (error.message === "aborted") return new ConnectionError(url, "the connection was closed half-way");
   const isProxys = proxy !== null && (syscall === "connect" || syscall === "getaddrinfo");
   return new ConnectionError(url, isProxys ? `the proxy ${proxy.host}: ${error.message}` : error.message);

@@ -36,7 +36,7 @@
 import { fdatasyncSync, fsyncSync } from "node:fs";
 import { callerUid } from "../../sys/executable.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
-import { chmod, exists, mkdirAll, readText, rename, unlink } from "../../sys/file.ts";
+import { chmod, exists, mkdirAll, readDirectory, readText, rename, unlink } from "../../sys/file.ts";
 import { type LockMode, lockWhenFree } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
 import { randomHex } from "../../sys/random.ts";
@@ -94,10 +94,19 @@ export function openStore(path: string): Store {
   return store;
 }
 
+/** Whether a name may be there before a store is complete: of one whose maker was killed, or on a new disk. */
+function isPart(name: string): boolean {
+  const parts = ["blobs", "ingest", "leases", "snapshots", "lock", "index.json", "lost+found"];
+  return parts.includes(name) || /^(index\.json|oci-layout)\.[0-9a-f]{12}\.new$/.test(name);
+}
+
 /** One at a time: others may be about to do the same, and who was killed in the middle of it has left the lock. */
 function create({ root, paths }: Store, marker: string): void {
   if (exists(paths.index) && !exists(paths.lock))
     throw new Error(`${root}: has an index.json and no oci-layout: this is no store of images`);
+  const foreign = exists(root) ? readDirectory(root).find(({ name }) => !isPart(name)) : undefined;
+  // Nobody's directory becomes a store, which would take it from all others, because its name was given by mistake.
+  if (foreign !== undefined) throw new Error(`${root}: is no store of images, and not empty: ${foreign.name} is in it`);
   mkdirAll(root, 0o755);
   using lock = open(paths.lock, O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
   lockWhenFree(lock, "exclusive", paths.lock);

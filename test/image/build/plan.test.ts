@@ -61,7 +61,7 @@ describe("stages", () => {
 
   test("of a target that is not there", () => {
     expect(() => graphOf(FILE, "three")).toThrow(
-      '--target "three": there is no such stage: there are base, two, unneeded, 3',
+      '--target "three": there is no such stage (those there are: base, two, unneeded, 3)',
     );
   });
 

@@ -1,5 +1,5 @@
 /** Contents, leases, names and collection. */
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { blobPath, hasBlob, openBlob, readBlob } from "../../../src/image/store/blobs.ts";
@@ -39,6 +39,20 @@ test("a store whose making was killed is made to the end; a directory with an in
   rmSync(join(store.root, "oci-layout"));
   rmSync(store.paths.lock);
   expect(() => openStore(store.root)).toThrow("has an index.json and no oci-layout: this is no store of images");
+});
+
+test("a directory that has anything else in it does not become a store, and stays as it is", () => {
+  using scratch = new Scratch();
+  const directory = scratch.at("other");
+  mkdirSync(directory, { mode: 0o755 });
+  writeFileSync(join(directory, "something"), "x");
+  expect(() => openStore(directory)).toThrow(`${directory}: is no store of images, and not empty: something is in it`);
+  expect(readdirSync(directory)).toEqual(["something"]);
+  expect(statSync(directory).mode & 0o777).toBe(0o755);
+  // A new disk.
+  rmSync(join(directory, "something"));
+  mkdirSync(join(directory, "lost+found"));
+  expect(() => openStore(directory)).not.toThrow();
 });
 
 test("what was interrupted goes on where it ended", async () => {

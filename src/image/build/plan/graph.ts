@@ -167,7 +167,7 @@ function targetOf(stages: readonly Stage[], target: string | null): number {
   if (named !== null) return named;
   if (/^\d+$/.test(target) && Number(target) < stages.length) return Number(target);
   const names = stages.map(({ from, index }) => from.name ?? `${index}`).join(", ");
-  throw new Error(`--target ${JSON.stringify(target)}: there is no such stage: there are ${names}`);
+  throw new Error(`--target ${JSON.stringify(target)}: there is no such stage (those there are: ${names})`);
 }
 
 function neededBy(target: number, nodes: readonly StageNode[]): number[] {
