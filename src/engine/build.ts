@@ -1,5 +1,5 @@
 /**
- * Writes what `make build` consists of, for this machine:
+ * Writes what `make build` consists of; launchers are for the machine that their engine is for:
  *
  * - `build.ts engine <file> <compiled file>`: one that starts faster, see `align.ts`;
  * - `build.ts snapshot <file> <engine>`: one that is started already, see `snapshot.ts`; koffi.node must be beside the engine;
@@ -12,7 +12,7 @@ import { SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
 import { Arm64Assembler } from "./aarch64.ts";
 import { alignToHugePages } from "./align.ts";
 import type { Assembler } from "./assembler.ts";
-import { executable, layOut, type Machine, type MemoryNeeds, memoryNeeds } from "./elf.ts";
+import { executable, layOut, type Machine, type MemoryNeeds, machineOf, memoryNeeds } from "./elf.ts";
 import type { Launched } from "./launcher.ts";
 import * as launcher from "./launcher.ts";
 import { makeRehearsal } from "./rehearsal.ts";
@@ -64,11 +64,9 @@ function buildSnapshot(engine: string): Uint8Array {
 }
 
 function buildLauncherFor(engine: Buffer, launched: Launched): Uint8Array {
-  const needs = memoryNeeds(new DataView(engine.buffer, engine.byteOffset, engine.byteLength));
-  return buildLauncher(thisMachine, launched, needs);
+  const view = new DataView(engine.buffer, engine.byteOffset, engine.byteLength);
+  return buildLauncher(machineOf(view), launched, memoryNeeds(view));
 }
-
-const thisMachine: Machine = process.arch === "arm64" ? "aarch64" : "x86_64";
 
 /** What there is to build, each from a file. */
 const builds: Readonly<Record<string, (from: string) => Uint8Array>> = {

@@ -6,7 +6,7 @@
  * @see elf(5), System V ABI, "Object Files"
  */
 // Fields of the file header by their distance from its beginning, in bytes.
-const FILE = { programHeaders: 32, programHeaderCount: 56 };
+const FILE = { machine: 18, programHeaders: 32, programHeaderCount: 56 };
 
 /** Fields of a program header by their distance from its beginning, in bytes; and its size. */
 export const SEGMENT = {
@@ -90,6 +90,17 @@ const MACHINES = {
   aarch64: { number: 183, page: 0x10000 },
 } as const;
 export type Machine = keyof typeof MACHINES;
+
+/**
+ * The architecture that a program is for, by its header.
+ * @param view on a file of 64 bits, little-endian
+ * @throws {Error} for another one
+ */
+export function machineOf(view: DataView): Machine {
+  const found = view.getUint16(FILE.machine, true);
+  for (const machine of Object.keys(MACHINES) as Machine[]) if (MACHINES[machine].number === found) return machine;
+  throw new Error(`the engine is for neither x86_64 nor aarch64: its e_machine is ${found}`);
+}
 
 /** Data by name; a number reserves as many zero bytes. */
 export type Data = Readonly<Record<string, Uint8Array | string | number>>;

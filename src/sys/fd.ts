@@ -2,27 +2,31 @@
 import { check } from "./error.ts";
 import { syscall } from "./ffi.ts";
 
-const isArm = process.arch === "arm64";
+/** `open(2)` flags by Node's name of the processor. @see linux/include/uapi/asm-generic/fcntl.h, arch/arm64/include/uapi/asm/fcntl.h */
+export function openFlags(cpu: string) {
+  const [directory, noFollow] = cpu === "arm64" ? [0o40000, 0o100000] : [0o200000, 0o400000];
+  return {
+    RDONLY: 0,
+    WRONLY: 1,
+    RDWR: 2,
+    CREAT: 0o100,
+    EXCL: 0o200,
+    NOCTTY: 0o400,
+    TRUNC: 0o1000,
+    APPEND: 0o2000,
+    NONBLOCK: 0o4000,
+    DIRECTORY: directory,
+    NOFOLLOW: noFollow,
+    CLOEXEC: 0o2000000,
+    SYNC: 0o4010000,
+    PATH: 0o10000000,
+    /** A file without a name in a directory. */
+    TMPFILE: 0o20000000 | directory,
+  } as const;
+}
 
-/** `open(2)` flags. @see linux/include/uapi/asm-generic/fcntl.h, arch/arm64/include/uapi/asm/fcntl.h */
-export const O = {
-  RDONLY: 0,
-  WRONLY: 1,
-  RDWR: 2,
-  CREAT: 0o100,
-  EXCL: 0o200,
-  NOCTTY: 0o400,
-  TRUNC: 0o1000,
-  APPEND: 0o2000,
-  NONBLOCK: 0o4000,
-  DIRECTORY: isArm ? 0o40000 : 0o200000,
-  NOFOLLOW: isArm ? 0o100000 : 0o400000,
-  CLOEXEC: 0o2000000,
-  SYNC: 0o4010000,
-  PATH: 0o10000000,
-  /** A file without a name in a directory. */
-  TMPFILE: 0o20000000 | (isArm ? 0o40000 : 0o200000),
-} as const;
+/** Those of this machine. */
+export const O = openFlags(process.arch);
 
 /** The first descriptor that is no standard stream. */
 export const FIRST_FD = 3;

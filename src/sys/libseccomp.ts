@@ -10,18 +10,15 @@ import { load } from "./ffi.ts";
 import { realPath } from "./file.ts";
 import { findStat } from "./stat.ts";
 
-/** Where Debian, Fedora, Alpine and SUSE have it. */
-const DIRECTORIES = [
-  "/usr/lib/x86_64-linux-gnu",
-  "/usr/lib/aarch64-linux-gnu",
-  "/lib/x86_64-linux-gnu",
-  "/lib/aarch64-linux-gnu",
-  "/usr/lib64",
-  "/lib64",
-  "/usr/local/lib",
-  "/usr/lib",
-  "/lib",
-];
+/**
+ * Where Debian, Fedora, Alpine and SUSE have it, for a processor by Node's name. A machine of Debian may have the libraries of other
+ * processors beside its own, each in a directory of theirs, and only its own can be loaded.
+ */
+export function libraryDirectories(cpu: string): string[] {
+  const multiarch = cpu === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
+  const shared = ["/usr/lib64", "/lib64", "/usr/local/lib", "/usr/lib", "/lib"];
+  return [`/usr/lib/${multiarch}`, `/lib/${multiarch}`, ...shared];
+}
 
 /** What is found on disk of the library, without loading it: enough to tell one build of it from another. */
 export interface LibraryFile {
@@ -34,7 +31,7 @@ export interface LibraryFile {
 
 /** Finds the library; `null` where it is not installed. */
 export function findLibseccomp(): LibraryFile | null {
-  for (const directory of DIRECTORIES) {
+  for (const directory of libraryDirectories(process.arch)) {
     const path = `${directory}/libseccomp.so.2`;
     const stat = findStat(path);
     if (stat !== null) return { path: realPath(path), size: stat.size, changed: String(stat.mtime) };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { executable, layOut } from "../../src/engine/elf.ts";
+import { executable, layOut, machineOf } from "../../src/engine/elf.ts";
 
 const [EXECUTE, WRITE, READ] = [1, 2, 4];
 const [LOAD, STACK] = [1, 0x6474e551];
@@ -46,6 +46,17 @@ describe("executable", () => {
     expect(new DataView(executable(machine, new Uint8Array(4), layOut(machine, {})).buffer).getUint16(18, true)).toBe(
       number,
     );
+  });
+
+  it.each(["x86_64", "aarch64"] as const)("says that it is one of %s", (machine) => {
+    const file = executable(machine, new Uint8Array(4), layOut(machine, {}));
+    expect(machineOf(new DataView(file.buffer))).toBe(machine);
+  });
+
+  it("of another machine is refused", () => {
+    const riscv = executable("aarch64", new Uint8Array(4), layOut("aarch64", {}));
+    riscv[18] = 243;
+    expect(() => machineOf(new DataView(riscv.buffer))).toThrow("its e_machine is 243");
   });
 
   it("has no memory that can be written and executed", () => {
