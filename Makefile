@@ -33,6 +33,10 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 SNAPSHOT ?= $(if $(filter x86_64,$(MACHINE)),yes,no)
 # test-vm: what to run; VM_MACHINES, VM_CACHE and others: see test/vm
 VM_TESTS ?= test/integration/machine
+# test-arm64: which integration tests; all of them take hours where qemu computes the processor
+ARM64_TESTS ?= $(addprefix test/integration/,run.test.ts lifecycle.test.ts exec.test.ts launcher.test.ts seal.test.ts process.test.ts \
+	namespaces.test.ts mounts.test.ts rootfs.test.ts hooks.test.ts seccomp.test.ts terminal.test.ts update.test.ts rootless.test.ts \
+	image-bundle.test.ts)
 # soak: how many containers, and how many at a time
 COUNT ?= 5000
 JOBS ?= 4
@@ -59,6 +63,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: dist/tsrunc dist/tsrunc-engine ## compile dist/tsrunc, and what belongs beside it
+
+build-arm64: build/arm64/dist/tsrunc ## compile build/arm64/dist/tsrunc, and what belongs beside it, for aarch64, on any machine
 
 demo: build build/busybox ## run a container from a new bundle in build/demo, and show what it sees
 	@demo/run.sh dist/tsrunc build/busybox build/demo
@@ -91,6 +97,9 @@ integration: build build/busybox ## tests of dist/tsrunc with real containers: a
 
 test-vm: build build/busybox ## tests that need systemd, cgroup v2 or AppArmor, in virtual machines of two Debian releases: as root
 	@test/vm/test.sh $(VM_TESTS)
+
+test-arm64: build-arm64 ## the demo, unit tests and ARM64_TESTS in a machine of aarch64 that qemu computes: as root
+	@VM_TIMEOUT=$${VM_TIMEOUT:-14400} test/vm/run.sh --arm64 $(firstword $(VM_MACHINES) bookworm) test/vm/arm64.sh $(ARM64_TESTS)
 
 dummies: build/busybox $(PACKAGES) $(VALIDATORS) ## show that no integration test passes on a runtime that does nothing: as root
 	@echo "dummies: vitest, test/integration/ on runtimes that do nothing"
@@ -181,14 +190,16 @@ build/commander/tsconfig.json: $(PACKAGES)
 	@sed -i -E "s/require\('node:(child_process|fs|path)'\)/{}/" $(@D)/lib/command.js
 	@echo '{ "extends": "../../tsconfig.json", "compilerOptions": { "paths": { "commander": ["./index.js"] } } }' > $@
 
+# $(call compile,DIRECTORY,PROCESSOR,OPTIONS): what Bun makes of the sources, as DIRECTORY/compiled, for a processor by Node's name
+compile = $(BUN) build src/main.ts $(WORKERS) --tsconfig-override=build/commander/tsconfig.json --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
+	--define TSRUNC_COMPILED=true --define process.arch='"$(2)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
+	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --metafile=$(1)/modules.json $(3) --outfile $(1)/compiled
+
 dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SOURCES)
 	@echo "build: $@ (bun build --compile)"
 	@mkdir -p dist build
 	@install -m 0644 $(KOFFI) build/koffi.node && install -m 0644 $(KOFFI) dist/koffi.node
-	@$(BUN) build src/main.ts $(WORKERS) --tsconfig-override=build/commander/tsconfig.json --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
-		--define TSRUNC_COMPILED=true --define process.arch='"$(if $(filter aarch64,$(BUN_ARCH)),arm64,x64)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
-		--no-compile-autoload-dotenv --no-compile-autoload-bunfig --metafile=build/modules.json \
-		--outfile build/compiled
+	@$(call compile,build,$(if $(filter aarch64,$(BUN_ARCH)),arm64,x64))
 	@$(BUN) src/engine/build.ts engine build/engine build/compiled
 	@rm -f dist/tsrunc-plain; \
 	if [ $(SNAPSHOT) != yes ]; then why="$(if $(filter x86_64,$(MACHINE)),SNAPSHOT=$(SNAPSHOT),only x86_64 has snapshots)"; \
@@ -203,6 +214,22 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 	fi
 	@rm -f build/compiled build/engine build/koffi.node
 
+# The packages of npm as an aarch64 machine has them: the engine and koffi for the executable, and what the tests need there.
+build/arm64/node_modules/.package-lock.json: package.json package-lock.json
+	@echo "build/arm64/node_modules: npm ci --cpu=arm64"
+	@mkdir -p $(@D) && cp package.json package-lock.json .npmrc build/arm64
+	@cd build/arm64 && npm ci --os=linux --cpu=arm64 --libc=glibc --no-audit --no-fund
+	@touch $@
+
+build/arm64/dist/tsrunc: build/commander/tsconfig.json build/arm64/node_modules/.package-lock.json $(VALIDATORS) $(SOURCES)
+	@echo "build: $@ (for aarch64: a plain engine)"
+	@mkdir -p $(@D)
+	@install -m 0644 build/arm64/node_modules/@koromix/koffi-linux-arm64/linux_arm64/koffi.node $(@D)
+	@$(call compile,build/arm64,arm64,--target=bun-linux-arm64 --compile-executable-path=build/arm64/node_modules/@oven/bun-linux-aarch64/bin/bun)
+	@$(BUN) src/engine/build.ts engine $@-engine build/arm64/compiled
+	@rm -f build/arm64/compiled
+	@$(BUN) src/engine/build.ts launcher $@ $@-engine
+
 build/man/tsrunc.1: $(PACKAGES) $(VALIDATORS) $(SOURCES) $(wildcard package/manual/*.ts)
 	@echo "build: build/man (a page for each command)"
 	@$(BUN) package/manual/write.ts build/man $(SOURCE_DATE_EPOCH)
@@ -210,4 +237,4 @@ build/man/tsrunc.1: $(PACKAGES) $(VALIDATORS) $(SOURCES) $(wildcard package/manu
 build/busybox: demo/busybox.sh
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@
 
-.PHONY: help build demo dummies fuzz test lint format types unit integration test-vm test-engines bench soak install package test-packages uninstall clean
+.PHONY: help build build-arm64 demo dummies fuzz test lint format types unit integration test-vm test-arm64 test-engines bench soak install package test-packages uninstall clean

@@ -1,28 +1,51 @@
 #!/bin/bash
 # Runs a command in a virtual machine, in a copy of this project as it is built: with systemd, AppArmor, and a user named `user`.
-# Usage: test/vm/run.sh [--v1] SUITE COMMAND…
+# Usage: test/vm/run.sh [--v1] [--arm64] SUITE COMMAND…
 #   SUITE    bookworm or trixie
 #   --v1     with cgroup v1, which systemd knows until version 257
+#   --arm64  of that architecture, computed by qemu on any: with what `make build-arm64` made
 # The command runs as root, by bash, in /srv/tsrunc; its output is ours, and so is its exit code. What it leaves below build/test
-# comes back, to build/test/vm/SUITE. The machine's disk is as new each time.
+# comes back, to build/test/vm/SUITE with the options behind it. The machine's disk is as new each time.
 # $VM_CACHE (build/vm) is where machines are kept, $VM_MEMORY (2048) their megabytes, $VM_TIMEOUT (1500) the seconds that they have,
-# $VM_EXTRA further files and directories of the project to take along.
+# $VM_EXTRA further files and directories of the project to take along, $VM_QEMU the path of another qemu than the one on PATH.
 set -euo pipefail
-kernel_options=
-if [ "${1:-}" = --v1 ]; then
-  kernel_options="systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
+kernel_options= variant= architecture=$(dpkg --print-architecture)
+while [[ ${1:-} = --* ]]; do
+  case $1 in
+    --v1) kernel_options="systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1" ;;
+    --arm64) architecture=arm64 ;;
+    *) echo "vm: unknown option $1: there are --v1 and --arm64" >&2; exit 2 ;;
+  esac
+  variant+=${1#-}
   shift
-fi
-[ $# -ge 2 ] || { sed -n '2,4p' "$0" >&2; exit 2; }
+done
+[ $# -ge 2 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
 suite=$1
 shift
 cd "$(dirname "$0")/../.."
 cache=${VM_CACHE:-build/vm}
-command -v qemu-system-x86_64 >/dev/null || { echo "vm: needs qemu-system-x86_64 (apt-get install qemu-system-x86)" >&2; exit 1; }
+
+# By architecture: the program, Debian's package of it, the machine, its console, where the command's output goes through, its disk's
+# directory and maker, and what is taken along: what was built, and the packages of npm.
+case $architecture in
+  amd64)
+    qemu=qemu-system-x86_64 package=qemu-system-x86 board=q35 console_device=ttyS0 output=(-serial stdio)
+    image=$suite maker=image.sh built=dist packages=node_modules
+    ;;
+  arm64)
+    qemu=qemu-system-aarch64 package=qemu-system-arm board=virt console_device=ttyAMA0
+    output=(-chardev stdio,id=output,signal=off -device virtio-serial-pci -device virtconsole,chardev=output)
+    image=$suite-arm64 maker=image-arm64.sh built=build/arm64/dist packages=build/arm64/node_modules
+    ;;
+  *) echo "vm: no machine of the architecture $architecture: there are amd64 and arm64" >&2; exit 1 ;;
+esac
+# Another one, by its path: of a newer release than this machine's, say.
+qemu=${VM_QEMU:-$qemu}
+command -v "$qemu" >/dev/null || { echo "vm: needs $qemu (apt-get install $package)" >&2; exit 1; }
 mkdir -p "$cache"
-exec {lock}>"$cache/$suite.lock"
+exec {lock}>"$cache/$image.lock"
 flock $lock
-test/vm/image.sh "$suite" "$cache/$suite" >&2
+"test/vm/$maker" "$suite" "$cache/$image" >&2
 flock -u $lock
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/tsrunc-vm.XXXXXX")
@@ -35,28 +58,34 @@ mkdir -p "$work/project/.vm"
 printf 'set -o pipefail\n{\n%s\n} 2>&1 | cat\n' "$*" > "$work/project/.vm/command"
 {
   git ls-files -z --cached --others --exclude-standard
-  for path in dist build/busybox src/config/generated ${VM_EXTRA:-}; do [ ! -e "$path" ] || printf '%s\0' "$path"; done
-  find node_modules -mindepth 1 -maxdepth 1 -not -name @biomejs -not -name @typescript -not -name typescript -print0
+  for path in build/busybox src/config/generated ${VM_EXTRA:-}; do [ ! -e "$path" ] || printf '%s\0' "$path"; done
 } | while IFS= read -r -d '' path; do [ ! -e "$path" ] || printf '%s\0' "$path"; done |
   tar c --null --files-from=- --owner=0 --group=0 | tar x -C "$work/project"
+# This machine's busybox does not run there.
+[ "$architecture" = "$(dpkg --print-architecture)" ] || rm -f "$work/project/build/busybox"
+[ ! -e "$built" ] || { mkdir "$work/project/dist" && cp "$built"/* "$work/project/dist"; }
+tar c -C "$(dirname "$packages")" --exclude=node_modules/@biomejs --exclude=node_modules/@typescript --exclude=node_modules/typescript \
+  --owner=0 --group=0 node_modules | tar x -C "$work/project"
 truncate -s 2G "$work/project.ext4"
 mkfs.ext4 -q -m 0 -O ^has_journal -d "$work/project" "$work/project.ext4"
 rm -rf "$work/project"
 truncate -s 64M "$work/results.tar"
 
 accelerator=(-accel "tcg,thread=multi" -cpu max)
+# Not `max` on arm64: with it, Bun's engine ended by a segmentation fault under qemu 7.2.
+[ "$architecture" != arm64 ] || accelerator=(-accel "tcg,thread=multi" -cpu neoverse-n1)
 # A virtual machine may have the device without the processor's support for it.
-if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accelerator=(-accel kvm -cpu max); fi
-console=$cache/$suite.console.log
+if [ "$architecture" = amd64 ] && [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accelerator=(-accel kvm -cpu max); fi
+console=$cache/$image.console.log
 drive() { echo "file=$1,format=raw,if=virtio,cache=unsafe,$2"; }
-TMPDIR=$work timeout --foreground "${VM_TIMEOUT:-1500}" qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
-  -machine q35 "${accelerator[@]}" -smp "$(nproc)" -m "${VM_MEMORY:-2048}" \
-  -kernel "$cache/$suite/vmlinuz" -initrd "$cache/$suite/initrd.img" \
-  -append "root=/dev/vda rw console=ttyS0 quiet loglevel=3 panic=-1 systemd.show_status=false mitigations=off $kernel_options" \
-  -drive "$(drive "$cache/$suite/root.ext4" snapshot=on)" \
+TMPDIR=$work timeout --foreground "${VM_TIMEOUT:-1500}" "$qemu" -nodefaults -no-user-config -display none -no-reboot \
+  -machine $board "${accelerator[@]}" -smp "$(nproc)" -m "${VM_MEMORY:-2048}" \
+  -kernel "$cache/$image/vmlinuz" -initrd "$cache/$image/initrd.img" \
+  -append "root=/dev/vda rw console=$console_device quiet loglevel=3 panic=-1 systemd.show_status=false mitigations=off $kernel_options" \
+  -drive "$(drive "$cache/$image/root.ext4" snapshot=on)" \
   -drive "$(drive "$work/project.ext4" snapshot=off)" \
   -drive "$(drive "$work/results.tar" snapshot=off)" \
-  -device virtio-rng-pci -serial "file:$console" -serial stdio < /dev/null &
+  -device virtio-rng-pci -serial "file:$console" "${output[@]}" < /dev/null &
 machine=$!
 code=0
 wait $machine || code=$?
@@ -65,7 +94,7 @@ if [ $code = 124 ]; then
   echo "vm: the machine was not done after ${VM_TIMEOUT:-1500} s; its console: $console" >&2
   exit 124
 fi
-results=build/test/vm/$suite${kernel_options:+-v1}
+results=build/test/vm/$suite$variant
 rm -rf "$results"
 mkdir -p "$results"
 tar xf "$work/results.tar" -C "$results" .vm/code 2>/dev/null && tar xf "$work/results.tar" -C "$results" ||

@@ -1,0 +1,16 @@
+#!/bin/bash
+# What `make test-arm64` runs in its machine, in a copy of the project as it was compiled for it; on a real aarch64 machine `make test` does
+# more. Usage: test/vm/arm64.sh TESTS…, files or directories below test/integration
+set -uo pipefail
+bun=node_modules/@oven/bun-linux-aarch64/bin/bun
+# An emulated processor takes minutes for what a real one does in seconds; without the JIT the test runner starts sooner.
+export TSRUNC_TEST_PATIENCE=${TSRUNC_TEST_PATIENCE:-600} BUN_JSC_useJIT=0
+patient=(--testTimeout=1800000 --hookTimeout=1800000)
+failed=
+mkdir -p build/test
+BUSYBOX=/bin/busybox demo/busybox.sh build/busybox
+dist/tsrunc --version || failed+=" version"
+demo/run.sh dist/tsrunc build/busybox build/demo || failed+=" demo"
+"$bun" --bun node_modules/vitest/vitest.mjs run --project unit "${patient[@]}" || failed+=" unit"
+"$bun" --bun node_modules/vitest/vitest.mjs run --project integration --no-file-parallelism "${patient[@]}" "$@" || failed+=" integration"
+exec "$bun" test/support/summary.ts $failed
