@@ -78,7 +78,10 @@ function override(name: string, { imports, packages = [], node }: Layer): object
     if (!packages.includes(one)) paths[one] = `src/${name} does without ${one} (lint/layers.ts).`;
   }
   const patterns = [
-    { group: [...forbidden.map((other) => `**/${other}/**`), "**/src/main.ts", "../main.ts"], message: DIRECTION },
+    {
+      group: [...forbidden.map((other) => `**/${other}/**`), "**/src/{main,program}.ts", "../main.ts", "../program.ts"],
+      message: DIRECTION,
+    },
   ];
   if (!ITS_OWN_PATHS.has(name)) paths["node:path"] = BYTES;
   if (node === "pure") patterns.push({ group: ["node:*"], message: PURE });

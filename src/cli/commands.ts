@@ -3,7 +3,6 @@
  *
  * The only such list: help, completion, the stage that a command needs and the exit code of its failure come from it.
  */
-import { COMPILE_COMMAND } from "../seccomp/filter-plan.ts";
 import type { Command } from "./command.ts";
 
 export interface CommandEntry {
@@ -75,9 +74,6 @@ function ofRoot(summary: string, load: CommandEntry["load"], extra: Extra = {}):
 /** The commands by name, in the order in which help lists them. */
 export const commands: CommandTable = {
   checkpoint: command("checkpoint a running container", () => import("./commands/checkpoint.ts"), { forks: true }),
-  [COMPILE_COMMAND]: command("build a filter of system calls", () => import("./commands/compile-seccomp-filter.ts"), {
-    internal: true,
-  }),
   completion: command("print a completion script for a shell", () => import("./commands/completion.ts")),
   container: group("containers with a name, which stay when they stop", {
     exec: ofRoot("execute another process in a container", () => import("./commands/container/exec.ts")),

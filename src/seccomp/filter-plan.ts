@@ -2,7 +2,7 @@
 import type { Seccomp } from "../config/types.ts";
 import { ACTIONS, type Action, ARCHITECTURES, type Architecture, OPERATORS, type Operator } from "./names.ts";
 
-/** The command of the executable by which a plan becomes a filter, see `helper.ts`. */
+/** The argument by which the executable is what builds a filter, see `helper.ts`: no command of the command line. */
 export const COMPILE_COMMAND = "compile-seccomp-filter";
 
 /** What a filter is made of; plain JSON. */

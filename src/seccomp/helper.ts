@@ -5,9 +5,7 @@
  * loads that, builds the filter and writes it to its standard output. Where this engine is a plain one itself, it does so here.
  */
 import { ENGINE_SUFFIX, engineDirectory, enginePath, isCompiled, PLAIN_SUFFIX } from "../sys/executable.ts";
-import { Fd } from "../sys/fd.ts";
-import { exists, readTextOf } from "../sys/file.ts";
-import { writeSome } from "../sys/io.ts";
+import { exists } from "../sys/file.ts";
 import { memoryFile, memoryFileOf, readMemory } from "../sys/memory-file.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { type ExitStatus, pidfdOpen, sendSignal, waitPid } from "../sys/process.ts";
@@ -15,7 +13,8 @@ import { startProgram } from "../sys/spawn.ts";
 import { type CompiledFilter, compileFilter } from "./compile.ts";
 import { COMPILE_COMMAND, type FilterPlan } from "./filter-plan.ts";
 
-interface Order {
+/** What the other process reads on its standard input, as JSON. */
+export interface Order {
   plan: FilterPlan;
   library: string;
 }
@@ -93,15 +92,6 @@ class Helper implements Disposable {
     if (!this.#waitedFor) this.#end();
     for (const file of [this.#output, this.#messages]) file.close();
   }
-}
-
-/** Does what {@link FilterInTheMaking} asks of another process: reads the order, writes the filter, and the names that nobody knows on stderr. */
-export function serveFilter(): void {
-  using input = new Fd(0);
-  const { plan, library } = JSON.parse(readTextOf(input, "standard input")) as Order;
-  const { program, unknown } = compileFilter(plan, library);
-  for (let at = 0; at < program.length; ) at += writeSome(1, program.subarray(at)) ?? 0;
-  if (unknown.length > 0) writeSome(2, Buffer.from(unknown.join("\n")));
 }
 
 /** The launcher of the plain engine beside a snapshot; `null` where this engine is a plain one. */

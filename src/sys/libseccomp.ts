@@ -127,7 +127,7 @@ export class SeccompFilter implements Disposable {
       memory.writeBigUInt64LE(valueTwo, at * CONDITION_BYTES + 16);
     });
     const result = this.#functions.addRule(this.#context, action, call, comparisons.length, memory);
-    must(`seccomp_rule_add_array ${call}`, result);
+    if (result < 0) throw new SyscallError(`seccomp_rule_add_array ${call}`, -result);
   }
 
   /** Writes the program to a file. @throws {SyscallError} `seccomp_export_bpf` */

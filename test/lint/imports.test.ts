@@ -34,7 +34,7 @@ const forbidden: [file: string, imported: string][] = [
 
 const allowed: [file: string, imported: string][] = [
   ...imported(true),
-  ["src/main.ts", "./cli/cli.ts"],
+  ["src/program.ts", "./cli/cli.ts"],
   ["src/image/z.ts", "node:worker_threads"],
   ["src/image/y.ts", "node:fs/promises"],
   ["src/sys/z.ts", "koffi"],
