@@ -1,6 +1,6 @@
 /** What kind of machine the tests run on: which cgroup drivers it has, and where a process's cgroups are. */
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { detectCgroupMounts, readOwnCgroups } from "../../../src/cgroup/layout.ts";
 import type { Resources } from "../../../src/config/types.ts";
@@ -49,6 +49,20 @@ export function cgroupDirectory(pid: number, controller: string): string {
   const path = readOwnCgroups(pid).get(mount.version === 1 ? controller : "");
   if (path === undefined) throw new Error(`process ${pid} has no cgroup with ${controller}`);
   return join(mount.mountPoint, path);
+}
+
+/** Whether a new cgroup has a file, such as `memory.max`. */
+export function hasFile(file: string): boolean {
+  const controller = file.split(".")[0] as string;
+  const mount = mounts.find((one) => (version === 2 ? one.version === 2 : one.controllers.includes(controller)));
+  if (mount === undefined) return false;
+  const directory = join(mount.mountPoint, `tsrunc-test-${process.pid}-probe`);
+  mkdirSync(directory);
+  try {
+    return existsSync(join(directory, file));
+  } finally {
+    rmdirSync(directory);
+  }
 }
 
 /** What a file of a process's cgroup says. @param file such as `memory.max`: its beginning names the controller */
