@@ -191,8 +191,9 @@ build/commander/tsconfig.json: $(PACKAGES)
 	@echo '{ "extends": "../../tsconfig.json", "compilerOptions": { "paths": { "commander": ["./index.js"] } } }' > $@
 
 # $(call compile,DIRECTORY,PROCESSOR,OPTIONS): what Bun makes of the sources, as DIRECTORY/compiled, for a processor by Node's name
+# Packages that are no ES modules would be bundled with the name of their directory, here: by that, two directories would make two builds.
 compile = $(BUN) build src/main.ts $(WORKERS) --tsconfig-override=build/commander/tsconfig.json --compile --bytecode --minify --format=esm --splitting --min-chunk-size=16384 \
-	--define TSRUNC_COMPILED=true --define process.arch='"$(2)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
+	--define TSRUNC_COMPILED=true --define __dirname='"/"' --define __filename='"/"' --define process.arch='"$(2)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --metafile=$(1)/modules.json $(3) --outfile $(1)/compiled
 
 dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SOURCES)

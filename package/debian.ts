@@ -32,7 +32,10 @@ tsrunc: statically-linked-binary [usr/lib/tsrunc/tsrunc]
 tsrunc: statically-linked-binary [usr/lib/tsrunc/tsrunc-plain]
 # The memory of a started engine, with the C library in it. What is bundled is listed in sbom.cdx.json.
 tsrunc: statically-linked-binary [usr/lib/tsrunc/tsrunc-engine]
-tsrunc: embedded-library *
+tsrunc: embedded-library libjpeg *
+tsrunc: embedded-library libm *
+# The texts of the licences are those of what is bundled, word by word.
+tsrunc: old-fsf-address-in-copyright-file
 `;
 
 /** What dpkg unpacks is written in parts, and cached in small pages: written at once, it starts 1 to 2 ms faster. */

@@ -77,7 +77,13 @@ export const ENGINES: readonly Engine[] = [
     programs: ["docker", "dockerd", "containerd"],
     speaks: ["docker", "common"],
   },
-  { ...DOCKER, name: "buildkit", program: "docker", programs: ["dockerd", "docker-buildx"], speaks: ["buildkit"] },
+  {
+    ...DOCKER,
+    name: "buildkit",
+    program: "docker",
+    programs: ["docker", "dockerd", "docker-buildx"],
+    speaks: ["buildkit"],
+  },
   {
     ...DOCKER,
     name: "compose",

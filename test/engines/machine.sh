@@ -25,6 +25,12 @@ for directory in /etc /usr/local /var/lib; do overlay "$directory"; done
 for directory in /var/lib/containers /var/lib/docker /var/lib/containerd /home /var/tmp /var/cache; do own "$directory"; done
 chmod 1777 /var/tmp
 
+# As Debian's udev makes it: an ordinary user's network is made by it. Where there is none, the user's containers say so.
+if [ -c /dev/net/tun ]; then
+  mknod -m 666 "$home/tun" c 10 200
+  mount --bind "$home/tun" /dev/net/tun
+fi
+
 # As `make install` would lay it; what calls itself tsrunc may be another runtime, so that both get the same configuration.
 if [ -n "$library" ]; then
   install -d -m 0755 /usr/local/lib/tsrunc

@@ -34,6 +34,9 @@ const OUTPUT = "build/engines";
 
 const say = (message: string): void => console.error(`engines: ${message}`);
 
+/** Where Docker's client looks for its plugins: Debian's package has the first. */
+const DOCKER_PLUGINS = ["/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins"];
+
 /** Machines that are there, for whoever interrupts the run. */
 const machines = new Set<Session>();
 
@@ -153,6 +156,6 @@ async function runAll(scratch: string): Promise<Report> {
 }
 
 function inPath(name: string): string | null {
-  const directories = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"];
+  const directories = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin", ...DOCKER_PLUGINS];
   return directories.map((directory) => join(directory, name)).find((path) => existsSync(path)) ?? null;
 }

@@ -4,6 +4,8 @@ set -euo pipefail
 
 packages=(runc podman buildah docker.io docker-compose containerd uidmap slirp4netns netavark aardvark-dns catatonit tini iptables
   containernetworking-plugins iproute2 procps util-linux python3)
+# From Docker 23 on the client has BuildKit by its plugin alone, which Debian has since 13.
+! apt-cache show docker-buildx > /dev/null 2>&1 || packages+=(docker-buildx)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${db:Status-Status}\n' "$package" 2> /dev/null | grep -qx installed || missing+=("$package")

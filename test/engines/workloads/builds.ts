@@ -30,7 +30,8 @@ export const BUILDS: readonly Workload[] = [
         podman rmi --force $id > /dev/null 2>&1; rm -r $id`,
       docker: `${CONTEXT}
         DOCKER_BUILDKIT=0 docker build --quiet --tag $id $id > /dev/null && docker run --rm $id
-        code env DOCKER_BUILDKIT=0 docker build --file $id/Failing $id; code env DOCKER_BUILDKIT=0 docker build --file $id/Missing $id
+        code env DOCKER_BUILDKIT=0 docker build --force-rm --file $id/Failing $id
+        code env DOCKER_BUILDKIT=0 docker build --force-rm --file $id/Missing $id
         docker rmi --force $id > /dev/null; rm -r $id`,
       buildkit: `${CONTEXT}
         DOCKER_BUILDKIT=1 docker build --quiet --tag $id $id > /dev/null && docker run --rm $id
