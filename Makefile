@@ -60,9 +60,10 @@ write_whole = rm -f $(2).new && dd if=$(1) of=$(2).new bs=256M iflag=fullblock s
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: dist/tsrunc dist/tsrunc-engine ## compile dist/tsrunc, and what belongs beside it
+# With the manual, so that `sudo make install` makes nothing as root in the user's tree.
+build: dist/tsrunc dist/tsrunc-engine build/man/tsrunc.1 ## compile dist/tsrunc, and what belongs beside it
 
 build-arm64: build/arm64/dist/tsrunc ## compile build/arm64/dist/tsrunc, and what belongs beside it, for aarch64, on any machine
 
@@ -129,7 +130,7 @@ bench: build build/busybox ## timings of tsrunc, runc and crun, umoci, podman an
 soak: build build/busybox ## create, start and delete COUNT containers, JOBS at a time: as root
 	@$(BUN) bench/soak.ts --count $(COUNT) --jobs $(JOBS)
 
-install: build build/man/tsrunc.1 ## install below PREFIX (/usr/local), in DESTDIR if set
+install: build ## install below PREFIX (/usr/local), in DESTDIR if set
 	@echo "install: $(LIBDIR), $(BINDIR)/tsrunc"
 	@install -d $(LIBDIR) $(BINDIR)
 	@install -m 0755 dist/tsrunc $(LIBDIR)
@@ -147,7 +148,7 @@ install: build build/man/tsrunc.1 ## install below PREFIX (/usr/local), in DESTD
 	install_completion fish $(FISH_COMPLETIONS)/tsrunc.fish
 	@install -d $(MANUAL) && install -m 0644 build/man/*.1 $(MANUAL) && echo "install: $(MANUAL)/tsrunc*.1"
 
-package: build build/man/tsrunc.1 ## a Debian package, npm packages and a tar.gz, with check sums and a bill of materials, in build/package
+package: build ## a Debian package, npm packages and a tar.gz, with check sums and a bill of materials, in build/package
 	@rm -rf build/stage
 	@$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=$(CURDIR)/build/stage >/dev/null
 	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BUN) package/release.ts build/stage/usr build/modules.json build/package

@@ -5,7 +5,11 @@ import type { Subject } from "./subject.ts";
 export function validateRootless(subject: Subject): void {
   const user = subject.namespace("user");
   if (user === undefined) {
-    return subject.refuseToCreate("/linux/namespaces", undefined, "rootless container requires user namespaces");
+    return subject.refuseToCreate(
+      "/linux/namespaces",
+      undefined,
+      'rootless container requires user namespaces ("tsrunc spec --rootless" writes one)',
+    );
   }
   // The mappings of a namespace to join are not known here.
   if (user.path) return;

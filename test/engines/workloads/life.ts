@@ -99,7 +99,7 @@ export const LIFE: readonly Workload[] = [
       common: `
         $engine run --detach --init --name $id busybox sh -c 'trap "exit 6" TERM; (sleep 0.1 &); echo ready; while :; do sleep 0.1; done' > /dev/null
         wait_for shows ready $engine logs $id; sleep 1
-        $engine exec $id sh -c 'cat /proc/1/comm' | sed -E 's/docker-init|catatonit/init/'
+        $engine exec $id sh -c 'cat /proc/1/comm' | sed -E 's/(docker|podman)-init|catatonit/init/'
         $engine exec $id ps | grep -c '\\[sleep\\]'
         $engine stop --time 60 $id > /dev/null; $engine inspect --format '{{.State.ExitCode}}' $id`,
     },
