@@ -1,4 +1,5 @@
 /** The command line: global options, then a command; an error becomes one line on stderr, a log record and an exit code. */
+import type { Context } from "../runtime/options.ts";
 import { PROGRAM } from "./command.ts";
 import { type CommandEntry, type CommandGroup, commands, findCommand, shownEntries } from "./commands.ts";
 import { type GlobalValues, makeContext, program } from "./global-options.ts";
@@ -55,7 +56,12 @@ async function dispatch(argv: readonly string[], log: Log, prepare: Prepare): Pr
   if (parsed === null) return 0;
   const context = makeContext(globals, log);
   try {
-    const code = await command.run({ ...parsed, context, globals: given });
+    const code = await command.run({
+      ...parsed,
+      context,
+      globals: given,
+      runtimeArgs: runtimeArguments(context, options, given),
+    });
     log.release();
     return code;
   } catch (error) {
@@ -93,6 +99,17 @@ function isHelpOption(arg: string | undefined): boolean {
 
 function bareParser(path: string[], summary: string): Parser {
   return new Parser(path.join(" "), summary, { synopsis: "", description: "", examples: [], options: {} });
+}
+
+/** What a runtime is told that another command executes: it works on the same containers, and logs where this one does. */
+function runtimeArguments({ root }: Context, options: GlobalValues, given: ReadonlySet<string>): string[] {
+  const names = ["log", "log-format", "log-level"] as const;
+  return [
+    "--root",
+    root,
+    ...names.flatMap((name) => (given.has(name) ? [`--${name}=${options[name]}`] : [])),
+    ...(options.debug ? ["--debug"] : []),
+  ];
 }
 
 function configureLog(log: Log, options: GlobalValues, given: ReadonlySet<string>): void {

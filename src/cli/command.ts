@@ -31,6 +31,8 @@ export interface Invocation<T extends OptionTable = OptionTable> extends Parsed<
   context: Context;
   /** The names of the global options that were given. */
   globals: ReadonlySet<string>;
+  /** The global options that count for a command of the runtime that this one executes: its root and its log, as they were given. */
+  runtimeArgs: readonly string[];
 }
 
 export interface Command<T extends OptionTable = OptionTable> extends Syntax<T> {

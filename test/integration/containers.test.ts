@@ -124,6 +124,14 @@ describe("a container's life", () => {
     expect(must(["container", "exec", id.slice(0, 8), "sh", "-c", "echo $0", "inside"])).toBe("inside\n");
     const state = execFileSync(runtime, ["--root", scratch.at("run"), "state", "web"], { encoding: "utf8" });
     expect(JSON.parse(state)).toMatchObject({ id: "web", status: "running" });
+    // The runtime that it executes logs where it was told to.
+    const log = scratch.at("log");
+    const inStore = ["container", "exec", "--store", scratch.at("store"), "web", "nosuch"];
+    expect(spawnSync(runtime, ["--log", log, "--log-format", "json", ...inStore]).status).toBe(255);
+    expect(JSON.parse(readFileSync(log, "utf8"))).toMatchObject({
+      level: "error",
+      msg: expect.stringContaining("nosuch"),
+    });
 
     expect(must(["container", "stop", "web"])).toBe("web\n");
     expect(one("web")).toMatchObject({ status: "exited", exitCode: 7, pid: 0 });

@@ -20,6 +20,8 @@ export interface ExecRequest {
   user: string | null;
   cwd: string | null;
   env: readonly string[];
+  /** Global options for the runtime, such as where it logs. */
+  runtimeArgs: readonly string[];
 }
 
 /** @returns the exit code of the process */
@@ -28,8 +30,9 @@ export async function execInNamed(store: Store, container: Container, request: E
   const { status } = currentStatus(store, container);
   if (status !== "running") throw new Error(`${container.name} does not run: it is ${status}`);
   const args = [
-    "--root",
-    container.root,
+    ...request.runtimeArgs,
+    // Its own, whatever the caller's is.
+    ...["--root", container.root],
     "exec",
     ...options(store, container, request),
     container.name,

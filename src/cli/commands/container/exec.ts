@@ -18,11 +18,15 @@ export const command = defineCommand({
     env: list("NAME=VALUE", "set a variable", { short: "e" }),
   },
   stopAtFirst: true,
-  async run({ options: { user, workdir, tty, interactive, detach, env, ...options }, args: [name = "", ...args] }) {
+  async run({
+    runtimeArgs,
+    options: { user, workdir, tty, interactive, detach, env, ...options },
+    args: [name = "", ...args],
+  }) {
     const { execInNamed } = await import("../../../image/containers/exec.ts");
     const { findContainer } = await import("../../../image/containers/record.ts");
     const store = await openNamedStore(options);
-    const request = { args, tty, interactive, detach, user: user ?? null, cwd: workdir ?? null, env };
+    const request = { args, tty, interactive, detach, user: user ?? null, cwd: workdir ?? null, env, runtimeArgs };
     return execInNamed(store, findContainer(store, name), request);
   },
 });

@@ -62,7 +62,7 @@ export const command = defineCommand({
     ...registryOptions,
     ...quietOption,
   },
-  async run({ context, options, args: [directory = ""] }) {
+  async run({ runtimeArgs, options, args: [directory = ""] }) {
     const { runBuild } = await import("../../../image/build/run-build.ts");
     const { parsePlatform } = await import("../../../image/store/platform.ts");
     const store = await openNamedStore(options);
@@ -89,7 +89,7 @@ export const command = defineCommand({
         iidFile: options.iidfile ?? null,
         output: options.output === undefined ? null : toOutput(options.output),
         registry: toRegistryOptions(options),
-        runtimeArgs: ["--root", context.root],
+        runtimeArgs,
         reporter,
         progress: options.quiet && options.progress !== "json" ? "quiet" : options.progress,
         explain: options.explain,

@@ -39,7 +39,7 @@ export const command = defineCommand({
     "log-size": { ...size("BYTES", "what the log takes at most (default: 10m)"), initial: 10 * 1024 ** 2 },
   },
   stopAtFirst: true,
-  async run({ context, options, given, args: [reference = "", ...args] }) {
+  async run({ context, runtimeArgs, options, given, args: [reference = "", ...args] }) {
     const { detach, name, publish } = options;
     const { parseNamedMount } = await import("../../../image/volumes/volume.ts");
     const { parsePublish } = await import("../../../image/containers/pasta.ts");
@@ -79,7 +79,7 @@ export const command = defineCommand({
           ...platform,
           options: bundleOptions,
           progress: unpackProgress(reporter),
-          runtimeArgs: ["--root", context.root],
+          runtimeArgs,
         }),
       );
     }
