@@ -58,6 +58,7 @@ function mountByParts(
   { lower, upper, namespace, isVolatile }: OverlayMount,
   short: (path: string) => string,
 ): Fd | null {
+  if (takesAnyKey()) return null;
   using context = fsopen("overlay");
   if (context === null) return null;
   const set = (key: string, path: string) =>
@@ -77,6 +78,16 @@ function mountByParts(
     );
   }
   return fsmount(context, upper === null ? ["ro"] : []);
+}
+
+/**
+ * Whether this kernel puts together whatever keys it is given, to find out what they mean when the filesystem is made. Then that it took
+ * `lowerdir+` says nothing.
+ * @see linux/fs/fs_context.c, legacy_parse_param; overlayfs has left that with Linux 6.5
+ */
+function takesAnyKey(): boolean {
+  using context = fsopen("overlay");
+  return context !== null && fsconfigSet(context, "no-such-key", null);
 }
 
 function mountByOptions(
