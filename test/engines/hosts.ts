@@ -38,6 +38,7 @@ async function podman(machine: Machine): Promise<void> {
     `echo 'engines:x:${USER.uid}:${USER.uid}::${USER.home}:/bin/bash' >> /etc/passwd
      echo 'engines:x:${USER.uid}:' >> /etc/group
      echo 'engines:1000000:65536' | tee -a /etc/subuid >> /etc/subgid
+     echo 'containers:2000000:1000000' | tee -a /etc/subuid >> /etc/subgid # of which --userns auto takes
      mkdir -p ${USER.home}/.config/containers /run/user/${USER.uid} && chmod 700 /run/user/${USER.uid}
      chown -R ${USER.uid}:${USER.uid} ${USER.home} /run/user/${USER.uid}`,
   );

@@ -1,5 +1,5 @@
 /** What is on a machine that engines have used, once they say that they have nothing more. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HostName } from "./hosts.ts";
 import type { Machine } from "./machine.ts";
@@ -29,7 +29,8 @@ const KEPT: Record<HostName, { processes: RegExp; mounts: RegExp; interfaces: Re
     processes: /^(podman|catatonit|\/usr\/libexec\/podman\/catatonit)( |$)/,
     mounts: /^(\/var\/lib\/containers\/storage\/overlay|\/run\/netns)$/,
     interfaces: /^(lo|podman\d+|tunl0|sit0)$/,
-    cgroups: /\/libpod_parent\/conmon$/,
+    // Those of pods are Podman's own, which it forgets on cgroup v1; containers' are called libpod-….
+    cgroups: /\/libpod_parent\/(conmon|[0-9a-f]{64})$/,
   },
   dockerd: {
     processes: /^(dockerd|containerd) /,
@@ -85,6 +86,18 @@ async function look(machine: Machine, host: HostName, before: Traces): Promise<s
       .map((path) => `the cgroup ${path}`),
     ...states,
   ];
+}
+
+/** Removes the cgroups that the engine has kept: they are the whole machine's. */
+export function removeKept(machine: Machine, host: HostName, before: Traces): void {
+  for (const path of cgroups(machine)) {
+    if (before.cgroups.has(path) || !KEPT[host].cgroups.test(path)) continue;
+    try {
+      rmdirSync(machine.path(path));
+    } catch {
+      // Another machine's, that has a process.
+    }
+  }
 }
 
 function mountPoints(machine: Machine): string[] {

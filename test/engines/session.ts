@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import type { Engine } from "./engines.ts";
 import { type HostName, prepare } from "./hosts.ts";
 import { IMAGE } from "./image.ts";
-import { leftOn, type Traces, traces } from "./leftovers.ts";
+import { leftOn, removeKept, type Traces, traces } from "./leftovers.ts";
 import { Machine, type Outcome } from "./machine.ts";
 import { whyNotHere } from "./needs.ts";
 import { inWords, PRELUDE, type Workload } from "./workload.ts";
@@ -117,6 +117,7 @@ export class Session {
   }
 
   stop(): Promise<void> {
+    removeKept(this.machine, this.#host, this.#before);
     return this.machine.stop();
   }
 }

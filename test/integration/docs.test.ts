@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { examples } from "../support/examples.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
-import { runtime } from "./harness.ts";
+import { patience, runtime } from "./harness.ts";
 
 const runnable = examples().filter(({ mark }) => mark === "run" || mark === "terminal");
 const busybox = resolve("build/busybox");
@@ -70,7 +70,7 @@ exec $tsrunc "$@"
         // An example that shows what goes to stderr has progress, too.
         QUIET: text.includes(" 2>") ? "" : "--quiet",
       };
-      const options = { cwd: directory, env, encoding: "utf8", timeout: 120_000 } as const;
+      const options = { cwd: directory, env, encoding: "utf8", timeout: 12_000 * patience } as const;
       if (mark === "terminal") {
         const terminal = [resolve("test/support/with-pty.py"), "24", "80", "echo $((6 * 7))\\nexit 5\\n"];
         const { status, stdout } = spawnSync(

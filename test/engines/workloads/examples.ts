@@ -8,7 +8,7 @@ export const EXAMPLES: readonly Workload[] = [
     words: {
       podman: documentedCommand("Podman"),
       docker: documentedCommand("Docker"),
-      buildah: `{ ${documentedCommand("Buildah")} } 2> /dev/null | grep hello`,
+      buildah: `{ ${documentedCommand("Buildah")} } 2> /dev/null | grep '^hello$'`,
       ctr: documentedCommand("containerd"),
     },
     expected: { podman: "hello", docker: "hello", buildah: "hello\nhello", ctr: "hello" },

@@ -8,7 +8,7 @@ export const PODS: readonly Workload[] = [
     words: {
       podman: `
         podman pod create --name $id > /dev/null
-        podman run --detach --pod $id --name $id-one busybox sh -c 'mkdir /www && echo page > /www/index.html && httpd -f -p 8080 -h /www' > /dev/null
+        podman run --detach --pod $id --name $id-one busybox sh -c 'mkdir -p /www && echo page > /www/index.html && httpd -f -p 8080 -h /www' > /dev/null
         wait_for podman exec $id-one wget -q -O - http://127.0.0.1:8080/
         podman run --rm --pod $id busybox wget -q -O - http://127.0.0.1:8080/
         podman run --rm --pod $id busybox hostname | sed "s/^$id$/of the pod/"

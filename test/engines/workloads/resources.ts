@@ -63,7 +63,11 @@ export const RESOURCES: readonly Workload[] = [
       common: `
         $engine run --name $id --memory 20m --memory-swap 20m busybox dd if=/dev/zero of=/dev/null bs=200M count=1 > /dev/null 2>&1; echo $?
         $engine inspect --format '{{.State.OOMKilled}} {{.State.ExitCode}}' $id`,
+      // Podman 4.3 does not tell of it on cgroup v1, whichever the runtime.
+      podman: `
+        podman run --name $id --memory 20m --memory-swap 20m busybox dd if=/dev/zero of=/dev/null bs=200M count=1 > /dev/null 2>&1; echo $?
+        podman inspect --format '{{.State.ExitCode}}' $id`,
     },
-    expected: "137\ntrue 137",
+    expected: { podman: "137\n137", docker: "137\ntrue 137" },
   },
 ];
