@@ -86,4 +86,18 @@ export const CRI_WORKLOADS: readonly Workload[] = [
     },
     expected: "2\none network\nfiles of their own\n77\n1\n0",
   },
+  {
+    name: "cri: an init that is killed for want of memory, twenty times",
+    needs: "cgroups",
+    words: {
+      cri: `${POD}
+        oom() { state $one | grep -q OOMKilled; }
+        for number in $(seq 20); do
+          one=$(container o$number '"command":["sh","-c","sleep 1; exec tail /dev/zero"],"linux":{"resources":{"memory_limit_in_bytes":25165824,"memory_swap_limit_in_bytes":25165824}}')
+          crictl start $one > /dev/null; wait_for ended $one; wait_for oom; state $one
+        done
+        gone $pod`,
+    },
+    expected: Array(20).fill("CONTAINER_EXITED 137 OOMKilled").join("\n"),
+  },
 ];
