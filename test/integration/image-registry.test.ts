@@ -371,6 +371,7 @@ describe.skipIf(insecure !== null)(
       succeed(["push", `${registry.host}/team/app:1`, `${host()}/team/app:1`]);
       succeed(["pull", `${host()}/team/app:1`], {}, "by-certs-d");
       succeed(["pull", "--cert-dir", at("by-option"), `${host()}/team/app:1`], {}, "by-cert-dir");
+      for (const store of ["by-certs-d", "by-cert-dir"]) expect(succeed(["list"], {}, store)).toContain("team/app");
     });
 
     test("refuses a client without one, which is told what may be missing", () => {
@@ -435,6 +436,7 @@ describe.skipIf(insecure !== null)(
       ["NO_PROXY", () => "*"],
     ])("is left aside where %s says so (%#)", async (name, hosts) => {
       expect((await pull({ HTTPS_PROXY: proxy.url, [name]: hosts() })).code).toBe(0);
+      expect(succeed(["list"], {}, `by-proxy-${pulls - 1}`)).toContain("team/app");
       expect(proxy.seen).toEqual([]);
     });
 

@@ -164,8 +164,9 @@ describe("a container of an image", () => {
     expect(await container.exec(["echo", "--name=x", "-i"]).text()).toBe("--name=x -i\n");
     const refused = await failure(container.exec(["sh", "-c", "echo no >&2; exit 4"]).text());
     expect(refused).toMatchObject({ code: "FAILED", exitCode: 4, stderr: "no" });
-    expect(await container.exec(["nosuch"]).output()).toMatchObject({
-      code: 255,
+    expect(await failure(container.exec(["nosuch"]).output())).toMatchObject({
+      code: "FAILED",
+      exitCode: 255,
       stderr: expect.stringContaining("nosuch"),
     });
     expect(() => container.exec(["true"]).stdin).toThrow(/stdin is no pipe/);
