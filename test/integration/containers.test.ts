@@ -201,6 +201,15 @@ describe("a container's life", () => {
     expect(tsrunc(["container", "rm", "nobody"]).stderr).toContain("no such container: nobody");
   });
 
+  test("that was killed while it was written down goes with the next removal, of whichever", () => {
+    must(["image", "run", "--detach", "--name", "web", "demo"]);
+    const left = scratch.at(`store/containers/${"a".repeat(64)}.new`);
+    mkdirSync(left);
+    must(["container", "rm", "--force", "nobody"]);
+    expect(existsSync(left)).toBe(false);
+    expect(one("web")?.status).toBe("running");
+  });
+
   test("is removed once by two at once", async () => {
     must(["image", "run", "--detach", "--name", "twice", "demo"]);
     const args = ["--root", scratch.at("run"), "container", "rm", "--store", scratch.at("store"), "--force", "twice"];

@@ -168,7 +168,13 @@ export async function dropContainer(store: Store, { id }: Named): Promise<void> 
   removeTree(gone);
 }
 
-/** What a kill has left of a container that was being written down or taken away. */
+/** Removes what a kill has left of containers that were being written down or taken away: they are in no list. */
+export async function removeInterrupted(store: Store): Promise<void> {
+  using _ = await lockNames(store);
+  clearInterrupted(store);
+}
+
+/** With the names locked, so that nobody is at work on one. */
 function clearInterrupted(store: Store): void {
   for (const { name } of readDirectory(containersPath(store))) {
     if (/^[0-9a-f]{64}\.(new|gone)$/.test(name)) removeTree(join(containersPath(store), name));

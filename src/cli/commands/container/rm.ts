@@ -15,8 +15,10 @@ export const command = defineCommand({
   },
   async run({ options, args }) {
     const { removeContainer } = await import("../../../image/containers/rm.ts");
+    const { removeInterrupted } = await import("../../../image/containers/record.ts");
     const store = await openNamedStore(options);
     const { force } = options;
+    await removeInterrupted(store);
     return eachContainer(store, args, (container) => removeContainer(store, container, { force }), {
       absentIsFine: force,
       format: options.format,
