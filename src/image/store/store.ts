@@ -106,7 +106,9 @@ function create({ root, paths }: Store, marker: string): void {
     throw new Error(`${root}: has an index.json and no oci-layout: this is no store of images`);
   const foreign = exists(root) ? readDirectory(root).find(({ name }) => !isPart(name)) : undefined;
   // Nobody's directory becomes a store, which would take it from all others, because its name was given by mistake.
-  if (foreign !== undefined) throw new Error(`${root}: is no store of images, and not empty: ${foreign.name} is in it`);
+  // What a store has besides its parts comes after the marker, which another process may have set since it was looked for.
+  if (foreign !== undefined && !exists(marker))
+    throw new Error(`${root}: is no store of images, and not empty: ${foreign.name} is in it`);
   mkdirAll(root, 0o755);
   using lock = open(paths.lock, O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
   lockWhenFree(lock, "exclusive", paths.lock);
