@@ -1,10 +1,10 @@
 /** `image import`: a plain root filesystem becomes an image. */
 import { spawn } from "node:child_process";
-import { createReadStream, existsSync, statSync } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { constants, createGzip } from "node:zlib";
 import { basename } from "../../sys/path-names.ts";
 import { type ArchiveLimits, decompressed } from "../archive/decompress.ts";
+import { findInput } from "../archive/input.ts";
 import { DEFAULT_LIMITS } from "../layer/limits.ts";
 import { BLOCK, hasChecksum, isZero } from "../layer/tar-fields.ts";
 import type { Reporter } from "../progress/reporter.ts";
@@ -78,20 +78,13 @@ export async function importImage(
 
 /** A plain tar archive of what is at the path. */
 async function openTar(path: string, limits: ArchiveLimits): Promise<AsyncIterable<Uint8Array>> {
-  if (path !== "-" && !existsSync(path))
-    throw new Error(`${path}: is not there: an archive or a directory is expected`);
-  if (path !== "-" && statSync(path).isDirectory()) return tarOf(path);
-  const file =
-    path === "-"
-      ? createReadStream("", { fd: 0, autoClose: false, highWaterMark: 1 << 20 })
-      : createReadStream(path, { highWaterMark: 1 << 20 });
-  const label = path === "-" ? "stdin" : path;
+  const input = findInput(path);
+  if (input.kind === "directory") return tarOf(input.path);
+  const { label } = input;
   const named = (error: unknown) => new Error(`${label}: ${(error as Error).message}`, { cause: error });
-  const plain = await decompressed(file as AsyncIterable<Uint8Array>, limits, "tsrunc image import -").catch(
-    (error) => {
-      throw named(error);
-    },
-  );
+  const plain = await decompressed(input.open(), limits, "tsrunc image import -").catch((error) => {
+    throw named(error);
+  });
   async function* checked(): AsyncGenerator<Uint8Array> {
     try {
       yield* withHeader(plain);

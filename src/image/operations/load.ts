@@ -1,9 +1,9 @@
 /** `image load`: archives and directories of images into the store. */
-import { createReadStream, existsSync, statSync } from "node:fs";
 import { isArchiveManifest, isIndex, isLayoutFile } from "../../config/generated/image.js";
 import { basename } from "../../sys/path-names.ts";
 import type { ArchiveLimits } from "../archive/decompress.ts";
 import { DirectoryMembers } from "../archive/directory-members.ts";
+import { findInput } from "../archive/input.ts";
 import type { Members, Stored } from "../archive/members.ts";
 import { TarMembers } from "../archive/tar-members.ts";
 import { formatOf } from "../layer/compression.ts";
@@ -80,18 +80,13 @@ async function openMembers(
   limits: ArchiveLimits,
   reporter: Reporter,
 ): Promise<Members> {
-  if (path !== "-" && !existsSync(path))
-    throw new Error(`${path}: is not there: an archive or a directory is expected`);
-  if (path !== "-" && statSync(path).isDirectory()) return new DirectoryMembers(path);
-  const label = path === "-" ? "stdin" : path;
+  const input = findInput(path);
+  if (input.kind === "directory") return new DirectoryMembers(input.path);
   if (path === "-" && process.stdin.isTTY)
     throw new Error("stdin is a terminal: name a file, or give an archive on stdin");
-  const task = reporter.task(basename(label), path === "-" ? null : statSync(path).size);
-  const source = (
-    path === "-"
-      ? createReadStream("", { fd: 0, autoClose: false, highWaterMark: 1 << 20 })
-      : createReadStream(path, { highWaterMark: 1 << 20 })
-  ) as AsyncIterable<Uint8Array>;
+  const { label, size } = input;
+  const task = reporter.task(basename(label), size);
+  const source = input.open();
   async function* counted(): AsyncGenerator<Uint8Array> {
     let bytes = 0;
     for await (const chunk of source) {
