@@ -30,8 +30,22 @@ export function thaw({ version, directory }: CgroupHierarchy): void {
   else writeCgroupFile(directory, "cgroup.freeze", "0");
 }
 
+/**
+ * Does something while nothing of a cgroup runs. One that was frozen before stays so.
+ * @throws {Error} when it will not freeze: nothing is done then
+ */
+export function whileFrozen<T>(hierarchy: CgroupHierarchy, act: () => T): T {
+  if (isFrozen(hierarchy)) return act();
+  freeze(hierarchy);
+  try {
+    return act();
+  } finally {
+    thawIfThere(hierarchy);
+  }
+}
+
 /** Thaws a cgroup that may be gone meanwhile. @throws {SyscallError} */
-export function thawIfThere(hierarchy: CgroupHierarchy): void {
+function thawIfThere(hierarchy: CgroupHierarchy): void {
   try {
     thaw(hierarchy);
   } catch (error) {

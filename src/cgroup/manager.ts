@@ -10,7 +10,7 @@ import { SIGNALS } from "../sys/signal.ts";
 import { applyStep } from "./apply.ts";
 import { type CgroupDriver, driverOf } from "./driver.ts";
 import type { CgroupDescriptors, Entrance } from "./entrance.ts";
-import { freeze, isFrozen, thaw, thawIfThere, thawTree } from "./freezer.ts";
+import { freeze, isFrozen, thaw, thawTree, whileFrozen } from "./freezer.ts";
 import { type ExecTarget, joinAll, openEntrance, openTasks } from "./join.ts";
 import { OomWatch, oomKills } from "./oom.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
@@ -289,22 +289,13 @@ export class Cgroup {
     for (const step of planResources(resources, this.#driver, options)) applyStep(step, this.#driver);
   }
 
-  /**
-   * On v1 systemd sets all device rules anew with whatever is changed, and denies everything first: nothing may run in that moment, and
-   * without being frozen nothing is changed. What was frozen before stays so.
-   */
+  /** On v1 systemd sets all device rules anew with whatever is changed, and denies everything first: nothing may run in that moment. */
   #unseen<T>(change: () => T): T {
     const freezer =
       this.#location.driver === "systemd" && this.#location.mode === "v1"
         ? this.#driver.hierarchyOf("freezer")
         : undefined;
-    if (freezer === undefined || isFrozen(freezer)) return change();
-    freeze(freezer);
-    try {
-      return change();
-    } finally {
-      thawIfThere(freezer);
-    }
+    return freezer === undefined ? change() : whileFrozen(freezer, change);
   }
 
   /** An undo throws nothing. */

@@ -17,7 +17,7 @@ import { snapshotsPath } from "../snapshot/directories.ts";
 import { readSnapshot, removeSnapshot } from "../snapshot/snapshot.ts";
 import type { Collector } from "../store/collect.ts";
 import type { Store } from "../store/store.ts";
-import { killedBuilder, killedBuilds, PASTA, RUNS } from "./builder.ts";
+import { killedBuilder, PASTA, RUNS } from "./builder.ts";
 
 /** Ends what a build that was killed has left at work; nothing is done for one that lives, or for what is no build. */
 export function endKilledBuild(directory: string): void {
@@ -37,9 +37,9 @@ export const endKilledBuilds: Collector = (store, _, { dryRun }) => {
   return [];
 };
 
-/** Clears all that killed builds have left in a store. */
-export function clearKilledBuilds(store: Store): void {
-  for (const directory of killedBuilds(store)) {
+/** Clears all that killed builds have left in a store. @param directories theirs, see `killedBuilds` */
+export function clearKilledBuilds(store: Store, directories: readonly string[]): void {
+  for (const directory of directories) {
     endKilledBuild(directory);
     if (!isFree(directory)) continue;
     for (const id of readdirSync(snapshotsPath(store, "active")))

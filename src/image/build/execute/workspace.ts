@@ -31,7 +31,8 @@ export class Workspace implements Disposable {
   /** @param runtimeArgs global options of the runtimes that the build starts */
   static async open(lease: Lease, runtimeArgs: readonly string[]): Promise<Workspace> {
     const { store } = lease;
-    if (killedBuilds(store).length > 0) (await import("../killed.ts")).clearKilledBuilds(store);
+    const killed = killedBuilds(store);
+    if (killed.length > 0) (await import("../killed.ts")).clearKilledBuilds(store, killed);
     using _ = await lockStore(store, "shared");
     const path = join(snapshotsPath(store, "bundles"), randomHex(9));
     mkdirSync(path, { mode: 0o700 });
