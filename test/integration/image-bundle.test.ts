@@ -22,29 +22,10 @@ import { readSnapshot } from "../../src/image/snapshot/snapshot.ts";
 import { collectLocked } from "../../src/image/store/collect.ts";
 import { lockStore, type Store } from "../../src/image/store/store.ts";
 import { Scratch } from "../image/support.ts";
+import { BUNDLE_OPTIONS } from "../support/bundle-options.ts";
 import { type Made, putLayers, sha256 } from "../support/image-of-layers.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
 import { type TarSpec, tar } from "../support/tar-writer.ts";
-
-const OPTIONS: BundleOptions = {
-  form: "overlay",
-  rootless: false,
-  args: null,
-  entrypoint: null,
-  env: [],
-  user: null,
-  cwd: null,
-  hostname: null,
-  tty: false,
-  mounts: [],
-  readOnly: false,
-  memory: null,
-  cpus: null,
-  pids: null,
-  network: "none",
-  annotations: {},
-  limits: DEFAULT_LIMITS,
-};
 
 const dir = (name: string, more: Partial<TarSpec> = {}): TarSpec => ({ name, type: "5", ...more });
 const file = (name: string, content = name, more: Partial<TarSpec> = {}): TarSpec => ({ name, content, ...more });
@@ -62,7 +43,7 @@ const LAYERS = [
 ];
 
 const bundle = (store: Store, directory: string, options: Partial<BundleOptions> = {}, reference = "x") =>
-  makeBundle({ store, reference, directory, options: { ...OPTIONS, ...options } });
+  makeBundle({ store, reference, directory, options: { ...BUNDLE_OPTIONS, ...options } });
 
 describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
   test.each(["overlay", "copy"] as const)(

@@ -14,9 +14,9 @@ import {
 } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeBundle } from "../../src/image/bundle/bundle.ts";
-import { DEFAULT_LIMITS } from "../../src/image/layer/limits.ts";
 import { openStore, type Store } from "../../src/image/store/store.ts";
 import { Scratch } from "../image/support.ts";
+import { BUNDLE_OPTIONS } from "../support/bundle-options.ts";
 import { putLayers } from "../support/image-of-layers.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
 import { type TarSpec, tar } from "../support/tar-writer.ts";
@@ -96,25 +96,7 @@ const bundle = (store: Store, directory: string, form: "copy" | "overlay") =>
     store,
     reference: "x",
     directory,
-    options: {
-      form,
-      rootless: false,
-      args: null,
-      entrypoint: null,
-      env: [],
-      user: null,
-      cwd: null,
-      hostname: null,
-      tty: false,
-      mounts: [],
-      readOnly: false,
-      memory: null,
-      cpus: null,
-      pids: null,
-      network: "none",
-      annotations: {},
-      limits: DEFAULT_LIMITS,
-    },
+    options: { ...BUNDLE_OPTIONS, form },
   });
 
 describe.each([

@@ -1,28 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { type BundleOptions, parseMemory, parseVolume } from "../../../src/image/bundle/options.ts";
 import { type Facts, toRuntimeConfig } from "../../../src/image/bundle/runtime-config.ts";
-import { DEFAULT_LIMITS } from "../../../src/image/layer/limits.ts";
 import type { ExecutionConfig, ImageConfig } from "../../../src/image/store/documents.ts";
+import { BUNDLE_OPTIONS } from "../../support/bundle-options.ts";
 
-const OPTIONS: BundleOptions = {
-  form: "overlay",
-  rootless: false,
-  args: null,
-  entrypoint: null,
-  env: [],
-  user: null,
-  cwd: null,
-  hostname: null,
-  tty: false,
-  mounts: [],
-  readOnly: false,
-  memory: null,
-  cpus: null,
-  pids: null,
-  network: "none",
-  annotations: {},
-  limits: DEFAULT_LIMITS,
-};
 const FACTS: Facts = {
   user: { user: { uid: 0, gid: 0 }, home: "/root" },
   volumes: [],
@@ -39,7 +20,7 @@ function convert(config: ExecutionConfig, options: Partial<BundleOptions> = {}, 
     ...image,
     config,
   };
-  return toRuntimeConfig(whole, { ...OPTIONS, ...options }, FACTS);
+  return toRuntimeConfig(whole, { ...BUNDLE_OPTIONS, ...options }, FACTS);
 }
 
 describe("what is run", () => {

@@ -1,0 +1,23 @@
+import type { BundleOptions } from "../../src/image/bundle/options.ts";
+import { DEFAULT_LIMITS } from "../../src/image/layer/limits.ts";
+
+/** A bundle as the image says, by overlay. */
+export const BUNDLE_OPTIONS: BundleOptions = {
+  form: "overlay",
+  rootless: false,
+  args: null,
+  entrypoint: null,
+  env: [],
+  user: null,
+  cwd: null,
+  hostname: null,
+  tty: false,
+  mounts: [],
+  readOnly: false,
+  memory: null,
+  cpus: null,
+  pids: null,
+  network: "none",
+  annotations: {},
+  limits: DEFAULT_LIMITS,
+};
