@@ -123,6 +123,8 @@ function applyRule(filter: DeviceFilter, allow: boolean, exception: DeviceExcept
   if (exception === "all") {
     filter.allowByDefault = allow;
     filter.exceptions.clear();
+  } else if (exception.access === 0) {
+    // Of no access: there is nothing to allow or deny, and the kernel refuses such a line.
   } else if (allow === filter.allowByDefault) {
     removeException(filter, exception);
   } else {
@@ -176,9 +178,10 @@ function parseException(line: string): DeviceException | "all" {
   return { type, major: number(major), minor: number(minor), access: accessBits(access) };
 }
 
+/** The letter `a` is passed over, as runc does: configurations have it beside the others, meaning all of them. */
 function accessBits(access: string): number {
   let bits = 0;
-  for (const letter of access) {
+  for (const letter of access.replaceAll("a", "")) {
     const bit = ACCESS[letter as keyof typeof ACCESS];
     if (bit === undefined)
       throw new Error(`invalid device access ${JSON.stringify(access)}: only r, w and m are known`);

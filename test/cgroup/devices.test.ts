@@ -65,6 +65,13 @@ describe("planDevices", () => {
     expect(changes([{ allow: true, type: "a", access: "rwm" }])).toEqual([{ allow: true, lines: ["a *:* rwm"] }]);
   });
 
+  test("the letter a in an access is passed over, as runc does, and no other", () => {
+    const rule: DeviceRule = { allow: true, type: "c", major: 1, minor: 11, access: "raw" };
+    expect(planDevices([rule]).exceptions.get("c 1:11")?.access).toBe(ACCESS.r | ACCESS.w);
+    expect(changes([denyAll, { ...rule, access: "a" }, { ...rule, allow: false, access: "a" }])).toEqual(changes([]));
+    expect(changes([{ allow: true, access: "a" }])).toEqual(changes([{ allow: true, access: "rwm" }]));
+  });
+
   test("-1 is any number, as old engines write it", () => {
     const filter = planDevices([{ allow: true, type: "c", major: 4, minor: -1, access: "r" }]);
     expect(filter.exceptions.has("c 4:*")).toBe(true);

@@ -32,9 +32,11 @@ function validateDeviceRules(subject: Subject, at: string, devices: readonly Dev
     }
     if (access === "")
       subject.refuse(`${at}/${index}/access`, undefined, `device access at ${index} field cannot be empty`);
-    if (!/^[rwm]*$/.test(access)) {
+    if (!/^[rwma]*$/.test(access)) {
       subject.refuse(`${at}/${index}/access`, access, "must be of the letters r (read), w (write) and m (mknod)");
     }
+    if (access.includes("a"))
+      subject.warn(`${at}/${index}/access`, access, "the letter a means nothing: only r, w and m do");
     for (const name of ["major", "minor"] as const) {
       const number = devices[index]?.[name] ?? -1;
       // The kernel's comparison has 32 bits: the rule would be for another device.

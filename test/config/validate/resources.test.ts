@@ -46,6 +46,15 @@ describe("resources", () => {
     { unified: { "memory.high": "max" } },
   ])("%j is accepted", (part) => accepted(resources(part)));
 
+  test.each(["rwa", "a", "rwma"])(
+    "the letter a in a device's access means nothing, and is warned of (%s)",
+    (access) => {
+      expect(judge(resources({ devices: [{ allow: false, type: "c", major: 1, minor: 11, access }] }))).toEqual([
+        expect.stringContaining(`/linux/resources/devices/0/access: "${access}": the letter a means nothing`),
+      ]);
+    },
+  );
+
   test("limits of kernel memory are warned of", () => {
     expect(judge(resources({ memory: { kernel: 1, kernelTCP: 2 } }))).toEqual([
       expect.stringContaining("/linux/resources/memory/kernel: 1: is ignored"),
