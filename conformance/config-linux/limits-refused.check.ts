@@ -1,67 +1,75 @@
 /** config-linux.md: entries of limits that lack what the spec requires, or contradict themselves. */
 import { expect } from "vitest";
 import { check } from "../harness/check.ts";
+import type { RequirementId } from "../spec/requirements.ts";
+
+/** What a value that no field takes goes against. */
+const VALID = "config/valid-values-generate-error-invalid-unsupported";
 
 /** A requirement, what is wrong, and the resources that are. */
-const WRONG: readonly [id: string, what: string, resources: Record<string, unknown>][] = [
+const WRONG: readonly [id: RequirementId, what: string, resources: Record<string, unknown>][] = [
   [
-    "block-io-major-minor-major-minor",
+    "config-linux/block-io-major-minor-major-minor",
     "a weight of a device without numbers",
     { blockIO: { weightDevice: [{ weight: 100 }] } },
   ],
   [
-    "block-io-you-specify-at-least",
+    "config-linux/block-io-you-specify-at-least",
     "a weight of a device without weight and leafWeight",
     { blockIO: { weightDevice: [{ major: 8, minor: 0 }] } },
   ],
   [
-    "block-io-rate-bandwidth-rate-limit",
+    "config-linux/block-io-rate-bandwidth-rate-limit",
     "a throttled device without rate",
     { blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0 }] } },
   ],
   [
-    "block-io-rate-bandwidth-rate-limit",
+    "config-linux/block-io-rate-bandwidth-rate-limit",
     "a throttled device without numbers",
     { blockIO: { throttleWriteBpsDevice: [{ rate: 1 }] } },
   ],
   [
-    "block-io-rate-io-rate-limit",
+    "config-linux/block-io-rate-io-rate-limit",
     "a throttled device without I/O rate",
     { blockIO: { throttleReadIOPSDevice: [{ major: 8, minor: 0 }] } },
   ],
-  ["huge-page-limits-pagesize-hugepage-size", "a huge page limit without size", { hugepageLimits: [{ limit: 1 }] }],
   [
-    "huge-page-limits-limit-limit-bytes-hugepagesize",
+    "config-linux/huge-page-limits-pagesize-hugepage-size",
+    "a huge page limit without size",
+    { hugepageLimits: [{ limit: 1 }] },
+  ],
+  [
+    "config-linux/huge-page-limits-limit-limit-bytes-hugepagesize",
     "a huge page limit without limit",
     { hugepageLimits: [{ pageSize: "2MB" }] },
   ],
   [
-    "huge-page-limits-pagesize-hugepage-size",
+    "config-linux/huge-page-limits-pagesize-hugepage-size",
     "a huge page limit of a size that is no size",
     { hugepageLimits: [{ pageSize: "big", limit: 1 }] },
   ],
   [
-    "network-name-interface-name-network",
+    "config-linux/network-name-interface-name-network",
     "a network priority without name",
     { network: { priorities: [{ priority: 1 }] } },
   ],
   [
-    "network-priority-priority-applied-interface",
+    "config-linux/network-priority-priority-applied-interface",
     "a network priority without priority",
     { network: { priorities: [{ name: "lo" }] } },
   ],
-  ["device-allowedlist-allow-boolean-whether-entry", "a device rule without allow", { devices: [{ access: "rwm" }] }],
   [
-    "device-allowedlist-allow-boolean-whether-entry",
-    "a device rule of an unknown access",
-    { devices: [{ allow: true, access: "xyz" }] },
+    "config-linux/device-allowedlist-allow-boolean-whether-entry",
+    "a device rule without allow",
+    { devices: [{ access: "rwm" }] },
   ],
-  ["memory-kernel-sets-hard-limit", "a memory limit that is a text", { memory: { limit: "64M" } }],
-  ["cpu-quota-total-amount-time", "a CPU quota that is a text", { cpu: { quota: "50%" } }],
+  [VALID, "a device rule of an unknown access", { devices: [{ allow: true, access: "xyz" }] }],
+  [VALID, "a memory limit that is a text", { memory: { limit: "64M" } }],
+  [VALID, "a CPU quota that is a text", { cpu: { quota: "50%" } }],
 ];
 
 for (const [id, what, resources] of WRONG) {
-  check(`config-linux/${id}`, `${what} is refused`, async (subject) => {
+  check(id, `${what} is refused`, async (subject) => {
     await subject.refusesConfig(({ linux }) => {
       linux.resources = { ...linux.resources, ...resources };
     });

@@ -187,6 +187,17 @@ check(
 );
 
 check(
+  {
+    convention: "What a container is given of the machine, such as /dev/null as its input, does not change its owner.",
+  },
+  "the machine's devices keep their owners when a user namespace is new",
+  async (subject) => {
+    await subject.output("true", ({ linux }) => mapped(linux));
+    expect(subject.hostDevices.changes()).toEqual([]);
+  },
+);
+
+check(
   "config-linux/user-namespace-mappings-size-number-ids-mapped",
   "several mappings are all there",
   async (subject) => {

@@ -53,9 +53,11 @@ export function check(
     const subject = new Subject((reason) => context.skip(reason));
     try {
       await body(subject);
-    } finally {
-      await subject.clear();
+    } catch (error) {
+      await subject.clear().catch(() => {}); // What the check found says more than what was left by it.
+      throw error;
     }
+    await subject.clear();
   });
 }
 

@@ -14,6 +14,7 @@ import { basename, join } from "node:path";
 import { expect } from "vitest";
 import { type Leftover, leftovers, sweep } from "./cleanup.ts";
 import { type Result, type RunOptions, runCommand } from "./command.ts";
+import { HostDevices } from "./host-devices.ts";
 import { PROBE, readSight, type Sight } from "./probe.ts";
 import { makeRootfs } from "./rootfs.ts";
 import { VARIABLES } from "./selection.ts";
@@ -50,6 +51,10 @@ export class Subject {
   readonly directory = mkdtempSync(join(tmpdir(), "conformance-"));
   /** The state directory that each command is given. */
   readonly root = join(this.directory, "state");
+  /** What each command of the runtime is run by: a program and its first arguments, or nothing. */
+  wrapper: readonly string[] = [];
+  /** The machine's devices, which are given back what they had when the check is over. */
+  readonly hostDevices = new HostDevices();
   readonly #ids: string[] = [];
   readonly #afterwards: (() => void | Promise<void>)[] = [];
 
@@ -95,7 +100,8 @@ export class Subject {
 
   /** Runs a command of the runtime, with this check's `--root`. */
   command(args: readonly string[], options: RunOptions & { global?: readonly string[] } = {}): Promise<Result> {
-    return runCommand(this.runtime, ["--root", this.root, ...(options.global ?? []), ...args], options);
+    const [program = "", ...words] = [...this.wrapper, this.runtime];
+    return runCommand(program, [...words, "--root", this.root, ...(options.global ?? []), ...args], options);
   }
 
   /** Runs a command that must succeed. */
@@ -194,7 +200,9 @@ export class Subject {
     const left = await leftovers(this.directory, this.#ids);
     await sweep(left);
     if (process.env[VARIABLES.keep] === undefined) rmSync(this.directory, { recursive: true, force: true });
-    expect(left.map(words), "what is left once all containers are deleted").toEqual([]);
+    this.hostDevices.restore();
+    const found = left.map(words);
+    expect(found, `once all containers are deleted, this is left: ${found.join(", ")}`).toEqual([]);
   }
 
   /** Names in the state directory. */

@@ -21,7 +21,8 @@ writeAll(1, answer.stdout);
 writeAll(2, answer.stderr);
 process.exit(answer.code);
 
-function act({ config, args: changeArgs, answer: changeAnswer }: Mutant): Answer {
+function act({ before, config, args: changeArgs, answer: changeAnswer }: Mutant): Answer {
+  before?.(args);
   const changed = changeArgs?.(args) ?? args;
   const restore = config === undefined ? () => {} : changeConfig(config);
   try {

@@ -3,7 +3,8 @@
  *
  * A mutant changes what the runtime is told (the configuration, the arguments), or what it answers (output, exit code).
  */
-import type { Spec } from "../harness/spec.ts";
+import { chownSync } from "node:fs";
+import type { MountEntry, Spec } from "../harness/spec.ts";
 
 /** An answer of the runtime. */
 export interface Answer {
@@ -24,12 +25,19 @@ export interface Mutant {
   /** Changes what the runtime answers to a command. */
   answer?: (answer: Answer, args: readonly string[]) => Answer;
   /** Does something beside the command, before it. */
-  before?: (args: readonly string[], bundle: string | null) => void;
+  before?: (args: readonly string[]) => void;
   /** Whether the runtime is not called at all: an answer that pretends. */
   pretends?: (args: readonly string[]) => Answer | null;
 }
 
 const OK: Answer = { code: 0, stdout: "", stderr: "" };
+
+/** Changes the mount of the cgroup filesystem, or leaves it out, where there is one. */
+function cgroupMount(change: (mount: MountEntry) => MountEntry | null): (spec: Spec) => void {
+  return (spec) => {
+    spec.mounts = spec.mounts?.flatMap((mount) => (mount.type === "cgroup" ? (change(mount) ?? []) : [mount]));
+  };
+}
 
 /** Changes the configuration's process, where it has one. */
 function process(change: (process: NonNullable<Spec["process"]>) => void): (spec: Spec) => void {
@@ -540,5 +548,22 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       const maps = it["uidMappings"] as unknown[] | undefined;
       if (maps) it["uidMappings"] = maps.slice(0, 1);
     }),
+  },
+  "keeps-cgroup": {
+    fault: "a container's cgroup is not given to its user",
+    where: ["config-linux/cgroup-ownership"],
+    config: cgroupMount(() => null),
+  },
+  "gives-cgroup-away": {
+    fault: "a cgroup that the container only reads is given to its user",
+    where: ["config-linux/cgroup-ownership"],
+    config: cgroupMount((mount) => ({ ...mount, options: ["rw"] })),
+  },
+  "gives-device-away": {
+    fault: "the machine's /dev/null is given to the container's user",
+    where: ["config-linux/namespaces"],
+    before: (args) => {
+      if (args[0] === "create" || args[0] === "run") chownSync("/dev/null", 100000, 100000);
+    },
   },
 };
