@@ -1,12 +1,12 @@
 /** Limits as the kernel has them, and as a container feels them: by each cgroup driver that the machine has, in its version. */
 
 import { execFileSync } from "node:child_process";
-import { existsSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Resources } from "../../../src/config/types.ts";
 import { directory, state, until, useContainers } from "../harness.ts";
-import { cgroupFile, drivers, hasFile, runLimited, version } from "./machine.ts";
+import { cgroupDirectory, cgroupFile, drivers, hasFile, runLimited, version } from "./machine.ts";
 
 useContainers();
 
@@ -87,12 +87,13 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
 
   here("who takes more memory than the limit is killed, and the kernel counts it", async () => {
     // tail keeps what it reads: there are no lines in it.
-    const id = start("sh -c 'head -c 100m /dev/zero | tail' & wait; sleep 100", {
+    const id = start("sleep 1; sh -c 'head -c 100m /dev/zero | tail' & wait; sleep 100", {
       memory: { limit: 24 * MIB, swap: 24 * MIB },
     });
-    const { pid } = state(id);
-    const file = version === 1 ? "memory.oom_control" : "memory.events";
-    await until("an OOM kill", () => /^oom_kill [1-9]/m.test(cgroupFile(pid, file)));
+    // Found while the container's process is there for sure: whom the kernel kills is its choice.
+    const cgroup = cgroupDirectory(state(id).pid, "memory");
+    const file = join(cgroup, version === 1 ? "memory.oom_control" : "memory.events");
+    await until("an OOM kill", () => /^oom_kill [1-9]/m.test(readFileSync(file, "utf8")));
     const { code } = runLimited(driver, "exec tail /dev/zero", { memory: { limit: 24 * MIB, swap: 24 * MIB } });
     expect(code).toBe(137);
   });
