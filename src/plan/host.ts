@@ -13,6 +13,8 @@ export interface HostFacts {
   selinux: boolean;
   /** The container's cgroup at each mounted hierarchy, in the order of `/proc/self/mountinfo`. */
   cgroupMounts: CgroupMount[];
+  /** Whether a file is a cgroup namespace that is no container's: the runtime's own, or the one that the machine has from its start. */
+  isHostCgroupNamespace(path: string): boolean;
   /** The highest capability number of the kernel (`/proc/sys/kernel/cap_last_cap`). */
   lastCapability: number;
 }

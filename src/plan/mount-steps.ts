@@ -111,6 +111,7 @@ export interface MountSurroundings {
   inUserNamespace: boolean;
   /** Whether the parent has powers that the init has not: the parent is root, and the init root of a user namespace only. */
   parentHelps: boolean;
+  /** Whether the container is in a cgroup namespace that is not the host's. */
   cgroupNamespace: boolean;
   cgroups: readonly CgroupAt[];
   /** Whether all of the host's cgroups are in one v2 hierarchy. */

@@ -110,7 +110,9 @@ export function mountSurroundings(input: Omit<RootfsInput, "noPivot">): MountSur
     systemdHierarchy: systemdHierarchyMount(spec),
     inUserNamespace: userNamespace || host.inUserNamespace,
     parentHelps: userNamespace && host.euid === 0,
-    cgroupNamespace: namespaces.some(({ type }) => type === "cgroup"),
+    cgroupNamespace: namespaces.some(
+      ({ type, path }) => type === "cgroup" && !(path && host.isHostCgroupNamespace(path)),
+    ),
     cgroups: input.cgroups.length > 0 ? input.cgroups : host.cgroupMounts.map(whole),
     unifiedCgroups: host.cgroupMounts.length > 0 && host.cgroupMounts.every(({ version }) => version === 2),
     containerMapping: containerMapping(spec),

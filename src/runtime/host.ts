@@ -5,6 +5,7 @@ import type { HostFacts } from "../plan/host.ts";
 import { lastCapability } from "../sys/capability.ts";
 import { orNull } from "../sys/error.ts";
 import { exists, readLink, readText } from "../sys/file.ts";
+import { stat } from "../sys/stat.ts";
 
 /** Gathers the facts: those that not every plan asks for, when it does. */
 export function hostFacts(): HostFacts {
@@ -24,6 +25,7 @@ export function hostFacts(): HostFacts {
       cgroupMounts ??= detectCgroupMounts();
       return cgroupMounts;
     },
+    isHostCgroupNamespace,
     get lastCapability() {
       return lastCapability();
     },
@@ -36,4 +38,12 @@ export function inUserNamespace(): boolean {
   const own = orNull(() => readLink("/proc/self/ns/user"));
   // A kernel without user namespaces has no such file.
   return own !== null && own !== INITIAL;
+}
+
+/** @see linux/include/linux/proc_ns.h, PROC_CGROUP_INIT_INO */
+function isHostCgroupNamespace(path: string): boolean {
+  const INITIAL = 0xeffffffbn;
+  // One that is not there is for those to refuse who join it.
+  const inode = orNull(() => stat(path).ino);
+  return inode !== null && (inode === INITIAL || inode === orNull(() => stat("/proc/self/ns/cgroup").ino));
 }

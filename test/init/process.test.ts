@@ -65,6 +65,7 @@ describe.skipIf(impossible !== null)(`a process started by an init${impossible ?
                 setgroupsDenied: false,
                 selinux: false,
                 cgroupMounts: [],
+                isHostCgroupNamespace: () => false,
                 lastCapability: 40,
               },
             },

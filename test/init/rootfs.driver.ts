@@ -44,6 +44,7 @@ function main(): number {
       setgroupsDenied: false,
       selinux: false,
       cgroupMounts,
+      isHostCgroupNamespace: () => false,
       lastCapability: 40,
     },
     noPivot: request.noPivot ?? false,

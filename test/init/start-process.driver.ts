@@ -48,6 +48,7 @@ function main(): number {
       setgroupsDenied: false,
       selinux: false,
       cgroupMounts: [],
+      isHostCgroupNamespace: () => false,
       lastCapability: 40,
     },
     noNewKeyring: true,

@@ -24,6 +24,7 @@ function plan(spec: Partial<Spec>, given: Partial<PlanInput> = {}): Plan {
       setgroupsDenied: false,
       selinux: false,
       cgroupMounts: [],
+      isHostCgroupNamespace: () => false,
       lastCapability: 40,
     },
     cgroup: { driver: "disabled", hierarchies: [] },
@@ -87,6 +88,7 @@ describe("planContainer: the parent's side", () => {
       setgroupsDenied: false,
       selinux: false,
       cgroupMounts: [],
+      isHostCgroupNamespace: () => false,
       lastCapability: 40,
     };
     const planned = parents({}, { cgroup: { driver: "disabled", hierarchies: [] }, host });

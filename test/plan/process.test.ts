@@ -33,6 +33,7 @@ function input(
       setgroupsDenied: false,
       selinux: false,
       cgroupMounts: [],
+      isHostCgroupNamespace: () => false,
       lastCapability: 40,
     },
     noNewKeyring: false,

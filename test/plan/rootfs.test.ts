@@ -40,6 +40,7 @@ function plan({
       setgroupsDenied: false,
       selinux,
       cgroupMounts: [],
+      isHostCgroupNamespace: () => false,
       lastCapability: 40,
     },
     noPivot: false,
@@ -321,6 +322,7 @@ describe("a cgroup mount", () => {
       setgroupsDenied: false,
       selinux: false,
       cgroupMounts,
+      isHostCgroupNamespace: () => false,
       lastCapability: 40,
     };
     return plan({ mounts: [{ ...mount, type }], namespaces, input: { cgroups, host } });
@@ -372,6 +374,27 @@ describe("a cgroup mount", () => {
     const bind = (source: string) => ({ kind: "bind", source, target: "/sys/fs/cgroup", tree: true });
     expect(cgroup([memory, hybrid], ["mount"], "cgroup2").beforeHooks[3]).toMatchObject(bind("/sys/fs/cgroup/unified"));
     expect(cgroup([memory, hybrid], ["mount", "cgroup"], "cgroup2").beforeHooks[3]).toMatchObject({ kind: "mount" });
+  });
+
+  test("is such a bind where the cgroup namespace that is joined is the host's own", () => {
+    const host = (path: string) => ({
+      euid: 0,
+      egid: 0,
+      inUserNamespace: false,
+      setgroupsDenied: false,
+      selinux: false,
+      cgroupMounts: [{ ...unified, root: "/" }],
+      isHostCgroupNamespace: (asked: string) => asked === path,
+      lastCapability: 40,
+    });
+    const joined = (path: string) =>
+      plan({
+        mounts: [mount],
+        linux: { namespaces: [{ type: "mount" }, { type: "cgroup", path }] },
+        input: { cgroups: [unified], host: host("/proc/1/ns/cgroup") },
+      }).beforeHooks[3];
+    expect(joined("/proc/1/ns/cgroup")).toMatchObject({ kind: "bind", source: "/sys/fs/cgroup", tree: true });
+    expect(joined("/proc/2/ns/cgroup")).toMatchObject({ kind: "mount", fstype: "cgroup2" });
   });
 
   test("is the v2 hierarchy in a cgroup namespace, or a bind of the container's part where that is refused", () => {

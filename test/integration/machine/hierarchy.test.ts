@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Namespace } from "../../../src/config/types.ts";
 import { type Edit, state, succeed, tsrunc, until, useContainers } from "../harness.ts";
 import { cgroupDirectory, drivers, runLimited, version } from "./machine.ts";
 
@@ -61,18 +62,27 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
     expect(statSync(cgroupDirectory(pid, "")).uid).toBe(0);
   });
 
-  here("keeps the host's options when a container without a cgroup namespace sees it (needs cgroup v2)", () => {
-    // Whatever ran here before may have taken it away.
-    execFileSync("mount", ["-o", "remount,nsdelegate", "/sys/fs/cgroup"]);
-    const before = hostOptions();
-    expect(before[0]).toMatch(/nsdelegate/);
-    const edit: Edit = ({ mounts }) => {
-      mounts.push({ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "ro"] });
-    };
-    const { code, stdout } = runLimited(driver, "cat /proc/self/cgroup; ls /sys/fs/cgroup", {}, { edit });
-    expect(code).toBe(0);
-    // The whole of it, as without a mount namespace.
-    expect(stdout).toMatch(/^init\.scope$/m);
-    expect(hostOptions()).toEqual(before);
-  });
+  const NONE_OF_ITS_OWN: [what: string, namespaces: Namespace[]][] = [
+    ["without a cgroup namespace", []],
+    ["that joins the host's cgroup namespace", [{ type: "cgroup", path: `/proc/${process.pid}/ns/cgroup` }]],
+  ];
+
+  here.each(NONE_OF_ITS_OWN)(
+    "keeps the host's options when a container %s sees it (needs cgroup v2)",
+    (_, namespaces) => {
+      // Whatever ran here before may have taken it away.
+      execFileSync("mount", ["-o", "remount,nsdelegate", "/sys/fs/cgroup"]);
+      const before = hostOptions();
+      expect(before[0]).toMatch(/nsdelegate/);
+      const edit: Edit = ({ mounts, linux }) => {
+        linux.namespaces.push(...namespaces);
+        mounts.push({ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "ro"] });
+      };
+      const { code, stdout } = runLimited(driver, "cat /proc/self/cgroup; ls /sys/fs/cgroup", {}, { edit });
+      expect(code).toBe(0);
+      // The whole of it, as without a mount namespace.
+      expect(stdout).toMatch(/^init\.scope$/m);
+      expect(hostOptions()).toEqual(before);
+    },
+  );
 });
