@@ -6,7 +6,7 @@ import type { Reference } from "../reference/reference.ts";
 import { AccessError, Authorizer } from "./authorizer.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoints.ts";
-import { type Body, exchange, type HttpRequest, type HttpResponse, readBody } from "./http.ts";
+import { type Body, ConnectionError, exchange, type HttpRequest, type HttpResponse, readBody } from "./http.ts";
 import { backOff, isPassing, mayPass, type Patience } from "./retry.ts";
 
 /** A registry's refusal. */
@@ -108,6 +108,8 @@ export class RepositoryClient {
     } catch (error) {
       // What is wrong in general is wrong with the request, too, which says it and tries again.
       if (error instanceof AccessError) throw error;
+      // Where nobody listens at all, waiting for somebody to begin is no use: a port is wrong more often than a registry starts.
+      if (error instanceof ConnectionError && error.reason.includes("ECONNREFUSED")) throw error;
     }
   }
 

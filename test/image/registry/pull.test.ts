@@ -302,6 +302,14 @@ test.each([
   expect(failures).toBe(3);
 });
 
+test("a port where nobody listens is told at once", async () => {
+  using scratch = new Scratch();
+  const patience = { ...PATIENCE, pause: 60_000 };
+  await expect(
+    pullImage(scratch.store(), "localhost:1/a/b", { plainHttp: true, patience, authFile: scratch.authFile() }, quiet),
+  ).rejects.toThrow(/^localhost:1: .*ECONNREFUSED/);
+});
+
 test("other refusals are not tried again", async () => {
   const { error, registry } = await pull(({ url }, response) => isManifest(url) && !!response.writeHead(404).end());
   expect(error).toContain("there is none");

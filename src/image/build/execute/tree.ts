@@ -35,7 +35,7 @@ export interface TreeFile {
 export class SourceTree {
   /**
    * @param label for messages: `the context`
-   * @param isJail whether a link out of the tree is an error; in the files of an image such a link is one from their root directory
+   * @param isJail whether a source that leads out by `..` is an error; in the files of an image it is one from their root directory
    * @param owners whether files keep theirs; those of a context become root's
    */
   constructor(
@@ -66,12 +66,12 @@ export class SourceTree {
         : [{ name, file }];
     });
     if (files.length > 0) return files;
-    const isThere = found.some((name) => this.resolve(name) !== null);
-    throw new Error(
-      isThere
-        ? `${JSON.stringify(source)} is left out of ${this.label} by its ignore file`
-        : `${JSON.stringify(source)} is not in ${this.label}`,
-    );
+    const quoted = JSON.stringify(source);
+    if (found.some((name) => this.resolve(name) !== null))
+      throw new Error(`${quoted} is left out of ${this.label} by its ignore file`);
+    if (found.some((name) => this.stat(name) !== null))
+      throw new Error(`${quoted} is a symlink to what is not in ${this.label}`);
+    throw new Error(`${quoted} is not in ${this.label}`);
   }
 
   /** A path that leads out of the context is refused, whether it comes back or not. */
@@ -151,7 +151,11 @@ export class SourceTree {
     return target ?? (check(-ERRNO.EINVAL, () => `read the link ${printable(path)}`) as never);
   }
 
-  /** Follows symlinks. @returns `null` where there is nothing @throws {Error} for one that leads out of a jail */
+  /**
+   * Follows symlinks, which count from the root directory and end there, as for a program that has no other.
+   * @returns `null` where there is nothing
+   * @throws {Error} after too many
+   */
   resolve(path: ByteName): TreeFile | null {
     let pending = componentsOf(path);
     let resolved = SELF;
@@ -160,7 +164,6 @@ export class SourceTree {
       const [component, ...rest] = pending as [ByteName, ...ByteName[]];
       pending = rest;
       if (component === "..") {
-        if (resolved === SELF && this.isJail) this.#leadsOut(path);
         resolved = parentOf(resolved);
         stat = this.stat(resolved) as Stat;
         continue;
@@ -177,17 +180,12 @@ export class SourceTree {
         throw new Error(`"${printable(path)}" goes through more than ${MAX_SYMLINKS} symlinks`);
       const target = this.readLink(next);
       if (target.startsWith("/")) {
-        if (this.isJail) this.#leadsOut(path);
         resolved = SELF;
         stat = this.stat(SELF) as Stat;
       }
       pending = [...componentsOf(target), ...rest];
     }
     return { path: resolved, stat };
-  }
-
-  #leadsOut(path: ByteName): never {
-    throw new Error(`"${printable(path)}" leads out of ${this.label} by a symlink, and nothing else is read`);
   }
 
   isIgnored(path: ByteName): boolean {
