@@ -6,7 +6,7 @@ import type { Integer64, Resources } from "../config/types.ts";
 import type { Errno } from "../sys/errno.ts";
 import { integer } from "./resource-values.ts";
 import type { WriteStep } from "./resources.ts";
-import { cpusetWrites, hugepageWrites, pidsWrites, rdmaWrites } from "./resources-shared.ts";
+import { cpusetWrites, hugepageWrites, pidsWrites, rdmaWrites, shareWrites } from "./resources-shared.ts";
 
 type Writes = WriteStep[];
 type Cpu = NonNullable<Resources["cpu"]>;
@@ -71,13 +71,10 @@ function cpuWrites(cpu: Cpu = {}): Writes {
   const write = (file: string, value: Integer64, tolerate?: Errno[]): Writes[number] => {
     return { kind: "write", controller: "cpu", file, value: integer(value), ...(tolerate && { tolerate }) };
   };
-  const writes: Writes = [];
-  if (shares !== 0) {
-    // The kernel clamps in silence.
-    if (shares < 2) throw new Error("the minimum allowed cpu-shares is 2");
-    if (shares > 262144) throw new Error("the maximum allowed cpu-shares is 262144");
-    writes.push(write("cpu.shares", shares));
-  }
+  // The kernel clamps in silence.
+  if (shares !== 0 && shares < 2) throw new Error("the minimum allowed cpu-shares is 2");
+  if (shares > 262144) throw new Error("the maximum allowed cpu-shares is 262144");
+  const writes = shareWrites(shares === 0 ? null : write("cpu.shares", shares), idle);
   const burstWrite = (tolerate: Errno[]) => {
     return burst === undefined ? [] : [write("cpu.cfs_burst_us", burst, ["ENOENT", ...tolerate])];
   };
@@ -85,7 +82,6 @@ function cpuWrites(cpu: Cpu = {}): Writes {
   writes.push(...burstWrite(quotaSet ? ["EINVAL"] : []));
   writes.push(...dependent("cpu.cfs_period_us", period, "cpu.cfs_quota_us", quota));
   if (quotaSet) writes.push(...burstWrite([]));
-  if (idle !== undefined) writes.push(write("cpu.idle", idle));
   return [...writes, ...realtimeWrites(cpu)];
 }
 

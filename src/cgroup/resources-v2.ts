@@ -5,8 +5,8 @@
 import type { Resources } from "../config/types.ts";
 import type { Errno } from "../sys/errno.ts";
 import { blockIoToWeight, integer, limitOrMax, sharesToWeight, swapAlone } from "./resource-values.ts";
-import type { ResourceStep } from "./resources.ts";
-import { cpusetWrites, hugepageWrites, pidsWrites, rdmaWrites } from "./resources-shared.ts";
+import type { ResourceStep, WriteStep } from "./resources.ts";
+import { cpusetWrites, hugepageWrites, pidsWrites, rdmaWrites, shareWrites } from "./resources-shared.ts";
 
 type Steps = Exclude<ResourceStep, { kind: "devices" }>[];
 
@@ -80,12 +80,11 @@ function ioSteps(blockIO: Resources["blockIO"] = {}): Steps {
 
 function cpuSteps(cpu: Resources["cpu"] = {}): Steps {
   const { shares = 0, quota = 0, period = 0, burst, idle } = cpu;
-  const write = (file: string, value: string, tolerate?: Errno[]): Steps[number] => {
+  const write = (file: string, value: string, tolerate?: Errno[]): WriteStep => {
     return { kind: "write", controller: "cpu", file, value, ...(tolerate && { tolerate }) };
   };
-  const steps: Steps = [];
-  if (idle !== undefined) steps.push(write("cpu.idle", integer(idle)));
-  if (shares !== 0) steps.push(write("cpu.weight", integer(sharesToWeight(shares))));
+  const weight = shares === 0 ? null : write("cpu.weight", integer(sharesToWeight(shares)));
+  const steps: Steps = shareWrites(weight, idle);
   // A burst above the present quota fits only after the new quota is set, one below it perhaps only before.
   if (burst !== undefined) steps.push(write("cpu.max.burst", integer(burst), quota !== 0 ? ["EINVAL"] : undefined));
   if (quota !== 0 || period !== 0) {

@@ -23,6 +23,9 @@ export function mergeResources(former: Resources, change: Resources): Resources 
       ? mergeEntries((merged[section] ?? []) as Entries, value)
       : mergeSection(section, (merged[section] ?? {}) as Record<string, unknown>, value as Record<string, unknown>);
   }
+  const { memory } = merged as Resources;
+  // Swap is set free with memory, where nothing else is said of it.
+  if (memory?.swap && change.memory?.limit === -1 && !change.memory.swap) merged.memory = { ...memory, swap: -1 };
   return merged as Resources;
 }
 
@@ -52,25 +55,38 @@ function mergeEntries(former: Entries, change: Entries): Entries {
 
 /**
  * What is to be written for a change: what it names, and what else of the former resources its values make sense with only. The kernel
- * takes a quota and its period together, and swap is counted with memory in config.json and without it on v2.
+ * takes a quota and its period together, forgets the share of a cgroup that is idle, and swap is counted with memory in config.json and
+ * without it on v2.
  */
 export function resourcesToSet(former: Resources, change: Resources): Resources {
   const { devices: _, ...named } = change;
   const merged = mergeResources(former, change);
   const toSet: Resources = { ...named };
   const { cpu, memory } = change;
-  if (cpu !== undefined && (cpu.quota || cpu.period)) {
-    const { quota, period } = merged.cpu ?? {};
-    toSet.cpu = { ...cpu, ...(quota !== undefined && { quota }), ...(period !== undefined && { period }) };
+  if (cpu !== undefined) {
+    toSet.cpu = {
+      ...cpu,
+      ...(cpu.quota || cpu.period ? given(merged.cpu, ["quota", "period"]) : {}),
+      ...(cpu.shares || cpu.idle !== undefined ? given(merged.cpu, ["shares", "idle"]) : {}),
+    };
   }
-  if (memory?.swap && !memory.limit && merged.memory?.limit) toSet.memory = { ...memory, limit: merged.memory.limit };
+  if (memory?.limit || memory?.swap) toSet.memory = { ...memory, ...given(merged.memory, ["limit", "swap"]) };
   return toSet;
+}
+
+/** Those of some members that there are. */
+function given<T extends object>(section: T | undefined, names: readonly (keyof T)[]): Partial<T> {
+  const entries = names.map((name) => [name, section?.[name]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** A value as it was before it was written over. */
 interface FormerValue {
   directory: string;
   file: string;
+  /** What was to be written. */
+  next: string;
+  /** What is to be written to have again what there was. */
   value: string;
 }
 
@@ -84,7 +100,7 @@ export function setReversibly(resources: Resources, driver: CgroupDriver): () =>
   const undo = () => restore(former);
   try {
     for (const step of planResources(resources, driver, { skipDevices: true })) {
-      if (step.kind === "write") former.push(...formerValues(step, driver));
+      if (step.kind === "write") former.push(...formerValues(step, driver).filter((one) => !former.some(isSame(one))));
       applyStep(step, driver);
     }
     return undo;
@@ -99,13 +115,19 @@ export function withUnrestored(error: unknown, left: readonly string[]): unknown
   return new Error(`${(error as Error).message}; could not restore ${left.join(", ")}`, { cause: error });
 }
 
+/** Whether a value is that of the same file, and of the same line of it: of what is written more than once the first is the former one. */
+function isSame(one: FormerValue): (other: FormerValue) => boolean {
+  const line = ({ file, next }: FormerValue) => (isKeyed(file) ? next.split(" ")[0] : "");
+  return (other) => other.directory === one.directory && other.file === one.file && line(other) === line(one);
+}
+
 /** What a step is about to write over. */
 function formerValues(step: WriteStep, driver: CgroupDriver): FormerValue[] {
   const directory = driver.hierarchyOf(step.controller)?.directory;
   if (directory === undefined) return [];
   for (const { file, value } of [step, ...(step.otherwise === undefined ? [] : [step.otherwise])]) {
     try {
-      return [{ directory, file, value: formerValue(file, value, readCgroupFile(directory, file)) }];
+      return [{ directory, file, next: value, value: formerValue(file, value, readCgroupFile(directory, file)) }];
     } catch (error) {
       if (!hasErrno(error, "ENOENT", "EACCES", "EOPNOTSUPP")) throw error;
     }
@@ -119,9 +141,8 @@ function formerValues(step: WriteStep, driver: CgroupDriver): FormerValue[] {
  * @param text what the file reads now
  */
 export function formerValue(file: string, next: string, text: string): string {
-  const isKeyed = /(_device|priomap|^rdma\.max|^io\.max|^io\.latency|^io\.(bfq\.)?weight)$/.test(file);
   const [key = "", ...assignments] = next.split(" ");
-  if (!isKeyed || assignments.length === 0) return (text.split("\n")[0] ?? "").trim().replace(/^default /, "");
+  if (!isKeyed(file) || assignments.length === 0) return (text.split("\n")[0] ?? "").trim().replace(/^default /, "");
   const line = text.split("\n").find((candidate) => candidate.startsWith(`${key} `));
   if (line !== undefined) return line;
   // A line that is not there is one of defaults.
@@ -131,20 +152,34 @@ export function formerValue(file: string, next: string, text: string): string {
   return `${key} ${file.startsWith("io.") ? "default" : "0"}`;
 }
 
-/** Twice, for one value may fit only after another: memory with swap stays above memory, a period fits its quota. */
+/** Whether a file has a line for each device, interface or the like. */
+function isKeyed(file: string): boolean {
+  return /(_device|priomap|^rdma\.max|^io\.max|^io\.latency|^io\.(bfq\.)?weight)$/.test(file);
+}
+
+/** In two rounds, for one value may fit only after another: memory with swap stays above memory, a period fits its quota. */
 function restore(former: readonly FormerValue[]): string[] {
-  let left: string[] = [];
-  for (let round = 0; round < 2; round++) {
-    left = [];
-    for (const one of [...former].reverse()) {
-      try {
-        writeFormer(one);
-      } catch (error) {
-        left.push((error as Error).message);
-      }
-    }
+  const first = [...former].reverse().filter((one) => refusalOf(one) !== null);
+  return first.flatMap((one) => refusalOf(one) ?? []);
+}
+
+/** @returns why a file does not have its former value again, or `null` */
+function refusalOf(one: FormerValue): string | null {
+  try {
+    writeFormer(one);
+    return null;
+  } catch (error) {
+    return hasFormer(one) ? null : (error as Error).message;
   }
-  return left;
+}
+
+/** Whether a file that is not written has its former value: an idle cgroup lets nobody write its share, not even the present one. */
+function hasFormer({ directory, file, next, value }: FormerValue): boolean {
+  try {
+    return formerValue(file, next, readCgroupFile(directory, file)) === value;
+  } catch {
+    return false;
+  }
 }
 
 /** Nothing, of a list of CPUs or nodes, is a line, too: a write of no bytes does not reach the kernel's handler. */

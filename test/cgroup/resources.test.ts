@@ -150,12 +150,18 @@ describe("on cgroup v1", () => {
   test("real-time bandwidth, idle and shares", () => {
     const cpu = { shares: 512, idle: 1, realtimeRuntime: 9, realtimePeriod: 10 };
     expect(writes(1, { cpu })).toEqual([
-      "cpu.shares=512",
+      "cpu.shares?=512",
       "cpu.idle=1",
       "cpu.rt_period_us?=10",
       "cpu.rt_runtime_us=9",
       "cpu.rt_period_us=10",
     ]);
+  });
+
+  test("a share is written while the cgroup is not idle: the kernel takes none then", () => {
+    expect(writes(1, { cpu: { shares: 512, idle: 0 } })).toEqual(["cpu.idle=0", "cpu.shares=512"]);
+    expect(writes(2, { cpu: { shares: 1024, idle: 0 } })).toEqual(["cpu.idle=0", "cpu.weight=100"]);
+    expect(writes(2, { cpu: { shares: 1024, idle: 1 } })).toEqual(["cpu.weight?=100", "cpu.idle=1"]);
   });
 
   test("shares that the kernel would clamp in silence are refused", () => {

@@ -59,10 +59,27 @@ describe("resourcesToSet", () => {
     expect(resourcesToSet(former, { cpu: { shares: 200 } })).toEqual({ cpu: { shares: 200 } });
   });
 
-  test("swap is counted with memory; memory alone leaves swap alone", () => {
+  test("swap is counted with memory, and stays their sum when memory changes", () => {
     const former = { memory: { limit: 100, swap: 200 } };
     expect(resourcesToSet(former, { memory: { swap: 300 } })).toEqual({ memory: { swap: 300, limit: 100 } });
-    expect(resourcesToSet(former, { memory: { limit: 150 } })).toEqual({ memory: { limit: 150 } });
+    expect(resourcesToSet(former, { memory: { limit: 150 } })).toEqual({ memory: { limit: 150, swap: 200 } });
+    expect(resourcesToSet({ memory: { limit: 100 } }, { memory: { limit: 150 } })).toEqual({ memory: { limit: 150 } });
+    expect(resourcesToSet(former, { memory: { reservation: 5 } })).toEqual({ memory: { reservation: 5 } });
+  });
+
+  test("memory without a limit frees swap, too", () => {
+    const former = { memory: { limit: 100, swap: 200 } };
+    const free = { memory: { limit: -1, swap: -1 } };
+    expect(resourcesToSet(former, { memory: { limit: -1 } })).toEqual(free);
+    expect(mergeResources(former, { memory: { limit: -1 } })).toEqual(free);
+    expect(mergeResources(former, { memory: { limit: -1, swap: 300 } })).toEqual({ memory: { limit: -1, swap: 300 } });
+  });
+
+  test("a share of CPU time and whether it counts bring each other along", () => {
+    const former = { cpu: { shares: 512, idle: 1, quota: 10_000 } };
+    expect(resourcesToSet(former, { cpu: { idle: 0 } })).toEqual({ cpu: { idle: 0, shares: 512 } });
+    expect(resourcesToSet(former, { cpu: { shares: 9 } })).toEqual({ cpu: { idle: 1, shares: 9 } });
+    expect(resourcesToSet({ cpu: { shares: 512 } }, { cpu: { shares: 9 } })).toEqual({ cpu: { shares: 9 } });
   });
 });
 

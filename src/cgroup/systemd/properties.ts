@@ -69,8 +69,11 @@ function cpuProperties({ cpu = {} }: Resources, version: 1 | 2, systemd: number)
       version === 1 ? ["CPUShares", "t", BigInt(shares)] : ["CPUWeight", "t", BigInt(sharesToWeight(shares))],
     );
   }
-  // A weight of 0 is what systemd calls idle, since version 252.
-  if (version === 2 && idle === 1 && systemd >= 252) properties.push(["CPUWeight", "t", 0n]);
+  // A weight of 0 is what systemd calls idle, since version 252. What no longer is has none of its own, if none is given.
+  if (version === 2 && systemd >= 252) {
+    if (idle === 1) properties.push(["CPUWeight", "t", 0n]);
+    if (idle === 0 && shares === 0) properties.push(["CPUWeight", "t", INFINITY]);
+  }
   if (period !== 0) properties.push(["CPUQuotaPeriodUSec", "t", BigInt(period)]);
   if (quota !== 0 || period !== 0) properties.push(["CPUQuotaPerSecUSec", "t", quotaPerSecond(quota, period)]);
   return properties;

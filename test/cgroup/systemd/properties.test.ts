@@ -78,6 +78,8 @@ describe("limits as properties", () => {
     expect(resourceProperties({ cpu: { shares: 1024 } }, 1, 252)).toEqual([["CPUShares", "t", 1024n]]);
     expect(v2({ cpu: { shares: 1024, idle: 1 } })).toEqual([["CPUWeight", "t", 0n]]);
     expect(v2({ cpu: { idle: 1 } }, 251)).toEqual([]);
+    expect(v2({ cpu: { shares: 1024, idle: 0 } })).toEqual([["CPUWeight", "t", 100n]]);
+    expect(v2({ cpu: { idle: 0 } })).toEqual([["CPUWeight", "t", 2n ** 64n - 1n]]);
   });
 
   test("of block devices", () => {

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Resources } from "../../../src/config/types.ts";
-import { directory, state, until, useContainers } from "../harness.ts";
+import { directory, state, succeed, tsrunc, until, useContainers } from "../harness.ts";
 import { cgroupDirectory, cgroupFile, drivers, hasFile, runLimited, version } from "./machine.ts";
 
 useContainers();
@@ -48,6 +48,7 @@ const written: [what: string, resources: Resources, v1: Files | null, v2: Files 
     { "cpu.max.burst": "20000" },
   ],
   ["idle CPU time alone", { cpu: { idle: 1 } }, { "cpu.idle": "1" }, { "cpu.idle": "1" }],
+  ["idle CPU time and a share", { cpu: { idle: 1, shares: 512 } }, { "cpu.idle": "1" }, { "cpu.idle": "1" }],
   ["swappiness", { memory: { limit: 64 * MIB, swappiness: 10 } }, { "memory.swappiness": "10" }, null],
   ["files by name", { unified: { "memory.high": "33554432" } }, null, { "memory.high": "33554432" }],
   [
@@ -84,6 +85,25 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
     const { pid } = state(start("sleep 100", resources));
     expect(expected.map(([file]) => [file, cgroupFile(pid, file)])).toEqual(expected);
   });
+
+  here(
+    "a share of CPU time counts again when the container is no longer idle, and can be changed meanwhile",
+    ({ skip }) => {
+      if (!hasFile("cpu.idle")) return skip("needs cpu.idle");
+      const { id, pid } = state(start("sleep 100", { cpu: { idle: 1, shares: 512 } }));
+      const share = () => Number(cgroupFile(pid, version === 1 ? "cpu.shares" : "cpu.weight"));
+      succeed(["update", "--cpu-idle", "0", id]);
+      expect([cgroupFile(pid, "cpu.idle"), share()]).toEqual(["0", version === 1 ? 512 : 59]);
+      succeed(["update", "--cpu-idle", "1", id]);
+      succeed(["update", "--cpu-share", "1024", id]);
+      // All or nothing: the quota cannot be set, and the rest is what it was.
+      const refused = tsrunc(["update", "--cpu-idle", "0", "--cpu-quota", "10", id]);
+      expect([refused.code, refused.stderr]).toEqual([1, expect.not.stringContaining("could not restore")]);
+      expect(cgroupFile(pid, "cpu.idle")).toBe("1");
+      succeed(["update", "--cpu-idle", "0", id]);
+      expect(share()).toBe(version === 1 ? 1024 : 100);
+    },
+  );
 
   here("who takes more memory than the limit is killed, and the kernel counts it", async () => {
     // tail keeps what it reads: there are no lines in it.
