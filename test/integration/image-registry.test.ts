@@ -367,11 +367,20 @@ describe.skipIf(insecure !== null)(
     });
     afterAll(() => secure?.stop());
 
-    test("gets the one of certs.d, of the host alone, and of --cert-dir", () => {
+    test("gets the one of certs.d, of --cert-dir, and of hosts.toml", () => {
       succeed(["push", `${registry.host}/team/app:1`, `${host()}/team/app:1`]);
       succeed(["pull", `${host()}/team/app:1`], {}, "by-certs-d");
       succeed(["pull", "--cert-dir", at("by-option"), `${host()}/team/app:1`], {}, "by-cert-dir");
-      for (const store of ["by-certs-d", "by-cert-dir"]) expect(succeed(["list"], {}, store)).toContain("team/app");
+      mkdirSync(at("by-hosts"));
+      for (const name of ["ca.crt", "client.cert", "client.key"])
+        cpSync(join(secure.certificates, name), join(at("by-hosts"), `${name}.pem`));
+      writeFileSync(
+        at("by-hosts/hosts.toml"),
+        `[host."https://${host()}"]\nca = "ca.crt.pem"\nclient = [["client.cert.pem", "client.key.pem"]]\n`,
+      );
+      succeed(["pull", "--cert-dir", at("by-hosts"), `${host()}/team/app:1`], {}, "by-hosts-file");
+      for (const store of ["by-certs-d", "by-cert-dir", "by-hosts-file"])
+        expect(succeed(["list"], {}, store)).toContain("team/app");
     });
 
     test("refuses a client without one, which is told what may be missing", () => {

@@ -61,12 +61,17 @@ export class RepositoryClient {
     this.#authorizer = new Authorizer(endpoint, credentials, scopes, patience);
   }
 
+  /** Where the protocol begins: `/v2`. */
+  get #root(): string {
+    const { base, wholePath } = this.endpoint;
+    const path = base.pathname.replace(/\/$/, "");
+    return wholePath || path.endsWith("/v2") ? path : `${path}/v2`;
+  }
+
   /** An address below the repository: `manifests/latest`. A mirror is told whose image is meant, as containerd does. */
   url(path: string): URL {
-    const { base, mirror } = this.endpoint;
-    const root = base.pathname.replace(/\/$/, "");
-    const url = new URL(`${root.endsWith("/v2") ? root : `${root}/v2`}/${this.repository.repository}/${path}`, base);
-    if (mirror) url.searchParams.set("ns", this.repository.registry);
+    const url = new URL(`${this.#root}/${this.repository.repository}/${path}`, this.endpoint.base);
+    if (this.endpoint.mirror) url.searchParams.set("ns", this.repository.registry);
     return url;
   }
 
@@ -99,7 +104,7 @@ export class RepositoryClient {
   async #greet(): Promise<void> {
     if (this.#greeted) return;
     this.#greeted = true;
-    const url = new URL(this.url("x").href.replace(/\/v2\/.*$/, "/v2/"));
+    const url = new URL(`${this.#root}/`, this.endpoint.base);
     try {
       const { patience, endpoint } = this;
       const response = await exchange({ method: "GET", url, tls: endpoint.tls, patience: patience.stall });
@@ -115,7 +120,7 @@ export class RepositoryClient {
 
   /** Checks credentials. @throws {AccessError} */
   async checkAccess(): Promise<void> {
-    const url = new URL(this.url("x").href.replace(/\/v2\/.*$/, "/v2/"));
+    const url = new URL(`${this.#root}/`, this.endpoint.base);
     const response = await this.#authorized("GET", url, { accept: [200], what: "/v2/" });
     if (response.status !== 200) throw await this.#failure(response, "/v2/");
     response.discard();

@@ -8,9 +8,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { parse as parseToml } from "smol-toml";
 import { join } from "../../sys/path-names.ts";
 import { HUB } from "../reference/reference.ts";
+import { readHosts } from "./hosts-file.ts";
 import type { TlsOptions } from "./http.ts";
 
 /** A place that speaks the distribution protocol. */
@@ -20,6 +20,8 @@ export interface Endpoint {
   tls: TlsOptions;
   /** Whether it is a mirror, which is asked for the images of another. */
   mirror: boolean;
+  /** Whether the path of `base` is all that comes before the repository; else `/v2` follows it. */
+  wholePath?: boolean;
 }
 
 export interface EndpointOptions {
@@ -39,7 +41,7 @@ export function endpointsOf(registry: string, options: EndpointOptions = {}): En
   const base = new URL(`${scheme}://${registry === HUB ? "registry-1.docker.io" : registry}`);
   const hosts = directory === undefined ? null : join(directory, "hosts.toml");
   if (hosts === null || !existsSync(hosts)) return [{ base, tls, mirror: false }];
-  return readHosts(hosts, base, tls, directory as string);
+  return readHosts(hosts, { base, tls, mirror: false });
 }
 
 function certDirectories(registry: string): string[] {
@@ -64,36 +66,4 @@ function readCertificates(directory: string | undefined, verify: boolean): TlsOp
     ...(ca.length === 0 ? {} : { ca }),
     ...(cert === undefined || key === undefined ? {} : { cert: read(cert), key: read(key) }),
   };
-}
-
-function readHosts(path: string, own: URL, tls: TlsOptions, directory: string): Endpoint[] {
-  const refuse = (what: string): never => {
-    throw new Error(`${path}: ${what}`);
-  };
-  let document: Record<string, unknown>;
-  try {
-    document = parseToml(readFileSync(path, "utf8"));
-  } catch (error) {
-    return refuse((error as Error).message.split("\n")[0] as string);
-  }
-  const url = (text: unknown, where: string): URL => {
-    const full = typeof text !== "string" ? "" : /^[a-z]+:\/\//.test(text) ? text : `https://${text}`;
-    return URL.canParse(full) && /^https?:/.test(full)
-      ? new URL(full)
-      : refuse(`${where}: must be a URL of http or https`);
-  };
-  const mirrors = Object.entries((document["host"] ?? {}) as Record<string, Record<string, unknown>>).flatMap(
-    ([name, host]): Endpoint[] => {
-      const { capabilities = ["pull", "resolve"], skip_verify: skip = false, ca } = host;
-      if (!Array.isArray(capabilities)) return refuse(`host ${name}: capabilities: must be an array`);
-      if (!capabilities.includes("pull") || !capabilities.includes("resolve")) return [];
-      const authorities = [ca ?? []]
-        .flat()
-        .map((file) => readFileSync(join(String(file).startsWith("/") ? "" : directory, String(file)), "utf8"));
-      const trust = { verify: tls.verify && skip !== true, ca: [...(tls.ca ?? []), ...authorities] };
-      return [{ base: url(name, "host"), tls: trust.ca.length === 0 ? { verify: trust.verify } : trust, mirror: true }];
-    },
-  );
-  const base = document["server"] === undefined ? own : url(document["server"], "server");
-  return [...mirrors.filter((one) => one.base.host !== base.host), { base, tls, mirror: false }];
 }
