@@ -3,7 +3,8 @@
  *
  * `make fuzz FUZZ_COUNT=20000 FUZZ_RUNS=1000 FUZZ_SEED=1`: how many for the parsers (every twentieth of these for the executable, too),
  * how many containers are run, and what decides all mutations. What fails is written to `build/fuzz`; put it into `corpus/` when
- * it is mended: that is tried first, each time.
+ * it is mended: that is tried first, each time. `FUZZ_INPUTS=FILE` tries those of a JSON list, or one, and nothing else; `TSRUNC=` names
+ * another executable.
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -23,9 +24,11 @@ const COUNT = Number(process.env.FUZZ_COUNT ?? 20_000);
 const RUNS = Number(process.env.FUZZ_RUNS ?? 1_000);
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 /** Nothing takes so long, milliseconds. */
-const LIMIT = 20_000;
-/** Where each input is noted before it is tried, for whoever watches. */
+const LIMIT = Number(process.env.FUZZ_LIMIT ?? 20_000);
+/** Where each input and its number is noted before it is tried, for whoever watches. */
 const NOTE = process.env.FUZZ_NOTE;
+/** How many inputs have been tried before: the first of them took the fuzzer down that this one goes on for. */
+const TRIED = Number(process.env.FUZZ_TRIED ?? 0);
 
 /** One input, as the corpus keeps it: `config` and `process` are the text of a file, `args` a command line, others a text. */
 type Input = { target: "args"; args: string[] } | { target: Exclude<Target, "args">; text: string };
@@ -44,9 +47,9 @@ const commands = [
   ["completion", "bash"],
 ];
 
-const scratch = mkdtempSync(join(tmpdir(), "tsrunc-fuzz-"));
+const scratch = process.env.FUZZ_SCRATCH ?? mkdtempSync(join(tmpdir(), "tsrunc-fuzz-"));
 const state = join(scratch, "state");
-const runtime = resolve("dist/tsrunc");
+const runtime = resolve(process.env.TSRUNC ?? "dist/tsrunc");
 const failures: string[] = [];
 /** How often each fault may be shown: one fault has thousands of inputs. */
 const MOST_OF_A_KIND = 3;
@@ -54,28 +57,35 @@ const kinds = new Map<string, number>();
 const configs = seedConfigs() as readonly ReturnType<typeof baseConfig>[];
 
 const began = monotonicTime();
+let inputs = 0;
 
 main();
 
 function main(): void {
-  console.log(`fuzz: seed ${SEED}, ${COUNT} inputs, ${RUNS} containers`);
+  const only = process.env.FUZZ_INPUTS;
+  if (only === undefined) console.log(`fuzz: seed ${SEED}, ${COUNT} inputs, ${RUNS} containers`);
   // A container in a user namespace has to get through here.
   chmodSync(scratch, 0o711);
   makeRootfs(join(scratch, "rootfs"));
   mkdirSync(state);
-  const corpus = join(import.meta.dirname, "corpus");
   try {
-    for (const name of readdirSync(corpus).sort()) tryInput(JSON.parse(readFileSync(join(corpus, name), "utf8")), true);
-    tryEverything();
-    const random = new Random(SEED);
-    for (let index = 0; index < COUNT; index++) tryInput(randomInput(random, index), index % 20 === 0);
-    for (let index = 0; index < RUNS; index++) tryInput({ target: "run", text: harmless(random) }, true);
+    if (only === undefined) tryAll();
+    else for (const input of [JSON.parse(readFileSync(only, "utf8"))].flat()) tryInput(input, true);
     checkLeftovers();
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
   console.log(`fuzz: ${failures.length === 0 ? "nothing failed" : `${failures.length} failed, see build/fuzz`}`);
   process.exit(failures.length === 0 ? 0 : 1);
+}
+
+function tryAll(): void {
+  const corpus = join(import.meta.dirname, "corpus");
+  for (const name of readdirSync(corpus).sort()) tryInput(JSON.parse(readFileSync(join(corpus, name), "utf8")), true);
+  tryEverything();
+  const random = new Random(SEED);
+  for (let index = 0; index < COUNT; index++) tryInput(randomInput(random, index), index % 20 === 0);
+  for (let index = 0; index < RUNS; index++) tryInput({ target: "run", text: harmless(random) }, true);
 }
 
 /** One change at a time: each place of a configuration with each value, each word of a text. Chance alone would not come by most of them. */
@@ -143,7 +153,8 @@ function harmless(random: Random): string {
 }
 
 function tryInput(input: Input, executable: boolean): void {
-  if (NOTE !== undefined) writeFileSync(NOTE, JSON.stringify(input));
+  if (inputs++ < TRIED) return;
+  if (NOTE !== undefined) writeFileSync(NOTE, JSON.stringify({ number: inputs, input }));
   const start = monotonicTime();
   try {
     const problem = input.target === "args" ? whenExecuted(input.args) : whenRead(input.target, input.text, executable);
