@@ -21,10 +21,15 @@ export function moveNetDevice({ name, newName }: NetDeviceStep, pid: number): vo
   // Before the device is set down: that alone takes its IPv6 addresses.
   const addresses = here.addresses(index).filter(({ permanent, global }) => permanent && global);
   here.setLinkState(index, "down");
+  using there = openRouteIn(namespace);
+  const others = there.linkIndexes();
   // Renamed in the same request, so that neither name can collide in between.
   here.moveLink(index, newName, namespace.number);
-  using there = openRouteIn(namespace);
-  const moved = there.linkIndex(newName);
+  // Of a template only the kernel knows what has become, and the index is another where a device there has the old one.
+  const moved = newName.includes("%d")
+    ? there.linkIndexes().find((each) => !others.includes(each))
+    : there.linkIndex(newName);
+  if (moved === undefined) throw new Error(`the network device ${name} is gone from the container's namespace`);
   for (const address of addresses) there.addAddress(moved, address);
   there.setLinkState(moved, "up");
 }

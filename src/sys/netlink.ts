@@ -68,6 +68,12 @@ export class RouteSocket implements Disposable {
     return reply.readInt32LE(4);
   }
 
+  /** The indexes of all devices. @throws {SyscallError} */
+  linkIndexes(): number[] {
+    const replies = this.#ask(RTM.GETLINK, NLM_F.DUMP, [linkMessage(0)], "list the network devices");
+    return replies.map((reply) => reply.readInt32LE(4));
+  }
+
   /** Sets a device up or down. @throws {SyscallError} */
   setLinkState(index: number, state: "up" | "down"): void {
     this.#ask(
@@ -78,7 +84,7 @@ export class RouteSocket implements Disposable {
     );
   }
 
-  /** Moves a device to another network namespace, under a new name. @param namespace its descriptor @throws {SyscallError} */
+  /** Moves a device to another network namespace, under a new name; `%d` in it stands for the first number that is free. @param namespace its descriptor @throws {SyscallError} */
   moveLink(index: number, newName: string, namespace: number): void {
     const fd = Buffer.alloc(4);
     fd.writeInt32LE(namespace);

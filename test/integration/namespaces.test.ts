@@ -119,6 +119,28 @@ describe("a namespace joined by path", () => {
     }
   });
 
+  test.skipIf(!hasVeth())(
+    "of the network gives the first free number to each device of a template (needs veth devices)",
+    () => {
+      const names = ["a", "b"].map((end) => `tsr${process.pid % 100_000}${end}`);
+      execFileSync("ip", ["link", "add", names[0] as string, "type", "veth", "peer", "name", names[1] as string]);
+      execFileSync("ip", ["address", "add", "192.0.2.7/24", "dev", names[0] as string]);
+      try {
+        const shown = output("ip -o address; ip -o link", (config) => {
+          config.linux.netDevices = {
+            [names[0] as string]: { name: "given%d" },
+            [names[1] as string]: { name: "given%d" },
+          };
+        });
+        expect(shown).toMatch(/ given0 +inet 192\.0\.2\.7\/24/);
+        expect(shown).toMatch(/given0[@:].*[<,]UP[,>]/);
+        expect(shown).toMatch(/given1[@:].*[<,]UP[,>]/);
+      } finally {
+        spawnSync("ip", ["link", "delete", names[0] as string]);
+      }
+    },
+  );
+
   test("of pids is joined by the root of a user namespace, who may not come back to the host's", () => {
     const bundle = makeBundle("echo $$; ps", (config) => {
       setNamespace(config, "pid", "@joined@");
