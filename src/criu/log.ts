@@ -7,7 +7,10 @@ const MOST = 64 * 1024 * 1024;
 
 /** What is said of any failure, and of what cannot be cleared up after one. */
 const CONSEQUENCES =
-  /FAILED\.?$|: Killing processes because of failure|: Can't remove the directory|: Can't setup RLIMIT_NOFILE/i;
+  /FAILED\.?$|: Killing processes because of failure|: Can't remove the directory|: Can't setup RLIMIT_NOFILE|: Unable to detach from/i;
+
+/** Causes that CRIU does not call errors. */
+const UNMARKED = /^Can't connect to server /;
 
 /** Errors with no more lines than these between them follow from each other. */
 const APART = 4;
@@ -19,7 +22,7 @@ const APART = 4;
  */
 export function lastError(text: string): string | null {
   const lines = text.split("\n").map((line) => line.replace(/^\(\d+\.\d+\)\s*(?:\d+:\s*)?/, "").trim());
-  const errors = lines.flatMap((line, at) => (line.startsWith("Error (") ? [{ line, at }] : []));
+  const errors = lines.flatMap((line, at) => (line.startsWith("Error (") || UNMARKED.test(line) ? [{ line, at }] : []));
   // What comes after that is of processes that were ended.
   const end = errors.find(({ line }) => / FAILED\.$/.test(line))?.at ?? lines.length;
   const telling = errors.filter(({ line, at }) => at < end && !CONSEQUENCES.test(line));

@@ -1,6 +1,7 @@
-/** Moves network devices of the host into the container. */
+/** Network devices in the container's network namespace, seen to from outside. */
 import type { NetDeviceStep } from "../plan/network.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
+import { setLoopbackUp } from "../sys/loopback.ts";
 import { setns } from "../sys/namespace.ts";
 import { openRoute, type RouteSocket } from "../sys/netlink.ts";
 
@@ -34,12 +35,25 @@ export function moveNetDevice({ name, newName }: NetDeviceStep, pid: number): vo
   there.setLinkState(moved, "up");
 }
 
+/**
+ * Sets the loopback device of another network namespace up.
+ * @param pid a process in it
+ */
+export function setLoopbackUpOf(pid: number): void {
+  using namespace = open(`/proc/${pid}/ns/net`, O.RDONLY);
+  inNetwork(namespace, setLoopbackUp);
+}
+
 /** A socket belongs to the network namespace in which it was made, wherever its owner goes. */
 function openRouteIn(namespace: Fd): RouteSocket {
+  return inNetwork(namespace, openRoute);
+}
+
+function inNetwork<T>(namespace: Fd, work: () => T): T {
   using home = open("/proc/self/ns/net", O.RDONLY);
   setns(namespace.number, ["network"]);
   try {
-    return openRoute();
+    return work();
   } finally {
     setns(home.number, ["network"]);
   }

@@ -1,4 +1,5 @@
 /** `restore`: has CRIU make a container's processes again, out of what `checkpoint` has written. */
+import { delegateCgroup } from "../cgroup/delegate.ts";
 import { readOwnCgroups } from "../cgroup/layout.ts";
 import type { Cgroup } from "../cgroup/manager.ts";
 import { hostMounts, restoredMounts } from "../criu/external-mounts.ts";
@@ -6,11 +7,14 @@ import { checkRestorable, externalNamespaces } from "../criu/namespaces.ts";
 import type { RestoreOptions } from "../criu/options.ts";
 import { Criu, type Notification } from "../criu/process.ts";
 import { inheritedNamespaces, inheritedPipes, LOG, restoreRequest } from "../criu/request.ts";
+import { checkSecurityModule } from "../criu/security-module.ts";
 import { LEAST, requireVersion } from "../criu/version.ts";
 import type { OpenHookOutput } from "../hooks/output.ts";
 import { openHookOutput } from "../hooks/output.ts";
 import { runHooks } from "../hooks/run.ts";
+import { planDelegation } from "../plan/delegation.ts";
 import { planIntelRdt } from "../plan/intel-rdt.ts";
+import { planNetwork } from "../plan/network.ts";
 import { callerEnvironment } from "../sys/executable.ts";
 import { duplicate, type Fd, O, open } from "../sys/fd.ts";
 import { mkdir, readLink, rmdir } from "../sys/file.ts";
@@ -26,6 +30,7 @@ import { CriuDirectories } from "./criu-directories.ts";
 import { readStreams } from "./descriptors-file.ts";
 import { prepareForeground, prepareTerminal, superviseForeground } from "./foreground.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
+import { setLoopbackUpOf } from "./net-devices.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
 import type { Context } from "./options.ts";
 import { writePidFile } from "./pid-file.ts";
@@ -54,6 +59,7 @@ export function restoreContainer(context: Context, options: RestoreContainerOpti
   const prepared = prepare(context, { ...options, preserveFds: 0, noPivot: false, noNewKeyring: false });
   const { spec, process } = prepared;
   checkRestorable(spec);
+  checkSecurityModule(options);
   const { terminal = false } = process;
   checkTerminal({ terminal, detach: options.detach, consoleSocket: options.consoleSocket });
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
@@ -165,6 +171,8 @@ class Restoration {
     this.#cgroup.create(resources);
     container.cgroup = this.#cgroup.location;
     saveContainer(root, container);
+    // CRIU gives away the cgroups alone that it has made itself.
+    for (const { directory, uid } of planDelegation(spec, container.cgroup)) delegateCgroup(directory, uid);
     saveConfig(root, container.id, spec);
     this.#hookOutput = openHookOutput(spec, container.bundle);
     if (!host.inUserNamespace) {
@@ -234,8 +242,11 @@ class Restoration {
   #notified({ script, pid, fds }: Notification): void {
     const { context, prepared } = this.#parts;
     context.log.debug(`criu: ${script}`);
-    if (script === "setup-namespaces") this.#runHooks(pid);
-    else if (script === "orphan-pts-master") this.#takeTerminal(fds[0]);
+    if (script === "setup-namespaces") {
+      // It is not in the images: what a network namespace has in it is left out of them.
+      if (planNetwork(prepared.spec.linux ?? {}).init.length > 0) setLoopbackUpOf(pid);
+      this.#runHooks(pid);
+    } else if (script === "orphan-pts-master") this.#takeTerminal(fds[0]);
     else if (script === "post-restore") {
       this.#noteInit(pid);
       this.#limit();

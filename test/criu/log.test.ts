@@ -27,6 +27,11 @@ test.each([
       "(1.2) Error (criu/cgroup.c:3): cg: cgroupd: recv req error\n",
     "Error (criu/image.c:6): Unable to open",
   ],
+  [
+    "(0.1) Connecting to server 127.0.0.1:9\n(0.1) Can't connect to server 127.0.0.1:9\n(0.1) net: Unlock network\n" +
+      "(0.1) Error (compel/src/lib/infect.c:417): Unable to detach from 1894: No such process\n(0.1) Error (criu/cr-dump.c:1975): Dumping FAILED.\n",
+    "Can't connect to server 127.0.0.1:9",
+  ],
   ["", null],
 ])("the last error of %j", (text, error) => {
   expect(lastError(text)).toBe(error);

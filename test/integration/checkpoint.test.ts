@@ -15,12 +15,23 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { findCriu, hasFeature, whyNot } from "../support/criu.ts";
+import { hasFeature, whyNot } from "../support/criu.ts";
 import {
-  type Bundle,
+  COUNTING,
+  checkpoint,
+  count,
+  countsOn,
+  criu,
+  env,
+  images,
+  networkNamespace,
+  quietly,
+  restore,
+  start,
+} from "./checkpoints.ts";
+import {
   commandLine,
   directory,
-  type Edit,
   makeBundle,
   newId,
   pause,
@@ -36,50 +47,6 @@ import {
 } from "./harness.ts";
 
 useContainers();
-
-const criu = findCriu();
-const env: Record<string, string> = criu.kind === "works" ? { PATH: criu.path } : {};
-
-/** Counts in a file, and keeps the number in memory alone. */
-const COUNTING = "i=0; while :; do i=$((i+1)); echo $i >> /count; sleep 0.1; done";
-
-/** A container whose streams are the null device: a file of the host's that it has open would keep it from being dumped. */
-function start(args: string | string[] = COUNTING, edit: Edit = () => {}): { id: string; bundle: Bundle } {
-  const id = newId();
-  const bundle = makeBundle(args, edit);
-  quietly(["run", "--detach", "--bundle", bundle.path, id]);
-  return { id, bundle };
-}
-
-/** Runs a command that must succeed, with the null device for its streams. */
-function quietly(args: string[]): void {
-  const [program = "", ...rest] = commandLine(args);
-  const log = join(directory(), "quiet.log");
-  rmSync(log, { force: true });
-  const { status } = spawnSync(program, ["--log", log, ...rest], { stdio: "ignore", env: { ...process.env, ...env } });
-  expect({ args, status, log: existsSync(log) ? readFileSync(log, "utf8") : "" }).toEqual({ args, status: 0, log: "" });
-}
-
-function images(name = "images"): string {
-  return join(directory(), name);
-}
-
-function checkpoint(id: string, ...flags: string[]): void {
-  succeed(["checkpoint", "--image-path", images(), ...flags, id], { env });
-}
-
-function restore({ id, bundle }: { id: string; bundle: Bundle }, ...flags: string[]): void {
-  quietly(["restore", "--detach", "--image-path", images(), "--bundle", bundle.path, ...flags, id]);
-}
-
-function count(bundle: Bundle): number {
-  const file = join(bundle.rootfs, "count");
-  return existsSync(file) ? Number(readFileSync(file, "utf8").split("\n").at(-2) ?? 0) : 0;
-}
-
-async function countsOn(bundle: Bundle, from: number): Promise<void> {
-  await until(`the count to pass ${from}`, () => count(bundle) > from);
-}
 
 function sh(id: string, script: string): Result {
   return tsrunc(["exec", id, "sh", "-c", script]);
@@ -473,13 +440,4 @@ describe.skipIf(criu.kind === "none")("the walk through of docs/checkpoint.md", 
 function tcpCanBeDumped(): boolean {
   const script = "import socket; socket.socket().getsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED)";
   return spawnSync("/usr/bin/python3", ["-c", script]).status === 0;
-}
-
-/** A network namespace by path. */
-function networkNamespace(): string {
-  const path = join(directory(), "netns");
-  writeFileSync(path, "");
-  const { status, stderr } = spawnSync("unshare", [`--net=${path}`, "true"], { encoding: "utf8" });
-  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  return path;
 }
