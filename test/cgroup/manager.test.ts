@@ -347,6 +347,27 @@ describe("the entrance of a forked process", () => {
       expect(run({ location: cgroup.location, sub: [], initPid: init.pid })).toContain(`0::${expected}\n`);
     },
   );
+
+  test.skipIf(skipV2 !== null)(
+    title("leads to the first process where that has divided the container's cgroup, which takes none then", skipV2),
+    ({ skip }) => {
+      const cgroup = make("v2");
+      cgroup.create();
+      const controller = read(cgroup, "", "cgroup.controllers").split(" ")[0];
+      if (!controller) return skip("no controller of the v2 hierarchy can be enabled");
+      const directory = cgroup.paths()[""] as string;
+      using init = new Idler();
+      mkdirSync(`${directory}/init`);
+      writeFileSync(`${directory}/init/cgroup.procs`, String(init.pid));
+      writeFileSync(`${directory}/cgroup.subtree_control`, `+${controller}`);
+      const here = { location: cgroup.location, sub: [] };
+      expect(run({ ...here, initPid: init.pid })).toMatch(/^0::.*\/init$/m);
+      expect(run({ ...here, initPid: null })).toMatch(/error adding pid 0 .*EBUSY/);
+      using process = new Idler();
+      cgroup.join(process.pid, { sub: new Map(), initPid: init.pid });
+      expect(readOwnCgroups(process.pid).get("")).toBe(readOwnCgroups(init.pid).get(""));
+    },
+  );
 });
 
 describe("without the right to make cgroups", () => {

@@ -96,6 +96,16 @@ describe("planContainer: the parent's side", () => {
     expect(planned).not.toContain("restrict-devices");
   });
 
+  it("gives the v2 cgroup to the container's user before the container can show it", () => {
+    const linux: Linux = { namespaces: [...(namespaces ?? []), { type: "cgroup" }] };
+    const mounts = [{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["rw"] }];
+    const user = { ...process, user: { uid: 5, gid: 0 } };
+    const cgroup = { ...cgroups(2), mode: "v2" } as CgroupLocation;
+    const planned = parents({ linux, mounts, process: user }, { cgroup });
+    const order = ["make-cgroups", "delegate-cgroup", "fork-init"];
+    expect(planned.filter((kind) => order.includes(kind))).toEqual(order);
+  });
+
   it("answers until the hooks are due, which find limits set and the state on disk, and the container not complete", () => {
     const hooks = { prestart: [{ path: "/a" }], createRuntime: [{ path: "/b" }] };
     const planned = parents({ hooks });

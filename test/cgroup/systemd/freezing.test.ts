@@ -70,3 +70,15 @@ test.skipIf(reason !== null)(
     expect(readFileSync(`${own.paths()["pids"]}/pids.max`, "utf8")).toBe("max\n");
   },
 );
+
+test.skipIf(reason !== null)(`nothing is changed where it will not freeze (${reason ?? "v1"})`, async () => {
+  const { cgroup, made: own } = cgroupOfUnit();
+  const hierarchies = cgroup.location.hierarchies.map((hierarchy) =>
+    hierarchy.controllers.includes("freezer") ? { ...hierarchy, directory: `${hierarchy.directory}/none` } : hierarchy,
+  );
+  const calls = await startBus({ properties: { TasksMax: { signature: "u", value: 5 } } });
+  const unfreezable = openCgroup({ ...cgroup.location, hierarchies } as CgroupLocation);
+  expect(() => unfreezable.updateResources({}, limits)).toThrow(/freezer\.state: ENOENT/);
+  expect(calls().filter((call) => call.startsWith("SetUnitProperties"))).toEqual([]);
+  expect(readFileSync(`${own.paths()["pids"]}/pids.max`, "utf8")).toBe("max\n");
+});
