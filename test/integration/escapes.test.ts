@@ -159,6 +159,18 @@ describe.skipIf(!hasProgram("setpriv"))(
       expect(inheriting(["run", "--bundle", makeBundle(script).path, newId()])).toBe(none);
     });
 
+    test("nor are ambient ones, where the container's inheritable set has them, too", () => {
+      const bundle = makeBundle(script, (config) => {
+        const { capabilities } = config.process;
+        if (capabilities === undefined) throw new Error("the bundle has no capabilities");
+        capabilities.inheritable = ["CAP_NET_RAW"];
+        for (const set of ["bounding", "effective", "permitted"] as const) capabilities[set]?.push("CAP_NET_RAW");
+      });
+      expect(inheriting(["run", "--bundle", bundle.path, newId()])).toBe(
+        "CapInh:0000000000002000 CapAmb:0000000000000000 ",
+      );
+    });
+
     test("are not an exec's, whether it is given capabilities or not", () => {
       const id = startDetached();
       expect(inheriting(["exec", id, "sh", "-c", script])).toBe(none);
