@@ -49,7 +49,7 @@ function checkUses(spec: Spec, bundle: string, refuse: Refuse): void {
   checkNamespaces(spec, refuse);
   checkNetworkSysctls(spec, refuse);
   checkMappings(spec, refuse);
-  if (spec.linux?.resources?.unified !== undefined && !isUnified()) {
+  if (Object.keys(spec.linux?.resources?.unified ?? {}).length > 0 && !isUnified()) {
     const rule = "invalid configuration: cannot use unified on cgroup v1";
     refuse("/linux/resources/unified", undefined, rule);
   }

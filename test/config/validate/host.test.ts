@@ -99,6 +99,13 @@ test("unified resources need cgroup v2", () => {
   );
 });
 
+test("no unified resources need nothing", () => {
+  const findings = found((spec) => {
+    spec.linux.resources.unified = {};
+  });
+  expect(findings).toEqual([]);
+});
+
 test.skipIf(existsSync("/sys/fs/selinux/enforce"))(
   "a SELinux label needs SELinux (skipped where there is SELinux)",
   () => {
