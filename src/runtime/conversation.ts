@@ -4,6 +4,7 @@ import { hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { type ExitStatus, endWords, killChild, waitPid } from "../sys/process.ts";
+import { SIGNALS } from "../sys/signal.ts";
 import { sendMaster } from "./console-socket.ts";
 import { prepareTerminal } from "./foreground.ts";
 import type { Forked } from "./fork.ts";
@@ -19,6 +20,8 @@ export class Conversation {
   #allowed = false;
   /** Whether the process has said that it is set up: it may be the user's program since. */
   #ready = false;
+  /** Whether it has been given a filter of system calls. */
+  #filtered = false;
   /** Whether it has said why it fails. */
   #failed = false;
   /** How the process has ended, once that is known: it is reaped then, and its pid may be another's. */
@@ -60,7 +63,10 @@ export class Conversation {
       if (message.type === "warning") this.log.warn(message.message);
       else if (message.type === "debug") this.log.debug(`init: ${message.message}`);
       else if (message.type === "terminal") this.#takeTerminal(fds[0] as Fd);
-      else if (message.type === "source" || message.type === "filter" || message.type === "listener") answer(message);
+      else if (message.type === "filter") {
+        this.#filtered = true;
+        answer(message);
+      } else if (message.type === "source" || message.type === "listener") answer(message);
       else throw new Error(`unexpected message from the forked process: ${message.type}`);
     }
   }
@@ -123,7 +129,10 @@ export class Conversation {
   /** How the process has ended that did not say why. */
   #died(): string {
     this.#end = waitPid(this.forked.pid);
-    return `the process ${endWords(this.#end)} while it was being set up`;
+    // What the filter denies the last steps, or the engine in between, cannot be said by a process that may not write either.
+    const isKilled = this.#end.kind === "signaled" && this.#end.signal === SIGNALS.SIGKILL;
+    const hint = this.#filtered && !isKilled ? ": its seccomp profile may forbid what that takes" : "";
+    return `the process ${endWords(this.#end)} while it was being set up${hint}`;
   }
 }
 

@@ -4,7 +4,18 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { findLibseccomp } from "../../src/sys/libseccomp.ts";
 import type { TestSpec } from "../support/config.ts";
-import { directory, makeBundle, newId, output, run, startDetached, succeed, tsrunc, useContainers } from "./harness.ts";
+import {
+  directory,
+  makeBundle,
+  newId,
+  output,
+  refused,
+  run,
+  startDetached,
+  succeed,
+  tsrunc,
+  useContainers,
+} from "./harness.ts";
 
 useContainers();
 
@@ -105,6 +116,12 @@ describe.skipIf(missing !== null)(`seccomp${missing === null ? "" : ` (${missing
     succeed(["create", "--bundle", makeBundle("true", denied).path, id]);
     tsrunc(["start", id]);
     expect(JSON.parse(succeed(["state", id]))).toMatchObject({ status: "stopped" });
+  });
+
+  test("a filter that leaves nothing to the last steps before it is said to be what may have ended them", () => {
+    const bundle = makeBundle("true", (config) => filter(config, [], { defaultAction: "SCMP_ACT_KILL_PROCESS" }));
+    const error = refused(["create", "--bundle", bundle.path, newId()]);
+    expect(error).toMatch(/ended by SIGSYS while it was being set up: its seccomp profile may forbid what that takes/);
   });
 
   test("an execve that the filter answers by a signal ends the container", () => {
