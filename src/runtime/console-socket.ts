@@ -48,7 +48,7 @@ export function connectTo(option: "--console-socket" | PidfdReceiver, path: stri
     return connect(path);
   } catch (error) {
     if (hasErrno(error, "ECONNREFUSED")) throw new Error(`${option} ${path}: nobody listens on this socket`);
-    throw error;
+    throw new Error(`${option}: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -81,16 +81,27 @@ export function connectReceivers(steps: readonly (ParentContainerStep | ExecPare
   return receivers;
 }
 
-/** Hands the terminal over, with a name for it, as callers of runc expect. @throws {SyscallError} `sendmsg` */
+/** Hands the terminal over, with a name for it, as callers of runc expect. @throws {Error} that names the option when nobody takes it */
 export function sendMaster(socket: Fd, master: Fd): void {
-  sendMessage(socket.number, encode("/dev/ptmx"), [master.number]);
+  send("--console-socket", socket, "/dev/ptmx", master);
 }
 
 /**
  * Hands over a descriptor of the process.
+ * @param option what named the socket, for the error
  * @param process the container's first one, or one started by `exec`; its name in the message is runc's
- * @throws {SyscallError} `sendmsg`
+ * @throws {Error} that names the option when nobody takes it
  */
-export function sendPidfd(socket: Fd, pidfd: Fd, process: "init" | "exec"): void {
-  sendMessage(socket.number, encode(process === "init" ? "standard" : "setns"), [pidfd.number]);
+export function sendPidfd(option: PidfdReceiver, socket: Fd, pidfd: Fd, process: "init" | "exec"): void {
+  send(option, socket, process === "init" ? "standard" : "setns", pidfd);
+}
+
+function send(option: "--console-socket" | PidfdReceiver, socket: Fd, name: string, fd: Fd): void {
+  try {
+    sendMessage(socket.number, encode(name), [fd.number]);
+  } catch (error) {
+    if (hasErrno(error, "EPIPE", "ECONNRESET"))
+      throw new Error(`${option}: whoever listened has closed the connection`);
+    throw new Error(`${option}: ${(error as Error).message}`, { cause: error });
+  }
 }

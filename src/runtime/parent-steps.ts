@@ -94,7 +94,7 @@ export const sharedHandlers: Handlers<Exclude<ParentStep, { kind: "admit" }>, Pa
   },
   "send-pidfd": ({ to }, context) => {
     const socket = context.sockets.get(to);
-    if (socket !== undefined) sendPidfd(socket, pidfdOf(context), context.purpose);
+    if (socket !== undefined) sendPidfd(to, socket, pidfdOf(context), context.purpose);
   },
   "write-pid-file": ({ path }, context) => writePidFile(path, conversationOf(context).pid),
   "let-go": (_, context) => conversationOf(context).close(),

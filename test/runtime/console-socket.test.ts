@@ -94,9 +94,21 @@ describe("what goes over the sockets", () => {
   ] as const) {
     test(`is a pidfd, called ${name} for ${process_}`, () => {
       using pidfd = pidfdOpen(process.pid);
-      const { text, fds } = exchange(name, (socket) => sendPidfd(socket, pidfd, process_));
+      const { text, fds } = exchange(name, (socket) => sendPidfd("--pidfd-socket", socket, pidfd, process_));
       expect(text).toBe(name);
       expect(fds).toHaveLength(1);
     });
   }
+
+  test("is refused in words that name the option, where whoever listened is gone", () => {
+    const path = join(directory, "gone");
+    const listening = listen(path);
+    using ours = connectTo("--console-socket", path);
+    new Fd(mustSyscall("accept4", listening.number, 0, 0, O.CLOEXEC)).close();
+    listening.close();
+    using fd = open("/dev/zero", O.RDWR);
+    const gone = "whoever listened has closed the connection";
+    expect(() => sendMaster(ours, fd)).toThrow(`--console-socket: ${gone}`);
+    expect(() => sendPidfd("run.oci.pidfd_receiver", ours, fd, "init")).toThrow(`run.oci.pidfd_receiver: ${gone}`);
+  });
 });
