@@ -75,6 +75,13 @@ export class RouteSocket implements Disposable {
   }
 
   /** Sets a device up or down. @throws {SyscallError} */
+  linkState(index: number): "up" | "down" {
+    const what = `look at the network device ${index}`;
+    const [reply] = this.#ask(RTM.GETLINK, 0, [linkMessage(index)], what);
+    if (reply === undefined) throw new Error(`${what}: the kernel gave no answer`);
+    return (reply.readUInt32LE(8) & IFF_UP) === 0 ? "down" : "up";
+  }
+
   setLinkState(index: number, state: "up" | "down"): void {
     this.#ask(
       RTM.NEWLINK,

@@ -14,10 +14,14 @@ export const env: Record<string, string> = criu.kind === "works" ? { PATH: criu.
 export const COUNTING = "i=0; while :; do i=$((i+1)); echo $i >> /count; sleep 0.1; done";
 
 /** A container whose streams are the null device: a file of the host's that it has open would keep it from being dumped. */
-export function start(args: string | string[] = COUNTING, edit: Edit = () => {}): { id: string; bundle: Bundle } {
+export function start(
+  args: string | string[] = COUNTING,
+  edit: Edit = () => {},
+  global: string[] = [],
+): { id: string; bundle: Bundle } {
   const id = newId();
   const bundle = makeBundle(args, edit);
-  quietly(["run", "--detach", "--bundle", bundle.path, id]);
+  quietly([...global, "run", "--detach", "--bundle", bundle.path, id]);
   return { id, bundle };
 }
 

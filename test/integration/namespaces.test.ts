@@ -4,7 +4,18 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { NamespaceType } from "../../src/config/types.ts";
 import type { TestSpec } from "../support/config.ts";
-import { directory, makeBundle, newId, output, run, runtime, startDetached, state, useContainers } from "./harness.ts";
+import {
+  commandLine,
+  directory,
+  makeBundle,
+  newId,
+  output,
+  run,
+  runtime,
+  startDetached,
+  state,
+  useContainers,
+} from "./harness.ts";
 
 useContainers();
 
@@ -117,6 +128,27 @@ describe("a namespace joined by path", () => {
     } finally {
       spawnSync("ip", ["link", "delete", `${name}p`]);
     }
+  });
+
+  test.skipIf(!hasVeth()).each([
+    ["that cannot leave, the loopback device", "lo", {}],
+    ["whose name is taken there", "v0", { name: "lo" }],
+  ])("a network device %s stays up, with its addresses (needs veth devices)", (_, name, device) => {
+    const { path } = makeBundle("true", (config) => {
+      config.linux.netDevices = { [name]: device };
+    });
+    const script =
+      'ip link set lo up; ip link add v0 type veth peer name v1; ip link set v1 up; ip link set v0 up; ip address add 2001:db8::7/64 dev v0 nodad; ip -o address > "$0"; "$@"; code=$?; ip -o address > "$0.after"; exit $code';
+    const file = join(directory(), "addresses");
+    const args = ["--net", "sh", "-c", script, file, ...commandLine(["run", "--bundle", path, newId()])];
+    const { status, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
+    expect(status).toBe(1);
+    expect(stderr).toContain(`/linux/netDevices/${name}`);
+    // Those of the link come when they come.
+    const seen = (text: string) => text.match(/^\d+: +\S+ +inet6? +(?!fe80)\S+/gm)?.sort();
+    const before = readFileSync(file, "utf8");
+    expect(before).toMatch(/lo +inet 127.0.0.1[\s\S]*2001:db8::7/);
+    expect(seen(readFileSync(`${file}.after`, "utf8"))).toEqual(seen(before));
   });
 
   test.skipIf(!hasVeth())(

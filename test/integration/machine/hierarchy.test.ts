@@ -4,6 +4,16 @@ import { chmodSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Namespace } from "../../../src/config/types.ts";
+import {
+  COUNTING,
+  checkpoint,
+  count,
+  countsOn,
+  criu,
+  images,
+  quietly,
+  start as startCounting,
+} from "../checkpoints.ts";
 import { type Edit, state, succeed, tsrunc, until, useContainers } from "../harness.ts";
 import { cgroupDirectory, drivers, runLimited, version } from "./machine.ts";
 
@@ -56,6 +66,33 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
     succeed(["delete", "--force", id]);
     expect(tsrunc(["state", id]).code).not.toBe(0);
   });
+
+  test.skipIf(whyNot !== null || version !== 2 || criu.kind === "none")(
+    `is the container's again when it has been restored (needs cgroup v2 and criu: ${criu.kind === "none" ? criu.whyNot : ""})`,
+    async () => {
+      const edit: Edit = (config, bundle) => {
+        inNamespaces("rw")(config, bundle);
+        if (driver === "systemd") config.linux.cgroupsPath = `:tsrunc:restored-${process.pid}`;
+        execFileSync("chown", ["-R", `${HOST_ID}:${HOST_ID}`, bundle.rootfs]);
+      };
+      const global = ["--cgroup-manager", driver];
+      const made = startCounting(COUNTING, edit, global);
+      await countsOn(made.bundle, 3);
+      const owners = () => {
+        const directory = cgroupDirectory(state(made.id).pid, "");
+        return ["", ...readdirSync(directory).filter((file) => file.includes("."))].map(
+          (name) => `${name} ${statSync(`${directory}/${name}`).uid}`,
+        );
+      };
+      const before = owners();
+      expect(before[0]).toBe(` ${HOST_ID}`);
+      checkpoint(made.id);
+      const where = ["--image-path", images(), "--bundle", made.bundle.path];
+      quietly([...global, "restore", "--detach", ...where, made.id]);
+      await countsOn(made.bundle, count(made.bundle));
+      expect(owners()).toEqual(before);
+    },
+  );
 
   here("is not given to a container that may only read it (needs cgroup v2)", () => {
     const { pid } = state(start("sleep 1000", inNamespaces("ro")));
