@@ -252,6 +252,11 @@ describe("ps", () => {
     expect(succeed(["ps", id])).toMatch(/sleep 1000/);
     expect(JSON.parse(succeed(["ps", "--format", "json", id]))).toEqual([state(id).pid]);
   });
+
+  test.skipIf(!isTsrunc)("says once and in one line what ps(1) does not take", () => {
+    const { code, stderr } = tsrunc(["ps", startDetached(["sleep", "1000"]), "--no-such-option"]);
+    expect([code, stderr.trim().split("\n")]).toEqual([1, [expect.stringMatching(/ps --no-such-option: .*option/)]]);
+  });
 });
 
 describe("pause and resume", () => {

@@ -17,12 +17,19 @@ export const command = defineCommand({
       print(JSON.stringify(pids));
       return 0;
     }
-    const { execFileSync } = await import("node:child_process");
-    const table = execFileSync("ps", psArgs.length > 0 ? psArgs : ["-ef"], { encoding: "utf8", maxBuffer: 2 ** 28 });
-    print(rowsOf(table, pids));
+    print(rowsOf(await tableOf(psArgs.length > 0 ? psArgs : ["-ef"]), pids));
     return 0;
   },
 });
+
+/** @throws {Error} with the first line that ps says of its arguments: its usage follows */
+async function tableOf(args: readonly string[]): Promise<string> {
+  const { spawnSync } = await import("node:child_process");
+  const { error, status, stdout, stderr } = spawnSync("ps", args, { encoding: "utf8", maxBuffer: 2 ** 28 });
+  if (error !== undefined) throw new Error(`cannot run ps: ${error.message}`, { cause: error });
+  if (status !== 0) throw new Error(`ps ${args.join(" ")}: ${stderr.trim().split("\n")[0] || `exit status ${status}`}`);
+  return stdout;
+}
 
 /**
  * The heading and the rows of a `ps` table that are about given processes.

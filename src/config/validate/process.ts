@@ -21,6 +21,15 @@ export function validateProcess(subject: Subject, at: string, process: Process |
   if (oomScoreAdj !== undefined && Math.abs(oomScoreAdj) > 1000) {
     subject.refuse(`${at}/oomScoreAdj`, oomScoreAdj, "must be from -1000 to 1000");
   }
+  const { additionalGids = [] } = process.user ?? {};
+  // NGROUPS_MAX, linux/limits.h. Its refusal by the kernel would name them all.
+  if (additionalGids.length > 65536) {
+    subject.refuse(
+      `${at}/user/additionalGids`,
+      undefined,
+      `has ${additionalGids.length} groups: a process has at most 65536`,
+    );
+  }
   if (process.terminal && process.consoleSize) validateConsoleSize(subject, `${at}/consoleSize`, process.consoleSize);
   const { rlimits, scheduler, ioPriority } = process;
   if (rlimits) validateRlimits(subject, `${at}/rlimits`, rlimits);

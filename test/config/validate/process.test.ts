@@ -22,6 +22,11 @@ describe("process", () => {
     [{ env: ["A=\0"] }, "/process/env/0", /null byte/],
     [{ oomScoreAdj: 1001 }, "/process/oomScoreAdj", /-1000 to 1000/],
     [{ oomScoreAdj: -1001 }, "/process/oomScoreAdj", /-1000 to 1000/],
+    [
+      { user: { uid: 0, gid: 0, additionalGids: new Array(65_537).fill(5) } },
+      "/process/user/additionalGids",
+      /^has 65537 groups: a process has at most 65536$/,
+    ],
     [{ selinuxLabel: "container_t" }, "/process/selinuxLabel", /user:role:type/],
     [{ rlimits: [{ type: "RLIMIT_FOO", soft: 1, hard: 1 }] }, "/process/rlimits/0/type", /wrong rlimit value/],
     [{ rlimits: [{ type: "RLIMIT_CPU", soft: 2, hard: 1 }] }, "/process/rlimits/0/soft", /hard limit 1/],
