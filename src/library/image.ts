@@ -1,4 +1,5 @@
 /** Images: fetched, built, and made of a root filesystem. */
+import { checkObject, checkText } from "./check.ts";
 import { type CommandResult, execute, parseOutput, storeArguments } from "./command.ts";
 import { TsruncError } from "./error.ts";
 import type { CommonOptions } from "./executable.ts";
@@ -32,6 +33,7 @@ export interface PulledImage {
  * @throws {TsruncError} `FAILED` with the reason
  */
 export async function pull(reference: string, options: PullOptions = {}): Promise<PulledImage> {
+  checkText("pull", "reference", reference);
   const args = [
     ...["image", "pull", "--format=json", "--progress=json"],
     ...storeArguments(options),
@@ -92,6 +94,8 @@ export interface BuiltImage {
  * @throws {TsruncError} `FAILED` with the reason; one in the Dockerfile begins with file, line and column
  */
 export async function build(options: BuildOptions): Promise<BuiltImage> {
+  checkObject("build", "options", options);
+  if (typeof options.context !== "object") checkText("build", "context", options.context);
   const { context, sourceDateEpoch } = options;
   const isPath = typeof context === "string";
   const args = [

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bundleConfig } from "./bundle-config.ts";
+import { checkRunOptions } from "./check.ts";
 import { execute, globalArguments, parseOutput, storeArguments } from "./command.ts";
 import {
   bundleKind,
@@ -29,11 +30,13 @@ import { type BundleRunOptions, type ImageRunOptions, imageRunArguments } from "
  *     await db.exec(["psql", "-U", "postgres", "-c", "select 1"]).text();
  *
  * @throws {TsruncError} `FAILED` with the reason when it could not be started: nothing of it is left
+ * @throws {TypeError} where options are missing or of another type
  * @throws the reason of `signal`, when that ended it
  */
 export function run(options: ImageRunOptions): Promise<ImageContainer>;
 export function run(options: BundleRunOptions): Promise<Container>;
 export async function run(options: ImageRunOptions | BundleRunOptions): Promise<Container> {
+  checkRunOptions(options);
   options.signal?.throwIfAborted();
   const name = options.name ?? `js-${randomBytes(6).toString("hex")}`;
   return options.image === undefined ? runBundle(name, options) : runImage(name, options);
