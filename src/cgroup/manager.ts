@@ -190,7 +190,7 @@ export class Cgroup {
     // While frozen, none can fork away from the signal. Otherwise go after them.
     const rounds = held || signal !== SIGKILL ? 1 : 100;
     for (let round = 0; round < rounds; round++) {
-      const pids = this.pids({ recursive: true });
+      const pids = this.#pidsToKill();
       // To the kernel, process 0 is our own process group.
       for (const pid of pids) if (pid > 0) sendSignal(pid, signal);
       if (pids.length === 0) break;
@@ -199,6 +199,13 @@ export class Cgroup {
     if (signal === SIGKILL) this.thawTree();
     else if (held) this.thaw();
     return true;
+  }
+
+  /** On v1, with systemd's unit, in any of the hierarchies: in each it is the unit's alone, which does not end before its own is empty. */
+  #pidsToKill(): number[] {
+    if (this.#unit === null || this.#v2 === this.#main) return this.pids({ recursive: true });
+    const directories = this.#location.hierarchies.map(({ directory }) => directory);
+    return [...new Set(directories.flatMap((directory) => processesIn(directory, { recursive: true })))];
   }
 
   /** @throws {Error} when there is no freezer, or it does not freeze in time */
