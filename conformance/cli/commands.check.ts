@@ -13,7 +13,8 @@ const EXIT_CODE = {
 
 for (const code of [0, 1, 42, 126, 127, 255]) {
   check(EXIT_CODE, `run ends with the program's exit code ${code}`, async (subject) => {
-    expect((await subject.run(`exit ${code}`)).code).toBe(code);
+    const { code: found, stdout } = await subject.run(`echo ran; exit ${code}`);
+    expect({ code: found, stdout }).toEqual({ code, stdout: "ran\n" });
   });
 }
 
@@ -94,7 +95,8 @@ check(
   { convention: "`--option=value` and `--option value` are the same." },
   "--bundle=PATH is --bundle PATH",
   async (subject) => {
-    await subject.succeed(["run", `--bundle=${subject.bundle("true").path}`, subject.newId()]);
+    const { stdout } = await subject.succeed(["run", `--bundle=${subject.bundle("echo ran").path}`, subject.newId()]);
+    expect(stdout).toBe("ran\n");
   },
 );
 
@@ -322,7 +324,9 @@ check(
   { convention: "`delete --force` kills and deletes, and succeeds for an unknown id." },
   "delete --force of an unknown container succeeds",
   async (subject) => {
-    await subject.succeed(["delete", "--force", subject.newId()]);
+    const id = subject.newId();
+    await subject.refused(["delete", id]);
+    await subject.succeed(["delete", "--force", id]);
   },
 );
 

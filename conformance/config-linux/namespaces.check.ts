@@ -192,7 +192,7 @@ check(
   },
   "the machine's devices keep their owners when a user namespace is new",
   async (subject) => {
-    await subject.output("true", ({ linux }) => mapped(linux));
+    await subject.runs(({ linux }) => mapped(linux));
     expect(subject.hostDevices.changes()).toEqual([]);
   },
 );
@@ -219,8 +219,9 @@ check(
   "config-linux/user-namespace-mappings-modify-ownership-referenced-filesystems",
   "the owners of the root's files stay",
   async (subject) => {
-    const bundle = subject.bundle("true", ({ linux }) => mapped(linux));
-    await subject.succeed(["run", "--bundle", bundle.path, subject.newId()]);
+    const bundle = subject.bundle("echo ran", ({ linux }) => mapped(linux));
+    const { stdout } = await subject.succeed(["run", "--bundle", bundle.path, subject.newId()]);
+    expect(stdout).toBe("ran\n");
     const { uid, gid } = statSync(`${bundle.rootfs}/bin/busybox`);
     expect([uid, gid]).toEqual([process.getuid?.(), process.getgid?.()]);
   },

@@ -7,7 +7,7 @@ for (const version of ["1.0.0", "1.0.2", "1.1.0"]) {
     "config/specification-version-ociversion-semver-v2-format",
     `ociVersion ${version} is accepted`,
     async (subject) => {
-      await subject.output("true", (spec) => {
+      await subject.runs((spec) => {
         spec.ociVersion = version;
       });
     },
@@ -50,7 +50,7 @@ check("config/annotations-strings", "an annotation that is no string is refused"
 });
 
 check("config/annotations-handle-unknown-annotation-keys", "an unknown annotation does no harm", async (subject) => {
-  await subject.output("true", (spec) => {
+  await subject.runs((spec) => {
     spec.annotations = { "com.example.unknown": "x", "org.opencontainers.image.os": "linux" };
   });
 });
@@ -60,7 +60,7 @@ for (const where of ["the top", "process", "root", "linux", "a mount", "linux.re
     "config/extensibility-log-unknown-properties-but",
     `an unknown property of ${where} is ignored`,
     async (subject) => {
-      await subject.output("true", (spec) => {
+      await subject.runs((spec) => {
         const place = {
           "the top": spec,
           process: spec.process,

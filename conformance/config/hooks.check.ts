@@ -118,6 +118,7 @@ check(
   async (subject) => {
     const bundle = logging(subject);
     await subject.succeed(["create", "--bundle", bundle.path, subject.newId()]);
+    expect(log(bundle)).toContain("createContainer");
     expect(log(bundle)).not.toContain("startContainer");
   },
 );

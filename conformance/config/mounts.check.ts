@@ -60,24 +60,26 @@ check("config/root-readonly-true-then-root", "root.readonly true: the root canno
 });
 
 check("config/root-readonly-true-then-root", "root.readonly false: the root can be written to", async (subject) => {
-  await subject.output("touch /file", (spec) => {
+  const output = await subject.output("touch /file && echo ran", (spec) => {
     spec.root.readonly = false;
   });
+  expect(output).toBe("ran");
 });
 
 check(
   "config/root-readonly-true-then-root",
   "a root that is not said to be read-only can be written to",
   async (subject) => {
-    await subject.output("touch /file");
+    expect(await subject.output("touch /file && echo ran")).toBe("ran");
   },
 );
 
 check("config/root-readonly-true-then-root", "mounts in a read-only root stay writable", async (subject) => {
-  await subject.output("touch /tmp/file", (spec) => {
+  const output = await subject.output("touch /tmp/file && echo ran", (spec) => {
     spec.root.readonly = true;
     spec.mounts.push({ destination: "/tmp", type: "tmpfs", source: "tmpfs" });
   });
+  expect(output).toBe("ran");
 });
 
 check(
@@ -112,14 +114,14 @@ check(
 );
 
 check("config/mounts-mount-entries-listed-order", "a mount above an earlier one hides it", async (subject) => {
-  const output = await subject.output("ls -A /tmp", (spec, { path }) => {
+  const output = await subject.output("ls -A /tmp; echo end", (spec, { path }) => {
     mkdirSync(join(path, "inner"));
     spec.mounts.push(
       { destination: "/tmp/inner", type: "bind", source: join(path, "inner"), options: ["bind"] },
       { destination: "/tmp", type: "tmpfs", source: "tmpfs" },
     );
   });
-  expect(output).toBe("");
+  expect(output).toBe("end");
 });
 
 check(

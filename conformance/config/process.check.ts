@@ -56,7 +56,7 @@ check(
   "config/process-ignore-consolesize-terminal-false",
   "consoleSize is ignored without a terminal",
   async (subject) => {
-    await subject.output("true", (spec) => {
+    await subject.runs((spec) => {
       spec.process.terminal = false;
       spec.process["consoleSize"] = { height: 10, width: 20 };
     });
@@ -434,9 +434,8 @@ check(
   "config/process-fail-configuration-requests-capabilities",
   "a capability that this kernel does not have fails nothing",
   async (subject) => {
-    const { code, stderr } = await subject.run("true", (spec) => {
+    await subject.runs((spec) => {
       spec.process.capabilities?.bounding?.push("CAP_NO_SUCH_THING");
     });
-    expect({ code, stderr }).toMatchObject({ code: 0 });
   },
 );

@@ -66,7 +66,7 @@ for (const which of ["ociVersionMin", "ociVersionMax"] as const) {
     `a configuration of ${which} is accepted`,
     async (subject) => {
       const version = (await features(subject))[which];
-      await subject.output("true", (spec) => {
+      await subject.runs((spec) => {
         spec.ociVersion = version;
       });
     },
@@ -97,7 +97,7 @@ check(
   async (subject) => {
     const { hooks = [] } = await features(subject);
     expect(hooks.length).toBeGreaterThan(0);
-    await subject.output("true", (spec) => {
+    await subject.runs((spec) => {
       spec.hooks = Object.fromEntries(hooks.map((kind) => [kind, [{ path: "/bin/true" }]]));
     });
   },

@@ -132,6 +132,21 @@ export class Subject {
     return result.stdout.replace(/\n$/, "");
   }
 
+  /** Runs a container that must come to its program: an exit code alone would tell nothing of a runtime that does nothing. */
+  async runs(edit?: Edit): Promise<void> {
+    expect(await this.output("echo ran", edit), "what a program prints that must run").toBe("ran");
+  }
+
+  /** Runs a container that a runtime may refuse, with a word why; where it does not, the program must have run, and printed `ran`. */
+  async runsOrRefuses(edit: Edit, program = "echo ran"): Promise<Result> {
+    const result = await this.run(program, edit);
+    const { code, stdout, stderr } = result;
+    expect(code, "the run must end, and did not").not.toBeNull();
+    if (code === 0) expect(stdout, "what a program prints that ran").toBe("ran\n");
+    else expect(stdout + stderr, `what ${result.command} says of its error`).toMatch(/\S/);
+    return result;
+  }
+
   /** What the process of a new container sees. */
   async sight(edit?: Edit, options: RunOptions = {}): Promise<Sight> {
     return readSight(await this.output(["/bin/sh", "-c", PROBE, "probe"], edit, options));

@@ -1,5 +1,6 @@
 /**
- * Proves the checks: runs each mutant of a good runtime, and says which check caught it. Ends with 1 when one was not caught.
+ * Proves the checks: runs each mutant of a good runtime, and says which check caught it; then a runtime that does nothing and says that all
+ * went well, under which no check may pass. Ends with 1 when a mutant was not caught, or a check passed.
  *
  * `run.ts [--runtime PATH] [NAME…]`
  */
@@ -17,9 +18,12 @@ interface Report {
   testResults: { assertionResults: { status: string; fullName: string }[] }[];
 }
 
+/** The name of what is no mutant of anything. */
+const NOTHING = "nothing";
+
 const program = new Command("mutants")
   .option("--runtime <path>", "the good runtime", join(here, "../../dist/tsrunc"))
-  .argument("[names...]", "only these mutants")
+  .argument("[names...]", `only these mutants; ${NOTHING} is the runtime that does nothing`)
   .action(prove);
 
 function prove(names: string[], { runtime }: { runtime: string }): void {
@@ -42,11 +46,16 @@ function prove(names: string[], { runtime }: { runtime: string }): void {
         `${caught.length === 0 ? "MISSED" : "caught"} ${name} (${fault})${caught[0] ? `: ${caught[0]}` : ""}`,
       );
     }
+    if (names.length === 0 || names.includes(NOTHING)) {
+      for (const title of titlesOf("passed", run("/bin/true", [], directory))) {
+        console.log(`PASSED under a runtime that does nothing: ${title}`);
+        missed.push(title);
+      }
+    }
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-  const count = names.length || Object.keys(mutants).length;
-  console.log(`${count - missed.length} of ${count} mutants caught`);
+  console.log(missed.length === 0 ? "all mutants were caught" : `${missed.length} faults of the checks`);
   process.exitCode = missed.length > 0 ? 1 : 0;
 }
 
@@ -56,32 +65,28 @@ function quote(text: string): string {
 
 /** Titles of the checks that fail. */
 function failuresOf(runtime: string, where: readonly string[], directory: string, bail: boolean): Set<string> {
+  return titlesOf("failed", run(runtime, [...(bail ? ["--bail"] : []), ...where], directory));
+}
+
+function titlesOf(verdict: "passed" | "failed", { testResults }: Report): Set<string> {
+  const results = testResults.flatMap(({ assertionResults }) => assertionResults);
+  return new Set(results.filter(({ status }) => status === verdict).map(({ fullName }) => fullName));
+}
+
+/** Runs the suite. @throws {Error} when no report comes of it */
+function run(runtime: string, args: readonly string[], directory: string): Report {
   const output = join(directory, "report.json");
   rmSync(output, { force: true });
   spawnSync(
     process.execPath,
-    [
-      "--bun",
-      join(here, "../run.ts"),
-      "--runtime",
-      runtime,
-      "--reporter",
-      "json",
-      "--output",
-      output,
-      ...(bail ? ["--bail"] : []),
-      ...where,
-    ],
-    { stdio: ["ignore", "ignore", "ignore"], timeout: 300_000 },
+    ["--bun", join(here, "../run.ts"), "--runtime", runtime, "--reporter", "json", "--output", output, ...args],
+    { stdio: ["ignore", "ignore", "ignore"], timeout: 1_200_000 },
   );
-  let report: Report;
   try {
-    report = JSON.parse(readFileSync(output, "utf8"));
+    return JSON.parse(readFileSync(output, "utf8"));
   } catch {
     throw new Error(`the suite left no report for ${runtime}`);
   }
-  const results = report.testResults.flatMap(({ assertionResults }) => assertionResults);
-  return new Set(results.filter(({ status }) => status === "failed").map(({ fullName }) => fullName));
 }
 
 await program.parseAsync();

@@ -90,9 +90,13 @@ check("runtime/create-operation-create-new", "create makes a container that can 
 
 check("runtime/lifecycle-while-resources-requested-config", "create does not run the program", async (subject) => {
   const bundle = subject.bundle("touch /tmp/ran");
-  await subject.succeed(["create", "--bundle", bundle.path, subject.newId()]);
+  const id = subject.newId();
+  await subject.succeed(["create", "--bundle", bundle.path, id]);
   await pause(300);
   expect(subject.read(bundle, "tmp/ran")).toBeNull();
+  await subject.succeed(["start", id]);
+  await subject.untilStatus(id, "stopped");
+  expect(subject.read(bundle, "tmp/ran")).not.toBeNull();
 });
 
 check(

@@ -31,6 +31,7 @@ check(
   async (subject) => {
     const bundle = subject.bundle("ls -A /");
     const { stdout } = await subject.succeed(["run", "--bundle", bundle.path, subject.newId()]);
+    expect(stdout.split("\n")).toContain("bin");
     expect(stdout.split("\n")).not.toContain("config.json");
   },
 );
