@@ -72,6 +72,8 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
     async () => {
       const edit: Edit = (config, bundle) => {
         inNamespaces("rw")(config, bundle);
+        // CRIU 3.17 fails on masks of a container in a user namespace, by a mount's propagation; that is for other tests.
+        Object.assign(config.linux, { maskedPaths: [], readonlyPaths: [] });
         if (driver === "systemd") config.linux.cgroupsPath = `:tsrunc:restored-${process.pid}`;
         execFileSync("chown", ["-R", `${HOST_ID}:${HOST_ID}`, bundle.rootfs]);
       };
