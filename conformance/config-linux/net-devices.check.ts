@@ -69,11 +69,11 @@ check(
   async (subject) => {
     await needsNetDevices(subject);
     const name = await device(subject);
-    await runCommand("ip", ["address", "add", "192.0.2.7/24", "dev", name]);
+    await runCommand("ip", ["address", "add", "203.0.113.7/32", "dev", name]);
     const output = await subject.output(`ip -o address show ${name}`, ({ linux }) => {
       linux["netDevices"] = { [name]: {} };
     });
-    expect(output).toContain("192.0.2.7/24");
+    expect(output).toContain("203.0.113.7/32");
   },
 );
 

@@ -156,7 +156,7 @@ describe("a namespace joined by path", () => {
     () => {
       const names = ["a", "b"].map((end) => `tsr${process.pid % 100_000}${end}`);
       execFileSync("ip", ["link", "add", names[0] as string, "type", "veth", "peer", "name", names[1] as string]);
-      execFileSync("ip", ["address", "add", "192.0.2.7/24", "dev", names[0] as string]);
+      execFileSync("ip", ["address", "add", "203.0.113.7/32", "dev", names[0] as string]);
       try {
         const shown = output("ip -o address; ip -o link", (config) => {
           config.linux.netDevices = {
@@ -164,7 +164,7 @@ describe("a namespace joined by path", () => {
             [names[1] as string]: { name: "given%d" },
           };
         });
-        expect(shown).toMatch(/ given0 +inet 192\.0\.2\.7\/24/);
+        expect(shown).toMatch(/ given0 +inet 203\.0\.113\.7\/32/);
         expect(shown).toMatch(/given0[@:].*[<,]UP[,>]/);
         expect(shown).toMatch(/given1[@:].*[<,]UP[,>]/);
       } finally {
