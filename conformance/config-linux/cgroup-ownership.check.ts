@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { cgroupsOf, hierarchies } from "../harness/cgroups.ts";
 import { check } from "../harness/check.ts";
 import type { Edit, Subject } from "../harness/subject.ts";
 
@@ -30,27 +31,20 @@ function delegation({ cgroupNamespace, mount }: Delegation): Edit {
   };
 }
 
-/** The line of `/proc/PID/cgroup` for cgroup v2, as a path below its mount point. */
-function below(pid: number): string {
-  const lines = readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n");
-  return lines.find((line) => line.startsWith("0::"))?.slice(3) ?? "/";
-}
-
 /**
  * Creates a container where `/sys/fs/cgroup` is cgroup v2: as the machine has it, or in a mount namespace of each command's own.
  * @returns the directory of its cgroup, as this process sees it
  */
 async function createUnified(subject: Subject, edit: Edit): Promise<string> {
-  const unified = existsSync("/sys/fs/cgroup/cgroup.controllers");
-  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-  const place = mounts.find((line) => line.includes(" - cgroup2 "))?.split(" ")[4];
-  if (place === undefined) return subject.skip("needs a mounted cgroup v2");
-  if (!unified) {
+  if (!hierarchies().some(({ version }) => version === 2)) return subject.skip("needs a mounted cgroup v2");
+  if (!existsSync("/sys/fs/cgroup/cgroup.controllers")) {
     const mount = 'mount -t cgroup2 cgroup /sys/fs/cgroup && exec "$0" "$@"';
     subject.wrapper = ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount];
   }
   const id = await subject.create("true", edit);
-  return join(place, below((await subject.state(id)).pid ?? 0));
+  const own = cgroupsOf((await subject.state(id)).pid ?? 0).find(({ version }) => version === 2);
+  if (own === undefined) throw new Error("the container must be in a cgroup of v2");
+  return own.directory;
 }
 
 /** Owners of what is in a directory. */
@@ -114,27 +108,10 @@ check(
   "config-linux/cgroup-ownership-change-ownership-cgroups-cgroups",
   "cgroups of v1 do not change their owner",
   async (subject) => {
-    const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-    const controllers = mounts.flatMap((line) => (/ - cgroup /.test(line) ? [line] : []));
-    if (controllers.length === 0) return subject.skip("needs cgroup v1");
+    if (!hierarchies().some(({ version }) => version === 1)) return subject.skip("needs cgroup v1");
     const id = await subject.create("true", delegation(WHOLE));
-    const lines = readFileSync(`/proc/${(await subject.state(id)).pid}/cgroup`, "utf8")
-      .trim()
-      .split("\n");
-    for (const line of lines) {
-      const [, names = "", path = "/"] = line.split(":");
-      const mount = controllers.find(
-        (each) =>
-          names !== "" &&
-          each
-            .split(" ")
-            .at(-1)
-            ?.split(",")
-            .includes(names.split(",")[0] ?? ""),
-      );
-      if (mount === undefined || path === "/") continue;
-      const directory = join(mount.split(" ")[4] ?? "", path);
-      expect(statSync(directory).uid, `owner of ${directory}`).toBe(0);
+    for (const { version, path, directory } of cgroupsOf((await subject.state(id)).pid ?? 0)) {
+      if (version === 1 && path !== "/") expect(statSync(directory).uid, `owner of ${directory}`).toBe(0);
     }
   },
 );

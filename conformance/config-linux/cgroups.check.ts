@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { cgroupsOf, hierarchies } from "../harness/cgroups.ts";
 import { check } from "../harness/check.ts";
 import type { Subject } from "../harness/subject.ts";
 
@@ -12,19 +13,10 @@ const unified = existsSync(join(ROOT, "cgroup.controllers"));
 
 /** The directory of a process's cgroup for a controller; `null` when this machine has none. */
 function cgroupOf(pid: number, controller: string): string | null {
-  const lines = readFileSync(`/proc/${pid}/cgroup`, "utf8").trim().split("\n");
-  if (unified) {
-    const path = lines.find((line) => line.startsWith("0::"))?.slice(3) ?? "/";
-    return readFileSync(join(ROOT, "cgroup.controllers"), "utf8").split(/\s+/).includes(controller)
-      ? join(ROOT, path)
-      : null;
-  }
-  const line = lines.find((each) => each.split(":")[1]?.split(",").includes(controller));
-  const mount = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .find((each) => / - cgroup /.test(each) && each.split(" ").at(-1)?.split(",").includes(controller));
-  if (line === undefined || mount === undefined) return null;
-  return join(mount.split(" ")[4] ?? "", line.split(":").slice(2).join(":"));
+  const own = cgroupsOf(pid);
+  if (!unified) return own.find(({ version, names }) => version === 1 && names.includes(controller))?.directory ?? null;
+  const controllers = readFileSync(join(ROOT, "cgroup.controllers"), "utf8").split(/\s+/);
+  return controllers.includes(controller) ? (own.find(({ version }) => version === 2)?.directory ?? null) : null;
 }
 
 /** A limit, and the file that holds it, on v1 and on v2; `null` where the version has no such file. */
@@ -301,19 +293,15 @@ check(
 function parentGoes(subject: Subject): void {
   subject.afterwards(() => {
     const name = `conformance-${process.pid}`;
-    const places = unified ? [ROOT] : readFileSync("/proc/self/mountinfo", "utf8").split("\n").flatMap(mountPoint);
+    const places = hierarchies();
     setTimeout(() => {
-      for (const place of places) {
+      for (const { mountPoint } of places) {
         try {
-          rmdirSync(join(place, name));
+          rmdirSync(join(mountPoint, name));
         } catch {
           // Not there, or another check's container is in it.
         }
       }
     }, 0);
   });
-}
-
-function mountPoint(line: string): string[] {
-  return / - cgroup2? /.test(line) ? [line.split(" ")[4] ?? ""] : [];
 }

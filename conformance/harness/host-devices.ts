@@ -9,7 +9,7 @@ export class HostDevices {
 
   /** @returns a few words for each device that has another owner or other rights by now */
   changes(): string[] {
-    return this.#changed().map((path) => {
+    return this.#changed().map(({ path }) => {
       const { uid, gid, mode } = rightsOf(path);
       return `${path} with owner ${uid}:${gid} and mode ${mode.toString(8)}`;
     });
@@ -17,18 +17,16 @@ export class HostDevices {
 
   /** Gives the devices back what they had. */
   restore(): void {
-    const changed = this.#changed();
-    for (const { path, uid, gid, mode } of this.#before) {
-      if (!changed.includes(path)) continue;
+    for (const { path, uid, gid, mode } of this.#changed()) {
       chownSync(path, uid, gid);
       chmodSync(path, mode);
     }
   }
 
-  #changed(): string[] {
-    return this.#before.flatMap(({ path, uid, gid, mode }) => {
+  #changed() {
+    return this.#before.filter(({ path, uid, gid, mode }) => {
       const now = rightsOf(path);
-      return now.uid === uid && now.gid === gid && now.mode === mode ? [] : [path];
+      return now.uid !== uid || now.gid !== gid || now.mode !== mode;
     });
   }
 }

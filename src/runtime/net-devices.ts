@@ -23,7 +23,7 @@ export function moveNetDevice({ name, newName, pointer }: NetDeviceStep, pid: nu
   // Before the device is set down: that alone takes its IPv6 addresses.
   const addresses = here.addresses(index).filter(({ permanent, global }) => permanent && global);
   using there = openRouteIn(namespace);
-  const others = there.linkIndexes();
+  const others = newName.includes("%d") ? there.linkIndexes() : null;
   // The kernel would move it all the same, under its old name, and it would end with the container.
   if (has(there, newName)) throw new Error(`${pointer}: the container has a network device ${newName} already`);
   const state = here.linkState(index);
@@ -37,9 +37,7 @@ export function moveNetDevice({ name, newName, pointer }: NetDeviceStep, pid: nu
     throw new Error(`${pointer}: the network device ${name} does not move: ${(error as Error).message}`);
   }
   // Of a template only the kernel knows what has become, and the index is another where a device there has the old one.
-  const moved = newName.includes("%d")
-    ? there.linkIndexes().find((each) => !others.includes(each))
-    : there.linkIndex(newName);
+  const moved = others === null ? there.linkIndex(newName) : there.linkIndexes().find((each) => !others.includes(each));
   if (moved === undefined) throw new Error(`the network device ${name} is gone from the container's namespace`);
   for (const address of addresses) there.addAddress(moved, address);
   there.setLinkState(moved, "up");

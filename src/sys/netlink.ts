@@ -74,7 +74,7 @@ export class RouteSocket implements Disposable {
     return replies.map((reply) => reply.readInt32LE(4));
   }
 
-  /** Sets a device up or down. @throws {SyscallError} */
+  /** Whether a device is up, as its administrator has set it. @throws {SyscallError} */
   linkState(index: number): "up" | "down" {
     const what = `look at the network device ${index}`;
     const [reply] = this.#ask(RTM.GETLINK, 0, [linkMessage(index)], what);
@@ -82,6 +82,7 @@ export class RouteSocket implements Disposable {
     return (reply.readUInt32LE(8) & IFF_UP) === 0 ? "down" : "up";
   }
 
+  /** Sets a device up or down. @throws {SyscallError} */
   setLinkState(index: number, state: "up" | "down"): void {
     this.#ask(
       RTM.NEWLINK,
@@ -91,7 +92,12 @@ export class RouteSocket implements Disposable {
     );
   }
 
-  /** Moves a device to another network namespace, under a new name; `%d` in it stands for the first number that is free. @param namespace its descriptor @throws {SyscallError} */
+  /**
+   * Moves a device to another network namespace.
+   * @param newName its name there, in which the kernel puts the first number that is free for `%d`
+   * @param namespace its descriptor
+   * @throws {SyscallError}
+   */
   moveLink(index: number, newName: string, namespace: number): void {
     const fd = Buffer.alloc(4);
     fd.writeInt32LE(namespace);
