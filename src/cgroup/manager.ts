@@ -5,24 +5,23 @@ import { removeCgroup } from "../sys/cgroupfs.ts";
 import { hasErrno, orNull } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { exists } from "../sys/file.ts";
-import { sendSignal } from "../sys/process.ts";
-import { SIGNALS } from "../sys/signal.ts";
 import { applyStep } from "./apply.ts";
 import { type CgroupDriver, driverOf } from "./driver.ts";
 import type { CgroupDescriptors, Entrance } from "./entrance.ts";
 import { freeze, isFrozen, thaw, thawTree, whileFrozen } from "./freezer.ts";
 import { type ExecTarget, joinAll, openEntrance, openTasks } from "./join.ts";
+import { killAll } from "./kill.ts";
 import { OomWatch, oomKills } from "./oom.ts";
 import type { CgroupHierarchy, CgroupLocation } from "./plan.ts";
 import { planResources } from "./resources.ts";
 import { needsControllers } from "./resources-v2.ts";
-import { readStats, type Stats } from "./stats.ts";
+import { readStats } from "./stats.ts";
+import type { Stats } from "./stats-types.ts";
 import { ContainerUnit } from "./systemd/container-unit.ts";
 import { roundedQuota } from "./systemd/properties.ts";
-import { processesIn, removeTrees, sleep, waitUntilEmpty } from "./tree.ts";
+import { processesIn, removeTrees, waitUntilEmpty } from "./tree.ts";
 import { resourcesToSet, setReversibly, withUnrestored } from "./update.ts";
 
-const { SIGKILL } = SIGNALS;
 const newContainer: ExecTarget = { sub: new Map(), initPid: null };
 
 /** Opens the cgroup that a location names; whether it exists is another matter. */
@@ -185,19 +184,7 @@ export class Cgroup {
    */
   killAll(signal: number): boolean {
     if (!this.exists()) return false;
-    if (signal === SIGKILL && this.#driver.killAtOnce()) return true;
-    const held = this.#tryFreeze();
-    // While frozen, none can fork away from the signal. Otherwise go after them.
-    const rounds = held || signal !== SIGKILL ? 1 : 100;
-    for (let round = 0; round < rounds; round++) {
-      const pids = this.#pidsToKill();
-      // To the kernel, process 0 is our own process group.
-      for (const pid of pids) if (pid > 0) sendSignal(pid, signal);
-      if (pids.length === 0) break;
-      if (round > 0) sleep(round);
-    }
-    if (signal === SIGKILL) this.thawTree();
-    else if (held) this.thaw();
+    killAll(signal, { driver: this.#driver, pids: () => this.#pidsToKill() });
     return true;
   }
 
@@ -311,15 +298,6 @@ export class Cgroup {
       return this.#unseen(undo);
     } catch (error) {
       return [`the unit's properties (${(error as Error).message})`];
-    }
-  }
-
-  #tryFreeze(): boolean {
-    try {
-      this.freeze();
-      return true;
-    } catch {
-      return false;
     }
   }
 

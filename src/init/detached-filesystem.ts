@@ -10,9 +10,8 @@ import {
   fscontextMessages,
   fsmountResult,
   fsopenResult,
-  MOUNT_ATTRIBUTES,
-  type MountAttribute,
-} from "../sys/mount.ts";
+} from "../sys/filesystem-context.ts";
+import { MOUNT_ATTRIBUTES, type MountAttribute } from "../sys/mount.ts";
 
 /**
  * Makes a filesystem.

@@ -2,7 +2,7 @@
 
 import { SyscallError } from "../sys/error.ts";
 import { exists } from "../sys/file.ts";
-import { fsconfigSet, fscontextMessages, fsopen } from "../sys/mount.ts";
+import { fsconfigSet, fscontextMessages, fsopen } from "../sys/filesystem-context.ts";
 
 /** What was being done. */
 export type MountAttempt =

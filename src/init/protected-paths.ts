@@ -3,7 +3,8 @@
 import type { ProtectStep } from "../plan/protected-paths.ts";
 import type { Handlers } from "../plan/step.ts";
 import { type Fd, O } from "../sys/fd.ts";
-import { fsconfigCreate, fsconfigSet, fsmount, fsopen, mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
+import { fsconfigCreate, fsconfigSet, fsmount, fsopen } from "../sys/filesystem-context.ts";
+import { mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
 import { findInRoot, openInRoot } from "../sys/path.ts";
 import { fstat, isDirectory } from "../sys/stat.ts";
 import type { InitContext } from "./context.ts";

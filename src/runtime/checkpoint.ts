@@ -17,6 +17,7 @@ import { fork } from "../sys/process.ts";
 import { fstat, isType, stat } from "../sys/stat.ts";
 import { encode } from "../sys/text.ts";
 import { clearContainer } from "./clear.ts";
+import { lockDirectory } from "./container-lock.ts";
 import { hostMountsOf, resolveInContainer } from "./container-mounts.ts";
 import { configFile, explainFailure, findCriu, freezerOf } from "./criu.ts";
 import { CriuDirectories } from "./criu-directories.ts";
@@ -25,7 +26,7 @@ import { writeStreams } from "./descriptors-file.ts";
 import { hostFacts } from "./host.ts";
 import type { Context } from "./options.ts";
 import { containerStatus } from "./status.ts";
-import { type Container, loadContainer, loadSavedConfig, lockDirectory, NoSuchContainerError } from "./store.ts";
+import { type Container, loadContainer, loadSavedConfig, NoSuchContainerError } from "./store.ts";
 
 /**
  * Writes a container down.

@@ -1,7 +1,8 @@
 /** Takes an id for a container that is about to be made. */
 import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
 import type { Fd } from "../sys/fd.ts";
-import { type Container, claimDirectory, removeDirectory } from "./store.ts";
+import { claimDirectory } from "./container-lock.ts";
+import { type Container, removeDirectory } from "./store.ts";
 
 /** An id that nobody else can have now. */
 export interface Claim {

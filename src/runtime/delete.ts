@@ -4,6 +4,7 @@ import type { Spec } from "../config/types.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { pidfdFind } from "../sys/process.ts";
 import { clearContainer, hasOwnPidNamespace } from "./clear.ts";
+import { lockDirectory } from "./container-lock.ts";
 import { killForGood } from "./kill.ts";
 import type { Context } from "./options.ts";
 import { livesElsewhere } from "./shared-cgroup.ts";
@@ -13,7 +14,6 @@ import {
   DamagedError,
   findContainer,
   loadKeptConfig,
-  lockDirectory,
   NoSuchContainerError,
   removeDirectory,
 } from "./store.ts";

@@ -1,7 +1,7 @@
 /** `events`: what a container uses, now and then, and each time when the kernel kills in it for want of memory. */
 
 import { openCgroup } from "../cgroup/manager.ts";
-import type { Stats } from "../cgroup/stats.ts";
+import type { Stats } from "../cgroup/stats-types.ts";
 import { monotonicTime } from "../sys/clock.ts";
 import { hasErrno } from "../sys/error.ts";
 import { POLL, poll } from "../sys/poll.ts";

@@ -8,14 +8,8 @@ import { check, SyscallError } from "../sys/error.ts";
 import { AT, Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { chmod, readText } from "../sys/file.ts";
-import {
-  fsconfigCreateResult,
-  fsmountResult,
-  fsopenResult,
-  mapOwners,
-  mountSetAttributes,
-  openTree,
-} from "../sys/mount.ts";
+import { fsconfigCreateResult, fsmountResult, fsopenResult } from "../sys/filesystem-context.ts";
+import { mapOwners, mountSetAttributes, openTree } from "../sys/mount.ts";
 import { setns } from "../sys/namespace.ts";
 import { endWords, exit, fork, waitPid } from "../sys/process.ts";
 import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";

@@ -14,6 +14,7 @@ import { duplicateOnto, type Fd, O, open } from "../sys/fd.ts";
 import { openRoot } from "../sys/path.ts";
 import { exit, prctl, waitPid } from "../sys/process.ts";
 import { setUmask } from "../sys/user.ts";
+import { lockDirectory } from "./container-lock.ts";
 import { Conversation } from "./conversation.ts";
 import { forkInto } from "./fork.ts";
 import { hostFacts } from "./host.ts";
@@ -21,7 +22,7 @@ import { openNamespaces } from "./joined-namespaces.ts";
 import { openLiveSource } from "./mount-sources.ts";
 import type { Context } from "./options.ts";
 import { containerStatus, isAlive } from "./status.ts";
-import { type Container, loadContainer, loadSavedConfig, lockDirectory, NoSuchContainerError } from "./store.ts";
+import { type Container, loadContainer, loadSavedConfig, NoSuchContainerError } from "./store.ts";
 
 /**
  * Adds the mounts of a file to a running container, in order. One that fails ends it; those before it stay.

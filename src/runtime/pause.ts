@@ -1,9 +1,10 @@
 /** `pause` and `resume`: the freezer of the container's cgroup. */
 import { type Cgroup, openCgroup } from "../cgroup/manager.ts";
 import type { Status } from "../config/types.ts";
+import { lockDirectory } from "./container-lock.ts";
 import type { Context } from "./options.ts";
 import { containerStatus } from "./status.ts";
-import { loadContainer, lockDirectory, NoSuchContainerError } from "./store.ts";
+import { loadContainer, NoSuchContainerError } from "./store.ts";
 
 /** @throws {Error} `container not running` */
 export function pauseContainer(context: Context, id: string): void {

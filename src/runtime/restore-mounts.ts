@@ -8,16 +8,8 @@ import type { RootfsStep } from "../plan/rootfs.ts";
 import { check } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { chmod, mkdir } from "../sys/file.ts";
-import {
-  fsconfigCreate,
-  fsmount,
-  fsopen,
-  mountSetAttributes,
-  moveMount,
-  openTree,
-  setPropagation,
-  unmountDetach,
-} from "../sys/mount.ts";
+import { fsconfigCreate, fsmount, fsopen } from "../sys/filesystem-context.ts";
+import { mountSetAttributes, moveMount, openTree, setPropagation, unmountDetach } from "../sys/mount.ts";
 
 /** A mount of the host's to be restored: its place, symlinks resolved, and what is bound there. */
 export interface PlacedMount {

@@ -24,6 +24,7 @@ import { exitCode, killChild, pidfdOpen, prctl, processStat } from "../sys/proce
 import { type Claim, claimContainer } from "./claim.ts";
 import { clearAfterFailure, clearContainer } from "./clear.ts";
 import { checkTerminal, connectTo, sendMaster } from "./console-socket.ts";
+import { lockAgain, unlock } from "./container-lock.ts";
 import { mountSteps } from "./container-mounts.ts";
 import { configFile, explainFailure, findCriu } from "./criu.ts";
 import { CriuDirectories } from "./criu-directories.ts";
@@ -37,7 +38,7 @@ import { writePidFile } from "./pid-file.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { ownFiles, type PlacedMount, prepareRoot } from "./restore-mounts.ts";
 import { stateDocument } from "./status.ts";
-import { containerDirectory, lockAgain, saveConfig, saveContainer, unlock } from "./store.ts";
+import { containerDirectory, saveConfig, saveContainer } from "./store.ts";
 
 export interface RestoreContainerOptions extends RestoreOptions {
   id: string;

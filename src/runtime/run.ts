@@ -3,13 +3,14 @@ import type { Spec } from "../config/types.ts";
 import type { Fd } from "../sys/fd.ts";
 import { exitCode, killChild, prctl } from "../sys/process.ts";
 import { clearContainer } from "./clear.ts";
+import { lockAgain, unlock } from "./container-lock.ts";
 import { prepareForeground, superviseForeground } from "./foreground.ts";
 import { type Launched, launch } from "./launch.ts";
 import { forwardReadiness, hostNotifySocket, openNotifySocket } from "./notify-socket.ts";
 import type { Context, RunOptions } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { releaseInit, throwStartError, wakeInit } from "./start.ts";
-import { containerDirectory, lockAgain, unlock } from "./store.ts";
+import { containerDirectory } from "./store.ts";
 
 /**
  * Runs a container.

@@ -14,6 +14,7 @@ import { type ExitStatus, endWords, pidfdFind } from "../sys/process.ts";
 import { lockOwner } from "../sys/record-lock.ts";
 import { decode, encode } from "../sys/text.ts";
 import { clearContainer } from "./clear.ts";
+import { lockDirectory, unlock } from "./container-lock.ts";
 import { signalInit } from "./kill.ts";
 import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
 import type { Context } from "./options.ts";
@@ -25,11 +26,9 @@ import {
   loadContainer,
   loadKeptConfig,
   loadSavedConfig,
-  lockDirectory,
   NoSuchContainerError,
   type ProcessIdentity,
   START_FIFO,
-  unlock,
 } from "./store.ts";
 
 const SIGKILL = 9;

@@ -5,7 +5,8 @@ import type { State, Status } from "../config/types.ts";
 import { exists } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
 import { hasEnded, processStat } from "../sys/process.ts";
-import { type Container, containerDirectory, isLocked, type ProcessIdentity, START_FIFO } from "./store.ts";
+import { isLocked } from "./container-lock.ts";
+import { type Container, containerDirectory, type ProcessIdentity, START_FIFO } from "./store.ts";
 
 /** Whether the process that is meant still lives, or one of its threads; a zombie does not. */
 export function isAlive(process: ProcessIdentity | null): process is ProcessIdentity {

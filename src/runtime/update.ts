@@ -7,6 +7,7 @@ import type { IntelRdt, Resources, Spec } from "../config/types.ts";
 import { planIntelRdt } from "../plan/intel-rdt.ts";
 import { exists } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
+import { lockDirectory } from "./container-lock.ts";
 import { findResctrl, ResctrlGroup } from "./intel-rdt.ts";
 import type { Context } from "./options.ts";
 import { containerStatus } from "./status.ts";
@@ -14,7 +15,6 @@ import {
   type Container,
   loadContainer,
   loadSavedConfig,
-  lockDirectory,
   NoSuchContainerError,
   saveConfig,
   saveContainer,

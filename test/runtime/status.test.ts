@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { claimDirectory } from "../../src/runtime/container-lock.ts";
 import { containerStatus, isAlive, stateDocument } from "../../src/runtime/status.ts";
-import { type Container, claimDirectory, START_FIFO } from "../../src/runtime/store.ts";
+import { type Container, START_FIFO } from "../../src/runtime/store.ts";
 import type { Fd } from "../../src/sys/fd.ts";
 import { processStat } from "../../src/sys/process.ts";
 

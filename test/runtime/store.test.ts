@@ -3,15 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Spec } from "../../src/config/types.ts";
+import { claimDirectory } from "../../src/runtime/container-lock.ts";
 import {
   type Container,
   checkId,
-  claimDirectory,
   containerIds,
   findContainer,
   loadContainer,
   loadSavedConfig,
-  lockDirectory,
   NoSuchContainerError,
   removeDirectory,
   saveConfig,
@@ -48,24 +47,6 @@ describe("checkId", () => {
 
   it("names the first character that an id must not have", () => {
     expect(() => checkId("a/b c")).toThrow('invalid container ID format: "a/b c": invalid character "/"');
-  });
-});
-
-describe("claimDirectory", () => {
-  it("makes the root and the container's directory", () => {
-    claimDirectory(root, "c1").close();
-    expect(containerIds(root)).toEqual(["c1"]);
-  });
-
-  it("lets one of two have an id", () => {
-    using _ = claimDirectory(root, "c1");
-    expect(() => claimDirectory(root, "c1")).toThrow("container with given ID already exists");
-  });
-});
-
-describe("lockDirectory", () => {
-  it("finds no lock for a container that is not there", () => {
-    expect(lockDirectory(root, "c1")).toBeNull();
   });
 });
 

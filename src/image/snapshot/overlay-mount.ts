@@ -7,7 +7,8 @@
  * @see linux/Documentation/filesystems/overlayfs.rst
  */
 import { type Fd, O, open } from "../../sys/fd.ts";
-import { fsconfigCreate, fsconfigSet, fscontextMessages, fsmount, fsopen, mount, moveMount } from "../../sys/mount.ts";
+import { fsconfigCreate, fsconfigSet, fscontextMessages, fsmount, fsopen } from "../../sys/filesystem-context.ts";
+import { mount, moveMount } from "../../sys/mount.ts";
 import type { OverlayNamespace } from "../layer/lower-layers.ts";
 
 export interface OverlayMount {
