@@ -1,44 +1,82 @@
-/** What callers without types may give in the place of what is expected: said at once, before it becomes an argument `undefined`. */
+/** What callers without types may give in the place of what is expected: said at once, before it becomes an argument `undefined`, or nothing. */
+import { mostSimilar } from "./similar.ts";
 
-type Kind = readonly [expected: string, fits: (given: unknown) => boolean];
+/** What an option takes. */
+export interface Kind {
+  /** In the words of an error: `a string`. */
+  expected: string;
+  fits(given: unknown): boolean;
+  /** The options of what is given, or of each of these, where it takes objects. */
+  within?: Table;
+}
+
+/** The options of a function, or of an object, by their names. */
+export type Table = Readonly<Record<string, Kind>>;
+
+/** A table that has all options of a type, and no others, which the compiler sees to. */
+export type TableOf<T> = { readonly [Name in keyof T]-?: Kind };
 
 const isObject = (given: unknown): given is Readonly<Record<string, unknown>> =>
   typeof given === "object" && given !== null && !Array.isArray(given);
-const TEXT: Kind = ["a string", (given) => typeof given === "string"];
-const TEXTS: Kind = ["an array of strings", (given) => Array.isArray(given) && given.every(TEXT[1])];
-const TEXTS_BY_NAME: Kind = ["an object of strings", (given) => isObject(given) && Object.values(given).every(TEXT[1])];
-const OBJECT: Kind = ["an object", isObject];
-const OBJECTS: Kind = ["an array of objects", (given) => Array.isArray(given) && given.every(isObject)];
 
-const RUN: Readonly<Record<string, Kind>> = {
-  ...{ image: TEXT, bundle: TEXT, name: TEXT, cwd: TEXT, hostname: TEXT, network: TEXT },
-  ...{ args: TEXTS, publish: TEXTS, env: TEXTS_BY_NAME, annotations: TEXTS_BY_NAME },
-  ...{ limits: OBJECT, volumes: OBJECTS, mounts: OBJECTS },
-};
-
-/** @throws {TypeError} where the options are none, or one of them is of another type, or there is not one of `image` and `bundle` */
-export function checkRunOptions(options: unknown): void {
-  expectKind("run", "options", OBJECT, options);
-  const given = options as Readonly<Record<string, unknown>>;
-  for (const [name, kind] of Object.entries(RUN)) {
-    if (given[name] !== undefined) expectKind("run", name, kind, given[name]);
-  }
-  const both = [given["image"], given["bundle"]].filter((one) => one !== undefined && one !== "");
-  if (both.length !== 1) throw new TypeError("run: one of `image` and `bundle` is expected");
+/**
+ * @param other a table of another use of the same function, of which one option may have been taken for this one's, and what that use is called
+ * @throws {TypeError} where the options are none, one of them is of another type, or one is not known: with the known one that it may stand for
+ */
+export function checkOptions(command: string, options: unknown, table: Table, other?: readonly [Table, string]): void {
+  checkObject(command, "options", options);
+  checkWithin(command, "", options as Readonly<Record<string, unknown>>, table, other);
 }
 
-/** @throws {TypeError} where it is no string, or an empty one */
-export function checkText(command: string, name: string, given: unknown): void {
-  expectKind(command, name, ["a string that is not empty", (text) => typeof text === "string" && text !== ""], given);
-}
-
-/** @throws {TypeError} where it is none */
+/** @throws {TypeError} where it is no object */
 export function checkObject(command: string, name: string, given: unknown): void {
-  expectKind(command, name, OBJECT, given);
+  checkKind(command, name, given, { expected: "an object", fits: isObject });
 }
 
-function expectKind(command: string, name: string, [expected, fits]: Kind, given: unknown): void {
-  if (fits(given)) return;
-  const shown = given === undefined ? "undefined" : JSON.stringify(given).slice(0, 60);
-  throw new TypeError(`${command}: ${name}: ${expected} is expected, not ${shown}`);
+/** @throws {TypeError} where it is of another kind, or something in it is not known */
+export function checkKind(command: string, name: string, given: unknown, { expected, fits, within }: Kind): void {
+  if (!fits(given)) throw new TypeError(`${command}: ${name}: ${expected} is expected, not ${shown(given)}`);
+  if (within === undefined) return;
+  const objects = Array.isArray(given) ? given.map((one, index) => [`${name}[${index}].`, one]) : [[`${name}.`, given]];
+  for (const [prefix, one] of objects) if (isObject(one)) checkWithin(command, prefix, one, within);
+}
+
+function checkWithin(
+  command: string,
+  prefix: string,
+  given: Readonly<Record<string, unknown>>,
+  table: Table,
+  other?: readonly [Table, string],
+): void {
+  for (const [name, one] of Object.entries(given)) {
+    // As if it had not been given, which is what it is given for.
+    if (one === undefined) continue;
+    const kind = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (kind === undefined) throw unknownOption(command, prefix + name, name, table, other);
+    checkKind(command, prefix + name, one, kind);
+  }
+}
+
+function unknownOption(
+  command: string,
+  path: string,
+  name: string,
+  table: Table,
+  other?: readonly [Table, string],
+): TypeError {
+  if (other !== undefined && Object.hasOwn(other[0], name))
+    return new TypeError(`${command}: ${path}: only ${other[1]} has this option`);
+  const known = Object.keys(table);
+  const similar = mostSimilar(name, known);
+  const hint = similar === null ? `known are ${known.join(", ")}` : `did you mean ${similar}?`;
+  return new TypeError(`${command}: ${path}: unknown option; ${hint}`);
+}
+
+function shown(given: unknown): string {
+  if (typeof given === "function") return "a function";
+  try {
+    return (JSON.stringify(given) ?? String(given)).slice(0, 60);
+  } catch {
+    return typeof given;
+  }
 }

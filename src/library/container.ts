@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { State } from "../config/types.ts";
 import { execute, parseOutput, storeArguments } from "./command.ts";
 import type { CommonOptions } from "./executable.ts";
+import { checkExec, checkLogs, checkStop } from "./option-tables.ts";
 import {
   type Attached,
   attach,
@@ -121,7 +122,9 @@ export class Container extends ContainerProcess implements AsyncDisposable {
    * Sends SIGTERM, waits, and then kills.
    * @param options `timeout`: seconds, default 10
    */
-  async stop({ timeout = 10 }: { timeout?: number } = {}): Promise<void> {
+  async stop(options: { timeout?: number } = {}): Promise<void> {
+    checkStop(options);
+    const { timeout = 10 } = options;
     const end = Date.now() + timeout * 1000;
     await this.kill("SIGTERM").catch(() => {});
     for (let pause = 5; Date.now() < end && (await this.#isAlive()); pause = Math.min(2 * pause, 100))
@@ -148,6 +151,7 @@ export class Container extends ContainerProcess implements AsyncDisposable {
    * @param args the command and its arguments
    */
   exec(args: readonly string[], options: ExecOptions = {}): ContainerProcess {
+    checkExec(args, options);
     const command = this.#kind.exec(args, options);
     const { signal } = options;
     signal?.throwIfAborted();
@@ -192,7 +196,9 @@ export class ImageContainer extends Container {
   }
 
   /** What it has written: on stdout what went to its stdout, on stderr the rest. */
-  logs({ follow, tail, timestamps, signal }: LogOptions = {}): ContainerProcess {
+  logs(options: LogOptions = {}): ContainerProcess {
+    checkLogs(options);
+    const { follow, tail, timestamps, signal } = options;
     const args = [
       ...["container", "logs", ...storeArguments(this.options)],
       ...(follow ? ["--follow"] : []),
@@ -208,7 +214,9 @@ export class ImageContainer extends Container {
    * Sends the stop signal, waits, and then kills. A detached one stays, and can be started again.
    * @param options `timeout`: seconds; default: the container's own, 10
    */
-  override async stop({ timeout }: { timeout?: number } = {}): Promise<void> {
+  override async stop(options: { timeout?: number } = {}): Promise<void> {
+    checkStop(options);
+    const { timeout } = options;
     const time = value("--time", timeout === undefined ? undefined : Math.ceil(timeout));
     const stopped = execute(
       ["container", "stop", ...storeArguments(this.options), ...time, "--", this.id],

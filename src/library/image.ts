@@ -1,8 +1,8 @@
 /** Images: fetched, built, and made of a root filesystem. */
-import { checkObject, checkText } from "./check.ts";
 import { type CommandResult, execute, parseOutput, storeArguments } from "./command.ts";
 import { TsruncError } from "./error.ts";
 import type { CommonOptions } from "./executable.ts";
+import { checkBuild, checkImport, checkInspect, checkPull } from "./option-tables.ts";
 import { type BuildEvent, eventTaker, parseEvent, type TransferEvent } from "./progress.ts";
 import { pairs, type RegistryOptions, registryArguments, value, values } from "./registry.ts";
 
@@ -33,7 +33,7 @@ export interface PulledImage {
  * @throws {TsruncError} `FAILED` with the reason
  */
 export async function pull(reference: string, options: PullOptions = {}): Promise<PulledImage> {
-  checkText("pull", "reference", reference);
+  checkPull(reference, options);
   const args = [
     ...["image", "pull", "--format=json", "--progress=json"],
     ...storeArguments(options),
@@ -94,8 +94,7 @@ export interface BuiltImage {
  * @throws {TsruncError} `FAILED` with the reason; one in the Dockerfile begins with file, line and column
  */
 export async function build(options: BuildOptions): Promise<BuiltImage> {
-  checkObject("build", "options", options);
-  if (typeof options.context !== "object") checkText("build", "context", options.context);
+  checkBuild(options);
   const { context, sourceDateEpoch } = options;
   const isPath = typeof context === "string";
   const args = [
@@ -130,7 +129,7 @@ export async function build(options: BuildOptions): Promise<BuiltImage> {
     },
   });
   const id = built.stdout.trim() as Digest;
-  const { digest, size } = await inspectImage(id, options);
+  const { digest, size } = await inspect(id, options);
   return { id, digest, size, warnings: [...warnings, ...built.warnings] };
 }
 
@@ -157,6 +156,7 @@ export async function importImage(
   source: string | NodeJS.ReadableStream,
   options: ImportOptions = {},
 ): Promise<{ digest: Digest; warnings: string[] }> {
+  checkImport(source, options);
   const isPath = typeof source === "string";
   const args = [
     ...["image", "import", "--progress=json"],
@@ -201,6 +201,11 @@ export async function inspectImage(
   image: string,
   options: CommonOptions & { platform?: string } = {},
 ): Promise<ImageInfo> {
+  checkInspect(image, options);
+  return inspect(image, options);
+}
+
+async function inspect(image: string, options: CommonOptions & { platform?: string }): Promise<ImageInfo> {
   const args = ["image", "inspect", ...storeArguments(options), ...value("--platform", options.platform), "--", image];
   const { stdout }: CommandResult = await execute(args, options);
   const [info] = parseOutput<ImageInfo[]>(stdout, "image inspect");

@@ -14,7 +14,8 @@ export interface Limits {
   pids?: number;
 }
 
-interface RunOptions extends CommonOptions, StreamOptions {
+/** What both kinds of containers have. */
+export interface RunOptions extends CommonOptions, StreamOptions {
   /** The container's name; default: one of its own. */
   name?: string;
   /**
@@ -78,7 +79,7 @@ export interface BundleRunOptions extends RunOptions {
   /** In the place of `process.args`. */
   args?: readonly string[];
   /** Ids, in the container's user namespace. */
-  user?: { uid: number; gid: number; additionalGids?: number[] };
+  user?: { uid: number; gid: number; additionalGids?: number[]; umask?: number };
   /** Mounted besides, after the others. */
   mounts?: readonly Mount[];
   /** `none`: a network of its own with only a loopback interface; `host`: this machine's; default: as config.json has it. */

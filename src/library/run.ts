@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bundleConfig } from "./bundle-config.ts";
-import { checkRunOptions } from "./check.ts";
 import { execute, globalArguments, parseOutput, storeArguments } from "./command.ts";
 import {
   bundleKind,
@@ -20,6 +19,7 @@ import {
 } from "./container.ts";
 import { TsruncError } from "./error.ts";
 import { type CommonOptions, findExecutable } from "./executable.ts";
+import { checkOpen, checkRun } from "./option-tables.ts";
 import { type Attached, attach, streamsOf } from "./process.ts";
 import { type BundleRunOptions, type ImageRunOptions, imageRunArguments } from "./run-options.ts";
 
@@ -30,13 +30,13 @@ import { type BundleRunOptions, type ImageRunOptions, imageRunArguments } from "
  *     await db.exec(["psql", "-U", "postgres", "-c", "select 1"]).text();
  *
  * @throws {TsruncError} `FAILED` with the reason when it could not be started: nothing of it is left
- * @throws {TypeError} where options are missing or of another type
+ * @throws {TypeError} where options are missing, unknown or of another type
  * @throws the reason of `signal`, when that ended it
  */
 export function run(options: ImageRunOptions): Promise<ImageContainer>;
 export function run(options: BundleRunOptions): Promise<Container>;
 export async function run(options: ImageRunOptions | BundleRunOptions): Promise<Container> {
-  checkRunOptions(options);
+  checkRun(options);
   options.signal?.throwIfAborted();
   const name = options.name ?? `js-${randomBytes(6).toString("hex")}`;
   return options.image === undefined ? runBundle(name, options) : runImage(name, options);
@@ -47,6 +47,7 @@ export async function run(options: ImageRunOptions | BundleRunOptions): Promise<
  * @throws {TsruncError} `FAILED` where there is none
  */
 export async function openContainer(name: string, options: CommonOptions = {}): Promise<ImageContainer> {
+  checkOpen(name, options);
   const args = ["container", "inspect", ...storeArguments(options), "--", name];
   const { stdout } = await execute(args, options);
   const [found] = parseOutput<ContainerInfo[]>(stdout, "container inspect");

@@ -8,6 +8,7 @@ import { check } from "../config/schema.ts";
 import type { Spec } from "../config/types.ts";
 import { validateMeaning } from "../config/validate.ts";
 import { parseExactly, writeExactly } from "./exact-json.ts";
+import { checkValidate } from "./option-tables.ts";
 
 /** Something wrong or odd in a configuration. */
 export interface Problem {
@@ -43,7 +44,9 @@ export interface ValidateOptions {
  * looked at. Checking ends with the first fault.
  * @param document a parsed config.json, which is not changed, or its text: a text keeps integers beyond 2⁵³, as `bigint`
  */
-export function validate(document: unknown, { uid, forCreate = false }: ValidateOptions = {}): Validation {
+export function validate(document: unknown, options: ValidateOptions = {}): Validation {
+  checkValidate(options);
+  const { uid, forCreate = false } = options;
   try {
     const spec = typeof document === "string" ? parse(document) : copy(document);
     dropNulls(spec);
