@@ -34,7 +34,21 @@ export function toSecrets(given: readonly string[]): Map<string, SecretSource> {
   return new Map(given.map(toSecret));
 }
 
+/** A secret that is not there is told before the build, not by the step that needs it: that may come from the cache. */
 function toSecret(text: string): [string, SecretSource] {
+  const [id, source] = parseSecret(text);
+  const of = `--secret ${JSON.stringify(text)}`;
+  if (source.kind === "env" && process.env[source.name] === undefined)
+    throw new UsageError(`${of}: the variable ${source.name} is not set`);
+  if (source.kind === "file") {
+    const found = statSync(toFileName(source.path), { throwIfNoEntry: false });
+    if (found === undefined) throw new UsageError(`${of}: there is no file ${source.path}`);
+    if (found.isDirectory()) throw new UsageError(`${of}: ${source.path} is a directory: a file is right`);
+  }
+  return [id, source];
+}
+
+function parseSecret(text: string): [string, SecretSource] {
   const wrong = (why: string) =>
     new UsageError(`--secret ${JSON.stringify(text)}: ${why}: id=ID[,src=FILE|,env=NAME] is right`);
   const fields = new Map<string, string>();
@@ -51,7 +65,6 @@ function toSecret(text: string): [string, SecretSource] {
   if (type !== undefined && type !== "file" && type !== "env")
     throw wrong(`the type ${JSON.stringify(type)} is not known`);
   if (name !== undefined) return [id, { kind: "env", name }];
-  if (path !== undefined) toFileName(path);
   if (path !== undefined) return [id, type === "env" ? { kind: "env", name: path } : { kind: "file", path }];
   const isVariable = type === "env" || (type === undefined && process.env[id] !== undefined);
   return [id, isVariable ? { kind: "env", name: id } : { kind: "file", path: id }];

@@ -418,6 +418,55 @@ describe.skipIf(why !== null)("COPY and ADD", () => {
   });
 });
 
+describe.skipIf(why !== null)("a platform", () => {
+  const [host, foreign] = process.arch === "arm64" ? ["arm64", "amd64"] : ["amd64", "arm64"];
+  const platformOf = (name: string) => builder.inspect(name).platform;
+
+  test("that FROM asks for is that of the base, or an error", () => {
+    builder.must("import", "--platform", `linux/${foreign}`, builder.at("base"), "localhost/foreign:1");
+    const { code, stderr } = builder.build(`FROM --platform=linux/${foreign} base:1\n`);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(new RegExp(`Dockerfile:1:\\d+: .*is for linux/${host}, not for linux/${foreign}`));
+    expect(builder.build(`FROM --platform=linux/${foreign} localhost/foreign:1\n`, {}, "-t", "p:1").code).toBe(0);
+    expect(platformOf("p:1")).toBe(`linux/${foreign}`);
+    expect(builder.build("FROM --platform=$TARGETPLATFROM base:1\n").stderr).toMatch(/Dockerfile:1:\d+: --platform=/);
+  });
+
+  test("that nobody asks for is that of the base, also through a stage", () => {
+    const text = "FROM localhost/foreign:1 AS a\nENV x=1\nFROM a\nENV y=1\n";
+    expect(builder.build(text, {}, "-t", "p:2").code).toBe(0);
+    expect(platformOf("p:2")).toBe(`linux/${foreign}`);
+    expect(builder.build("FROM scratch\nENV x=1\n", {}, "-t", "p:3").code).toBe(0);
+    expect(platformOf("p:3")).toBe(`linux/${host}`);
+  });
+});
+
+describe.skipIf(why !== null)("what cannot be taken is named:", () => {
+  test("a secret that is not there, before any step", () => {
+    const text = "FROM base:1\nRUN --mount=type=secret,id=s true\n";
+    expect(builder.build(text).code).toBe(0);
+    for (const [secret, words] of [
+      ["id=s,src=/no/such/file", /there is no file \/no\/such\/file/],
+      ["id=s,src=/etc", /\/etc is a directory/],
+      ["id=s,env=NO_SUCH_VARIABLE", /the variable NO_SUCH_VARIABLE is not set/],
+      ["id=no-such-secret", /there is no file no-such-secret/],
+    ] as const) {
+      const { code, stderr } = builder.build(text, {}, "--secret", secret);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(words);
+      expect(steps(stderr)).toEqual([]);
+    }
+  });
+
+  test("the archive of an ADD", () => {
+    const archive = builder.at("whole.tar.gz");
+    execFileSync("tar", ["-C", builder.at("base"), "-czf", archive, "etc"]);
+    const context = builder.context({ Dockerfile: "FROM base:1\nADD cut.tar.gz /d/\n" });
+    writeFileSync(join(context, "cut.tar.gz"), readFileSync(archive).subarray(0, 100));
+    expect(builder.image("build", [context]).stderr).toMatch(/Dockerfile:2:1: the archive "cut.tar.gz": /);
+  });
+});
+
 describe.skipIf(why !== null)("the image", () => {
   test("is the same again with SOURCE_DATE_EPOCH, and nothing of its base changes", () => {
     const text = "FROM base:1\nWORKDIR /w\nCOPY a .\nRUN echo 1 > /new; rm /etc/group\nENV x=1\n";

@@ -7,7 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { formatReference, parseReference } from "../reference/reference.ts";
 import type { Digest } from "../store/digest.ts";
-import type { ExecutionConfig, HistoryEntry, Platform } from "../store/documents.ts";
+import type { ExecutionConfig, HistoryEntry, ImageConfig, Platform } from "../store/documents.ts";
 import { putImage } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
 import { hostPlatform, parsePlatform } from "../store/platform.ts";
@@ -198,38 +198,43 @@ class Build {
 
   async #prepare(node: StageNode): Promise<Prepared> {
     const { stage, base } = node;
-    const platform =
-      node.platform === null ? this.#platform : this.#located(node, () => parsePlatform(node.platform as string));
-    const from = await this.#base(node, platform);
+    const wanted =
+      node.platform === null
+        ? this.options.platform
+        : this.#located(node, () => parsePlatform(node.platform as string));
+    const from = await this.#base(node, wanted);
     const { OnBuild: onBuild } = from.config;
     const triggers = (onBuild ?? []).map((text) =>
       parseTrigger(text, base.kind === "image" ? base.name : "the stage", this.graph.dockerfile.escapeToken),
     );
     const plan = planStage(stage, { ...from, triggers }, this.graph, this.options);
-    return { plan, base: from.state, platform, baseLayers: from.baseLayers };
+    return { plan, base: from.state, platform: from.platform, baseLayers: from.baseLayers };
   }
 
-  async #base({ stage, base }: StageNode, platform: Platform) {
+  /** @param wanted what somebody has asked for; `null`: a stage has the platform of what it is made from, as in BuildKit */
+  async #base({ stage, base }: StageNode, wanted: Platform | null) {
     if (base.kind === "scratch")
       return {
         config: {},
         author: null,
         args: NONE,
+        platform: wanted ?? this.#platform,
         state: { layers: [], history: [] as HistoryEntry[], created: null },
         baseLayers: 0,
       };
     if (base.kind === "stage") {
-      const { plan, base: state, baseLayers } = await this.prepared(base.index);
-      return { ...plan, state, baseLayers };
+      const { plan, base: state, platform, baseLayers } = await this.prepared(base.index);
+      return { ...plan, platform, state, baseLayers };
     }
     try {
-      const image = await this.#image(base.name, platform);
+      const image = await this.#image(base.name, wanted);
       const { config } = image;
       const state = { layers: image.layers, history: historyOfBase(config), created: config.created ?? null };
       return {
         config: config.config ?? {},
         author: config.author || null,
         args: NONE,
+        platform: wanted ?? platformOf(config),
         state,
         baseLayers: image.layers.length,
       };
@@ -250,21 +255,21 @@ class Build {
   async #layersOf(source: LayeredSource): Promise<readonly Layer[]> {
     if (source.kind === "stage") return (await this.#stage(source.index)).state.layers;
     if (source.name.toLowerCase() === "scratch") return [];
-    return (await this.#image(source.name, this.#platform)).layers;
+    return (await this.#image(source.name, this.options.platform)).layers;
   }
 
-  #image(name: string, platform: Platform): Promise<Image> {
-    return memoized(this.#images, JSON.stringify([name, platform]), () => this.#find(name, platform));
+  #image(name: string, wanted: Platform | null): Promise<Image> {
+    return memoized(this.#images, JSON.stringify([name, wanted]), () => this.#find(name, wanted));
   }
 
-  /** An image of the store; one that is not there, or is to be fresh, is pulled. */
-  async #find(name: string, platform: Platform): Promise<Image> {
+  /** An image of the store; one that is not there, or is to be fresh, is pulled. Where no platform is asked for, what the store has will do. */
+  async #find(name: string, wanted: Platform | null): Promise<Image> {
     const { store, registry, reporter, pull } = this.options;
     const { lease } = this.workspace;
-    const wanted = this.options.platform === null && !pull ? {} : { platform };
+    const platform = wanted ?? this.#platform;
     if (!pull) {
       try {
-        return await resolveImage(store, name, { lease, ...wanted });
+        return await resolveImage(store, name, { lease, ...(wanted === null ? {} : { platform }) });
       } catch (error) {
         if (!(error instanceof NoSuchImageError)) throw error;
       }
@@ -276,6 +281,10 @@ class Build {
 }
 
 const NONE: ReadonlyMap<string, string> = new Map();
+
+function platformOf({ os, architecture, variant }: ImageConfig): Platform {
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
 
 function memoized<K, V>(map: Map<K, Promise<V>>, key: K, make: () => Promise<V>): Promise<V> {
   const known = map.get(key);

@@ -105,7 +105,12 @@ export class PreparedCopy implements Disposable {
     if (item.kind !== "file" || file === undefined || !isType(file.stat, "regular")) return null;
     using archive = new Fd(tree.open(file.path, O.RDONLY | O.NONBLOCK));
     const { unpackFile } = await import("./archive.ts");
-    const path = await unpackFile(archive, this.workspace.directory(), "archive");
+    let path: string | null;
+    try {
+      path = await unpackFile(archive, this.workspace.directory(), "archive");
+    } catch (error) {
+      throw new Error(`the archive ${JSON.stringify(file.path)}: ${(error as Error).message}`);
+    }
     if (path === null) return null;
     const root = open(path, O.RDONLY | O.DIRECTORY);
     const inside = new SourceTree(root, "the archive", false, "kept", IgnoreRules.none);

@@ -88,6 +88,14 @@ function platformArguments({ buildPlatform, targetPlatform, target }: GraphOptio
   ]);
 }
 
+/** What `FROM --platform` asks for. A variable without a value is most often a misspelt one. */
+function platformOf({ platform }: Stage["from"], scope: Scope): string | null {
+  if (platform === null || platform.text === "") return null;
+  const text = scope.expand(platform);
+  if (text === "") platform.fail(`--platform=${platform.text}: nothing is left after the variables were put in`);
+  return text;
+}
+
 function nodeOf(stage: Stage, stages: readonly Stage[], scope: Scope, contexts: NamedContexts): StageNode {
   const { from, index } = stage;
   const image = scope.expand(from.image);
@@ -97,7 +105,7 @@ function nodeOf(stage: Stage, stages: readonly Stage[], scope: Scope, contexts: 
     );
   }
   const base = baseOf(from, image, index, stages, contexts);
-  const platform = from.platform === null ? null : scope.expand(from.platform);
+  const platform = platformOf(from, scope);
   const needs = new Set(base.kind === "stage" ? [base.index] : []);
   for (const instruction of stage.instructions) {
     if (instruction.kind === "copy") addNeed(instruction.from?.text, stage, stages, needs, instruction, contexts);
@@ -108,7 +116,7 @@ function nodeOf(stage: Stage, stages: readonly Stage[], scope: Scope, contexts: 
   return {
     stage,
     base,
-    platform: platform === "" ? null : platform,
+    platform,
     needs: [...needs].sort((one, other) => one - other),
   };
 }

@@ -8,10 +8,8 @@ const BITS: Readonly<Record<string, number>> = { r: 0o444, w: 0o222, x: 0o111, s
 
 /** @throws {Error} */
 export function parseModeChange(text: string): ModeChange {
-  if (/^[0-7]{1,4}$/.test(text)) {
-    const mode = Number.parseInt(text, 8);
-    return () => mode;
-  }
+  const mode = /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : null;
+  if (mode !== null && mode <= 0o7777) return () => mode;
   const changes = text.split(",").map((part) => {
     const match = /^([ugoa]*)([-+=])([rwxXst]*)$/.exec(part);
     if (match === null)
