@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Process } from "../../src/config/types.ts";
 import { Driver, type DriverResult, runCommand } from "../support/driver.ts";
+import { rootHost } from "../support/host.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
 import type { StartRequest } from "./start-process.driver.ts";
 
@@ -58,16 +59,7 @@ describe.skipIf(impossible !== null)(`a process started by an init${impossible ?
           JSON.stringify({
             process: { cwd: "/", env: [BIN], args: ["true"], user: { uid: 5, gid: 0 } },
             input: {
-              host: {
-                euid: 1000,
-                egid: 0,
-                inUserNamespace: true,
-                setgroupsDenied: false,
-                selinux: false,
-                cgroupMounts: [],
-                isHostCgroupNamespace: () => false,
-                lastCapability: 40,
-              },
+              host: { ...rootHost, euid: 1000, inUserNamespace: true },
             },
           }),
         ),

@@ -17,6 +17,7 @@ import { syscall } from "../../src/sys/ffi.ts";
 import { namespaceFlags } from "../../src/sys/namespace.ts";
 import { execve, exit, exitCode, fork, waitPid } from "../../src/sys/process.ts";
 import { socketpair } from "../../src/sys/socket.ts";
+import { rootHost } from "../support/host.ts";
 
 export interface RootfsRequest {
   bundle: string;
@@ -37,16 +38,7 @@ function main(): number {
     spec,
     bundle: request.bundle,
     rootfsPath: request.rootfs,
-    host: {
-      euid: 0,
-      egid: 0,
-      inUserNamespace: false,
-      setgroupsDenied: false,
-      selinux: false,
-      cgroupMounts,
-      isHostCgroupNamespace: () => false,
-      lastCapability: 40,
-    },
+    host: { ...rootHost, cgroupMounts },
     noPivot: request.noPivot ?? false,
     userNamespace,
     cgroups: [],

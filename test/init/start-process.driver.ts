@@ -24,6 +24,7 @@ import { syscall } from "../../src/sys/ffi.ts";
 import { unshare } from "../../src/sys/namespace.ts";
 import { exit, exitCode, fork, waitPid } from "../../src/sys/process.ts";
 import { socketpair } from "../../src/sys/socket.ts";
+import { rootHost } from "../support/host.ts";
 
 export interface StartRequest {
   process: Process;
@@ -41,16 +42,7 @@ function main(): number {
     id: `test-${process.pid}`,
     process: request.process,
     spec: { ociVersion: "1.3.0", process: request.process, ...request.spec },
-    host: {
-      euid: 0,
-      egid: 0,
-      inUserNamespace: false,
-      setgroupsDenied: false,
-      selinux: false,
-      cgroupMounts: [],
-      isHostCgroupNamespace: () => false,
-      lastCapability: 40,
-    },
+    host: rootHost,
     noNewKeyring: true,
     passedFds: 0,
     listenFds: 0,

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Process } from "../../src/config/types.ts";
 import { planExec } from "../../src/plan/exec.ts";
+import { rootHost } from "../support/host.ts";
 
 function plan(process: Partial<Process>) {
   const whole = { args: ["true"], cwd: "/", ...process };
@@ -8,16 +9,7 @@ function plan(process: Partial<Process>) {
     id: "c1",
     process: whole,
     spec: { ociVersion: "1.3.0", process: whole },
-    host: {
-      euid: 0,
-      egid: 0,
-      inUserNamespace: false,
-      setgroupsDenied: false,
-      selinux: false,
-      cgroupMounts: [],
-      isHostCgroupNamespace: () => false,
-      lastCapability: 40,
-    },
+    host: rootHost,
     noNewKeyring: false,
     passedFds: 0,
     listenFds: 0,
@@ -74,16 +66,7 @@ test("it is confined as the container is, unless its own process says otherwise"
       id: "c1",
       process: { args: ["true"], cwd: "/", ...process },
       spec: { ociVersion: "1.3.0", process: container },
-      host: {
-        euid: 0,
-        egid: 0,
-        inUserNamespace: false,
-        setgroupsDenied: false,
-        selinux: true,
-        cgroupMounts: [],
-        isHostCgroupNamespace: () => false,
-        lastCapability: 40,
-      },
+      host: { ...rootHost, selinux: true },
       noNewKeyring: false,
       passedFds: 0,
       listenFds: 0,

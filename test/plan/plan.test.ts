@@ -4,6 +4,7 @@ import type { CgroupLocation } from "../../src/plan/cgroups.ts";
 import { describeParentContainer } from "../../src/plan/parent-container.ts";
 import { type Plan, type PlanInput, planContainer } from "../../src/plan/plan.ts";
 import { describeBy } from "../../src/plan/step.ts";
+import { rootHost } from "../support/host.ts";
 
 const process: Process = { args: ["true"], cwd: "/", env: ["PATH=/bin", "HOME=/root"] };
 const namespaces: Linux["namespaces"] = [{ type: "pid" }, { type: "mount" }, { type: "uts" }];
@@ -17,16 +18,7 @@ function plan(spec: Partial<Spec>, given: Partial<PlanInput> = {}): Plan {
     process,
     bundle: "/bundle",
     rootfs: "/bundle/rootfs",
-    host: {
-      euid: 0,
-      egid: 0,
-      inUserNamespace: false,
-      setgroupsDenied: false,
-      selinux: false,
-      cgroupMounts: [],
-      isHostCgroupNamespace: () => false,
-      lastCapability: 40,
-    },
+    host: rootHost,
     cgroup: { driver: "disabled", hierarchies: [] },
     noPivot: false,
     noNewKeyring: false,
@@ -81,16 +73,7 @@ describe("planContainer: the parent's side", () => {
   });
 
   it("makes no cgroups where there are none, and restricts no devices in a user namespace", () => {
-    const host = {
-      euid: 0,
-      egid: 0,
-      inUserNamespace: true,
-      setgroupsDenied: false,
-      selinux: false,
-      cgroupMounts: [],
-      isHostCgroupNamespace: () => false,
-      lastCapability: 40,
-    };
+    const host = { ...rootHost, inUserNamespace: true };
     const planned = parents({}, { cgroup: { driver: "disabled", hierarchies: [] }, host });
     expect(planned).not.toContain("make-cgroups");
     expect(planned).not.toContain("restrict-devices");

@@ -12,6 +12,7 @@ import {
   planWorkingDirectory,
 } from "../../src/plan/process.ts";
 import { describeProcess } from "../../src/plan/process-words.ts";
+import { rootHost } from "../support/host.ts";
 
 const minimal: Process = { args: ["true"], cwd: "/", env: ["PATH=/bin", "HOME=/root"] };
 
@@ -26,16 +27,7 @@ function input(
     id: "c1",
     process: whole,
     spec: { ociVersion: "1.3.0", process: whole, ...spec },
-    host: {
-      euid: 0,
-      egid: 0,
-      inUserNamespace: false,
-      setgroupsDenied: false,
-      selinux: false,
-      cgroupMounts: [],
-      isHostCgroupNamespace: () => false,
-      lastCapability: 40,
-    },
+    host: rootHost,
     noNewKeyring: false,
     passedFds: 0,
     listenFds: 0,

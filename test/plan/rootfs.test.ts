@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Linux, Mount, NamespaceType, Spec } from "../../src/config/types.ts";
 import { type CgroupAt, describeRootfs, planRootfs, type RootfsInput, type RootfsStep } from "../../src/plan/rootfs.ts";
+import { rootHost } from "../support/host.ts";
 
 const MOUNT_NAMESPACE = [{ type: "mount" as const }];
 
@@ -33,16 +34,7 @@ function plan({
     spec,
     bundle: "/bundle",
     rootfsPath: "/bundle/rootfs",
-    host: {
-      euid,
-      egid: 0,
-      inUserNamespace: false,
-      setgroupsDenied: false,
-      selinux,
-      cgroupMounts: [],
-      isHostCgroupNamespace: () => false,
-      lastCapability: 40,
-    },
+    host: { ...rootHost, euid, selinux },
     noPivot: false,
     userNamespace: namespaces.includes("user"),
     cgroups: [],
@@ -315,16 +307,7 @@ describe("a cgroup mount", () => {
 
   function cgroup(cgroups: CgroupAt[], namespaces: NamespaceType[] = ["mount"], type = "cgroup") {
     const cgroupMounts = cgroups.map((at) => ({ ...at, root: "/" }));
-    const host = {
-      euid: 0,
-      egid: 0,
-      inUserNamespace: false,
-      setgroupsDenied: false,
-      selinux: false,
-      cgroupMounts,
-      isHostCgroupNamespace: () => false,
-      lastCapability: 40,
-    };
+    const host = { ...rootHost, cgroupMounts };
     return plan({ mounts: [{ ...mount, type }], namespaces, input: { cgroups, host } });
   }
 
