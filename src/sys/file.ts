@@ -80,6 +80,11 @@ export interface WriteOptions {
  */
 export function writeFile(path: string, text: string, { mode = 0o666, exclusive = false }: WriteOptions = {}): void {
   using file = open(path, O.WRONLY | O.CREAT | (exclusive ? O.EXCL : O.TRUNC), mode);
+  writeOpenFile(file, path, text);
+}
+
+/** Writes a text to an open file. @param path its name, for the error @throws {SyscallError} `write <path>` */
+export function writeOpenFile(file: Fd, path: string, text: string): void {
   let rest = encode(text);
   do {
     rest = rest.subarray(check(uninterrupted("write", file.number, rest), () => `write ${path}`));

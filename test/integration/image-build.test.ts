@@ -523,6 +523,14 @@ describe.skipIf(why !== null)("the image", () => {
     rmSync(archive);
   });
 
+  test("saved to a device goes there, and does not replace it; to a directory it is refused", () => {
+    const device = builder.at("null");
+    execFileSync("mknod", [device, "c", "1", "3"]);
+    expect(builder.image("save", ["-q", "-o", device, "base:1"]).code).toBe(0);
+    expect(statSync(device).isCharacterDevice()).toBe(true);
+    expect(builder.image("save", ["-q", "-o", builder.path, "base:1"]).stderr).toContain("is a directory");
+  });
+
   test("--explain says what would be done, and does nothing", () => {
     const { stdout, code } = builder.build(
       "FROM base:1 AS x\nRUN false\nFROM base:1\nARG v=1\nCOPY --chown=1 a $v/\n",

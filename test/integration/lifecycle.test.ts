@@ -1,4 +1,16 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { TestSpec } from "../support/config.ts";
@@ -45,6 +57,26 @@ describe("create", () => {
     const file = join(directory(), "pid");
     succeed(["create", "--bundle", makeBundle("sleep 1000").path, "--pid-file", file, id]);
     expect(readFileSync(file, "utf8")).toBe(String(state(id).pid));
+  });
+
+  test.runIf(isTsrunc)("writes the pid to a --pid-file that is a device or a pipe, and replaces neither", () => {
+    const device = join(directory(), "null");
+    execFileSync("mknod", [device, "c", "1", "3"]);
+    const bundle = makeBundle("sleep 1000").path;
+    succeed(["create", "--bundle", bundle, "--pid-file", device, newId()]);
+    expect(statSync(device).isCharacterDevice()).toBe(true);
+
+    const pipe = join(directory(), "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const unread = newId();
+    expect(refused(["create", "--bundle", bundle, "--pid-file", pipe, unread])).toContain(pipe);
+    expect(refused(["state", unread])).toContain("does not exist");
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const id = newId();
+    succeed(["create", "--bundle", bundle, "--pid-file", pipe, id]);
+    const read = Buffer.alloc(64);
+    expect(read.toString("utf8", 0, readSync(reader, read))).toBe(String(state(id).pid));
+    closeSync(reader);
   });
 
   test("refuses an id that is taken, and leaves its container alone", () => {

@@ -39,8 +39,9 @@ function validateDeviceRules(subject: Subject, at: string, devices: readonly Dev
       subject.warn(`${at}/${index}/access`, access, "the letter a means nothing: only r, w and m do");
     for (const name of ["major", "minor"] as const) {
       const number = devices[index]?.[name] ?? -1;
-      // The kernel's comparison has 32 bits: the rule would be for another device.
-      if (number > 0xffffffff) subject.refuse(`${at}/${index}/${name}`, number, "must be -1, for any, or below 2^32");
+      // The kernel's comparison has 32 bits: the rule would be for another device. Only -1 stands for all of them.
+      if (number < -1 || number > 0xffffffff)
+        subject.refuse(`${at}/${index}/${name}`, number, "must be -1, for any, or below 2^32");
     }
   });
 }

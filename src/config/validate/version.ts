@@ -1,8 +1,9 @@
 /** `ociVersion`. */
 import type { Subject } from "./subject.ts";
 
-/** SemVer 2.0: three numbers, then a pre-release, then build metadata. */
-const SEMVER = /^(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
+/** SemVer 2.0: three numbers without leading zeros, then a pre-release, whose numbers have none either, then build metadata. */
+const SEMVER =
+  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
 
 /** The spec is the same within a major version; what a later major version means, nobody knows yet. */
 export function validateVersion(subject: Subject): void {

@@ -1,6 +1,6 @@
 /** `image save`: images of the store as an archive or a directory that others load. */
 
-import { chmodSync, createWriteStream, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, createWriteStream, existsSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 import type { Pack } from "tar-stream";
@@ -58,6 +58,10 @@ export async function saveImages(
   if (output === "-") return await packInto(process.stdout, write);
   const target = resolve(output);
   if (!existsSync(dirname(target))) throw new Error(`${output}: its directory ${dirname(target)} is not there`);
+  const there = statSync(target, { throwIfNoEntry: false });
+  if (there?.isDirectory()) throw new Error(`${output}: is a directory: name a file, or use --format oci-dir`);
+  // A device or a pipe is written to: a rename would take it from everybody.
+  if (there !== undefined && !there.isFile()) return await packInto(createWriteStream(target), write);
   const temporary = temporaryBeside(target);
   try {
     await packInto(createWriteStream(temporary, { flags: "wx", mode: 0o666 }), write);

@@ -17,6 +17,7 @@ describe("resources", () => {
     // The kernel keeps 32 bits of these, or fewer: the rule would be for another device.
     [{ devices: [{ allow: true, type: "c", major: 2 ** 32 + 1, access: "r" }] }, "/devices/0/major", /below 2\^32/],
     [{ devices: [{ allow: true, type: "c", minor: 2n ** 60n, access: "r" }] }, "/devices/0/minor", /below 2\^32/],
+    [{ devices: [{ allow: true, type: "c", major: -2, access: "r" }] }, "/devices/0/major", /must be -1, for any/],
     [
       { blockIO: { weightDevice: [{ major: 4096, minor: 0, weight: 10 }] } },
       "/blockIO/weightDevice/0/major",
