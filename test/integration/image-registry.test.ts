@@ -285,6 +285,11 @@ describe.skipIf(insecure !== null)(
       writeFileSync(authFile, "{}");
       const wrong = image(["login", "--cert-dir", at("client"), "-u", USER, "-p", "wrong", secure.host], env);
       expect(wrong.code).toBe(1);
+      for (const host of ["127.0.0.1:0", "127.0.0.1:65536", "a..b", "999.999.999.999"]) {
+        const nowhere = image(["login", "-u", USER, "-p", PASSWORD, host], env);
+        expect(nowhere.code, host).toBe(1);
+        expect(nowhere.stderr).toMatch(/is no registry: .*host\[:port\] is expected/);
+      }
       expect(readFileSync(authFile, "utf8")).toBe("{}");
       succeed(["login", "--cert-dir", at("client"), "-u", USER, "-p", PASSWORD, secure.host], env);
       expect(statSync(authFile).mode & 0o777).toBe(0o600);

@@ -1,5 +1,5 @@
 /** `image login` and `logout`. */
-import { HUB } from "../reference/reference.ts";
+import { HUB, whyNoRegistry } from "../reference/reference.ts";
 import { RepositoryClient } from "../registry/client.ts";
 import { eraseCredentials, loginFile, storeCredentials } from "../registry/credentials.ts";
 import { endpointsOf } from "../registry/endpoints.ts";
@@ -9,8 +9,8 @@ import type { RegistryOptions } from "./pull.ts";
 /** A registry as people name it. @throws {Error} */
 function registryOf(text: string): string {
   const host = text.replace(/^https?:\/\//, "").replace(/\/(v[12]\/?)?$/, "");
-  if (!/^[A-Za-z0-9.[\]:-]+$/.test(host))
-    throw new Error(`${JSON.stringify(text)} is no registry: host[:port] is expected`);
+  const wrong = whyNoRegistry(host);
+  if (wrong !== null) throw new Error(`${JSON.stringify(text)} is no registry: ${wrong}: host[:port] is expected`);
   return ["index.docker.io", "registry-1.docker.io"].includes(host) ? HUB : host;
 }
 

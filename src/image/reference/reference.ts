@@ -49,11 +49,23 @@ export function parseReference(text: string): Reference {
   if (tag !== null && !TAG.test(tag))
     refuse(`the tag ${JSON.stringify(tag)} must be 1 to 128 letters, digits, "_", "." and "-"`);
   const { registry, repository } = splitName(name);
-  if (!DOMAIN.test(registry)) refuse(`${JSON.stringify(registry)} is no host`);
+  const wrong = whyNoRegistry(registry);
+  if (wrong !== null) refuse(wrong);
   if (!PATH.test(repository)) refuse(whyNoRepository(repository));
   if (registry.length + 1 + repository.length > LONGEST_NAME)
     refuse(`the name has more than ${LONGEST_NAME} characters`);
   return { registry, repository, tag: tag ?? (digest === null ? "latest" : null), digest };
+}
+
+/**
+ * What is wrong with `host[:port]`; `null`: nothing. A client of HTTP takes port 0 for the port that goes without saying, and would speak to
+ * somebody else.
+ */
+export function whyNoRegistry(host: string): string | null {
+  const port = /:(\d+)$/.exec(host)?.[1];
+  if (DOMAIN.test(host) && port !== undefined && !(Number(port) >= 1 && Number(port) <= 65535))
+    return `the port of ${JSON.stringify(host)} must be from 1 to 65535`;
+  return DOMAIN.test(host) && URL.canParse(`https://${host}`) ? null : `${JSON.stringify(host)} is no host`;
 }
 
 function readDigest(text: string, refuse: (why: string) => never): Digest {

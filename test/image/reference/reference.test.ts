@@ -50,6 +50,11 @@ test.each([
   ["a/../b", "lower-case letters"],
   ["a\nb", "lower-case letters"],
   ["-host.example:5000/a", "the repository"],
+  ["localhost:0/a", "the port of"],
+  ["127.0.0.1:99999/a", "the port of"],
+  ["[::1]:65536/a", "the port of"],
+  ["[::::]/a", "is no host"],
+  ["999.999.999.999/a", "is no host"],
   [`quay.io/${"a".repeat(256)}`, "more than 255"],
 ])("%j is refused: %s", (text, why) => {
   expect(() => parseReference(text)).toThrow(why);
