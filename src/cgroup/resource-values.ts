@@ -1,5 +1,5 @@
 /** Values of resource limits as the kernel's files take them, and their conversion from v1 to v2. */
-import type { Integer64 } from "../config/types.ts";
+import type { Integer64, Resources } from "../config/types.ts";
 
 /** A number of config.json in digits alone. @throws {RangeError} for a number that is none of an integer's exact ones */
 export function integer(value: Integer64): string {
@@ -47,4 +47,14 @@ export function swapAlone(memoryAndSwap: Integer64, memory: Integer64): Integer6
   if (memoryAndSwap < memory) throw new Error("memory+swap limit should be >= memory limit");
   const difference = BigInt(memoryAndSwap) - BigInt(memory);
   return Number.isSafeInteger(Number(difference)) ? Number(difference) : difference;
+}
+
+/** Whether a file of cgroup v2 is one of the share of CPU time. */
+export function isShare(file: string): boolean {
+  return file === "cpu.weight" || file === "cpu.weight.nice";
+}
+
+/** Whether `unified` makes the cgroup idle: then the kernel takes no share of CPU time. */
+export function isIdle(unified: Resources["unified"] = {}): boolean {
+  return unified["cpu.idle"]?.trim() === "1";
 }

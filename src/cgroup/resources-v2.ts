@@ -4,7 +4,7 @@
  */
 import type { Resources } from "../config/types.ts";
 import type { Errno } from "../sys/errno.ts";
-import { blockIoToWeight, integer, limitOrMax, sharesToWeight, swapAlone } from "./resource-values.ts";
+import { blockIoToWeight, integer, isIdle, isShare, limitOrMax, sharesToWeight, swapAlone } from "./resource-values.ts";
 import type { ResourceStep, WriteStep } from "./resources.ts";
 import { cpusetWrites, hugepageWrites, pidsWrites, rdmaWrites, shareWrites } from "./resources-shared.ts";
 
@@ -96,7 +96,7 @@ function cpuSteps(cpu: Resources["cpu"] = {}): Steps {
 }
 
 function unifiedSteps(unified: Resources["unified"] = {}): Steps {
-  return Object.entries(unified).flatMap(([file, text]): Steps => {
+  return sharesBesideIdle(Object.entries(unified)).flatMap(([file, text]): Steps => {
     if (file.includes("/")) throw new Error(`unified resource "${file}" must be a file name (no slashes)`);
     const [controller, parameter] = file.split(".", 2);
     if (controller === undefined || parameter === undefined) {
@@ -104,6 +104,15 @@ function unifiedSteps(unified: Resources["unified"] = {}): Steps {
     }
     // Such as io.max, whose lines the kernel takes one at a time.
     const lines = text.split("\n").filter((line, index) => line !== "" || index === 0);
-    return lines.map((value) => ({ kind: "write", controller, file, value }));
+    // Of one that becomes idle no share counts, and of one that is idle already none is taken: see `shareWrites`.
+    const tolerate = isShare(file) && isIdle(unified) ? { tolerate: ["EINVAL" as const] } : {};
+    return lines.map((value) => ({ kind: "write", controller, file, value, ...tolerate }));
   });
+}
+
+/** The kernel takes no share of an idle cgroup: the share is written before that begins, or after its end. */
+function sharesBesideIdle(files: [file: string, text: string][]): [file: string, text: string][] {
+  const idle = files.filter(([file]) => file === "cpu.idle");
+  const others = files.filter(([file]) => file !== "cpu.idle");
+  return isIdle(Object.fromEntries(idle)) ? [...others, ...idle] : [...idle, ...others];
 }

@@ -6,6 +6,7 @@ import { hasErrno } from "../sys/error.ts";
 import { dirname } from "../sys/path-names.ts";
 import { applyStep } from "./apply.ts";
 import type { CgroupDriver } from "./driver.ts";
+import { isIdle, isShare } from "./resource-values.ts";
 import { planResources, type WriteStep } from "./resources.ts";
 
 /** A list of `resources` whose entries each stand for a device or a page size of their own. */
@@ -26,7 +27,24 @@ export function mergeResources(former: Resources, change: Resources): Resources 
   const { memory } = merged as Resources;
   // Swap is set free with memory, where nothing else is said of it.
   if (memory?.swap && change.memory?.limit === -1 && !change.memory.swap) merged.memory = { ...memory, swap: -1 };
-  return merged as Resources;
+  return { ...merged, ...(givesShare(change) && !saysIdle(change) ? endIdle(merged) : {}) };
+}
+
+/** Whether resources give a share of CPU time, which an idle cgroup has no use of. */
+export function givesShare({ cpu, unified }: Resources): boolean {
+  return Boolean(cpu?.shares) || Object.keys(unified ?? {}).some(isShare);
+}
+
+function saysIdle({ cpu, unified }: Resources): boolean {
+  return cpu?.idle !== undefined || unified?.["cpu.idle"] !== undefined;
+}
+
+/** A share that is asked for is to count: the cgroup is idle no more, as systemd has it of `CPUWeight`, too. */
+function endIdle({ cpu, unified }: Resources): Resources {
+  return {
+    ...(cpu?.idle && { cpu: { ...cpu, idle: 0 } }),
+    ...(isIdle(unified) && { unified: { ...unified, "cpu.idle": "0" } }),
+  };
 }
 
 /** Values that are set also when they are 0. */
@@ -70,6 +88,9 @@ export function resourcesToSet(former: Resources, change: Resources): Resources 
       ...(cpu.shares || cpu.idle !== undefined ? given(merged.cpu, ["shares", "idle"]) : {}),
     };
   }
+  // Whichever of both said it: this one is written before any share.
+  const wasIdle = former.cpu?.idle || isIdle(former.unified);
+  if (wasIdle && givesShare(change) && !saysIdle(change)) toSet.cpu = { ...toSet.cpu, idle: 0 };
   if (memory?.limit || memory?.swap) toSet.memory = { ...memory, ...given(merged.memory, ["limit", "swap"]) };
   return toSet;
 }

@@ -1,7 +1,8 @@
 /** `update`: changes the limits of a container that runs. */
 
 import { openCgroup } from "../cgroup/manager.ts";
-import { mergeResources, withUnrestored } from "../cgroup/update.ts";
+import { isIdle } from "../cgroup/resource-values.ts";
+import { givesShare, mergeResources, withUnrestored } from "../cgroup/update.ts";
 import { effectiveResources } from "../config/resources.ts";
 import type { IntelRdt, Resources, Spec } from "../config/types.ts";
 import { planIntelRdt } from "../plan/intel-rdt.ts";
@@ -40,6 +41,7 @@ export function updateContainer(context: Context, { id, resources, intelRdt }: U
   const status = containerStatus(context.root, container);
   if (status === "stopped") throw new Error("container not running");
   warnOfKernelMemory(context, resources);
+  warnOfUselessShare(context, resources);
   const spec = loadSavedConfig(context.root, id);
   const former = effectiveResources(spec);
   const change = effectiveResources({ ...spec, linux: { ...spec.linux, resources } });
@@ -59,6 +61,12 @@ export function updateContainer(context: Context, { id, resources, intelRdt }: U
 /** Since Linux 5.4 on v1 and ever on v2 the kernel has no such limit, and none of its own would be kept. */
 function warnOfKernelMemory(context: Context, { memory }: Resources): void {
   if (memory?.kernel) context.log.warn("kernel memory settings are ignored and will be removed");
+}
+
+/** The share counts as soon as the cgroup is idle no more. */
+function warnOfUselessShare(context: Context, resources: Resources): void {
+  if (givesShare(resources) && (resources.cpu?.idle === 1 || isIdle(resources.unified)))
+    context.log.warn("unable to apply both a share of CPU time and cpu.idle: no share counts in an idle cgroup");
 }
 
 /** @returns takes the change back */

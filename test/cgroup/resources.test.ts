@@ -164,6 +164,13 @@ describe("on cgroup v1", () => {
     expect(writes(2, { cpu: { shares: 1024, idle: 1 } })).toEqual(["cpu.weight?=100", "cpu.idle=1"]);
   });
 
+  test("a share by unified likewise, in whatever order the files are named", () => {
+    const become = { "cpu.idle": "1", "cpu.weight": "8", "pids.max": "5" };
+    expect(writes(2, { unified: become })).toEqual(["cpu.weight?=8", "pids.max=5", "cpu.idle=1"]);
+    const end = { "cpu.weight": "8", "cpu.idle": "0" };
+    expect(writes(2, { unified: end })).toEqual(["cpu.idle=0", "cpu.weight=8"]);
+  });
+
   test("shares that the kernel would clamp in silence are refused", () => {
     expect(() => writes(1, { cpu: { shares: 1 } })).toThrow("the minimum allowed cpu-shares is 2");
     expect(() => writes(1, { cpu: { shares: 262145 } })).toThrow("the maximum allowed cpu-shares is 262144");

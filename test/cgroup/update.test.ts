@@ -78,8 +78,35 @@ describe("resourcesToSet", () => {
   test("a share of CPU time and whether it counts bring each other along", () => {
     const former = { cpu: { shares: 512, idle: 1, quota: 10_000 } };
     expect(resourcesToSet(former, { cpu: { idle: 0 } })).toEqual({ cpu: { idle: 0, shares: 512 } });
-    expect(resourcesToSet(former, { cpu: { shares: 9 } })).toEqual({ cpu: { idle: 1, shares: 9 } });
+    expect(resourcesToSet(former, { cpu: { shares: 9, idle: 1 } })).toEqual({ cpu: { idle: 1, shares: 9 } });
     expect(resourcesToSet({ cpu: { shares: 512 } }, { cpu: { shares: 9 } })).toEqual({ cpu: { shares: 9 } });
+  });
+});
+
+describe("a share that is asked for ends that a cgroup is idle", () => {
+  const idle = { cpu: { idle: 1, shares: 512 }, unified: { "cpu.idle": "1" } };
+  const no = { cpu: { idle: 0, shares: 512 }, unified: { "cpu.idle": "0" } };
+
+  test("by shares", () => {
+    expect(resourcesToSet({ cpu: idle.cpu }, { cpu: { shares: 9 } })).toEqual({ cpu: { idle: 0, shares: 9 } });
+    expect(resourcesToSet({ unified: idle.unified }, { cpu: { shares: 9 } })).toEqual({ cpu: { idle: 0, shares: 9 } });
+    expect(mergeResources({ cpu: idle.cpu }, { cpu: { shares: 9 } })).toEqual({ cpu: { idle: 0, shares: 9 } });
+    expect(mergeResources(idle, { cpu: { shares: 9 } })).toEqual({ ...no, cpu: { idle: 0, shares: 9 } });
+  });
+
+  test.each(["cpu.weight", "cpu.weight.nice"])("by %s", (file) => {
+    const change = { unified: { [file]: "8" } };
+    expect(resourcesToSet({ unified: idle.unified }, change)).toEqual({ cpu: { idle: 0 }, ...change });
+    expect(resourcesToSet({ cpu: idle.cpu }, change)).toEqual({ cpu: { idle: 0 }, ...change });
+    expect(mergeResources({ unified: idle.unified }, change)).toEqual({ unified: { [file]: "8", "cpu.idle": "0" } });
+    expect(mergeResources({ cpu: idle.cpu }, change)).toEqual({ cpu: no.cpu, ...change });
+  });
+
+  test("but not by what says that it is, by anything else, and where it is not", () => {
+    expect(mergeResources(idle, { cpu: { shares: 9, idle: 1 } })).toEqual({ ...idle, cpu: { idle: 1, shares: 9 } });
+    expect(mergeResources(idle, { cpu: { quota: 5000 } })).toEqual({ ...idle, cpu: { ...idle.cpu, quota: 5000 } });
+    expect(mergeResources({}, { cpu: { shares: 9 } })).toEqual({ cpu: { shares: 9 } });
+    expect(resourcesToSet({}, { unified: { "cpu.weight": "8" } })).toEqual({ unified: { "cpu.weight": "8" } });
   });
 });
 

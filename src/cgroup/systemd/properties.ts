@@ -7,7 +7,7 @@
 import { parseCpuList } from "../../config/cpu-list.ts";
 import type { Integer64, Resources } from "../../config/types.ts";
 import { ACCESS, type DeviceException, type DeviceFilter } from "../devices.ts";
-import { blockIoToWeight, sharesToWeight, swapAlone } from "../resource-values.ts";
+import { blockIoToWeight, isIdle, sharesToWeight, swapAlone } from "../resource-values.ts";
 import type { Value } from "./marshal.ts";
 
 /** A property with the signature of its value. */
@@ -36,7 +36,7 @@ export function resourceProperties(resources: Resources, version: 1 | 2, systemd
     ...pidsProperties(resources),
     ...(version === 1 ? [] : cpusetProperties(resources)),
     ...blockProperties(resources, version),
-    ...(version === 1 ? [] : unifiedProperties(resources.unified)),
+    ...(version === 1 ? [] : unifiedProperties(resources.unified, systemd)),
   ];
   // The last one wins, as among files.
   const byName = new Map(properties.map((property) => [property[0], property]));
@@ -145,9 +145,15 @@ function blockProperties({ blockIO = {} }: Resources, version: 1 | 2): Property[
 }
 
 /** What `unified` says by file, where systemd has a property for the file. The rest, and values of another form, are for the files. */
-function unifiedProperties(unified: Resources["unified"] = {}): Property[] {
+function unifiedProperties(unified: Resources["unified"] = {}, systemd: number): Property[] {
+  // As of `cpu.idle` above: the weight that is given besides is for later.
+  const idle = isIdle(unified) && systemd >= 252;
   return Object.entries(unified).flatMap(([file, text]): Property[] => {
     const value = text.trim();
+    if (file === "cpu.idle" && idle) return [["CPUWeight", "t", 0n]];
+    if (file === "cpu.idle" && value === "0" && systemd >= 252 && unified["cpu.weight"] === undefined)
+      return [["CPUWeight", "t", INFINITY]];
+    if (file === "cpu.weight" && idle) return [];
     const amount = value === "max" ? INFINITY : /^\d+$/.test(value) ? BigInt(value) : null;
     const simple: Record<string, string> = {
       "memory.min": "MemoryMin",

@@ -82,6 +82,15 @@ describe("limits as properties", () => {
     expect(v2({ cpu: { idle: 0 } })).toEqual([["CPUWeight", "t", 2n ** 64n - 1n]]);
   });
 
+  test("of CPU time by unified: idle has no other weight, in whatever order the files are named", () => {
+    const idle = [["CPUWeight", "t", 0n]];
+    expect(v2({ unified: { "cpu.idle": "1", "cpu.weight": "8" } })).toEqual(idle);
+    expect(v2({ unified: { "cpu.weight": "8", "cpu.idle": "1" } })).toEqual(idle);
+    expect(v2({ unified: { "cpu.weight": "8", "cpu.idle": "0" } })).toEqual([["CPUWeight", "t", 8n]]);
+    expect(v2({ unified: { "cpu.idle": "0" } })).toEqual([["CPUWeight", "t", 2n ** 64n - 1n]]);
+    expect(v2({ unified: { "cpu.idle": "1" } }, 251)).toEqual([]);
+  });
+
   test("of block devices", () => {
     const blockIO = { weight: 1000, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 5 }] };
     expect(v2({ blockIO })).toEqual([
