@@ -186,21 +186,15 @@ export function deviceProperties(
   { allowByDefault, exceptions }: DeviceFilter,
   driverName: (type: "b" | "c", major: number) => string | null,
 ): Property[] {
-  if (allowByDefault)
-    return [
-      ["DevicePolicy", "s", "auto"],
-      ["DeviceAllow", "a(ss)", []],
-    ];
+  // An empty list takes away what was allowed before. It comes first: a policy that it follows is left in memory alone, and the unit counts as
+  // changed on disk (NeedDaemonReload=yes, systemd issue 35710, since version 230).
+  const reset: Property = ["DeviceAllow", "a(ss)", []];
+  if (allowByDefault) return [reset, ["DevicePolicy", "s", "auto"]];
   const allowed = [...exceptions.values()].flatMap((exception): [string, string][] => {
     const node = nodeOf(exception, driverName);
     return node === null ? [] : [[node, accessOf(exception)]];
   });
-  // An empty list takes away what was allowed before.
-  return [
-    ["DevicePolicy", "s", "strict"],
-    ["DeviceAllow", "a(ss)", []],
-    ["DeviceAllow", "a(ss)", allowed],
-  ];
+  return [reset, ["DevicePolicy", "s", "strict"], ["DeviceAllow", "a(ss)", allowed]];
 }
 
 function nodeOf(

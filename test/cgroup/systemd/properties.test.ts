@@ -127,7 +127,7 @@ describe("devices as properties", () => {
       { allow: true, type: "b", major: 7, access: "r" },
       { allow: true, type: "b", major: 99, access: "r" },
     ];
-    const [policy, reset, allowed] = deviceProperties(planDevices(rules), driverName);
+    const [reset, policy, allowed] = deviceProperties(planDevices(rules), driverName);
     expect(policy).toEqual(["DevicePolicy", "s", "strict"]);
     expect(reset).toEqual(["DeviceAllow", "a(ss)", []]);
     expect(allowed?.[2]).toEqual(
@@ -144,6 +144,9 @@ describe("devices as properties", () => {
 
   test("all devices need no policy", () => {
     const properties = deviceProperties(planDevices([{ allow: true, access: "rwm" }]), driverName);
-    expect(properties[0]).toEqual(["DevicePolicy", "s", "auto"]);
+    expect(properties).toEqual([
+      ["DeviceAllow", "a(ss)", []],
+      ["DevicePolicy", "s", "auto"],
+    ]);
   });
 });

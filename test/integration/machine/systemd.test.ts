@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Resources } from "../../../src/config/types.ts";
-import { type Edit, refused, state, succeed, until, useContainers } from "../harness.ts";
+import { type Edit, refused, state, succeed, tsrunc, until, useContainers } from "../harness.ts";
 import { cgroupDirectory, cgroupFile, runLimited, version, whyNoSystemd } from "./machine.ts";
 
 useContainers();
@@ -33,6 +33,7 @@ describe.skipIf(whyNoSystemd !== null)(`a container of systemd's (${whyNoSystemd
       "yes",
     ]);
     expect(property(unit, "ControlGroup")).toBe(`/system.slice/${unit}`);
+    expect(property(unit, "NeedDaemonReload")).toBe("no");
     // Nothing else is left in it of what it was started with.
     const { pid } = state(id);
     const procs = join(cgroupDirectory(pid, version === 1 ? "name=systemd" : ""), "cgroup.procs");
@@ -43,6 +44,26 @@ describe.skipIf(whyNoSystemd !== null)(`a container of systemd's (${whyNoSystemd
     succeed(["delete", id]);
     expect(property(unit, "LoadState")).toBe("not-found");
   });
+
+  test.skipIf(version === 1)(
+    "is idle until a share is asked for, which counts then, also after a daemon-reload",
+    () => {
+      const id = start("sleep 1000", { unified: { "cpu.idle": "1", "cpu.weight": "7" } });
+      const { pid } = state(id);
+      const reload = () => execFileSync("systemctl", ["daemon-reload"]);
+      const idle = () => [cgroupFile(pid, "cpu.idle"), cgroupFile(pid, "cpu.weight")];
+      reload();
+      expect(idle()).toEqual(["1", "0"]);
+      succeed(["update", "--cpu-share", "1024", id]);
+      reload();
+      expect(idle()).toEqual(["0", "100"]);
+      const { code, stderr } = tsrunc(["update", "--cpu-share", "512", "--cpu-idle", "1", id]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("unable to apply both") });
+      reload();
+      expect(idle()).toEqual(["1", "0"]);
+      expect(property(`tsrunc-${id}.scope`, "NeedDaemonReload")).toBe("no");
+    },
+  );
 
   test("has its limits as properties, which update changes, and a daemon-reload does not", () => {
     const id = start("sleep 1000", {
