@@ -16,12 +16,23 @@ export interface Download {
   digest: string;
 }
 
-/** The name of a URL's file. @throws {Error} for one whose path ends with a slash */
+/** The name of a URL's file. @throws {Error} for what is no URL, and for one whose path ends with a slash */
 export function nameOfUrl(url: string): string {
-  const name = decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? "");
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  if (parsed === null || parsed.port === "0")
+    throw new Error(`${url}: is no URL: http[s]://HOST[:PORT]/PATH is right, a port from 1 to 65535`);
+  const name = decoded(parsed.pathname.split("/").at(-1) ?? "", url);
   if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0"))
     throw new Error(`${url}: its path ends with no name of a file`);
   return name;
+}
+
+function decoded(text: string, url: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error(`${url}: its path has a "%" that begins no byte of UTF-8: %25 stands for the sign itself`);
+  }
 }
 
 /** What a server said of what it gave, kept beside it. */
