@@ -3,7 +3,7 @@ import type { Hook, HookKind, State } from "../config/types.ts";
 import { callerEnvironment } from "../sys/executable.ts";
 import type { Fd } from "../sys/fd.ts";
 import { signalInWords } from "../sys/signal.ts";
-import { type Outcome, runProgram } from "../sys/spawn.ts";
+import { type Outcome, type Program, runProgram } from "../sys/spawn.ts";
 
 /** What hooks get of their caller. */
 export interface HookSurroundings {
@@ -13,6 +13,8 @@ export interface HookSurroundings {
   environment?: readonly string[];
   /** Where their output goes; otherwise it is kept, for the error of one that fails. */
   output?: HookOutput;
+  /** What ends a hook before its end: it has failed then. */
+  interruption?: Program["interruption"];
 }
 
 /** Files that take hooks' output. */
@@ -49,14 +51,15 @@ export function runHook(hook: Hook, state: State, around: HookSurroundings = {})
   } catch (error) {
     return (error as Error).message;
   }
-  const { status, timedOut, stdout, stderr } = outcome;
+  const { status, timedOut, interrupted, stdout, stderr } = outcome;
+  if (interrupted !== null) return interrupted;
   if (timedOut) return `hook ran past specified timeout of ${hook.timeout}.0s`;
   if (status.kind === "exited" && status.code === 0) return null;
   const end = status.kind === "exited" ? `exit status ${status.code}` : `signal: ${signalInWords(status.signal)}`;
   return `${end}, stdout: ${stdout.trim()}, stderr: ${stderr.trim()}`;
 }
 
-function execute(hook: Hook, state: State, { cwd, environment, output }: HookSurroundings): Outcome {
+function execute(hook: Hook, state: State, { cwd, environment, output, interruption }: HookSurroundings): Outcome {
   return runProgram({
     path: hook.path,
     args: hook.args && hook.args.length > 0 ? hook.args : [hook.path],
@@ -64,6 +67,7 @@ function execute(hook: Hook, state: State, { cwd, environment, output }: HookSur
     input: JSON.stringify(state),
     ...(cwd === undefined ? {} : { cwd }),
     ...(output === undefined ? {} : { output }),
+    ...(interruption === undefined ? {} : { interruption }),
     ...(hook.timeout === undefined ? {} : { timeout: hook.timeout * 1000 }),
   });
 }

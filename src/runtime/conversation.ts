@@ -8,6 +8,7 @@ import { SIGNALS } from "../sys/signal.ts";
 import { sendMaster } from "./console-socket.ts";
 import { prepareTerminal } from "./foreground.ts";
 import type { Forked } from "./fork.ts";
+import type { Interruption } from "./interruption.ts";
 import type { Logger } from "./options.ts";
 
 /** A message that only some processes send; what is not here is answered by {@link Conversation} itself. */
@@ -34,6 +35,7 @@ export class Conversation {
     private readonly forked: Forked,
     private readonly console: Fd | null,
     private readonly log: Logger,
+    private readonly interruption: Interruption | null = null,
   ) {}
 
   get pid(): number {
@@ -47,10 +49,11 @@ export class Conversation {
   /**
    * Answers until the process waits for the parent's hooks, or reports that it is set up.
    * @param answer carries out what the process asks of its parent
-   * @throws {Error} with the process's own words when it fails, or with the way it died
+   * @throws {Error} with the process's own words when it fails, or with the way it died; at a request to end
    */
   until(wanted: "hooks" | "ready", answer: (request: Request) => void): void {
     for (;;) {
+      this.interruption?.waitFor(this.forked.channel.fd);
       const received = this.forked.channel.receive();
       if (received === null) throw new Error(this.#died());
       const { message, fds } = received;

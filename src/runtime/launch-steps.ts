@@ -21,6 +21,7 @@ import { warningOfStrays } from "./clear.ts";
 import { Conversation, type Request } from "./conversation.ts";
 import { admit, forkInit } from "./fork.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
+import type { Interruption } from "./interruption.ts";
 import { openMapping, provideSource } from "./mount-sources.ts";
 import { moveNetDevice } from "./net-devices.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
@@ -41,6 +42,7 @@ export interface LaunchContext extends ParentContext {
   readonly waits: boolean;
   /** Signals that the caller blocked and the init must not. */
   readonly signalMask: BigUint64Array | null;
+  readonly interruption: Interruption | null;
   /** What the init gets opened, by the names of the plan. */
   readonly inherited: Map<string, Fd>;
   hookOutput: OpenHookOutput | null;
@@ -106,7 +108,11 @@ export const launchHandlers: Handlers<ParentContainerStep, LaunchContext> = {
   },
   "run-hooks": ({ hook, hooks }, context) => {
     const { container, hookOutput } = context;
-    const around = { cwd: container.bundle, ...(hookOutput && { output: hookOutput }) };
+    const around = {
+      cwd: container.bundle,
+      ...(hookOutput && { output: hookOutput }),
+      ...(context.interruption && { interruption: context.interruption }),
+    };
     runHooks(hook, hooks, creating(context), around);
   },
   "hooks-done": (_, context) => conversationOf(context).channel.send({ type: "go" }),
@@ -134,7 +140,7 @@ function forkContainerInit({ namespaces }: OfKind<ParentContainerStep, "fork-ini
       ...(hookOutput && { hookOutput }),
     });
   });
-  context.conversation = new Conversation(forked, context.console, log);
+  context.conversation = new Conversation(forked, context.console, log, context.interruption);
   entrance.settle(forked.pid);
   for (const fd of inherited.values()) fd.close();
 }

@@ -7,6 +7,7 @@ import { type Fd, Reserve } from "../sys/fd.ts";
 import { claimContainer } from "./claim.ts";
 import { clearAfterFailure } from "./clear.ts";
 import { checkTerminal, connectReceivers, connectTo } from "./console-socket.ts";
+import type { Interruption } from "./interruption.ts";
 import { answerInit, type LaunchContext, launchHandlers } from "./launch-steps.ts";
 import type { Context, CreateOptions } from "./options.ts";
 import { carryOut, conversationOf, pidfdOf } from "./parent-steps.ts";
@@ -32,6 +33,8 @@ export interface LaunchOptions extends CreateOptions {
   waits: boolean;
   /** Signals that the caller blocked and the init must not. */
   signalMask?: BigUint64Array;
+  /** Requests to end meanwhile, which make the start fail. */
+  interruption?: Interruption;
 }
 
 /** How many descriptors clearing takes at once: directories in each other, and files in them. */
@@ -53,7 +56,8 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   const shared: LaunchContext = {
     ...prepared,
     ...{ context, cgroup, console, lock, sockets, purpose: "init", seccompFilter: filter, waits: options.waits },
-    signalMask: options.signalMask ?? null,
+    signalMask: options.signalMask ?? options.interruption?.maskBefore ?? null,
+    interruption: options.interruption ?? null,
     inherited: new Map(),
     ...{ conversation: null, pidfd: null, hookOutput: null, classOfService: null, publish: () => {} },
     answer: (request) => answerInit(request, shared),
@@ -61,6 +65,8 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   try {
     carryOut(plan.parent, launchHandlers, describeParentContainer, shared);
     const { pid, master } = conversationOf(shared);
+    const request = options.interruption?.received() ?? null;
+    if (request !== null) throw conversationOf(shared).abandon(new Error(request));
     return { container, pid, pidfd: pidfdOf(shared), master, lock };
   } catch (error) {
     forClearing.release();

@@ -5,6 +5,7 @@ import { exitCode, killChild, prctl } from "../sys/process.ts";
 import { clearContainer } from "./clear.ts";
 import { lockAgain, unlock } from "./container-lock.ts";
 import { prepareForeground, superviseForeground } from "./foreground.ts";
+import { Interruption } from "./interruption.ts";
 import { type Launched, launch } from "./launch.ts";
 import { forwardReadiness, hostNotifySocket, openNotifySocket } from "./notify-socket.ts";
 import type { Context, RunOptions } from "./options.ts";
@@ -21,7 +22,9 @@ export function runContainer(context: Context, options: RunOptions): number {
   const prepared = prepare(context, options);
   if (!options.noSubreaper) prctl("SET_CHILD_SUBREAPER", 1);
   if (options.detach) {
-    const launched = launch(context, prepared, { ...options, waits: false });
+    const interruption = new Interruption();
+    const launched = launch(context, prepared, { ...options, waits: false, interruption });
+    interruption.release();
     start(context, prepared, launched);
     return 0;
   }

@@ -9,7 +9,7 @@ import { check, SyscallError } from "./error.ts";
 import { closeOnExecFrom, Fd, FIRST_FD, O } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { setNonBlocking } from "./io.ts";
-import { POLL, poll } from "./poll.ts";
+import { POLL, type PollEntry, poll } from "./poll.ts";
 import { type ExitStatus, pidfdOpen, pidfdSendSignal, StringArray, sendSignal, waitPid } from "./process.ts";
 
 const SIGKILL = 9;
@@ -31,12 +31,16 @@ export interface Program {
   output?: { stdout: Fd | null; stderr: Fd | null };
   /** Milliseconds after which it is killed, and with it what it has started; none when left out. */
   timeout?: number;
+  /** What is waited for besides: once it has been received, the program is killed as at a timeout. */
+  interruption?: { wait: PollEntry; received(): string | null };
 }
 
 /** How a program ended. */
 export interface Outcome {
   status: ExitStatus;
   timedOut: boolean;
+  /** What {@link Program.interruption} said that it was killed for. */
+  interrupted: string | null;
   /** What it wrote to its standard output and error, the first 16 KiB of each. */
   stdout: string;
   stderr: string;
@@ -85,6 +89,7 @@ function converse(pid: number, program: Program, input: Fd, out: Fd, err: Fd): O
   const collected = [new Output(out), new Output(err)] as const;
   let pending = Buffer.from(program.input ?? "");
   let timedOut = false;
+  let interrupted: string | null = null;
   setNonBlocking(input.number);
   if (pending.length === 0) input.close();
   for (;;) {
@@ -93,9 +98,16 @@ function converse(pid: number, program: Program, input: Fd, out: Fd, err: Fd): O
       { fd: collected[0].open ? out.number : -1, events: POLL.IN },
       { fd: collected[1].open ? err.number : -1, events: POLL.IN },
       { fd: pending.length > 0 ? input.number : -1, events: POLL.OUT },
+      program.interruption?.wait ?? { fd: -1, events: 0 },
     ];
     const left = deadline === null ? null : Math.max(0, deadline - monotonicTime());
-    const [ended, outReady, errReady, inputReady] = poll(entries, left) as [number, number, number, number];
+    const [ended, outReady, errReady, inputReady, asked] = poll(entries, left) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     if (outReady !== 0) collected[0].read();
     if (errReady !== 0) collected[1].read();
     if (inputReady !== 0) {
@@ -105,8 +117,9 @@ function converse(pid: number, program: Program, input: Fd, out: Fd, err: Fd): O
       if (pending.length === 0) input.close();
     }
     if (ended !== 0) break;
-    if (deadline !== null && monotonicTime() >= deadline) {
-      timedOut = true;
+    if (asked !== 0) interrupted = program.interruption?.received() ?? null;
+    timedOut = interrupted === null && deadline !== null && monotonicTime() >= deadline;
+    if (timedOut || interrupted !== null) {
       // Before the program is reaped: its number is nobody else's until then.
       sendSignal(-pid, SIGKILL);
       pidfdSendSignal(pidfd.number, SIGKILL);
@@ -115,7 +128,7 @@ function converse(pid: number, program: Program, input: Fd, out: Fd, err: Fd): O
   }
   const status = waitPid(pid);
   for (const output of collected) output.drain();
-  return { status, timedOut, stdout: collected[0].text, stderr: collected[1].text };
+  return { status, timedOut, interrupted, stdout: collected[0].text, stderr: collected[1].text };
 }
 
 class Output {
