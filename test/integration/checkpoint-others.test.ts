@@ -4,8 +4,10 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlink
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { hasFeature } from "../support/criu.ts";
 import { checkpoint, count, countsOn, criu, env, images, networkNamespace, restore, start } from "./checkpoints.ts";
 import {
+  commandLine,
   type Edit,
   makeBundle,
   newId,
@@ -53,6 +55,18 @@ function whyNoTcp(): string | null {
   const script = "import socket; socket.socket().getsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED)";
   if (major * 100 + minor >= 402 || spawnSync("/usr/bin/python3", ["-c", script]).status === 0) return null;
   return `criu ${major}.${minor} does not know this kernel's TCP sockets`;
+}
+
+/** The bytes of a pipe that CRIU serves pages by, without looking whether it gets them. */
+const PIPE_OF_PAGES = 3_354_624;
+
+function whyNoLazyPages(): string | null {
+  if (criu.kind === "none" || !hasFeature(criu.path, "uffd-noncoop")) return "needs userfaultfd with its events";
+  if (Number(readFileSync("/proc/sys/fs/pipe-max-size", "utf8")) >= PIPE_OF_PAGES) return null;
+  const effective = /^CapEff:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  // CAP_SYS_RESOURCE
+  if ((BigInt(`0x${effective}`) >> 24n) & 1n) return null;
+  return `needs fs.pipe-max-size of ${PIPE_OF_PAGES}, or CAP_SYS_RESOURCE`;
 }
 
 describe.skipIf(criu.kind === "none")(`with ${criu.kind === "none" ? criu.whyNot : "criu"}`, () => {
@@ -164,6 +178,43 @@ describe.skipIf(criu.kind === "none")(`with ${criu.kind === "none" ? criu.whyNot
     expect(state(made.id).status).toBe("running");
     await countsOn(made.bundle, count(made.bundle));
   });
+
+  const noLazyPages = whyNoLazyPages();
+  test.skipIf(noLazyPages !== null)(
+    `it goes on before its memory has come, which is fetched as it is used (${noLazyPages ?? ""})`,
+    async () => {
+      const made = start();
+      await countsOn(made.bundle, 3);
+      const { pid } = state(made.id);
+      const port = String(await freePort());
+      const environment = { ...process.env, ...env };
+      const flags = ["--lazy-pages", "--page-server", `127.0.0.1:${port}`, "--status-fd", "3"];
+      const [program = "", ...args] = commandLine(["checkpoint", "--image-path", images(), ...flags, made.id]);
+      const dump = spawn(program, args, { stdio: ["ignore", "ignore", "pipe", "pipe"], env: environment });
+      cleanUp.push(() => dump.kill("SIGKILL"));
+      const [said, ready] = [listen(dump.stderr as Socket), listen(dump.stdio[3] as Socket)];
+      await until("the pages to be served", () => ready.text !== "" || dump.exitCode !== null);
+      expect({ ready: ready.text, said: said.text }).toEqual({ ready: "\0", said: "" });
+      // The container is held, and there until the last page has gone.
+      const before = count(made.bundle);
+      expect(state(made.id)).toMatchObject({ pid });
+      const lazy = ["lazy-pages", "--page-server", "--address", "127.0.0.1", "--port", port, "--images-dir", images()];
+      const fetcher = spawn("criu", lazy, { stdio: "ignore", env: environment });
+      cleanUp.push(() => fetcher.kill("SIGKILL"));
+      await until("whoever fetches pages", () => existsSync(join(images(), "lazy-pages.socket")));
+      const other = { id: newId(), bundle: made.bundle };
+      restore(other, "--lazy-pages");
+      await countsOn(other.bundle, before);
+      await until("the last page", () => dump.exitCode !== null && fetcher.exitCode !== null);
+      expect({ dump: dump.exitCode, fetcher: fetcher.exitCode, said: said.text }).toEqual({
+        dump: 0,
+        fetcher: 0,
+        said: "",
+      });
+      expect(refused(["state", made.id])).toContain("does not exist");
+      await countsOn(other.bundle, count(other.bundle));
+    },
+  );
 
   test("a pid namespace that it was given is joined again by its path", async () => {
     const holder = spawn("unshare", ["--pid", "--fork", "--kill-child", "sh", "-c", "while :; do sleep 1; done"], {

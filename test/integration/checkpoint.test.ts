@@ -8,13 +8,14 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { hasFeature, whyNot } from "../support/criu.ts";
 import {
   COUNTING,
@@ -289,12 +290,20 @@ describe.skipIf(criu.kind === "none")(`checkpoint and restore${criu.kind === "no
   });
 
   test("into another cgroup, with its limits, where CRIU leaves cgroups alone", async () => {
+    const parent = `tsrunc-checkpoint-${process.pid}`;
+    // What stands above a container's cgroup is the caller's to remove; tests end when the containers are gone.
+    onTestFinished(() => {
+      for (const hierarchy of ["", ...readdirSync("/sys/fs/cgroup")]) {
+        const path = join("/sys/fs/cgroup", hierarchy, parent);
+        if (existsSync(path)) rmdirSync(path);
+      }
+    });
     const made = start(COUNTING, (config) => {
-      config.linux.cgroupsPath = `/tsrunc-checkpoint-${process.pid}/first`;
+      config.linux.cgroupsPath = `/${parent}/first`;
     });
     await countsOn(made.bundle, 3);
     checkpoint(made.id, "--manage-cgroups-mode", "ignore");
-    made.bundle.config.linux.cgroupsPath = `/tsrunc-checkpoint-${process.pid}/second`;
+    made.bundle.config.linux.cgroupsPath = `/${parent}/second`;
     made.bundle.config.linux.resources.pids = { limit: 7 };
     writeFileSync(join(made.bundle.path, "config.json"), JSON.stringify(made.bundle.config));
     restore(made, "--manage-cgroups-mode", "ignore");
