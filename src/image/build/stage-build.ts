@@ -10,6 +10,7 @@ import { cacheKey, claimResult, findResult, keepResult, type StepResult } from "
 import type { LayerOptions, MountedLayers } from "./execute/mounted-layers.ts";
 import type { RunContext } from "./execute/run-step.ts";
 import { DockerfileError } from "./language/position.ts";
+import { withoutPasswords } from "./passwords.ts";
 import type { CopyStep, RunStep, Step } from "./plan/steps.ts";
 import type { BuildProgress, StepTask } from "./progress.ts";
 
@@ -37,7 +38,7 @@ export async function buildSteps(steps: readonly Step[], base: StageState, conte
   let before = cacheKey("base", parentOf(base), context.platform, base.created);
   for (const [index, step] of steps.entries()) {
     context.signal.throwIfAborted();
-    const task = context.progress.begin(`${context.label(index + 1)} ${step.text}`);
+    const task = context.progress.begin(`${context.label(index + 1)} ${withoutPasswords(step.text)}`);
     try {
       const { result, isCached } = await resultOf(step, state, before, context, task);
       before = cacheKey(before, step.history);
@@ -57,7 +58,11 @@ function parentOf({ layers }: StageState): string {
 }
 
 function after(state: StageState, step: Step, { layer, created }: StepResult): StageState {
-  const entry: HistoryEntry = { created, created_by: step.history, comment: "tsrunc image build" };
+  const entry: HistoryEntry = {
+    created,
+    created_by: step.kind === "copy" ? withoutPasswords(step.history) : step.history,
+    comment: "tsrunc image build",
+  };
   return {
     layers: layer === null ? state.layers : [...state.layers, layer],
     history: [...state.history, layer === null ? { ...entry, empty_layer: true } : entry],
