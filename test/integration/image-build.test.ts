@@ -424,9 +424,13 @@ describe.skipIf(why !== null)("a platform", () => {
 
   test("that FROM asks for is that of the base, or an error", () => {
     builder.must("import", "--platform", `linux/${foreign}`, builder.at("base"), "localhost/foreign:1");
-    const { code, stderr } = builder.build(`FROM --platform=linux/${foreign} base:1\n`);
+    // Nobody listens on port 1.
+    builder.must("import", builder.at("base"), "localhost:1/own:1");
+    const { code, stderr } = builder.build(`FROM --platform=linux/${foreign} localhost:1/own:1\n`);
     expect(code).toBe(1);
-    expect(stderr).toMatch(new RegExp(`Dockerfile:1:\\d+: .*is for linux/${host}, not for linux/${foreign}`));
+    expect(stderr).toMatch(
+      new RegExp(`Dockerfile:1:\\d+: .*is for linux/${host}, not for linux/${foreign}, and .*localhost:1`),
+    );
     expect(builder.build(`FROM --platform=linux/${foreign} localhost/foreign:1\n`, {}, "-t", "p:1").code).toBe(0);
     expect(platformOf("p:1")).toBe(`linux/${foreign}`);
     expect(builder.build("FROM --platform=$TARGETPLATFROM base:1\n").stderr).toMatch(/Dockerfile:1:\d+: --platform=/);

@@ -119,6 +119,27 @@ describe.skipIf(missing !== null)(`a registry${missing === null ? "" : ` (skippe
     }
   });
 
+  test("has the image that a build wants for another platform, beside the one that the store has", () => {
+    const [host, foreign] = process.arch === "arm64" ? ["arm64", "amd64"] : ["amd64", "arm64"];
+    const name = `${registry.host}/team/foreign:1`;
+    succeed(["import", "--quiet", "--platform", `linux/${foreign}`, at("rootfs"), name], {}, "foreign");
+    succeed(["push", "--plain-http", name], {}, "foreign");
+    succeed(["import", "--quiet", at("second"), name]);
+    mkdirSync(at("context"), { recursive: true });
+    const build = (from: string, ...args: string[]) => {
+      writeFileSync(at("context/Dockerfile"), `FROM --platform=linux/${foreign} ${from}\n`);
+      return image(["build", "--plain-http", "--quiet", ...args, at("context")]);
+    };
+    expect(build(name, "--tag", "b:1")).toMatchObject({ code: 0 });
+    const platformOf = (of: string) => (JSON.parse(succeed(["inspect", of])) as { platform: string }[])[0]?.platform;
+    expect(platformOf("b:1")).toBe(`linux/${foreign}`);
+    expect(platformOf(name)).toBe(`linux/${host}`);
+    succeed(["import", "--quiet", at("second"), `${registry.host}/team/none:1`]);
+    const { code, stderr } = build(`${registry.host}/team/none:1`);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/is for linux\/\w+, not for linux\/\w+, and such an image cannot be fetched: .*team\/none/);
+  });
+
   test.each(["oci-archive", "docker-archive", "oci-dir"])(
     "saves as %s what skopeo reads, and loads it again",
     (format) => {

@@ -11,7 +11,14 @@ import type { ExecutionConfig, HistoryEntry, ImageConfig, Platform } from "../st
 import { putImage } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
 import { hostPlatform, parsePlatform } from "../store/platform.ts";
-import { type Image, type Layer, NoSuchImageError, resolveImage } from "../store/resolve.ts";
+import {
+  ForeignImageError,
+  type Image,
+  type Layer,
+  NoSuchImageError,
+  readImage,
+  resolveImage,
+} from "../store/resolve.ts";
 import { type OpenContext, openContext } from "./context.ts";
 import type { StepResult } from "./execute/cache.ts";
 import { type LayeredSource, Sources } from "./execute/sources.ts";
@@ -262,7 +269,10 @@ class Build {
     return memoized(this.#images, JSON.stringify([name, wanted]), () => this.#find(name, wanted));
   }
 
-  /** An image of the store; one that is not there, or is to be fresh, is pulled. Where no platform is asked for, what the store has will do. */
+  /**
+   * An image of the store; one that is not there, or is to be fresh, is pulled. Where no platform is asked for, what the store has will do;
+   * where another is, the image for that is fetched for the build alone: its name goes on meaning what it means.
+   */
   async #find(name: string, wanted: Platform | null): Promise<Image> {
     const { store, registry, reporter, pull } = this.options;
     const { lease } = this.workspace;
@@ -271,12 +281,26 @@ class Build {
       try {
         return await resolveImage(store, name, { lease, ...(wanted === null ? {} : { platform }) });
       } catch (error) {
+        if (error instanceof ForeignImageError) return this.#fetch(name, platform, error);
         if (!(error instanceof NoSuchImageError)) throw error;
       }
     }
     const { pullImage } = await import("../operations/pull.ts");
     const pulled = await pullImage(store, name, { ...registry, platform }, reporter);
     return resolveImage(store, pulled.name, { lease, platform });
+  }
+
+  /** @param foreign why what the store has will not do */
+  async #fetch(text: string, platform: Platform, foreign: ForeignImageError): Promise<Image> {
+    const { store, registry, reporter } = this.options;
+    const { lease } = this.workspace;
+    const { fetchImage } = await import("../operations/pull.ts");
+    try {
+      const fetched = await fetchImage(store, text, { ...registry, platform }, reporter, lease);
+      return await readImage(store, fetched, { lease, platform });
+    } catch (error) {
+      throw new Error(`${foreign.message}, and such an image cannot be fetched: ${(error as Error).message}`);
+    }
   }
 }
 

@@ -56,16 +56,37 @@ const PARALLEL = 4;
  * @throws {Error} one line
  */
 export async function pullImage(store: Store, text: string, options: PullOptions, reporter: Reporter): Promise<Pulled> {
-  const reference = parseReference(text);
   using lease = await Lease.take(store);
+  const { descriptor, ...pulled } = await fetchImage(store, text, options, reporter, lease);
+  await putImage(store, pulled.name, descriptor);
+  return pulled;
+}
+
+/** What was fetched, and where it begins. */
+export interface Fetched extends Pulled {
+  /** Of a manifest or an index, for the store's index. */
+  descriptor: Descriptor;
+}
+
+/**
+ * Fetches an image that is the lease's: `name` is what it would be called.
+ * @throws {Error} one line
+ */
+export async function fetchImage(
+  store: Store,
+  text: string,
+  options: PullOptions,
+  reporter: Reporter,
+  lease: Lease,
+): Promise<Fetched> {
+  const reference = parseReference(text);
   const places = await PullPlaces.find(reference, options, reporter);
   const fetched = await places.root(reference.digest ?? (reference.tag as string));
   const pull = new Pull(store, lease, places, options, reporter, familiarReference(reference));
   const descriptor = await pull.root(fetched);
   // A tag beside a digest was not looked at: it may mean something else by now.
   const name = formatReference(reference.digest === null ? reference : { ...reference, tag: null });
-  await putImage(store, name, descriptor);
-  return { name, digest: fetched.descriptor.digest, upToDate: !pull.hasWritten };
+  return { name, digest: fetched.descriptor.digest, upToDate: !pull.hasWritten, descriptor };
 }
 
 class Pull {

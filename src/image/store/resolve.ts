@@ -143,7 +143,9 @@ export async function readImage(
   }
   const parsed = parseImageConfig(await readBlob(store, config), `config of ${label}`);
   if (options.platform !== undefined && fitness(parsed, options.platform) === null) {
-    throw new Error(`${label}: is for ${formatPlatform(parsed)}, not for ${formatPlatform(options.platform)}`);
+    throw new ForeignImageError(
+      `${label}: is for ${formatPlatform(parsed)}, not for ${formatPlatform(options.platform)}`,
+    );
   }
   return {
     name,
@@ -175,6 +177,9 @@ async function chooseManifest(
   }
   throw new Error(`${label}: more than ${DEEPEST_INDEX} indexes are in each other`);
 }
+
+/** An image is for another platform than the wanted one. */
+export class ForeignImageError extends Error {}
 
 /** An index has nothing for a platform. */
 export class NoSuchPlatformError extends Error {
