@@ -95,7 +95,10 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
       succeed(["update", "--cpu-idle", "0", id]);
       expect([cgroupFile(pid, "cpu.idle"), share()]).toEqual(["0", version === 1 ? 512 : 59]);
       succeed(["update", "--cpu-idle", "1", id]);
+      // A share that is asked for is to count.
       succeed(["update", "--cpu-share", "1024", id]);
+      expect([cgroupFile(pid, "cpu.idle"), share()]).toEqual(["0", version === 1 ? 1024 : 100]);
+      succeed(["update", "--cpu-idle", "1", id]);
       // All or nothing: what is set after the two cannot be, and they are what they were. systemd rounds a quota up.
       const wrong = version === 1 ? ["--cpu-quota", "10"] : ["--cpuset-cpus", "4000"];
       const refused = tsrunc(["update", "--cpu-idle", "0", ...wrong, id]);
