@@ -59,6 +59,7 @@ beforeEach(async (context) => {
 
 afterEach(() => {
   if (scratch === undefined) return;
+  using _ = scratch;
   for (const { id } of list()) tsrunc(["container", "rm", "--force", id]);
   const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   const left = mounts.filter((line) => line.includes(scratch.path));
@@ -68,7 +69,6 @@ afterEach(() => {
   const containers = readdirSync(scratch.at("store/containers")).filter((name) => name !== "lock");
   const snapshots = join(scratch.at("store"), "snapshots/active");
   const active = existsSync(snapshots) ? readdirSync(snapshots) : [];
-  scratch[Symbol.dispose]();
   expect({ left, states, containers, active }).toEqual({ left: [], states: [], containers: [], active: [] });
 });
 
