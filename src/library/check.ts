@@ -16,7 +16,7 @@ export type Table = Readonly<Record<string, Kind>>;
 /** A table that has all options of a type, and no others, which the compiler sees to. */
 export type TableOf<T> = { readonly [Name in keyof T]-?: Kind };
 
-const isObject = (given: unknown): given is Readonly<Record<string, unknown>> =>
+export const isObject = (given: unknown): given is Readonly<Record<string, unknown>> =>
   typeof given === "object" && given !== null && !Array.isArray(given);
 
 /**

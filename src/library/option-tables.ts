@@ -1,5 +1,5 @@
 /** The options of every function, and what each takes: for callers without types. */
-import { checkKind, checkObject, checkOptions, type Kind, type Table, type TableOf } from "./check.ts";
+import { checkKind, checkObject, checkOptions, isObject, type Kind, type Table, type TableOf } from "./check.ts";
 import type { ExecOptions, LogOptions } from "./container.ts";
 import type { CommonOptions } from "./executable.ts";
 import type { BuildOptions, BuildSecret, ImportOptions, PullOptions } from "./image.ts";
@@ -10,9 +10,8 @@ import type { ValidateOptions } from "./validate.ts";
 
 const isText = (given: unknown) => typeof given === "string";
 const isNumber = (given: unknown) => typeof given === "number" && !Number.isNaN(given);
-const isRecord = (given: unknown) => typeof given === "object" && given !== null && !Array.isArray(given);
 const isFunction = (given: unknown) => typeof given === "function";
-const has = (given: unknown, method: string) => isRecord(given) && isFunction((given as Table)[method]);
+const has = (given: unknown, method: string) => isObject(given) && isFunction((given as Table)[method]);
 const areAll = (given: unknown, fits: (one: unknown) => boolean) => Array.isArray(given) && given.every(fits);
 
 const TEXT: Kind = { expected: "a string", fits: isText };
@@ -24,7 +23,7 @@ const COMMAND: Kind = {
 };
 const TEXTS_BY_NAME: Kind = {
   expected: "an object of strings",
-  fits: (given) => isRecord(given) && Object.values(given as object).every(isText),
+  fits: (given) => isObject(given) && Object.values(given as object).every(isText),
 };
 const NUMBER: Kind = { expected: "a number", fits: isNumber };
 const AMOUNT: Kind = { expected: "a number or a string", fits: (given) => isNumber(given) || isText(given) };
@@ -40,10 +39,10 @@ const oneOf = (...values: readonly string[]): Kind => ({
   expected: values.map((one) => JSON.stringify(one)).join(" or "),
   fits: (given) => values.includes(given as string),
 });
-const object = (within: Table): Kind => ({ expected: "an object", fits: isRecord, within });
+const object = (within: Table): Kind => ({ expected: "an object", fits: isObject, within });
 const objects = (within?: Table): Kind => ({
   expected: "an array of objects",
-  fits: (given) => areAll(given, isRecord),
+  fits: (given) => areAll(given, isObject),
   ...(within === undefined ? {} : { within }),
 });
 
@@ -81,7 +80,7 @@ const IMAGE_RUN: TableOf<Omit<ImageRunOptions, "bundle">> = {
 const BUNDLE_RUN: TableOf<Omit<BundleRunOptions, "image">> = {
   // The runtime says what is wrong in the members that are config.json's.
   ...{ bundle: TEXT, args: TEXTS, user: object(USER), mounts: objects(), network: oneOf("none", "host") },
-  spec: { expected: "an object or a function", fits: (given) => isRecord(given) || isFunction(given) },
+  spec: { expected: "an object or a function", fits: (given) => isObject(given) || isFunction(given) },
   ...RUN,
 };
 

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { changesBetween } from "../../src/config/closest.ts";
 import { Container, ImageContainer } from "../../src/library/container.ts";
 import { build, importImage, inspectImage, openContainer, pull, run, validate } from "../../src/library/index.ts";
-import { changesBetween, mostSimilar } from "../../src/library/similar.ts";
+import { mostSimilar } from "../../src/library/similar.ts";
 
 /** What a program without types may call them with. */
 const untyped = { run, pull, build, importImage, inspectImage, openContainer } as unknown as Record<

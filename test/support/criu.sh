@@ -27,9 +27,9 @@ apt=(apt-get -q -y
 for package in "$directory"/apt/archives/*.deb; do dpkg-deb --extract "$package" "$directory/tree"; done
 rm -rf "$directory/apt"
 
-cat >"$directory/criu" <<END2
+cat >"$directory/criu" <<END
 #!/bin/sh
 exec $directory/tree/usr/lib64/ld-linux-x86-64.so.2 --library-path $directory/tree/usr/lib/x86_64-linux-gnu $directory/tree/usr/sbin/criu "\$@"
-END2
+END
 chmod +x "$directory/criu"
 "$directory/criu" check >&2 || true

@@ -61,6 +61,9 @@ function memoryV2({ memory = {} }: Resources): Property[] {
   ];
 }
 
+/** The version of systemd since which a weight of 0 stands for idle. */
+const SINCE_IDLE = 252;
+
 function cpuProperties({ cpu = {} }: Resources, version: 1 | 2, systemd: number): Property[] {
   const { shares = 0, quota = 0, period = 0, idle } = cpu;
   const properties: Property[] = [];
@@ -69,8 +72,8 @@ function cpuProperties({ cpu = {} }: Resources, version: 1 | 2, systemd: number)
       version === 1 ? ["CPUShares", "t", BigInt(shares)] : ["CPUWeight", "t", BigInt(sharesToWeight(shares))],
     );
   }
-  // A weight of 0 is what systemd calls idle, since version 252. What no longer is has none of its own, if none is given.
-  if (version === 2 && systemd >= 252) {
+  // What no longer is idle has no weight of its own, if none is given.
+  if (version === 2 && systemd >= SINCE_IDLE) {
     if (idle === 1) properties.push(["CPUWeight", "t", 0n]);
     if (idle === 0 && shares === 0) properties.push(["CPUWeight", "t", INFINITY]);
   }
@@ -147,11 +150,12 @@ function blockProperties({ blockIO = {} }: Resources, version: 1 | 2): Property[
 /** What `unified` says by file, where systemd has a property for the file. The rest, and values of another form, are for the files. */
 function unifiedProperties(unified: Resources["unified"] = {}, systemd: number): Property[] {
   // As of `cpu.idle` above: the weight that is given besides is for later.
-  const idle = isIdle(unified) && systemd >= 252;
+  const knowsIdle = systemd >= SINCE_IDLE;
+  const idle = knowsIdle && isIdle(unified);
   return Object.entries(unified).flatMap(([file, text]): Property[] => {
     const value = text.trim();
     if (file === "cpu.idle" && idle) return [["CPUWeight", "t", 0n]];
-    if (file === "cpu.idle" && value === "0" && systemd >= 252 && unified["cpu.weight"] === undefined)
+    if (file === "cpu.idle" && value === "0" && knowsIdle && unified["cpu.weight"] === undefined)
       return [["CPUWeight", "t", INFINITY]];
     if (file === "cpu.weight" && idle) return [];
     const amount = value === "max" ? INFINITY : /^\d+$/.test(value) ? BigInt(value) : null;

@@ -27,6 +27,7 @@ import { historyOfBase, putImageDocuments } from "./image.ts";
 import { parseDockerfile, parseTrigger } from "./language/parse.ts";
 import { DockerfileError } from "./language/position.ts";
 import type { BuildOptions } from "./options.ts";
+import { withoutPasswords } from "./passwords.ts";
 import { type Graph, planGraph, type StageNode } from "./plan/graph.ts";
 import { planStage } from "./plan/stage.ts";
 import { describeStep, type StagePlan } from "./plan/steps.ts";
@@ -94,7 +95,7 @@ export async function explainBuild(options: BuildOptions): Promise<string[]> {
       const { plan } = await build.prepared(index);
       lines.push(
         `${name}: ${from.text}`,
-        ...plan.steps.map((step) => `  ${step.at.file}:${step.at.line}: ${describeStep(step)}`),
+        ...plan.steps.map((step) => `  ${step.at.file}:${step.at.line}: ${withoutPasswords(describeStep(step))}`),
       );
     }
   }

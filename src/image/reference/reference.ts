@@ -62,10 +62,11 @@ export function parseReference(text: string): Reference {
  * somebody else.
  */
 export function whyNoRegistry(host: string): string | null {
-  const port = /:(\d+)$/.exec(host)?.[1];
-  if (DOMAIN.test(host) && port !== undefined && !(Number(port) >= 1 && Number(port) <= 65535))
-    return `the port of ${JSON.stringify(host)} must be from 1 to 65535`;
-  return DOMAIN.test(host) && URL.canParse(`https://${host}`) ? null : `${JSON.stringify(host)} is no host`;
+  const noHost = `${JSON.stringify(host)} is no host`;
+  if (!DOMAIN.test(host)) return noHost;
+  const port = Number(/:(\d+)$/.exec(host)?.[1] ?? 443);
+  if (port < 1 || port > 65535) return `the port of ${JSON.stringify(host)} must be from 1 to 65535`;
+  return URL.canParse(`https://${host}`) ? null : noHost;
 }
 
 function readDigest(text: string, refuse: (why: string) => never): Digest {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { DockerfileError } from "../../../src/image/build/language/position.ts";
 import { withoutPasswords } from "../../../src/image/build/passwords.ts";
 
 test.each([
@@ -15,3 +16,9 @@ test.each(["https://h.example:8443/x@y", "https://me@h.example/", "http://[::1]:
   "%s has none",
   (text) => expect(withoutPasswords(text)).toBe(text),
 );
+
+test("no error about a Dockerfile shows one, whoever throws it", () => {
+  const at = { file: "Dockerfile", line: 2, column: 5 };
+  const { message } = new DockerfileError(at, "COPY takes no URL: ADD https://me:secret@h.example/x is right");
+  expect(message).toBe("Dockerfile:2:5: COPY takes no URL: ADD https://me:xxxxx@h.example/x is right");
+});

@@ -7,7 +7,6 @@ import { createHash } from "../../../sys/hash.ts";
 import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
 import type { Store } from "../../store/store.ts";
-import { withoutPasswords } from "../passwords.ts";
 import { useKept } from "./kept.ts";
 
 export interface Download {
@@ -21,10 +20,10 @@ export interface Download {
 export function nameOfUrl(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed === null || parsed.port === "0")
-    throw new Error(`${withoutPasswords(url)}: is no URL: http[s]://HOST[:PORT]/PATH is right, a port from 1 to 65535`);
+    throw new Error(`${url}: is no URL: http[s]://HOST[:PORT]/PATH is right, a port from 1 to 65535`);
   const name = decoded(parsed.pathname.split("/").at(-1) ?? "", url);
   if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0"))
-    throw new Error(`${withoutPasswords(url)}: its path ends with no name of a file`);
+    throw new Error(`${url}: its path ends with no name of a file`);
   return name;
 }
 
@@ -32,9 +31,7 @@ function decoded(text: string, url: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new Error(
-      `${withoutPasswords(url)}: its path has a "%" that begins no byte of UTF-8: %25 stands for the sign itself`,
-    );
+    throw new Error(`${url}: its path has a "%" that begins no byte of UTF-8: %25 stands for the sign itself`);
   }
 }
 
@@ -69,7 +66,7 @@ export async function download(
     return taken(place, kept, to, name);
   const fresh = response.status === 304 ? await request(url, null, signal) : response;
   if (!fresh.ok || fresh.body === null)
-    throw new Error(`${withoutPasswords(url)}: the server answers ${fresh.status} ${fresh.statusText}`.trimEnd());
+    throw new Error(`${url}: the server answers ${fresh.status} ${fresh.statusText}`.trimEnd());
   const hash = createHash("sha256");
   const hashing = new Transform({
     transform(chunk: Uint8Array, _, done) {
@@ -80,7 +77,7 @@ export async function download(
   await pipeline(Readable.fromWeb(fresh.body as never), hashing, createWriteStream(to, { mode: 0o600 }));
   const digest = `sha256:${hash.digest("hex")}`;
   if (checksum !== null && checksum !== digest)
-    throw new Error(`${withoutPasswords(url)}: has the checksum ${digest} instead of ${checksum}`);
+    throw new Error(`${url}: has the checksum ${digest} instead of ${checksum}`);
   const etag = fresh.headers.get("etag");
   const lastModified = fresh.headers.get("last-modified");
   keep(place, to, { digest, etag, lastModified });
@@ -98,7 +95,7 @@ async function request(url: string, kept: Kept | null, signal: AbortSignal): Pro
     signal.throwIfAborted();
     // The runtime's messages go on with advice for whoever calls fetch.
     const [why] = error.message.split(" For more information");
-    throw new Error(`${withoutPasswords(url)}: cannot be fetched: ${why}`);
+    throw new Error(`${url}: cannot be fetched: ${why}`);
   });
 }
 

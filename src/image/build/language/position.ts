@@ -1,5 +1,7 @@
 /** Where something stands in a Dockerfile, and errors that say so. */
 
+import { withoutPasswords } from "../passwords.ts";
+
 /** A place in a file, both counted from 1. */
 export interface Position {
   file: string;
@@ -15,7 +17,7 @@ export class DockerfileError extends Error {
     readonly at: Position,
     readonly what: string,
   ) {
-    super(`${at.file}:${at.line}:${at.column}: ${what}`);
+    super(`${at.file}:${at.line}:${at.column}: ${withoutPasswords(what)}`);
   }
 }
 
