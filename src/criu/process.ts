@@ -8,8 +8,8 @@
 import { errnoText } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
 import { closeOnExecFrom, duplicateAbove, duplicateOnto, FIRST_FD, O, open } from "../sys/fd.ts";
-import { type ExitStatus, endWords, execve, exit, waitPid } from "../sys/process.ts";
-import { resetSignalHandlers, setSignalMask } from "../sys/signal.ts";
+import { type ExitStatus, endWords, execve, exit, sendSignal, waitPid } from "../sys/process.ts";
+import { resetSignalHandlers, SIGNALS, setSignalMask } from "../sys/signal.ts";
 import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
 import { decode, encode } from "../sys/text.ts";
 import { decodeResponse, encodeRequest } from "./codec.ts";
@@ -27,6 +27,8 @@ export interface CriuStart<T> {
   prepare(): { result: T; passed: readonly Fd[] };
   /** Standard streams: those of this process, or the null device. */
   streams: "ours" | "null";
+  /** Waits until a descriptor can be read, and throws when there is a reason not to wait on: CRIU is killed then. */
+  waitFor?(fd: Fd): void;
 }
 
 /** CRIU said that something failed, or ended. */
@@ -63,11 +65,13 @@ export class Criu<T = null> implements Disposable {
   /** What {@link CriuStart.prepare} returned. */
   readonly prepared: T;
   readonly #socket: Fd;
+  readonly #waitFor: (fd: Fd) => void;
   #ended: ExitStatus | null = null;
   #begun = false;
 
   /** @throws {Error} when the program cannot be executed, or what the child does before fails */
   constructor(start: CriuStart<T>) {
+    this.#waitFor = (fd) => start.waitFor?.(fd);
     const [line, childs] = socketpair();
     this.pid = start.fork();
     if (this.pid === 0) become(start, childs);
@@ -159,6 +163,12 @@ export class Criu<T = null> implements Disposable {
   }
 
   #receive(): { response: CriuResponse; fds: readonly Fd[] } {
+    try {
+      this.#waitFor(this.#socket);
+    } catch (error) {
+      sendSignal(this.pid, SIGNALS.SIGKILL);
+      throw error;
+    }
     const message = receiveMessage(this.#socket.number);
     if (message === null) throw new CriuError(`criu ${endWords(this.end())} without an answer`, this.#begun);
     return { response: decodeResponse(message.payload), fds: message.fds };

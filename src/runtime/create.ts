@@ -7,7 +7,7 @@ import { prepare } from "./prepare.ts";
 /** @throws {Error} that names the step that failed; nothing is left behind then */
 export function createContainer(context: Context, options: CreateOptions): void {
   // Held back to the end of this process: once the container is there, a request to end comes too late.
-  const interruption = new Interruption();
+  const interruption = Interruption.ofDetached();
   const prepared = prepare(context, options);
   const launched = launch(context, prepared, { ...options, detach: true, waits: true, interruption });
   launched.lock.close();

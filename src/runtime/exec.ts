@@ -21,6 +21,7 @@ import { prepareForeground, superviseForeground } from "./foreground.ts";
 import { admit, forkInto } from "./fork.ts";
 import { hostFacts } from "./host.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
+import { Interruption } from "./interruption.ts";
 import { type Joined, openNamespaces } from "./joined-namespaces.ts";
 import { OwnOomScore } from "./oom-score.ts";
 import type { Context, ExecOptions } from "./options.ts";
@@ -50,6 +51,7 @@ export function execInContainer(context: Context, options: ExecOptions): number 
   const planned = planExecOf(options, spec, process);
   using sockets = connectReceivers(planned.parent);
   const signals = options.detach ? null : prepareForeground();
+  const interruption = signals === null ? Interruption.ofDetached() : Interruption.ofForeground(signals);
   using joined = openNamespaces((container.init as ProcessIdentity).pid, spec);
   using filter = seccompFilter(context, spec);
   const shared: ExecContext = {
@@ -58,7 +60,7 @@ export function execInContainer(context: Context, options: ExecOptions): number 
     place: { sub: parseSubCgroups(options.cgroups), initPid: joined.tid },
     steps: planned.init,
     seccompFilter: filter?.take() ?? null,
-    signalMask: signals?.maskBefore ?? null,
+    interruption,
     ...{ conversation: null, pidfd: null },
     answer: (request) => answerProcess(request, shared),
   };
@@ -91,8 +93,7 @@ interface ExecContext extends ParentContext {
   /** Of the process. */
   readonly steps: ExecPlan["init"];
   readonly seccompFilter: Uint8Array | null;
-  /** Signals that this process blocked and the other must not. */
-  readonly signalMask: BigUint64Array | null;
+  readonly interruption: Interruption;
 }
 
 const execParentHandlers: Handlers<ExecParentStep, ExecContext> = {
@@ -124,7 +125,7 @@ function forkProcess(context: ExecContext): void {
   using entrance = enters ? cgroup.entrance(place) : new Entrance(null);
   const callersEnvironment = environmentRange();
   const main = (channel: Channel<InitMessage, ParentMessage>) => {
-    if (context.signalMask !== null) setSignalMask(context.signalMask);
+    setSignalMask(context.interruption.maskBefore);
     return runInit(steps, execHandlers, {
       channel,
       inherited: new Map(),
@@ -138,7 +139,7 @@ function forkProcess(context: ExecContext): void {
     closeOthers(steps, [...kept, ...cgroups.tasks]);
     forgetEnvironment(callersEnvironment);
   });
-  context.conversation = new Conversation(forked, context.console, log);
+  context.conversation = new Conversation(forked, context.console, log, context.interruption);
   entrance.settle(forked.pid);
 }
 

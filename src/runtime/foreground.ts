@@ -28,7 +28,7 @@ export function prepareForeground(): ForegroundSignals {
   // A caller that ignores SIGCHLD hands that on to us, and the kernel would then forget how children ended.
   defaultSignal(SIGCHLD);
   // Not SIGPIPE: the engine ignores it, and it would tell of our own writes.
-  const signals = allSignals({ but: SIGPIPE });
+  const signals = allSignals({ but: [SIGPIPE] });
   const maskBefore = blockSignals(signals);
   return { fd: signalfd(signals), maskBefore };
 }

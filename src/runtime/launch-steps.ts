@@ -40,9 +40,7 @@ export interface LaunchContext extends ParentContext {
   readonly seccompFilter: FilterSource | null;
   /** Whether the init is left waiting for `start` by another command. */
   readonly waits: boolean;
-  /** Signals that the caller blocked and the init must not. */
-  readonly signalMask: BigUint64Array | null;
-  readonly interruption: Interruption | null;
+  readonly interruption: Interruption;
   /** What the init gets opened, by the names of the plan. */
   readonly inherited: Map<string, Fd>;
   hookOutput: OpenHookOutput | null;
@@ -107,11 +105,11 @@ export const launchHandlers: Handlers<ParentContainerStep, LaunchContext> = {
     cgroup.release();
   },
   "run-hooks": ({ hook, hooks }, context) => {
-    const { container, hookOutput } = context;
+    const { container, hookOutput, interruption } = context;
     const around = {
       cwd: container.bundle,
       ...(hookOutput && { output: hookOutput }),
-      ...(context.interruption && { interruption: context.interruption }),
+      interruption,
     };
     runHooks(hook, hooks, creating(context), around);
   },
@@ -128,7 +126,7 @@ function forkContainerInit({ namespaces }: OfKind<ParentContainerStep, "fork-ini
   const callersEnvironment = environmentRange();
   const forked = forkInit(namespaces, entrance, (channel) => {
     context.lock.close();
-    if (context.signalMask !== null) setSignalMask(context.signalMask);
+    setSignalMask(context.interruption.maskBefore);
     return runInit(plan.init, containerHandlers, {
       channel,
       inherited,

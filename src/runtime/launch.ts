@@ -31,10 +31,8 @@ export interface LaunchOptions extends CreateOptions {
   detach: boolean;
   /** Whether the init is left waiting for `start` by another command. */
   waits: boolean;
-  /** Signals that the caller blocked and the init must not. */
-  signalMask?: BigUint64Array;
   /** Requests to end meanwhile, which make the start fail. */
-  interruption?: Interruption;
+  interruption: Interruption;
 }
 
 /** How many descriptors clearing takes at once: directories in each other, and files in them. */
@@ -56,8 +54,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   const shared: LaunchContext = {
     ...prepared,
     ...{ context, cgroup, console, lock, sockets, purpose: "init", seccompFilter: filter, waits: options.waits },
-    signalMask: options.signalMask ?? options.interruption?.maskBefore ?? null,
-    interruption: options.interruption ?? null,
+    interruption: options.interruption,
     inherited: new Map(),
     ...{ conversation: null, pidfd: null, hookOutput: null, classOfService: null, publish: () => {} },
     answer: (request) => answerInit(request, shared),
@@ -65,7 +62,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   try {
     carryOut(plan.parent, launchHandlers, describeParentContainer, shared);
     const { pid, master } = conversationOf(shared);
-    const request = options.interruption?.received() ?? null;
+    const request = options.interruption.received();
     if (request !== null) throw conversationOf(shared).abandon(new Error(request));
     return { container, pid, pidfd: pidfdOf(shared), master, lock };
   } catch (error) {

@@ -3,7 +3,7 @@ import { delegateCgroup } from "../cgroup/delegate.ts";
 import { readOwnCgroups } from "../cgroup/layout.ts";
 import type { Cgroup } from "../cgroup/manager.ts";
 import { hostMounts, restoredMounts } from "../criu/external-mounts.ts";
-import { checkRestorable, externalNamespaces } from "../criu/namespaces.ts";
+import { checkRestorable } from "../criu/namespaces.ts";
 import type { RestoreOptions } from "../criu/options.ts";
 import { Criu, type Notification } from "../criu/process.ts";
 import { inheritedNamespaces, inheritedPipes, LOG, restoreRequest } from "../criu/request.ts";
@@ -16,11 +16,12 @@ import { planDelegation } from "../plan/delegation.ts";
 import { planIntelRdt } from "../plan/intel-rdt.ts";
 import { planNetwork } from "../plan/network.ts";
 import { callerEnvironment } from "../sys/executable.ts";
-import { duplicate, type Fd, O, open } from "../sys/fd.ts";
+import { duplicate, type Fd } from "../sys/fd.ts";
 import { mkdir, readLink, rmdir } from "../sys/file.ts";
 import { NAMESPACE_FLAGS, unshare } from "../sys/namespace.ts";
 import { join } from "../sys/path-names.ts";
 import { exitCode, killChild, pidfdOpen, prctl, processStat } from "../sys/process.ts";
+import { SIGNALS } from "../sys/signal.ts";
 import { type Claim, claimContainer } from "./claim.ts";
 import { clearAfterFailure, clearContainer } from "./clear.ts";
 import { checkTerminal, connectTo, sendMaster } from "./console-socket.ts";
@@ -31,12 +32,14 @@ import { CriuDirectories } from "./criu-directories.ts";
 import { readStreams } from "./descriptors-file.ts";
 import { prepareForeground, prepareTerminal, superviseForeground } from "./foreground.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
+import { Interruption } from "./interruption.ts";
 import { setLoopbackUpOf } from "./net-devices.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
 import type { Context } from "./options.ts";
 import { writePidFile } from "./pid-file.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { ownFiles, type PlacedMount, prepareRoot } from "./restore-mounts.ts";
+import { RestoredNamespaces } from "./restore-namespaces.ts";
 import { stateDocument } from "./status.ts";
 import { containerDirectory, saveConfig, saveContainer } from "./store.ts";
 
@@ -66,12 +69,24 @@ export function restoreContainer(context: Context, options: RestoreContainerOpti
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
   using directories = CriuDirectories.toRead(options);
   const streams = readStreams(directories.images, options.imagePath);
-  using namespaces = new Opened(prepared);
+  using namespaces = new RestoredNamespaces(prepared.spec);
   if (!options.noSubreaper) prctl("SET_CHILD_SUBREAPER", 1);
   const signals = options.detach ? null : prepareForeground();
+  const interruption = signals === null ? Interruption.ofDetached() : Interruption.ofForeground(signals);
   const claim = claimContainer(context.root, prepared.container);
   const { lock } = claim;
-  const parts: Parts = { context, prepared, options, criu, directories, streams, namespaces, console, claim };
+  const parts: Parts = {
+    context,
+    prepared,
+    options,
+    criu,
+    directories,
+    streams,
+    namespaces,
+    console,
+    claim,
+    interruption,
+  };
   const { pid, master } = new Restoration(parts).run();
   if (signals === null) return 0;
   const { log } = context;
@@ -84,29 +99,6 @@ export function restoreContainer(context: Context, options: RestoreContainerOpti
   return exitCode(status);
 }
 
-/** The network and pid namespaces to restore into, opened before anything is made. */
-class Opened implements Disposable {
-  readonly types: ("network" | "pid")[] = [];
-  readonly fds: Fd[] = [];
-
-  /** @throws {Error} when one is not there (any more) */
-  constructor({ spec }: Prepared) {
-    for (const { type, path } of externalNamespaces(spec)) {
-      try {
-        this.fds.push(open(path, O.RDONLY));
-        this.types.push(type);
-      } catch (error) {
-        this[Symbol.dispose]();
-        throw new Error(`the ${type} namespace to restore into: ${(error as Error).message}`);
-      }
-    }
-  }
-
-  [Symbol.dispose](): void {
-    for (const fd of this.fds) fd.close();
-  }
-}
-
 interface Parts {
   context: Context;
   prepared: Prepared;
@@ -114,9 +106,11 @@ interface Parts {
   criu: string;
   directories: CriuDirectories;
   streams: readonly string[];
-  namespaces: Opened;
+  namespaces: RestoredNamespaces;
   console: Fd | null;
   claim: Claim;
+  /** Requests to end meanwhile, which make it fail. */
+  interruption: Interruption;
 }
 
 /** One restoration, from a claimed id to the running container. */
@@ -148,6 +142,8 @@ class Restoration {
     } catch (error) {
       const reason = explainFailure(error, criu, directories.log(LOG.restore));
       if (prepared.container.init !== null) killChild(prepared.container.init.pid);
+      // CRIU that was killed leaves processes of its own there, outside the container's pid namespace.
+      if (this.#cgroup.exists()) this.#cgroup.killAll(SIGNALS.SIGKILL);
       this.#master?.close();
       const left = clearAfterFailure(context, prepared.container, prepared.spec);
       claim.lock.close();
@@ -220,7 +216,7 @@ class Restoration {
 
   /** Starts CRIU in the container's cgroups, which what it restores inherits. */
   #start(prepareRoot: () => PlacedMount[]): Criu<PlacedMount[]> {
-    const { options, prepared, criu, directories, namespaces } = this.#parts;
+    const { options, prepared, criu, directories, namespaces, interruption } = this.#parts;
     using entrance = this.#cgroup.entrance();
     using tasks = this.#cgroup.openTasks();
     // CRIU makes a cgroup namespace only where it looks after cgroups.
@@ -237,6 +233,7 @@ class Restoration {
         return { result: prepareRoot(), passed: [...directories.openAgain(), ...namespaces.fds] };
       },
       streams: prepared.process.terminal === true ? "null" : "ours",
+      waitFor: (fd) => interruption.waitFor(fd),
     });
   }
 
@@ -272,7 +269,8 @@ class Restoration {
     if (prestart.length + createRuntime.length === 0) return;
     this.#limit();
     const state = { ...stateDocument(container, "creating"), pid };
-    const around = { cwd: container.bundle, ...(this.#hookOutput && { output: this.#hookOutput }) };
+    const { interruption } = this.#parts;
+    const around = { cwd: container.bundle, ...(this.#hookOutput && { output: this.#hookOutput }), interruption };
     runHooks("prestart", prestart, state, around);
     runHooks("createRuntime", createRuntime, state, around);
   }

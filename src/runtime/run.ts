@@ -22,17 +22,16 @@ export function runContainer(context: Context, options: RunOptions): number {
   const prepared = prepare(context, options);
   if (!options.noSubreaper) prctl("SET_CHILD_SUBREAPER", 1);
   if (options.detach) {
-    const interruption = new Interruption();
-    const launched = launch(context, prepared, { ...options, waits: false, interruption });
-    interruption.release();
-    start(context, prepared, launched);
+    const interruption = Interruption.ofDetached();
+    start(context, prepared, launch(context, prepared, { ...options, waits: false, interruption }), interruption);
     return 0;
   }
   const signals = prepareForeground();
-  const launched = launch(context, prepared, { ...options, waits: false, signalMask: signals.maskBefore });
+  const interruption = Interruption.ofForeground(signals);
+  const launched = launch(context, prepared, { ...options, waits: false, interruption });
   const { pid, pidfd, master } = launched;
   const line = isStartAwaited(prepared, launched) ? null : startUnawaited(context, launched, prepared.spec);
-  if (line === null) start(context, prepared, launched);
+  if (line === null) start(context, prepared, launched, interruption);
   const status = superviseForeground({ pid, pidfd, signals, master, log: context.log });
   if (line !== null) orClear(context, launched, prepared.spec, () => throwStartError(line, status));
   if (!options.keep) clear(context, launched, prepared.spec);
@@ -45,19 +44,20 @@ function clear(context: Context, { container, lock }: Launched, spec: Spec): voi
   lock.close();
 }
 
-/** Starts the process, and waits until it runs. */
-function start(context: Context, { spec }: Prepared, launched: Launched): void {
+/** Starts the process, and waits until it runs: a request to end that comes before is one to undo all. */
+function start(context: Context, { spec }: Prepared, launched: Launched, interruption: Interruption): void {
   const { container, pid, pidfd, lock } = launched;
   orAbandon(context, launched, spec, () => {
     using socket = openNotifySocket(containerDirectory(context.root, container.id));
-    releaseInit(context, container, spec, lock);
+    releaseInit(context, container, spec, { lock, interruption });
     if (socket !== null) forwardReadiness(socket, pidfd, pid, context.log);
   });
 }
 
-/** Whether something is to be done at the moment at which the process runs. */
-function isStartAwaited({ spec }: Prepared, { master }: Launched): boolean {
-  return master !== null || (spec.hooks?.poststart ?? []).length > 0 || hostNotifySocket() !== undefined;
+/** Whether something is to be done at the moment at which the process runs, or may take its time before. */
+function isStartAwaited({ spec: { hooks = {} } }: Prepared, { master }: Launched): boolean {
+  const { startContainer = [], poststart = [] } = hooks;
+  return master !== null || startContainer.length + poststart.length > 0 || hostNotifySocket() !== undefined;
 }
 
 /** Starts the process. Whether it ran is found out when it has ended: waiting for it twice takes longer. */

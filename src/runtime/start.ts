@@ -15,6 +15,7 @@ import { lockOwner } from "../sys/record-lock.ts";
 import { decode, encode } from "../sys/text.ts";
 import { clearContainer } from "./clear.ts";
 import { lockDirectory, unlock } from "./container-lock.ts";
+import type { Interruption } from "./interruption.ts";
 import { signalInit } from "./kill.ts";
 import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
 import type { Context } from "./options.ts";
@@ -63,7 +64,7 @@ function start(context: Context, id: string): void {
   if (status === "running") throw new Error("cannot start an already running container");
   if (status !== "created") throw new Error(`cannot start a container in the ${status} state`);
   using socket = openNotifySocket(containerDirectory(context.root, id));
-  releaseInit(context, container, loadSavedConfig(context.root, id), lock);
+  releaseInit(context, container, loadSavedConfig(context.root, id), { lock });
   if (socket === null || container.init === null) return;
   using pidfd = pidfdFind(container.init.pid);
   if (pidfd !== null) forwardReadiness(socket, pidfd, container.init.pid, context.log);
@@ -104,17 +105,23 @@ export function wakeInit(context: Context, container: Container): Fd {
 /**
  * Wakes the waiting init, waits until it is the user's program, and runs the poststart hooks.
  * @param lock the caller's on the container: given up before the hooks, which may want to work on the container themselves
- * @throws {Error} when the init fails on the way, or a hook does: then the container is stopped
+ * @param interruption requests to end, where the caller holds them back
+ * @throws {Error} when the init fails on the way, or a hook does: then the container is stopped; at a request to end
  */
-export function releaseInit(context: Context, container: Container, spec: Spec, lock: Fd): void {
+export function releaseInit(
+  context: Context,
+  container: Container,
+  spec: Spec,
+  { lock, interruption }: { lock: Fd; interruption?: Interruption },
+): void {
   using writer = wakeInit(context, container);
-  if (container.init !== null) waitForProgram(writer, container.init);
+  if (container.init !== null) waitForProgram(writer, container.init, interruption);
   throwStartError(writer);
   unlock(lock);
   if (spec.hooks?.poststart === undefined || container.init === null) return;
   try {
     using output = openHookOutput(spec, container.bundle);
-    const around = { cwd: container.bundle, ...(output && { output }) };
+    const around = { cwd: container.bundle, ...(output && { output }), ...(interruption && { interruption }) };
     runHooks("poststart", spec.hooks.poststart, stateDocument(container, "running"), around);
   } catch (error) {
     signalInit(container.init, SIGKILL);
@@ -130,7 +137,7 @@ const LOOK_AGAIN = 20;
  * process of the container may have opened it, through the init's descriptors in `/proc`, and keep it. The init's lock on it goes in
  * any case.
  */
-function waitForProgram(fifo: Fd, init: ProcessIdentity): void {
+function waitForProgram(fifo: Fd, init: ProcessIdentity, interruption?: Interruption): void {
   // A short program may have ended by now, and somebody else have waited for it.
   using pidfd = pidfdFind(init.pid);
   if (pidfd === null) return;
@@ -140,6 +147,8 @@ function waitForProgram(fifo: Fd, init: ProcessIdentity): void {
   ];
   while (!poll(signs, LOOK_AGAIN).some((seen) => seen !== 0)) {
     if (lockOwner(fifo.number) !== init.pid) return;
+    const request = interruption?.received() ?? null;
+    if (request !== null) throw new Error(request);
   }
 }
 

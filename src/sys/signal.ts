@@ -97,9 +97,9 @@ const SIG_SETMASK = 2;
 /** A set of signals: a word of 64 bits, of which the lowest stands for signal 1. */
 export type SignalMask = BigUint64Array;
 
-/** Every signal that can be caught, but one. */
-export function allSignals({ but }: { but: number }): SignalMask {
-  const [left] = signalMask([SIGNALS.SIGKILL, SIGNALS.SIGSTOP, but]);
+/** Every signal that can be caught, but some. */
+export function allSignals({ but }: { but: readonly number[] }): SignalMask {
+  const [left] = signalMask([SIGNALS.SIGKILL, SIGNALS.SIGSTOP, ...but]);
   return BigUint64Array.of(~(left as bigint));
 }
 

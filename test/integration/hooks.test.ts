@@ -227,24 +227,3 @@ test("a hook whose program is missing fails create, by name", () => {
   });
   expect(refused(["create", "--bundle", bundle.path, newId()])).toMatch(/\/no\/such\/hook/);
 });
-
-describe.runIf(isTsrunc).each([
-  ["create", []],
-  ["run", ["--detach"]],
-] as const)("a request to end that comes while %s waits", (command, options) => {
-  test.each(["createRuntime", "createContainer"] as const)("for a %s hook clears the container", async (kind) => {
-    const bundle = makeBundle("sleep 1000", (config, { path }) => {
-      config.mounts.push({ destination: path, type: "bind", source: path, options: ["bind", "rw"] });
-      const env = ["PATH=/bin:/usr/bin"];
-      config.hooks[kind] = [hook(`touch ${path}/waits; sleep 1000`, { env })];
-      config.hooks.poststop = [hook(`touch ${path}/stopped`, { env })];
-    });
-    const id = newId();
-    const child = spawnTsrunc([command, ...options, "--bundle", bundle.path, id]);
-    await until("the hook runs", () => existsSync(join(bundle.path, "waits")));
-    child.kill("SIGTERM");
-    expect(await ended(child)).toBe(1);
-    expect(existsSync(join(bundle.path, "stopped"))).toBe(true);
-    expect(refused(["state", id])).toContain("does not exist");
-  });
-});
