@@ -92,6 +92,8 @@ export async function fetchImage(
 class Pull {
   /** Whether anything was not there before. */
   hasWritten = false;
+  /** What indexes have named so far. */
+  readonly #fetched = new Set<Digest>();
 
   constructor(
     readonly store: Store,
@@ -136,6 +138,9 @@ class Pull {
     if (depth > 4) throw new Error(`${this.label}: too many indexes are in each other`);
     for (const child of manifests) {
       if (!isManifestType(child.mediaType) && !isIndexType(child.mediaType)) continue;
+      // An index may name another many times over.
+      if (this.#fetched.has(child.digest)) continue;
+      this.#fetched.add(child.digest);
       const one = await this.places.root(child.digest, child);
       if (one.root.kind === "index") await this.#index(one, one.root.document, depth + 1);
       else await this.#manifest(one, one.root.document, undefined);

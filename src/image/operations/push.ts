@@ -54,7 +54,7 @@ export async function pushImage(
     endpoint,
     reference,
     credentials,
-    options.patience ?? DEFAULT_PATIENCE,
+    { waits: (line) => reporter.wait(line), ...(options.patience ?? DEFAULT_PATIENCE) },
     "pull,push",
     all,
   );
@@ -95,6 +95,9 @@ function reachableOrNone(store: Store, descriptor: Descriptor): Set<Digest> {
 }
 
 class Push {
+  /** Manifests and indexes, by what they were sent as. */
+  readonly #sent = new Set<string>();
+
   constructor(
     readonly store: Store,
     readonly client: RepositoryClient,
@@ -103,8 +106,10 @@ class Push {
     readonly reporter: Reporter,
   ) {}
 
-  /** Blobs, then what is referred to, then what refers to it. */
+  /** Blobs, then what is referred to, then what refers to it. Each once: an index may name another many times over. */
   async root(descriptor: Descriptor, at: string | Digest): Promise<void> {
+    if (this.#sent.has(at)) return;
+    this.#sent.add(at);
     const bytes = await readBlob(this.store, descriptor);
     const root = parseRoot(bytes, descriptor.mediaType, descriptor.digest);
     if (root.kind === "index") {

@@ -35,6 +35,10 @@ export class JsonReporter implements Reporter {
     this.#write({ kind: "note", message: line });
   }
 
+  wait(line: string): void {
+    this.note(line);
+  }
+
   end(): void {}
 
   #write(event: ProgressEvent): void {

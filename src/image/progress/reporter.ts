@@ -19,6 +19,8 @@ export interface Reporter {
   task(label: string, total: number | null): Task;
   /** A line that stays. */
   note(line: string): void;
+  /** A line for who watches, and for nobody else: why nothing goes on just now. */
+  wait(line: string): void;
   /** No more is drawn. */
   end(): void;
 }
@@ -27,6 +29,7 @@ export interface Reporter {
 export const quiet: Reporter = {
   task: () => ({ update() {}, say() {}, done() {} }),
   note() {},
+  wait() {},
   end() {},
 };
 
@@ -59,6 +62,8 @@ export class LineReporter implements Reporter {
   note(line: string): void {
     this.output.write(`${line}\n`);
   }
+
+  wait(): void {}
 
   end(): void {}
 }

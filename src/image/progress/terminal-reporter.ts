@@ -50,6 +50,10 @@ export class TerminalReporter implements Reporter {
     this.#redraw();
   }
 
+  wait(line: string): void {
+    this.note(line);
+  }
+
   end(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;

@@ -8,7 +8,9 @@ import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { exchange, type HttpResponse, readBody } from "./http.ts";
-import { backOff, isPassing, mayPass, type Patience } from "./retry.ts";
+import { isRedirect, locationFrom, MOST_REDIRECTS } from "./redirect.ts";
+import { printable, RegistryError } from "./registry-error.ts";
+import { isPassing } from "./retry.ts";
 
 /** The largest reply of a token server, in bytes. */
 const LARGEST_TOKEN = 1 << 20;
@@ -39,7 +41,8 @@ export class Authorizer {
     readonly credentials: Credentials | null,
     /** `repository:library/alpine:pull`; asked for where a challenge does not name one. */
     readonly scopes: readonly string[],
-    readonly patience: Patience,
+    /** Milliseconds without a byte after which a connection has failed. */
+    readonly stall: number,
   ) {}
 
   /** The header, if one is known that is good still. */
@@ -114,29 +117,27 @@ export class Authorizer {
     );
   }
 
-  async #ask(url: URL, headers: Record<string, string>, form?: Uint8Array): Promise<Token> {
-    for (let failures = 1; ; failures++) {
-      const more = failures <= this.patience.retries;
-      try {
-        const response = await exchange({
-          method: form === undefined ? "GET" : "POST",
-          url,
-          headers,
-          ...(form === undefined ? {} : { body: { size: form.byteLength, stream: () => [form] } }),
-          tls: this.endpoint.tls,
-          patience: this.patience.stall,
-        });
-        if (mayPass(response.status) && more) {
-          response.discard();
-          await backOff(this.patience, failures, response);
-          continue;
-        }
+  /** Once: the request that wants the token is tried again as a whole. Credentials are for the realm's own origin alone. */
+  async #ask(realm: URL, headers: Record<string, string>, form?: Uint8Array): Promise<Token> {
+    let url = realm;
+    for (let count = 0; count <= MOST_REDIRECTS; count++) {
+      const { authorization: _, ...others } = headers;
+      const response = await exchange({
+        method: form === undefined ? "GET" : "POST",
+        url,
+        headers: url.origin === realm.origin ? headers : others,
+        ...(form === undefined ? {} : { body: { size: form.byteLength, stream: () => [form] } }),
+        tls: this.endpoint.tls,
+        patience: this.stall,
+      });
+      const { location } = response.headers;
+      // A form holds the identity token itself: it goes where the registry said, and nowhere else.
+      if (form !== undefined || !isRedirect(response.status, location))
         return await readToken(response, this.credentials !== null);
-      } catch (error) {
-        if (!isPassing(error) || !more) throw error;
-        await backOff(this.patience, failures);
-      }
+      response.discard();
+      url = locationFrom(url, location, realm.protocol === "https:", "the token server: redirected");
     }
+    throw new RegistryError(`${realm.host}: the token server: redirected more than ${MOST_REDIRECTS} times`, 310);
   }
 }
 
@@ -146,7 +147,7 @@ function realmOf(realm: string | undefined, { base }: Endpoint): URL {
     throw new AccessError(`${base.host}: names no server to get a token from (its challenge has no realm)`);
   const url = new URL(realm);
   if (url.protocol !== "https:" && !(url.protocol === "http:" && base.protocol === "http:")) {
-    throw new AccessError(`${base.host}: wants the token to be got from ${url.origin}, which is not https`);
+    throw new AccessError(`${base.host}: wants the token to be got from ${printable(realm)}, which is no https`);
   }
   return url;
 }
@@ -155,8 +156,10 @@ async function readToken(response: HttpResponse, hasCredentials: boolean): Promi
   const { host } = response.url;
   if (response.status !== 200) {
     response.discard();
-    if (response.status !== 401 && response.status !== 403)
-      throw new AccessError(`${host}: the token server replied with status ${response.status}`);
+    const told = `${host}: the token server replied with status ${response.status}`;
+    const passing = new RegistryError(told, response.status, "", response.headers["retry-after"]);
+    if (isPassing(passing)) throw passing;
+    if (response.status !== 401 && response.status !== 403) throw new AccessError(told);
     throw new AccessError(
       `${host}: ${hasCredentials ? "user or password is wrong, or has no access" : 'no access without a user: use "tsrunc image login" or --creds'}`,
     );

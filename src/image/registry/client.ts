@@ -7,21 +7,9 @@ import { AccessError, Authorizer } from "./authorizer.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { type Body, ConnectionError, exchange, type HttpRequest, type HttpResponse, readBody } from "./http.ts";
-import { backOff, isPassing, mayPass, type Patience } from "./retry.ts";
-
-/** A registry's refusal. */
-export class RegistryError extends Error {
-  override readonly name = "RegistryError";
-
-  constructor(
-    message: string,
-    readonly status: number,
-    /** Such as `MANIFEST_UNKNOWN`; empty where it gave none. */
-    readonly code: string,
-  ) {
-    super(message);
-  }
-}
+import { isRedirect, locationFrom, MOST_REDIRECTS } from "./redirect.ts";
+import { printable, RegistryError } from "./registry-error.ts";
+import { backOff, isPassing, type Patience } from "./retry.ts";
 
 export interface RequestOptions {
   headers?: Record<string, string>;
@@ -34,7 +22,6 @@ export interface RequestOptions {
   retry?: boolean;
 }
 
-const MOST_REDIRECTS = 10;
 /** The largest error message that is read, in bytes. */
 const LARGEST_ERROR = 1 << 16;
 /** How often credentials are shown for one request: with the token there was, with one for the challenge, and for a further challenge. */
@@ -58,7 +45,7 @@ export class RepositoryClient {
       `repository:${repository.repository}:${actions}`,
       ...sources.map((name) => `repository:${name}:pull`),
     ];
-    this.#authorizer = new Authorizer(endpoint, credentials, scopes, patience);
+    this.#authorizer = new Authorizer(endpoint, credentials, scopes, patience.stall);
   }
 
   /** Where the protocol begins: `/v2`. */
@@ -75,29 +62,58 @@ export class RepositoryClient {
     return url;
   }
 
+  /** Whether nothing is sent in the clear. */
+  get isSecure(): boolean {
+    return this.endpoint.base.protocol === "https:";
+  }
+
   /**
    * Sends a request until there is an answer.
    * @throws {RegistryError} {@link AccessError} {@link ConnectionError}
    */
   async request(method: HttpRequest["method"], target: string | URL, options: RequestOptions): Promise<HttpResponse> {
+    return await this.#persist(options, () => this.#answered(method, target, options));
+  }
+
+  /**
+   * Reads something small as a whole; what is cut off is read again.
+   * @param limit bytes
+   * @throws {RegistryError} {@link AccessError} {@link ConnectionError} {@link Error} for more bytes
+   */
+  async read(
+    target: string,
+    limit: number,
+    { what, headers }: Pick<RequestOptions, "what" | "headers">,
+  ): Promise<{ bytes: Uint8Array; headers: HttpResponse["headers"] }> {
+    const options: RequestOptions = { what, headers: { ...headers, "accept-encoding": "identity" }, accept: [200] };
+    return await this.#persist(options, async () => {
+      const response = await this.#answered("GET", target, options);
+      const encoding = encodingOf(response);
+      if (encoding !== null) {
+        response.discard();
+        throw new Error(`${response.url.host}: ${what}: ${wasEncoded(encoding)}`);
+      }
+      return { bytes: await readBody(response, limit, what), headers: response.headers };
+    });
+  }
+
+  async #persist<T>({ retry }: RequestOptions, act: () => Promise<T>): Promise<T> {
     await this.#greet();
-    const retries = options.retry === false ? 0 : this.patience.retries;
+    const retries = retry === false ? 0 : this.patience.retries;
     for (let failures = 1; ; failures++) {
       try {
-        const response = await this.#authorized(
-          method,
-          typeof target === "string" ? this.url(target) : target,
-          options,
-        );
-        if (options.accept.includes(response.status)) return response;
-        if (!mayPass(response.status) || failures > retries) throw await this.#failure(response, options.what);
-        response.discard();
-        await backOff(this.patience, failures, response);
+        return await act();
       } catch (error) {
         if (!isPassing(error) || failures > retries) throw error;
-        await backOff(this.patience, failures);
+        await backOff(this.patience, failures, error);
       }
     }
+  }
+
+  async #answered(method: HttpRequest["method"], target: string | URL, options: RequestOptions): Promise<HttpResponse> {
+    const response = await this.#authorized(method, typeof target === "string" ? this.url(target) : target, options);
+    if (options.accept.includes(response.status)) return response;
+    throw await this.#failure(response, options.what);
   }
 
   /** Some registries say only at their front door that they want credentials. */
@@ -121,8 +137,7 @@ export class RepositoryClient {
   /** Checks credentials. @throws {AccessError} */
   async checkAccess(): Promise<void> {
     const url = new URL(`${this.#root}/`, this.endpoint.base);
-    const response = await this.#authorized("GET", url, { accept: [200], what: "/v2/" });
-    if (response.status !== 200) throw await this.#failure(response, "/v2/");
+    const response = await this.request("GET", url, { accept: [200], what: "/v2/" });
     response.discard();
   }
 
@@ -159,45 +174,45 @@ export class RepositoryClient {
         patience: this.patience.stall,
       });
       const { location } = response.headers;
-      if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) return response;
+      if (!isRedirect(response.status, location)) return response;
       response.discard();
-      url = this.#follow(url, location, options.what);
+      url = locationFrom(url, location, this.isSecure, `${options.what}: redirected`);
     }
-    throw new RegistryError(`${first.host}: ${options.what}: redirected more than ${MOST_REDIRECTS} times`, 310, "");
-  }
-
-  #follow(from: URL, location: string, what: string): URL {
-    const next = URL.canParse(location, from.href) ? new URL(location, from) : null;
-    const secure = this.endpoint.base.protocol === "https:";
-    if (next === null || !/^https?:$/.test(next.protocol) || (secure && next.protocol !== "https:")) {
-      throw new RegistryError(
-        `${from.host}: ${what}: redirected to ${printable(location)}, which is no https`,
-        310,
-        "",
-      );
-    }
-    return next;
+    throw new RegistryError(`${first.host}: ${options.what}: redirected more than ${MOST_REDIRECTS} times`, 310);
   }
 
   async #failure(response: HttpResponse, what: string): Promise<Error> {
+    const { status, url, headers } = response;
     const { registry, repository } = this.repository;
-    const name = `${registry}/${repository}`;
     const { code, message } = await readError(response);
     const said = [code, message].filter((part) => part !== "").join(": ");
-    const where = this.endpoint.mirror ? ` at ${response.url.host}` : "";
-    if (response.status === 401 || response.status === 403) {
-      return new AccessError(
-        `${name}: ${what}${where}: access denied${said === "" ? "" : ` (${said})`}: the repository is missing or wants a login`,
-      );
-    }
-    if (response.status === 404)
-      return new RegistryError(`${name}: ${what}${where}: there is none${said === "" ? "" : ` (${said})`}`, 404, code);
-    return new RegistryError(
-      `${name}: ${what}${where}: status ${response.status}${said === "" ? "" : ` (${said})`}`,
-      response.status,
-      code,
-    );
+    const why = said === "" ? "" : ` (${said})`;
+    // Credentials were shown to the registry's own place alone: another's refusal does not ask for any.
+    const isElsewhere = url.origin !== this.endpoint.base.origin;
+    const where = isElsewhere
+      ? ` at ${url.host}, where it was redirected to`
+      : this.endpoint.mirror
+        ? ` at ${url.host}`
+        : "";
+    const name = `${registry}/${repository}: ${what}`;
+    if ((status === 401 || status === 403) && !isElsewhere)
+      return new AccessError(`${name}${where}: access denied${why}: the repository is missing or wants a login`);
+    const told =
+      status === 404 && !isElsewhere
+        ? `${name}${where}: there is none${why}`
+        : `${name}: status ${status}${where}${why}`;
+    return new RegistryError(told, status, code, headers["retry-after"]);
   }
+}
+
+/** How the bytes of a reply are wrapped; `null`: not at all. */
+export function encodingOf({ headers }: HttpResponse): string | null {
+  const encoding = headers["content-encoding"]?.trim().toLowerCase() ?? "";
+  return ["", "identity"].includes(encoding) ? null : encoding;
+}
+
+export function wasEncoded(encoding: string): string {
+  return `was sent with Content-Encoding ${JSON.stringify(printable(encoding))}, which nobody asked for`;
 }
 
 /** The first of the errors that a registry told. @see distribution-spec, "Error Codes" */
@@ -210,13 +225,4 @@ async function readError(response: HttpResponse): Promise<{ code: string; messag
   } catch {
     return { code: "", message: "" };
   }
-}
-
-const LONGEST = 200;
-
-/** A stranger's text for a line on a terminal. */
-export function printable(text: unknown): string {
-  if (typeof text !== "string") return "";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]+/g, " ").slice(0, LONGEST);
 }

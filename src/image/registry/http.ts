@@ -191,6 +191,13 @@ function connectionError(url: URL, error: unknown, proxy: HttpProxy | null): Err
   if (/WRONG_VERSION_NUMBER|wrong version number/.test(error.message)) {
     return new ConnectionError(url, "does not speak TLS (--plain-http does without it)", false);
   }
+  if (/^Parse Error/.test(error.message)) {
+    return new ConnectionError(
+      url,
+      `what it answers is no HTTP (${error.message}): is it a registry, and does it do without TLS?`,
+      false,
+    );
+  }
   if (code === "ENOTFOUND" && proxy === null)
     return new ConnectionError(
       url,

@@ -4,8 +4,9 @@ import type { Descriptor } from "../store/documents.ts";
 import { WrongContentError } from "../store/ingest.ts";
 import { layerKind, MEDIA_TYPE } from "../store/media-types.ts";
 import { LARGEST_DOCUMENT, parseRoot, type Root } from "../store/parse-documents.ts";
-import { RegistryError, type RepositoryClient } from "./client.ts";
-import { ConnectionError, exchange, type HttpResponse, readBody } from "./http.ts";
+import { encodingOf, type RepositoryClient, wasEncoded } from "./client.ts";
+import { ConnectionError, exchange, type HttpResponse } from "./http.ts";
+import { printable, RegistryError } from "./registry-error.ts";
 import { backOff, isPassing } from "./retry.ts";
 
 const ACCEPT = [MEDIA_TYPE.index, MEDIA_TYPE.manifest, MEDIA_TYPE.dockerIndex, MEDIA_TYPE.dockerManifest].join(", ");
@@ -28,10 +29,12 @@ export async function fetchRoot(
   promised?: Descriptor,
 ): Promise<FetchedRoot> {
   const what = `manifest ${at}`;
-  const response = await client.request("GET", `manifests/${at}`, { headers: { accept: ACCEPT }, accept: [200], what });
-  const bytes = await readBody(response, LARGEST_DOCUMENT, what);
+  const { bytes, headers } = await client.read(`manifests/${at}`, LARGEST_DOCUMENT, {
+    what,
+    headers: { accept: ACCEPT },
+  });
   const name = `${client.repository.registry}/${client.repository.repository}: ${what}`;
-  const claimed = response.headers["docker-content-digest"];
+  const claimed = headers["docker-content-digest"];
   const expected = isDigest(at) ? at : claimed !== undefined && isDigest(claimed) ? claimed : null;
   const digest = digestOf(bytes, expected === null ? "sha256" : splitDigest(expected).algorithm);
   if (expected !== null && digest !== expected) {
@@ -42,17 +45,20 @@ export async function fetchRoot(
   if (promised !== undefined && promised.size !== bytes.byteLength) {
     throw new WrongContentError(`${name}: has ${bytes.byteLength} bytes, and the index says ${promised.size}`);
   }
-  const root = parseRoot(bytes, promised?.mediaType ?? contentType(response), name);
+  const root = parseRoot(bytes, promised?.mediaType ?? contentType(headers), name);
   return { root, bytes, descriptor: { mediaType: root.mediaType, digest, size: bytes.byteLength } };
 }
 
 /** Some send `text/plain`, `text/html` or nothing, which says nothing. */
-function contentType({ headers }: HttpResponse): string | undefined {
+function contentType(headers: HttpResponse["headers"]): string | undefined {
   return headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
 }
 
+/** What came is no part that was asked for. */
+class WrongRangeError extends WrongContentError {}
+
 /**
- * The bytes of a blob from an offset on. What breaks off goes on where it ended.
+ * The bytes of a blob from an offset on. What breaks off goes on where it ended; a registry that knows no ranges is asked for the whole again.
  * @throws {WrongContentError} when the registry sends something else than was asked for
  */
 export async function* fetchBlob(
@@ -62,33 +68,53 @@ export async function* fetchBlob(
 ): AsyncGenerator<Uint8Array> {
   const { size } = descriptor;
   let at = offset;
+  let hasRanges = true;
   for (let failures = 0; at < size; ) {
     const before = at;
+    const from = hasRanges ? at : 0;
     try {
-      const response = await openBlob(client, descriptor, at);
+      const response = await openBlob(client, descriptor, from);
       try {
-        for await (const chunk of pieces(response, descriptor, at)) {
+        for await (const chunk of pieces(response, descriptor, from, at)) {
           at += chunk.byteLength;
           yield chunk;
         }
       } finally {
         response.discard();
       }
-      if (at < size) throw new ConnectionError(response.url, `${descriptor.digest} ended after ${at} of ${size} bytes`);
+      if (at < size) throw endedEarly(response, descriptor, at);
     } catch (error) {
+      if (from > 0 && refusesRanges(error)) {
+        hasRanges = false;
+        continue;
+      }
       failures = at > before ? 1 : failures + 1;
       if (!isPassing(error) || failures > client.patience.retries) throw error;
-      await backOff(client.patience, failures);
+      await backOff(client.patience, failures, error);
     }
   }
 }
 
-async function openBlob(client: RepositoryClient, descriptor: Descriptor, at: number): Promise<HttpResponse> {
+/** Whether the whole may be given where a part was not. */
+function refusesRanges(error: unknown): boolean {
+  if (error instanceof RegistryError) return error.status !== 404 && !isPassing(error);
+  return error instanceof WrongRangeError;
+}
+
+function endedEarly(response: HttpResponse, { digest, size }: Descriptor, at: number): Error {
+  const encoding = encodingOf(response);
+  if (encoding !== null) return new WrongContentError(`${response.url.host}: ${digest}: ${wasEncoded(encoding)}`);
+  return new ConnectionError(response.url, `${digest} ended after ${at} of ${size} bytes`);
+}
+
+/** @throws without trying again: that is for who knows what has come */
+async function openBlob(client: RepositoryClient, descriptor: Descriptor, from: number): Promise<HttpResponse> {
   const { digest, urls, mediaType } = descriptor;
   const headers: Record<string, string> = { accept: "*/*", "accept-encoding": "identity" };
-  if (at > 0) headers["range"] = `bytes=${at}-`;
+  if (from > 0) headers["range"] = `bytes=${from}-`;
   try {
-    return await client.request("GET", `blobs/${digest}`, { headers, accept: [200, 206], what: `blob ${digest}` });
+    const what = `blob ${digest}`;
+    return await client.request("GET", `blobs/${digest}`, { headers, accept: [200, 206], what, retry: false });
   } catch (error) {
     // Only what may not be distributed is fetched from elsewhere, and nobody there is shown credentials.
     const elsewhere =
@@ -109,26 +135,33 @@ async function openBlob(client: RepositoryClient, descriptor: Descriptor, at: nu
   }
 }
 
-async function* pieces(response: HttpResponse, { digest, size }: Descriptor, at: number): AsyncGenerator<Uint8Array> {
+/** @param from what was asked for begins there @param at what is wanted begins there */
+async function* pieces(
+  response: HttpResponse,
+  { digest, size }: Descriptor,
+  from: number,
+  at: number,
+): AsyncGenerator<Uint8Array> {
   const { host } = response.url;
-  let skip = at;
+  const first = response.status === 206 ? from : 0;
   if (response.status === 206) {
     const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers["content-range"] ?? "");
-    if (range === null || Number(range[1]) !== at || (range[3] !== "*" && Number(range[3]) !== size)) {
-      throw new WrongContentError(
-        `${host}: ${digest}: asked for the bytes from ${at} on of ${size}, and got "${response.headers["content-range"] ?? "no Content-Range"}"`,
+    if (range === null || Number(range[1]) !== from || (range[3] !== "*" && Number(range[3]) !== size)) {
+      throw new WrongRangeError(
+        `${host}: ${digest}: asked for the bytes from ${from} on of ${size}, and got "${printable(response.headers["content-range"] ?? "no Content-Range")}"`,
       );
     }
-    skip = 0;
   }
   const length = response.headers["content-length"];
-  if (length !== undefined && Number(length) !== size - (at - skip)) {
+  if (length !== undefined && Number(length) !== size - first) {
+    const encoding = encodingOf(response);
     throw new WrongContentError(
-      `${host}: ${digest}: the registry has ${length} bytes, and ${size - (at - skip)} were announced`,
+      `${host}: ${digest}: ${encoding === null ? `the registry has ${length} bytes, and ${size - first} were announced` : wasEncoded(encoding)}`,
     );
   }
+  // A registry that knows no ranges begins at the beginning.
+  let skip = at - first;
   for await (const chunk of response.body) {
-    // A registry that knows no ranges begins at the beginning.
     const rest = chunk.subarray(Math.min(skip, chunk.byteLength));
     skip -= chunk.byteLength - rest.byteLength;
     if (rest.byteLength > 0) yield rest;

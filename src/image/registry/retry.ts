@@ -1,6 +1,7 @@
 /** Trying again: after what, how often, and how long to wait before. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectionError, type HttpResponse } from "./http.ts";
+import { ConnectionError } from "./http.ts";
+import { RegistryError } from "./registry-error.ts";
 
 /** How patient a client is. */
 export interface Patience {
@@ -10,6 +11,8 @@ export interface Patience {
   pause: number;
   /** Milliseconds without a byte after which a connection has failed. */
   stall: number;
+  /** Is told of a wait that a person notices, and why. */
+  waits?(line: string): void;
 }
 
 export const DEFAULT_PATIENCE: Patience = { retries: 5, pause: 500, stall: 60_000 };
@@ -17,28 +20,30 @@ export const DEFAULT_PATIENCE: Patience = { retries: 5, pause: 500, stall: 60_00
 /** The longest wait that a registry may ask for, in milliseconds. */
 const LONGEST_PAUSE = 60_000;
 
-/** Statuses that may pass: too many requests, and what a server says of itself. */
-export function mayPass(status: number): boolean {
-  return [408, 425, 429, 500, 502, 503, 504].includes(status);
-}
+/** The shortest wait that a person notices, in milliseconds. */
+const NOTICED = 1000;
 
-/** Whether a failed exchange is worth another. A certificate or a name will not get better. */
-export function isPassing(error: unknown): boolean {
+/** Whether a failed exchange is worth another: what a server says of itself and too many requests may pass, a certificate or a name not. */
+export function isPassing(error: unknown): error is ConnectionError | RegistryError {
+  if (error instanceof RegistryError) return [408, 425, 429, 500, 502, 503, 504].includes(error.status);
   return error instanceof ConnectionError && error.mayPass && !/ENOTFOUND|getaddrinfo/.test(error.reason);
 }
 
-/** Waits before a further try. @param failures how many there were, from 1 on @param response what asked for a pause, perhaps */
-export async function backOff({ pause }: Patience, failures: number, response?: HttpResponse): Promise<void> {
-  const asked = retryAfter(response?.headers["retry-after"], Date.now());
+/** Waits before a further try. @param failures how many there were, from 1 on @param cause the last of them */
+export async function backOff({ pause, waits }: Patience, failures: number, cause: Error): Promise<void> {
+  const asked = cause instanceof RegistryError ? retryAfter(cause.retryAfter, Date.now()) : null;
   // A different wait for each of many clients that failed together.
   const own = pause * 2 ** (failures - 1) * (0.5 + Math.random());
-  await sleep(Math.min(asked ?? own, LONGEST_PAUSE));
+  const wait = Math.min(asked ?? own, LONGEST_PAUSE);
+  if (wait >= NOTICED) waits?.(`${cause.message}: again in ${Math.round(wait / 1000)} s`);
+  await sleep(wait);
 }
 
 /** The milliseconds that `Retry-After` asks for, in seconds or as a date. @see RFC 9110, section 10.2.3 */
 export function retryAfter(header: string | undefined, now: number): number | null {
   if (header === undefined) return null;
   if (/^\d+$/.test(header.trim())) return Number(header) * 1000;
-  const date = Date.parse(header);
+  // What begins with no day of the week is no date, though Date reads even "-5" as one.
+  const date = /^[A-Z][a-z]/.test(header.trim()) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(date) ? null : Math.max(0, date - now);
 }

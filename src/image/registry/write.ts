@@ -1,9 +1,11 @@
 /** Writing to a repository: blobs, then manifests. @see distribution-spec, "Push" */
 import type { Digest } from "../store/digest.ts";
 import type { Descriptor } from "../store/documents.ts";
-import { RegistryError, type RepositoryClient } from "./client.ts";
+import type { RepositoryClient } from "./client.ts";
 import { type Body, ConnectionError, type HttpResponse } from "./http.ts";
-import { backOff } from "./retry.ts";
+import { locationFrom } from "./redirect.ts";
+import { RegistryError } from "./registry-error.ts";
+import { backOff, isPassing } from "./retry.ts";
 
 /** How a blob got there. */
 export type Pushed = "held" | "mounted" | "uploaded";
@@ -31,19 +33,22 @@ export async function pushBlob(
     try {
       const session = await begin(client, descriptor.digest, options.sources, what);
       if (session === "mounted") return "mounted";
-      await upload(client, session, descriptor, { ...options, chunk }, what);
+      const own = chunk === null ? null : Math.max(chunk, session.smallest);
+      await upload(client, session.url, descriptor, { ...options, chunk: own }, what);
       return "uploaded";
     } catch (error) {
       // Whether a part was lost or the registry counts in its own way (some name the end, some nothing that fits): a whole blob needs no counting.
-      if (error instanceof LostSessionError) chunk = null;
-      const passing =
-        error instanceof ConnectionError ||
-        (error instanceof RegistryError && [404, 416].includes(error.status)) ||
-        error instanceof LostSessionError;
+      if (error instanceof LostSessionError || isLost(error)) chunk = null;
+      const passing = isPassing(error) || isLost(error) || error instanceof LostSessionError;
       if (!passing || failures > client.patience.retries) throw error;
-      await backOff(client.patience, failures);
+      await backOff(client.patience, failures, error as Error);
     }
   }
+}
+
+/** Whether a session is gone, or a piece does not follow what it has. */
+function isLost(error: unknown): boolean {
+  return error instanceof RegistryError && [404, 416].includes(error.status);
 }
 
 /** A registry that redirects, or signs what it redirects to for GET alone, is told to take the blob again: it does no harm. */
@@ -58,45 +63,57 @@ async function hasRemote(client: RepositoryClient, digest: Digest, what: string)
   }
 }
 
+/** An upload that has begun. */
+interface Session {
+  url: URL;
+  /** Bytes that a piece has to have at least, but for the last. */
+  smallest: number;
+}
+
+/** What registries answer that have begun something, or gone on with it; the spec's own is 202. */
+const GOES_ON = [202, 200, 201, 204];
+
 async function begin(
   client: RepositoryClient,
   digest: Digest,
   sources: readonly string[],
   what: string,
-): Promise<URL | "mounted"> {
+): Promise<Session | "mounted"> {
   for (const from of sources.slice(0, 1)) {
     try {
       const query = new URLSearchParams({ mount: digest, from });
       const response = await client.request("POST", `blobs/uploads/?${query}`, {
-        accept: [201, 202],
+        accept: GOES_ON,
         what,
         retry: false,
       });
       response.discard();
       if (response.status === 201) return "mounted";
       // No such blob there: the session that has begun is the one to go on with.
-      return locationOf(response, what);
+      return sessionOf(client, response, what);
     } catch (error) {
       if (error instanceof ConnectionError) throw error;
     }
   }
-  const response = await client.request("POST", "blobs/uploads/", { accept: [202], what });
+  const response = await client.request("POST", "blobs/uploads/", { accept: GOES_ON, what, retry: false });
   response.discard();
-  return locationOf(response, what);
+  return sessionOf(client, response, what);
+}
+
+function sessionOf(client: RepositoryClient, response: HttpResponse, what: string): Session {
+  const smallest = Number(response.headers["oci-chunk-min-length"] ?? 0);
+  return { url: nextOf(client, response, what), smallest: Number.isSafeInteger(smallest) ? smallest : 0 };
 }
 
 /** Where to go on: relative or not, with a query of its own perhaps. */
-function locationOf(response: HttpResponse, what: string, before?: URL): URL {
-  const { location } = response.headers;
-  if (location === undefined && before !== undefined) return before;
-  if (location === undefined || !URL.canParse(location, response.url.href)) {
-    throw new RegistryError(
-      `${response.url.host}: ${what}: the registry does not say where to upload to`,
-      response.status,
-      "",
-    );
-  }
-  return new URL(location, response.url);
+function nextOf(client: RepositoryClient, response: HttpResponse, what: string, before?: URL): URL {
+  const { location = "" } = response.headers;
+  if (location === "" && before !== undefined) return before;
+  if (location !== "") return locationFrom(response.url, location, client.isSecure, `${what}: is to be uploaded`);
+  throw new RegistryError(
+    `${response.url.host}: ${what}: the registry does not say where to upload to`,
+    response.status,
+  );
 }
 
 /** The registry has another part of a blob than it was sent. */
@@ -131,12 +148,12 @@ async function upload(
     const response = await client.request("PATCH", next, {
       headers,
       body: part(offset, length),
-      accept: [202, 201, 204],
+      accept: GOES_ON,
       what,
       retry: false,
     });
     response.discard();
-    next = locationOf(response, what, next);
+    next = nextOf(client, response, what, next);
     offset += length;
     const held = /^(?:bytes=)?0-(\d+)$/.exec(response.headers["range"] ?? "");
     if (held !== null && Number(held[1]) !== offset - 1) {
@@ -150,7 +167,7 @@ async function upload(
   const response = await client.request("PUT", next, {
     headers: type,
     body: part(offset, size - offset),
-    accept: [201, 204],
+    accept: [201, 200, 204],
     what,
     retry: false,
   });
@@ -169,7 +186,7 @@ export async function pushRoot(
   const response = await client.request("PUT", `manifests/${at}`, {
     headers: { "content-type": mediaType },
     body,
-    accept: [201, 200, 202],
+    accept: [201, 200, 202, 204],
     what,
   });
   response.discard();
@@ -178,7 +195,6 @@ export async function pushRoot(
     throw new RegistryError(
       `${client.url("x").host}: ${what}: the registry has kept another manifest, ${claimed} instead of ${digest}`,
       200,
-      "",
     );
   }
 }

@@ -248,3 +248,70 @@ test("where it does not say where to upload to, that is told", async () => {
   sink.answer = ({ method }, response) => method === "POST" && !!response.writeHead(202).end();
   expect(await push(sink)).toContain("does not say where to upload to");
 });
+
+test.each([
+  ["PUT", 503],
+  ["PUT", 429],
+  ["POST", 500],
+] as const)("a %s of a blob that is answered %i is tried again", async (refused, status) => {
+  await using sink = await Sink.start();
+  let failures = 0;
+  sink.answer = ({ method, url }, response) =>
+    method === refused &&
+    !url.includes("/manifests/") &&
+    failures++ < 1 &&
+    !!response.writeHead(status, { "retry-after": "0" }).end();
+  expect(await push(sink)).toBeNull();
+  for (const digest of [image.manifest.config.digest, ...image.manifest.layers.map((layer) => layer.digest)])
+    expect(digestOf(sink.blob(digest) ?? "")).toBe(digest);
+});
+
+test("a blob that is always refused for the moment is sent as often as said", async () => {
+  await using sink = await Sink.start();
+  sink.answer = ({ method, url }, response) =>
+    method === "POST" && url.includes("/uploads/") && !!response.writeHead(503).end();
+  expect(await push(sink)).toContain("status 503");
+  expect(sink.uploads.filter(({ method }) => method === "POST")).toHaveLength(PATIENCE.retries + 1);
+});
+
+test.each([
+  ["POST", 200],
+  ["POST", 204],
+  ["PATCH", 200],
+  ["PUT of a blob", 200],
+  ["PUT of a manifest", 204],
+] as const)("a %s that is answered %i has gone well", async (what, status) => {
+  await using sink = await Sink.start();
+  sink.answer = ({ method, url }, response) => {
+    if (!what.startsWith(method) || url.includes("/manifests/") !== what.endsWith("manifest")) return false;
+    return !!response.writeHead(status, method === "PUT" ? {} : { location: "/elsewhere/upload?_state=a" }).end();
+  };
+  expect(await push(sink, { chunk: 10_000 })).toBeNull();
+});
+
+test("pieces are as large as the registry wants them", async () => {
+  await using sink = await Sink.start();
+  sink.answer = ({ method }, response) =>
+    method === "POST" && !!response.writeHead(202, { location: "/elsewhere/u", "oci-chunk-min-length": "30000" }).end();
+  expect(await push(sink, { chunk: 10_000 })).toBeNull();
+  const sizes = sink.uploads.filter(({ method }) => method === "PATCH").map(({ bytes }) => bytes.byteLength);
+  const largest = image.manifest.layers[1]?.size ?? 0;
+  expect(sizes.filter((size) => size > 2_000)).toEqual(
+    Array.from({ length: Math.ceil(largest / 30_000) }, (_, at) => Math.min(30_000, largest - at * 30_000)),
+  );
+});
+
+test("pieces that a registry will not have are sent as a whole", async () => {
+  await using sink = await Sink.start();
+  sink.answer = ({ method }, response) => method === "PATCH" && !!response.writeHead(416).end();
+  expect(await push(sink, { chunk: 10_000 })).toBeNull();
+});
+
+test.each(["file:///tmp/x", "http://[::bad", ""])(
+  "a place to upload to that is none, %j, is told",
+  async (location) => {
+    await using sink = await Sink.start();
+    sink.answer = ({ method }, response) => method === "POST" && !!response.writeHead(202, { location }).end();
+    expect(await push(sink)).toMatch(/is to be uploaded to \S+, which is no https|does not say where to upload to/);
+  },
+);

@@ -1,0 +1,20 @@
+/** Addresses that a server sends its clients on to. */
+import { printable, RegistryError } from "./registry-error.ts";
+
+export const MOST_REDIRECTS = 10;
+
+/** Whether a reply sends on to elsewhere. */
+export function isRedirect(status: number, location: string | undefined): location is string {
+  return [301, 302, 303, 307, 308].includes(status) && location !== undefined;
+}
+
+/**
+ * The address that a `Location` means. Whoever is spoken to by TLS sends nobody on to a place without.
+ * @param what is asked for, and what happens to it: `manifest latest: redirected`
+ * @throws {RegistryError}
+ */
+export function locationFrom(from: URL, location: string, isSecure: boolean, what: string): URL {
+  const next = URL.canParse(location, from.href) ? new URL(location, from) : null;
+  if (next !== null && (next.protocol === "https:" || (next.protocol === "http:" && !isSecure))) return next;
+  throw new RegistryError(`${from.host}: ${what} to ${printable(location)}, which is no https`, 310);
+}
