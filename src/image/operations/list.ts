@@ -1,11 +1,10 @@
 /** `image list`, `inspect` and `history`: what there is. */
 import { parseReference, repositoryName } from "../reference/reference.ts";
-import { readBlob } from "../store/blobs.ts";
 import type { Digest } from "../store/digest.ts";
-import type { Descriptor, ImageConfig, Manifest } from "../store/documents.ts";
+import type { Descriptor, ImageConfig, Index, Manifest } from "../store/documents.ts";
+import { documentsBelow } from "../store/documents-below.ts";
 import { ANNOTATION, type Entry, listEntries } from "../store/images.ts";
 import { isIndexType } from "../store/media-types.ts";
-import { parseRoot } from "../store/parse-documents.ts";
 import { formatPlatform } from "../store/platform.ts";
 import { findEntry, type ResolveOptions, readImage } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
@@ -66,21 +65,19 @@ async function describeEntry(store: Store, { name, descriptor }: Entry): Promise
 }
 
 async function describeIndex(store: Store, descriptor: Descriptor): Promise<Pick<ListedImage, "platforms" | "size">> {
-  const root = parseRoot(await readBlob(store, descriptor), descriptor.mediaType, descriptor.digest);
-  if (root.kind === "manifest") return { platforms: [], size: sizeOf(root.document) };
-  const children = root.document.manifests;
-  const platforms = children.flatMap(({ platform }) =>
-    platform && platform.os !== "unknown" ? [formatPlatform(platform)] : [],
-  );
-  const sizes = await Promise.all(
-    children.map((child) =>
-      describeIndex(store, child).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  );
-  return { platforms, size: sizes.reduce((sum, size) => sum + size, 0) };
+  let platforms: string[] = [];
+  let size = 0;
+  for await (const { descriptor: one, root } of documentsBelow(store, descriptor, descriptor.digest)) {
+    if (root instanceof Error && one === descriptor) throw root;
+    if (root instanceof Error) continue;
+    if (root.kind === "manifest") size += sizeOf(root.document);
+    else if (one === descriptor) platforms = platformsOf(root.document);
+  }
+  return { platforms, size };
+}
+
+function platformsOf({ manifests }: Index): string[] {
+  return manifests.flatMap(({ platform }) => (platform && platform.os !== "unknown" ? [formatPlatform(platform)] : []));
 }
 
 function sizeOf({ config, layers }: Manifest): number {
@@ -156,15 +153,14 @@ async function layerOwners(store: Store, entries: readonly Entry[], except: Dige
   return owners;
 }
 
+/** What is damaged or not there is left out: of another image nobody has asked. */
 async function layersBelow(store: Store, descriptor: Descriptor): Promise<Set<Digest>> {
-  try {
-    const root = parseRoot(await readBlob(store, descriptor), descriptor.mediaType, descriptor.digest);
-    if (root.kind === "manifest") return new Set(root.document.layers.map(({ digest }) => digest));
-    const all = await Promise.all(root.document.manifests.map((child) => layersBelow(store, child)));
-    return new Set(all.flatMap((layers) => [...layers]));
-  } catch {
-    return new Set(); // damaged or not there: of another image nobody has asked
+  const layers = new Set<Digest>();
+  for await (const { root } of documentsBelow(store, descriptor, descriptor.digest)) {
+    if (root instanceof Error || root.kind === "index") continue;
+    for (const { digest } of root.document.layers) layers.add(digest);
   }
+  return layers;
 }
 
 /** A step of an image's making, with the layer it made. */

@@ -120,6 +120,9 @@ interface Found {
 }
 
 class Loader {
+  /** What indexes have named so far. */
+  readonly #taken = new Set<Digest>();
+
   constructor(
     readonly store: Store,
     readonly lease: Lease,
@@ -195,8 +198,13 @@ class Loader {
       return own;
     }
     if (this.options.all) {
-      for (const child of root.document.manifests)
-        if (isManifestType(child.mediaType) || isIndexType(child.mediaType)) await this.#root(child, label);
+      for (const child of root.document.manifests) {
+        if (!isManifestType(child.mediaType) && !isIndexType(child.mediaType)) continue;
+        // An index may name another many times over.
+        if (this.#taken.has(child.digest)) continue;
+        this.#taken.add(child.digest);
+        await this.#root(child, label);
+      }
       await putDocument(this.lease, root.mediaType, bytes);
       return own;
     }

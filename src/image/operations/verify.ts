@@ -5,9 +5,10 @@ import { hasBlob, readBlob, streamBlob } from "../store/blobs.ts";
 import { blobFiles } from "../store/collect.ts";
 import { type Digest, shortDigest } from "../store/digest.ts";
 import type { Descriptor } from "../store/documents.ts";
+import { documentsBelow } from "../store/documents-below.ts";
 import { listEntries } from "../store/images.ts";
 import { isConfigType } from "../store/media-types.ts";
-import { parseImageConfig, parseRoot } from "../store/parse-documents.ts";
+import { parseImageConfig } from "../store/parse-documents.ts";
 import { layersOf } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { inParallel } from "./in-parallel.ts";
@@ -83,20 +84,17 @@ async function check(
     if (message !== null) add(one.digest, label, message);
     return message === null;
   };
-  if (!isSound(descriptor)) return;
-  try {
-    const root = parseRoot(await readBlob(store, descriptor), descriptor.mediaType, `manifest of ${label}`);
-    if (root.kind === "index") {
-      // Not all images of an index need be here.
-      for (const child of root.document.manifests)
-        if (hasBlob(store, child)) await check(store, child, label, damaged, add);
-      return;
+  for await (const { descriptor: one, root } of documentsBelow(store, descriptor, label)) {
+    if (!isSound(one)) continue;
+    try {
+      if (root instanceof Error) throw root;
+      if (root.kind === "index") continue;
+      const { config, layers } = root.document;
+      for (const layer of layers) isSound(layer);
+      if (!isSound(config) || !isConfigType(config.mediaType)) continue;
+      layersOf(root.document, parseImageConfig(await readBlob(store, config), `config of ${label}`), label);
+    } catch (error) {
+      add(one.digest, label, (error as Error).message);
     }
-    const { config, layers } = root.document;
-    for (const layer of layers) isSound(layer);
-    if (!isSound(config) || !isConfigType(config.mediaType)) return;
-    layersOf(root.document, parseImageConfig(await readBlob(store, config), `config of ${label}`), label);
-  } catch (error) {
-    add(descriptor.digest, label, (error as Error).message);
   }
 }
