@@ -48,6 +48,8 @@ export function connectTo(option: "--console-socket" | PidfdReceiver, path: stri
     return connect(path);
   } catch (error) {
     if (hasErrno(error, "ECONNREFUSED")) throw new Error(`${option} ${path}: nobody listens on this socket`);
+    if (hasErrno(error, "EPROTOTYPE")) throw new Error(`${option} ${path}: this is not a stream socket`);
+    if (hasErrno(error, "EAGAIN")) throw new Error(`${option} ${path}: whoever listens accepts no connection`);
     throw new Error(`${option}: ${(error as Error).message}`, { cause: error });
   }
 }
@@ -102,6 +104,7 @@ function send(option: "--console-socket" | PidfdReceiver, socket: Fd, name: stri
   } catch (error) {
     if (hasErrno(error, "EPIPE", "ECONNRESET"))
       throw new Error(`${option}: whoever listened has closed the connection`);
+    if (hasErrno(error, "EAGAIN")) throw new Error(`${option}: whoever listened reads nothing`);
     throw new Error(`${option}: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -119,7 +119,6 @@ function decodeFilter(base64: string): Uint8Array {
 export function handListenerOn(spec: Spec, state: State, process: { pid: number; pidfd: Fd; listener: number }): void {
   const path = listenerPath(spec) ?? "";
   using listener = takeDescriptor(process.pidfd, process.listener);
-  using socket = connectToAgent(path);
   const message = {
     ociVersion: state.ociVersion,
     fds: ["seccompFd"],
@@ -127,14 +126,16 @@ export function handListenerOn(spec: Spec, state: State, process: { pid: number;
     ...(spec.linux?.seccomp?.listenerMetadata && { metadata: spec.linux.seccomp.listenerMetadata }),
     state,
   };
-  sendMessage(socket.number, encode(JSON.stringify(message)), [listener.number]);
-}
-
-function connectToAgent(path: string): Fd {
-  try {
-    return connect(path);
-  } catch (error) {
-    if (!hasErrno(error, "ENOENT", "ECONNREFUSED")) throw error;
-    throw new Error(`${FIELD}/listenerPath: failed to connect with seccomp agent: ${(error as Error).message}`);
-  }
+  const toAgent = <T>(what: string, act: () => T): T => {
+    try {
+      return act();
+    } catch (error) {
+      const hint = hasErrno(error, "EPROTOTYPE") ? " (it is not a stream socket)" : "";
+      throw new Error(`${FIELD}/listenerPath: failed to ${what} seccomp agent: ${(error as Error).message}${hint}`);
+    }
+  };
+  using socket = toAgent("connect with", () => connect(path));
+  toAgent(`send the descriptor to ${path}, the`, () =>
+    sendMessage(socket.number, encode(JSON.stringify(message)), [listener.number]),
+  );
 }

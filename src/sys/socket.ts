@@ -13,6 +13,7 @@ const SOCK_DGRAM = 2;
 const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
+const SO_SNDTIMEO = 21;
 const SCM_RIGHTS = 1;
 const MSG_PEEK = 2;
 const MSG_CTRUNC = 8;
@@ -26,6 +27,9 @@ const MAX_FDS = 64;
 const CMSG_HEADER = 16;
 const CMSG_WORDS = CMSG_HEADER / 4;
 
+/** How long another program may take before it accepts a connection, or reads so that there is room for a message, in milliseconds. */
+const PATIENCE = 10_000;
+
 /** Makes a connected pair of `SOCK_SEQPACKET` sockets, close-on-exec. @see socketpair(2) */
 export function socketpair(): [Fd, Fd] {
   const pair = new Int32Array(2);
@@ -34,13 +38,14 @@ export function socketpair(): [Fd, Fd] {
 }
 
 /**
- * Connects to a stream socket by path.
- * @throws {SyscallError} `connect to <path>`
+ * Connects to a stream socket by path. Neither that nor a message sent to it later waits for ever.
+ * @param patience how long each may wait for the other end, in milliseconds
+ * @throws {SyscallError} `connect to <path>`; EAGAIN when nobody has accepted in time
  * @throws {Error} when the path is longer than a socket address holds (107 bytes)
  * @see unix(7)
  */
-export function connect(path: string): Fd {
-  return withAddress("connect", SOCK_STREAM, path);
+export function connect(path: string, patience = PATIENCE): Fd {
+  return withAddress("connect", SOCK_STREAM, path, patience);
 }
 
 /** Makes a datagram socket at a path. @throws {SyscallError} `bind to <path>` */
@@ -67,20 +72,23 @@ export function accept(socket: Fd): Fd {
 
 /**
  * Sends one datagram, with descriptors if any, to the socket at a path.
- * @throws {SyscallError} `connect to <path>`, `sendmsg`
+ * @throws {SyscallError} `connect to <path>`, `sendmsg`; EAGAIN when nobody has read in time
  */
 export function sendDatagram(path: string, text: string, fds: readonly number[] = []): void {
   using socket = withAddress("connect", SOCK_DGRAM, path);
   sendMessage(socket.number, encode(text), fds);
 }
 
-function withAddress(call: "bind" | "connect", type: number, path: string): Fd {
+function withAddress(call: "bind" | "connect", type: number, path: string, patience = PATIENCE): Fd {
   const name = encode(path.replace(/^@/, "\0")); // the abstract namespace, as systemd writes it
   if (name.length > 107) throw new Error(`socket path ${path} is longer than the 107 bytes that unix(7) allows`);
   const address = Buffer.alloc(110);
   address.writeUInt16LE(AF_UNIX, 0);
   address.set(name, 2);
   const fd = new Fd(check(syscall("socket", AF_UNIX, type | SOCK_CLOEXEC, 0), "socket"));
+  // For connect(2), too: its wait for a place in the queue of who listens. socket(7)
+  const timeout = BigInt64Array.of(BigInt(Math.floor(patience / 1000)), BigInt(patience % 1000) * 1000n);
+  if (call === "connect") syscall("setsockopt", fd.number, SOL_SOCKET, SO_SNDTIMEO, timeout, timeout.byteLength);
   const result = syscall(call, fd.number, address, 2 + name.length + (name[0] === 0 ? 0 : 1));
   if (result < 0) fd.close();
   check(result, () => `${call} to ${path}`);

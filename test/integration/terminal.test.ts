@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import { withWrongSockets } from "../support/wrong-sockets.ts";
 import {
   cannotRun,
   commandLine,
@@ -112,9 +113,21 @@ describe("--console-socket", () => {
     expect(error).toMatch(/console.?socket/i);
   });
 
-  test("that nobody listens on fails create, by its path", () => {
-    const error = refused(["create", "--bundle", terminalBundle("true"), "--console-socket", "/no/such", newId()]);
-    expect(error).toMatch(/\/no\/such/);
+  test.each([
+    ["that nobody listens on", "gone", /gone: nobody listens/],
+    ["of datagrams", "datagram", /datagram: this is not a stream socket/],
+    ["of packets", "packet", /packet: this is not a stream socket/],
+    ["that is a file", "file", /file: this is not a socket/],
+    ["that is not there", "missing", /missing: there is no such socket/],
+    ["whose listener hangs up", "closing", /closed the connection/],
+  ])("%s fails create, and leaves nothing", async (_, name, words) => {
+    await withWrongSockets(directory(), () => {
+      const args = ["--bundle", terminalBundle("true"), "--console-socket", join(directory(), name)];
+      const error = refused(["create", ...args, newId()]);
+      expect(error.trim().split("\n")).toHaveLength(1);
+      if (isTsrunc) expect(error).toMatch(words);
+      expect(succeed(["list", "-q"])).toBe("");
+    });
   });
 });
 

@@ -1,6 +1,17 @@
-import { readdirSync } from "node:fs";
-import { expect, test } from "vitest";
-import { isHungUp, receiveBytes, receiveMessage, sendMessage, socketpair } from "../../src/sys/socket.ts";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { hasErrno } from "../../src/sys/error.ts";
+import {
+  connect,
+  isHungUp,
+  listenAt,
+  receiveBytes,
+  receiveMessage,
+  sendMessage,
+  socketpair,
+} from "../../src/sys/socket.ts";
 import { decode, encode } from "../../src/sys/text.ts";
 
 const text = (socket: number) => {
@@ -71,4 +82,38 @@ test("descriptors of one who is not trusted are let go of", () => {
   expect(readdirSync("/proc/self/fd").length).toBe(before);
   one.close();
   other.close();
+});
+
+/** A socket on which somebody listens and does nothing else. */
+function idleListener(): string {
+  const directory = mkdtempSync(join(tmpdir(), "tsrunc-socket-"));
+  const path = join(directory, "idle");
+  const listener = listenAt(path);
+  onTestFinished(() => {
+    listener.close();
+    rmSync(directory, { recursive: true });
+  });
+  return path;
+}
+
+test("nobody waits for ever for a connection that is not accepted", () => {
+  const path = idleListener();
+  const waiting = [];
+  let failure: unknown;
+  try {
+    while (waiting.length < 100) waiting.push(connect(path, 50));
+  } catch (error) {
+    failure = error;
+  }
+  for (const socket of waiting) socket.close();
+  expect(hasErrno(failure, "EAGAIN")).toBe(true);
+  expect((failure as Error).message).toContain(path);
+});
+
+test("nor for one who reads nothing", () => {
+  using socket = connect(idleListener(), 50);
+  const send = () => {
+    for (let sent = 0; sent < 100; sent++) sendMessage(socket.number, new Uint8Array(100_000));
+  };
+  expect(send).toThrow("EAGAIN");
 });
