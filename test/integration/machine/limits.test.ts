@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Resources } from "../../../src/config/types.ts";
 import { directory, state, succeed, tsrunc, until, useContainers } from "../harness.ts";
-import { cgroupDirectory, cgroupFile, drivers, hasFile, runLimited, version } from "./machine.ts";
+import { cgroupDirectory, cgroupFile, drivers, hasFile, runLimited, version, whyNoCpuset } from "./machine.ts";
 
 useContainers();
 
@@ -90,6 +90,7 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
     "a share of CPU time counts again when the container is no longer idle, and can be changed meanwhile",
     ({ skip }) => {
       if (!hasFile("cpu.idle")) return skip("needs cpu.idle");
+      if (version === 2 && whyNoCpuset !== null) return skip(whyNoCpuset);
       const { id, pid } = state(start("sleep 100", { cpu: { idle: 1, shares: 512 } }));
       const share = () => Number(cgroupFile(pid, version === 1 ? "cpu.shares" : "cpu.weight"));
       succeed(["update", "--cpu-idle", "0", id]);
@@ -145,7 +146,8 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
     expect((user + system) / (after - before)).toBeLessThan(0.3);
   });
 
-  here("shares divide a CPU that two want", async () => {
+  here("shares divide a CPU that two want", async ({ skip }) => {
+    if (whyNoCpuset !== null) skip(whyNoCpuset);
     const spin = "while :; do :; done";
     const [more, less] = [1024, 128].map((shares) => state(start(spin, { cpu: { shares, cpus: "0", mems: "0" } })).pid);
     const used = () => [more, less].map((pid) => cpuTime(pid as number));
@@ -170,7 +172,8 @@ describe.each(drivers)("by the driver %s (%s)", (driver, whyNot) => {
     expect(denied.stderr).toMatch(/can't open \/control: Operation not permitted/);
   });
 
-  here("CPUs that are not given are not there for the process", () => {
+  here("CPUs that are not given are not there for the process", ({ skip }) => {
+    if (whyNoCpuset !== null) skip(whyNoCpuset);
     expect(runLimited(driver, "nproc; grep Cpus_allowed_list /proc/self/status", { cpu: { cpus: "0" } }).stdout).toBe(
       "1\nCpus_allowed_list:\t0\n",
     );

@@ -1,6 +1,6 @@
 /** What kind of machine the tests run on: which cgroup drivers it has, and where a process's cgroups are. */
 
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectCgroupMounts, readOwnCgroups } from "../../../src/cgroup/layout.ts";
 import type { Resources } from "../../../src/config/types.ts";
@@ -51,11 +51,32 @@ export function cgroupDirectory(pid: number, controller: string): string {
   return join(mount.mountPoint, path);
 }
 
+/** Why a test that gives out CPUs cannot run here; `null` where it can. User-mode Linux has them to share, but no cpuset. */
+export const whyNoCpuset = mounts.some(
+  ({ version: v, mountPoint, controllers }) =>
+    v === version && (v === 1 ? controllers : controllersOf(mountPoint)).includes("cpuset"),
+)
+  ? null
+  : "needs cpuset.cpus";
+
+/** The controllers that a v2 hierarchy has to give. */
+function controllersOf(mountPoint: string): string[] {
+  return readFileSync(join(mountPoint, "cgroup.controllers"), "utf8").trim().split(" ");
+}
+
 /** Whether a new cgroup has a file, such as `memory.max`. */
 export function hasFile(file: string): boolean {
   const controller = file.split(".")[0] as string;
   const mount = mounts.find((one) => (version === 2 ? one.version === 2 : one.controllers.includes(controller)));
   if (mount === undefined) return false;
+  if (mount.version === 2 && controllersOf(mount.mountPoint).includes(controller)) {
+    try {
+      // What nobody has asked for yet is not switched on; for a container it would be.
+      writeFileSync(join(mount.mountPoint, "cgroup.subtree_control"), `+${controller}`);
+    } catch {
+      // The mount is a namespace's, and has processes of its own: then no container gets it there.
+    }
+  }
   const directory = join(mount.mountPoint, `tsrunc-test-${process.pid}-probe`);
   mkdirSync(directory);
   try {

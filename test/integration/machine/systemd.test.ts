@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Resources } from "../../../src/config/types.ts";
 import { type Edit, refused, state, succeed, tsrunc, until, useContainers } from "../harness.ts";
-import { cgroupDirectory, cgroupFile, runLimited, version, whyNoSystemd } from "./machine.ts";
+import { cgroupDirectory, cgroupFile, runLimited, version, whyNoCpuset, whyNoSystemd } from "./machine.ts";
 
 useContainers();
 
@@ -94,7 +94,8 @@ describe.skipIf(whyNoSystemd !== null)(`a container of systemd's (${whyNoSystemd
     expect(cgroupFile(state(id).pid, version === 1 ? "memory.limit_in_bytes" : "memory.max")).toBe(String(64 * MIB));
   });
 
-  test("an update that fails at last takes back also what was not limited before", () => {
+  test("an update that fails at last takes back also what was not limited before", ({ skip }) => {
+    if (whyNoCpuset !== null) skip(whyNoCpuset);
     const id = start("sleep 1000", { memory: { limit: 64 * MIB } });
     const unit = `tsrunc-${id}.scope`;
     const names = ["MemoryLimit", "MemoryMax", "MemoryLow", "TasksMax", "CPUWeight", "CPUShares", "CPUQuotaPerSecUSec"];
