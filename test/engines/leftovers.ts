@@ -10,18 +10,10 @@ export interface Traces {
   cgroups: ReadonlySet<string>;
 }
 
+/** Where Docker is told to put containers (hosts.ts): nobody else has these. */
+const OURS = ["docker-tsrunc", "docker-runc"];
 /** Where engines put containers, in each hierarchy. */
-const PARENTS = [
-  "docker-tsrunc",
-  "docker-runc",
-  "libpod_parent",
-  "default",
-  "k8s.io",
-  "kubepods",
-  "buildah",
-  "system.slice",
-  "user.slice",
-];
+const PARENTS = [...OURS, "libpod_parent", "default", "k8s.io", "kubepods", "buildah", "system.slice", "user.slice"];
 
 /** What the engines themselves keep while they run, or for the next time. */
 const KEPT: Record<HostName, { processes: RegExp; mounts: RegExp; interfaces: RegExp; cgroups: RegExp }> = {
@@ -36,7 +28,8 @@ const KEPT: Record<HostName, { processes: RegExp; mounts: RegExp; interfaces: Re
     processes: /^(dockerd|containerd) /,
     mounts: /^\/run\/docker\/netns\/(default|1-\w+|lb_\w+|ingress_sbox)$/,
     interfaces: /^(lo|docker0|docker_gwbridge|tunl0|sit0)$/,
-    cgroups: /(?!)/,
+    // Above the containers of all builds.
+    cgroups: /\/docker-\w+\/buildkit$/,
   },
   containerd: { processes: /^containerd /, mounts: /(?!)/, interfaces: /^(lo|cni0|tunl0|sit0)$/, cgroups: /(?!)/ },
 };
@@ -90,12 +83,13 @@ async function look(machine: Machine, host: HostName, before: Traces): Promise<s
 
 /** Removes the cgroups that the engine has kept: they are the whole machine's. */
 export function removeKept(machine: Machine, host: HostName, before: Traces): void {
-  for (const path of cgroups(machine)) {
-    if (before.cgroups.has(path) || !KEPT[host].cgroups.test(path)) continue;
+  const kept = cgroups(machine).filter((path) => !before.cgroups.has(path) && KEPT[host].cgroups.test(path));
+  const parents = hierarchies(machine).flatMap((hierarchy) => OURS.map((parent) => join(hierarchy, parent)));
+  for (const path of [...kept, ...parents]) {
     try {
       rmdirSync(machine.path(path));
     } catch {
-      // Another machine's, that has a process.
+      // Another machine's, that has a process; or not there.
     }
   }
 }
@@ -107,13 +101,17 @@ function mountPoints(machine: Machine): string[] {
 
 /** The cgroups below those where engines put containers. */
 function cgroups(machine: Machine): string[] {
-  const root = machine.path("/sys/fs/cgroup");
-  const hierarchies = ["", ...directories(root)];
-  return hierarchies.flatMap((hierarchy) =>
-    PARENTS.flatMap((parent) =>
-      directories(join(root, hierarchy, parent)).map((name) => join("/sys/fs/cgroup", hierarchy, parent, name)),
+  return hierarchies(machine).flatMap((hierarchy) =>
+    PARENTS.map((parent) => join(hierarchy, parent)).flatMap((parent) =>
+      directories(machine.path(parent)).map((name) => join(parent, name)),
     ),
   );
+}
+
+/** The one of v2 at the top, and what may be hierarchies in it. */
+function hierarchies(machine: Machine): string[] {
+  const top = "/sys/fs/cgroup";
+  return [top, ...directories(machine.path(top)).map((name) => join(top, name))];
 }
 
 function directories(path: string): string[] {

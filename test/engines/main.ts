@@ -16,7 +16,7 @@ import type { HostName } from "./hosts.ts";
 import { makeImage } from "./image.ts";
 import { measureLatency } from "./latency.ts";
 import { type Cell, type Report, table } from "./report.ts";
-import { type Result, Session } from "./session.ts";
+import { type Result, Session, type Tool } from "./session.ts";
 import { WORKLOADS } from "./workloads/index.ts";
 
 const { values } = parseArgs({
@@ -36,6 +36,8 @@ const say = (message: string): void => console.error(`engines: ${message}`);
 
 /** Where Docker's client looks for its plugins: Debian's package has the first. */
 const DOCKER_PLUGINS = ["/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins"];
+/** Where `packages.sh` has put a plugin for builds, if Debian's release has none. */
+const BUILDX = resolve("build/buildx");
 
 /** Machines that are there, for whoever interrupts the run. */
 const machines = new Set<Session>();
@@ -90,6 +92,8 @@ async function runAll(scratch: string): Promise<Report> {
   };
   const image = makeImage();
   const crictl = engines.some(({ program }) => program === "crictl") ? findCrictl(scratch, values.short, say) : null;
+  const tools: Tool[] = crictl === null ? [] : [{ from: crictl, to: "/usr/local/bin/crictl" }];
+  if (existsSync(BUILDX)) tools.push({ from: BUILDX, to: "/usr/local/libexec/docker/cli-plugins" });
   for (const host of new Set(engines.map((engine) => engine.host)))
     await runHost(
       host,
@@ -109,7 +113,7 @@ async function runAll(scratch: string): Promise<Report> {
     const sessions: Session[] = [];
     try {
       for (const [name, path] of Object.entries(runtimes))
-        sessions.push(await Session.start(host, able, join(scratch, `${host}-${name}`), path, image, crictl));
+        sessions.push(await Session.start(host, able, join(scratch, `${host}-${name}`), path, image, tools));
       for (const session of sessions) machines.add(session);
       const [ours, theirs] = sessions as [Session, Session];
       for (const engine of able) {
@@ -156,6 +160,6 @@ async function runAll(scratch: string): Promise<Report> {
 }
 
 function inPath(name: string): string | null {
-  const directories = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin", ...DOCKER_PLUGINS];
+  const directories = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin", ...DOCKER_PLUGINS, BUILDX];
   return directories.map((directory) => join(directory, name)).find((path) => existsSync(path)) ?? null;
 }

@@ -1,5 +1,5 @@
 /** One kind of engine's host with one runtime: all workloads of its engines run there. */
-import { copyFileSync } from "node:fs";
+import { cpSync } from "node:fs";
 import { basename } from "node:path";
 import type { Engine } from "./engines.ts";
 import { type HostName, prepare } from "./hosts.ts";
@@ -11,6 +11,12 @@ import { inWords, PRELUDE, type Workload } from "./workload.ts";
 
 /** What a workload came to under an engine. */
 export type Result = { kind: "ran"; outcome: Outcome; seconds: number } | { kind: "skipped"; reason: string };
+
+/** A program that is brought along, or a directory of it: where it is, and its path on the machine. */
+export interface Tool {
+  from: string;
+  to: string;
+}
 
 export class Session {
   readonly machine: Machine;
@@ -35,12 +41,12 @@ export class Session {
     home: string,
     runtime: string,
     image: Buffer,
-    crictl: string | null,
+    tools: readonly Tool[],
   ): Promise<Session> {
     const machine = await Machine.start(home, runtime);
     try {
       const before = traces(machine);
-      if (crictl !== null) copyFileSync(crictl, machine.path("/usr/local/bin/crictl"));
+      for (const { from, to } of tools) cpSync(from, machine.path(to), { recursive: true });
       await prepare(host, machine, image);
       const session = new Session(host, engines, basename(runtime), machine, before);
       for (const engine of engines) if (engine.prepare !== undefined) await session.run(engine, "", engine.prepare);

@@ -38,10 +38,12 @@ apt=(apt-get -q -y
 for archive in "$directory"/apt/archives/*.deb; do dpkg-deb --extract "$archive" "$directory/tree"; done
 rm -rf "$directory/apt"
 
-libraries=$directory/tree/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu")
-loader=$(ls "$directory"/tree/usr/lib*/ld-linux-*.so.* | head -n 1)
+libraries=usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu")
+loader=$(cd "$directory/tree" && ls usr/lib*/ld-linux-*.so.* | head -n 1)
+# By where it lies itself, so that the directory may be copied. Whoever finds it in PATH calls it by a path.
 cat >"$directory/$(basename "$program")" <<END
 #!/bin/sh
-exec $loader --library-path $libraries $directory/tree/$program "\$@"
+tree=\${0%/*}/tree
+exec "\$tree/$loader" --library-path "\$tree/$libraries" "\$tree/$program" "\$@"
 END
 chmod +x "$directory/$(basename "$program")"

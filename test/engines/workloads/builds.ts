@@ -19,6 +19,19 @@ END
   printf 'FROM busybox\\nRUN exit 3\\n' > $id/Failing
   printf 'FROM busybox\\nRUN no-such-program\\n' > $id/Missing`;
 
+const MOUNTS = `
+  mkdir $id; echo copied > $id/file; echo hidden > $id/secret
+  cat > $id/Dockerfile << 'END'
+FROM busybox
+RUN --mount=type=bind,source=file,target=/bound cat /bound > /seen; (echo x > /bound) 2> /dev/null || echo refused >> /seen
+RUN --mount=type=cache,target=/cache echo kept > /cache/file
+RUN --mount=type=cache,target=/cache cat /cache/file >> /seen
+RUN --mount=type=secret,id=word cat /run/secrets/word >> /seen
+RUN --mount=type=tmpfs,target=/fast stat -f -c %T /fast >> /seen
+RUN ls /sys/class/net >> /seen
+CMD ["cat", "/seen"]
+END`;
+
 export const BUILDS: readonly Workload[] = [
   {
     name: "build: stages, users, copies; a step that fails",
@@ -34,8 +47,8 @@ export const BUILDS: readonly Workload[] = [
         code env DOCKER_BUILDKIT=0 docker build --force-rm --file $id/Missing $id
         docker rmi --force $id > /dev/null; rm -r $id`,
       buildkit: `${CONTEXT}
-        DOCKER_BUILDKIT=1 docker build --quiet --tag $id $id > /dev/null && docker run --rm $id
-        code env DOCKER_BUILDKIT=1 docker build --file $id/Failing $id; code env DOCKER_BUILDKIT=1 docker build --file $id/Missing $id
+        docker buildx build --quiet --tag $id $id > /dev/null && docker run --rm $id
+        code docker buildx build --file $id/Failing $id; code docker buildx build --file $id/Missing $id
         docker rmi --force $id > /dev/null; rm -r $id`,
       buildah: `${CONTEXT}
         buildah build --runtime /usr/local/bin/tsrunc --quiet --tag $id $id > /dev/null
@@ -50,6 +63,20 @@ export const BUILDS: readonly Workload[] = [
       buildkit: "made\ncopied\n1000\n/tmp/place\nb\n1\n1",
       buildah: "made\ncopied\n1000\n/tmp/place\nb\n3\n127",
     },
+  },
+  {
+    name: "build: binds, caches, secrets and a tmpfs for one step; no network",
+    short: true,
+    words: {
+      podman: `${MOUNTS}
+        podman build --quiet --network none --secret id=word,src=$id/secret --tag $id $id > /dev/null && podman run --rm $id
+        podman rmi --force $id > /dev/null 2>&1; rm -r $id`,
+      buildkit: `${MOUNTS}
+        docker buildx build --quiet --network none --secret id=word,src=$id/secret --tag $id $id > /dev/null && docker run --rm $id
+        docker rmi --force $id > /dev/null; docker builder prune --force > /dev/null; rm -r $id`,
+    },
+    expected: "copied\nrefused\nkept\nhidden\ntmpfs\nlo",
+    without: { rootless: "Podman 4.3 has one directory for all users' caches, which is root's" },
   },
   {
     name: "buildah run: users, mounts, terminal, capabilities",
