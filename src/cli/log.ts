@@ -2,7 +2,7 @@
 
 import type { Logger as PinoLogger } from "pino";
 import type { Logger } from "../runtime/options.ts";
-import { errnoText, type SyscallError } from "../sys/error.ts";
+import { errnoText, SyscallError } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
 import { shorten } from "../sys/shorten.ts";
 import { fstat, isSameFile } from "../sys/stat.ts";
@@ -39,6 +39,8 @@ export class Log implements Logger {
   #daemon: DaemonLog | undefined;
   #held: string[] | null = null;
   #isFormatGiven = false;
+  /** Whether a record could not be written, which is said once. */
+  #lost = false;
   /** What a person is told has failed, or warns. */
   #who = PROGRAM;
 
@@ -108,7 +110,7 @@ export class Log implements Logger {
     this.#record("error", record);
     if (this.#daemon === undefined && isStderr(this.#fd)) return;
     if (isTerminal(STDERR)) this.#tell(STDERR, "error", reason);
-    else writeQuietly(STDERR, `${record}\n`);
+    else this.#write(STDERR, `${record}\n`);
   }
 
   /** Whether what is written there is read at once by a person, who needs neither the time nor quotes. */
@@ -118,21 +120,37 @@ export class Log implements Logger {
 
   #tell(fd: number, level: Level, message: string): void {
     const who = paint(`${this.#who}:`, level);
-    writeQuietly(fd, `${who} ${level === "error" ? "" : `${level}: `}${printable(message)}\n`);
+    this.#write(fd, `${who} ${level === "error" ? "" : `${level}: `}${printable(message)}\n`);
   }
 
   #record(level: Level, text: string): void {
     if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
     // What is wrong may be a value of any length. Whoever looks for a fault may want it all.
     const message = level === "debug" ? text : shorten(text, LONGEST);
-    if (this.#daemon !== undefined) quietly(() => this.#daemon?.write(level, message));
+    if (this.#daemon !== undefined) this.#orSay(() => this.#daemon?.write(level, message));
     else if (this.#isForPerson(this.#fd)) this.#tell(this.#fd, level, message);
     else if (this.#format === "json") this.#recordJson(level, message);
-    else writeQuietly(this.#fd, `time="${timestamp()}" level=${level} msg=${quote(message)}\n`);
+    else this.#write(this.#fd, `time="${timestamp()}" level=${level} msg=${quote(message)}\n`);
+  }
+
+  #write(fd: number, line: string): void {
+    this.#orSay(() => writeAll(fd, line));
+  }
+
+  /** A log that cannot be written must not hide what was to be logged, nor stop a container; but somebody should know. */
+  #orSay(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      if (this.#lost) return;
+      this.#lost = true;
+      this.#write(STDERR, `${PROGRAM}: cannot write to the log: ${error.code}: ${errnoText(error.errno)}\n`);
+    }
   }
 
   #recordJson(level: Level, message: string): void {
-    this.#pino ??= makePino((line) => writeQuietly(this.#fd, line));
+    this.#pino ??= makePino((line) => this.#write(this.#fd, line));
     if (level === "warning") this.#pino.warn(message);
     else this.#pino[level](message);
   }
@@ -207,19 +225,6 @@ function isStderr(fd: number): boolean {
     return isSameFile(log, stderr);
   } catch {
     return false;
-  }
-}
-
-/** A log that cannot be written must not hide what was to be logged, nor stop a container. */
-function writeQuietly(fd: number, line: string): void {
-  quietly(() => writeAll(fd, line));
-}
-
-function quietly(write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
   }
 }
 

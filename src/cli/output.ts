@@ -1,5 +1,9 @@
 /** Printing. `process.stdout` is not used: it is a stream of the event loop, which a snapshot has not. */
 
+import { ERRNO } from "../sys/errno.ts";
+import { errnoText, SyscallError } from "../sys/error.ts";
+import { MISSING_STREAM } from "../sys/executable.ts";
+import { syscall } from "../sys/ffi.ts";
 import { writeSome } from "../sys/io.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { encode } from "../sys/text.ts";
@@ -17,7 +21,20 @@ export function writeAll(fd: number, text: string | Uint8Array): void {
   }
 }
 
-/** Prints a text on stdout, and a newline where it does not end in one. */
+const STDOUT = 1;
+
+/**
+ * Prints a text on stdout, and a newline where it does not end in one.
+ * @throws {Error} `write to standard output: …`, also where the caller has closed that
+ */
 export function print(text: string): void {
-  writeAll(1, text.endsWith("\n") ? text : `${text}\n`);
+  try {
+    const F_GETFL = 3;
+    const flags = syscall("fcntl", STDOUT, F_GETFL, 0);
+    if ((flags & MISSING_STREAM) === MISSING_STREAM) throw new SyscallError("write", ERRNO.EBADF);
+    writeAll(STDOUT, text.endsWith("\n") ? text : `${text}\n`);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    throw new Error(`write to standard output: ${error.code}: ${errnoText(error.errno)}`);
+  }
 }

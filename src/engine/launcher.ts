@@ -17,7 +17,7 @@
  *
  * @see open_tree(2), mount_setattr(2), mincore(2), madvise(2), execveat(2)
  */
-import { ENGINE_SUFFIX, PLAIN_SUFFIX, SET_ID, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
+import { ENGINE_SUFFIX, MISSING_STREAM, PLAIN_SUFFIX, SET_ID, SINGLE_THREAD, VARIABLES } from "../sys/executable.ts";
 import type { Assembler } from "./assembler.ts";
 import type { Data, MemoryNeeds } from "./elf.ts";
 import { buildEnvironment } from "./launcher-environment.ts";
@@ -25,7 +25,6 @@ import { buildEnvironment } from "./launcher-environment.ts";
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 const OPEN_TREE_CLONE = 1;
-const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000;
 const RLIMIT_NOFILE = 7;
 /** RLIMIT_AS and RLIMIT_DATA. */
@@ -145,7 +144,7 @@ function refuseLimits(machine: Assembler, needs: MemoryNeeds): void {
 function openStandardStreams(machine: Assembler): void {
   const first = STDERR + 1;
   machine.label("next stream");
-  machine.syscall("openat", AT_FDCWD, at("null"), O_RDWR);
+  machine.syscall("openat", AT_FDCWD, at("null"), MISSING_STREAM);
   machine.copy("a", "result");
   machine.jumpIf("negative", "a", "streams open");
   machine.add("a", -first);

@@ -13,6 +13,7 @@ export const ERRNO = {
   ENXIO: 6,
   E2BIG: 7,
   ENOEXEC: 8,
+  EBADF: 9,
   ECHILD: 10,
   EAGAIN: 11,
   ENOMEM: 12,

@@ -36,6 +36,12 @@ export const VARIABLES = {
   softNofile: "_TSRUNC_NOFILE",
 } as const;
 
+/**
+ * How the launcher opens the null device where the caller has closed a standard stream: O_RDWR, and O_DSYNC, which does nothing there and tells
+ * it from one that the caller has opened.
+ */
+export const MISSING_STREAM = 0o10002;
+
 /** What keeps the engine at one thread. It reads them when it starts. */
 export const SINGLE_THREAD = {
   BUN_JSC_useJIT: "0",

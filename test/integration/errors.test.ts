@@ -1,8 +1,20 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { directory, isTsrunc, makeBundle, newId, refused, tsrunc, useContainers, writeConfig } from "./harness.ts";
+import {
+  directory,
+  isTsrunc,
+  makeBundle,
+  newId,
+  refused,
+  runtime,
+  stateRoot,
+  succeed,
+  tsrunc,
+  useContainers,
+  writeConfig,
+} from "./harness.ts";
 
 useContainers();
 
@@ -134,5 +146,49 @@ describe.runIf(isTsrunc)("an error of the configuration", () => {
     const error = oneLine(["create", "--bundle", bundle.path, newId()]);
     expect(error).toMatch(/\/process\/cwd/);
     expect(error).toMatch(/relative/);
+  });
+});
+
+describe.runIf(isTsrunc)("output that cannot be written", () => {
+  const shell = (script: string) => spawnSync("sh", ["-c", script, runtime, stateRoot()], { encoding: "utf8" });
+
+  test.each([
+    ["list", "> /dev/full", "ENOSPC: no space left on device"],
+    ["state ID", "> /dev/full", "ENOSPC: no space left on device"],
+    ["list", ">&-", "EBADF: bad file descriptor"],
+    ["list --quiet", ">&-", "EBADF: bad file descriptor"],
+    ["state ID", ">&-", "EBADF: bad file descriptor"],
+    ["ps ID", ">&-", "EBADF: bad file descriptor"],
+    ["events --stats ID", ">&-", "EBADF: bad file descriptor"],
+    ["features", ">&-", "EBADF: bad file descriptor"],
+    ["--version", ">&-", "EBADF: bad file descriptor"],
+  ])("fails the command that has nothing else to do: %s %s", (command, redirection, reason) => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id]);
+    const { status, stderr } = shell(`exec "$0" --root "$1" ${command.replace("ID", id)} ${redirection}`);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`write to standard output: ${reason}`);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+  });
+
+  test("fails no container, nor one that writes nothing", () => {
+    const { path } = makeBundle("true");
+    expect(shell(`exec "$0" --root "$1" run --bundle ${path} ${newId()} >&- <&-`)).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    expect(shell(`exec "$0" --root "$1" list 1<> /dev/null`)).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  test("of the log is said on stderr, once, and the command goes on", () => {
+    const { path } = makeBundle("true");
+    const warned = shell(`exec "$0" --root "$1" --debug --log /dev/full run --bundle ${path} ${newId()}`);
+    const said = "tsrunc: cannot write to the log: ENOSPC: no space left on device\n";
+    expect(warned).toMatchObject({ status: 0, stderr: said });
+    const failed = shell(`exec "$0" --root "$1" --log /dev/full run --bundle /no/such ${newId()}`);
+    expect(failed).toMatchObject({
+      status: 1,
+      stderr: `${said}tsrunc run failed: bundle: /no/such: no such file or directory\n`,
+    });
   });
 });
