@@ -46,6 +46,16 @@ const bundle = (store: Store, directory: string, options: Partial<BundleOptions>
   makeBundle({ store, reference, directory, options: { ...BUNDLE_OPTIONS, ...options } });
 
 describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
+  test("is made of no image for another system than this", async () => {
+    using scratch = new Scratch();
+    const store = scratch.store();
+    await putLayers(store, "x", { layers: LAYERS, os: "windows" });
+    await expect(bundle(store, scratch.at("b"))).rejects.toThrow(
+      /is for windows\/\w+: a container here runs what is for linux/,
+    );
+    expect(existsSync(scratch.at("b"))).toBe(false);
+  });
+
   test.each(["overlay", "copy"] as const)(
     "by %s has the image's files and configuration, and goes away whole",
     async (form) => {

@@ -17,6 +17,7 @@ export interface Made {
   pack?: (archive: Uint8Array, index: number) => Uint8Array;
   mediaType?: string;
   diffIds?: Digest[];
+  os?: string;
 }
 
 /** Puts an image of these archives into a store. */
@@ -34,7 +35,7 @@ export async function putLayers(store: Store, name: string, made: Made): Promise
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   const image = {
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
-    os: "linux",
+    os: made.os ?? "linux",
     config,
     rootfs: { type: "layers", diff_ids: diffIds },
   };

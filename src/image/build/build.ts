@@ -5,7 +5,7 @@
  * that do not need each other are built side by side.
  */
 import { writeFileSync } from "node:fs";
-import { formatReference, parseReference } from "../reference/reference.ts";
+import { parseName } from "../reference/reference.ts";
 import type { Digest } from "../store/digest.ts";
 import type { ExecutionConfig, HistoryEntry, ImageConfig, Platform } from "../store/documents.ts";
 import { putImage } from "../store/images.ts";
@@ -49,7 +49,7 @@ interface Built extends Prepared {
 
 /** @returns the id of the image: the digest of its configuration @throws {DockerfileError} @throws {Error} */
 export async function buildImage(options: BuildOptions): Promise<{ id: Digest }> {
-  const tags = options.tags.map((tag) => formatReference(parseReference(tag)));
+  const tags = options.tags.map(parseName);
   using lease = await Lease.take(options.store);
   using workspace = await Workspace.open(lease, options.runtimeArgs);
   using context = await openContext(options.context, options.file, () => workspace.directory());

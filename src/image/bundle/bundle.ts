@@ -17,6 +17,7 @@ import {
 } from "../snapshot/snapshot.ts";
 import { layerBlob, type UnpackProgress } from "../snapshot/unpack.ts";
 import { Lease } from "../store/lease.ts";
+import { formatPlatform } from "../store/platform.ts";
 import { type Image, type ResolveOptions, resolveImage } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { claimBundle, removeBundle, replace } from "./marker.ts";
@@ -53,6 +54,11 @@ export async function makeBundle(request: BundleRequest): Promise<string> {
     lease,
     ...(request.platform ? { platform: request.platform } : {}),
   });
+  const { os } = image.config;
+  if (os !== "linux")
+    throw new Error(
+      `${image.name ?? reference}: is for ${formatPlatform(image.config)}: a container here runs what is for linux`,
+    );
   const directory = realDirectory(request.directory);
   const snapshot = options.form === "overlay" ? newSnapshotId() : null;
   claimBundle(directory, {

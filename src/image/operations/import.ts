@@ -8,7 +8,7 @@ import { findInput } from "../archive/input.ts";
 import { DEFAULT_LIMITS } from "../layer/limits.ts";
 import { BLOCK, hasChecksum, isZero } from "../layer/tar-fields.ts";
 import type { Reporter } from "../progress/reporter.ts";
-import { formatReference, parseReference } from "../reference/reference.ts";
+import { parseName } from "../reference/reference.ts";
 import { type Digest, Digester } from "../store/digest.ts";
 import type { ImageConfig, Manifest, Platform } from "../store/documents.ts";
 import { putImage } from "../store/images.ts";
@@ -39,7 +39,7 @@ export async function importImage(
   options: ImportOptions,
   reporter: Reporter,
 ): Promise<{ digest: Digest }> {
-  const name = options.name === undefined ? null : formatReference(parseReference(options.name));
+  const name = options.name === undefined ? null : parseName(options.name);
   const config: NonNullable<ImageConfig["config"]> = {};
   for (const change of options.changes) applyChange(config, change);
   using lease = await Lease.take(store);

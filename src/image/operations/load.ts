@@ -9,7 +9,7 @@ import { TarMembers } from "../archive/tar-members.ts";
 import { formatOf } from "../layer/compression.ts";
 import { DEFAULT_LIMITS } from "../layer/limits.ts";
 import type { Reporter } from "../progress/reporter.ts";
-import { familiarReference, formatReference, parseReference } from "../reference/reference.ts";
+import { familiarReference, parseName, parseReference } from "../reference/reference.ts";
 import { readBlob } from "../store/blobs.ts";
 import { collectLocked, UnknownContentError } from "../store/collect.ts";
 import { type Digest, shortDigest, splitDigest } from "../store/digest.ts";
@@ -52,6 +52,7 @@ export async function loadImages(
   options: LoadOptions,
   reporter: Reporter,
 ): Promise<Loaded[]> {
+  const name = options.name === undefined ? undefined : parseName(options.name);
   using lease = await Lease.take(store);
   try {
     const members = await openMembers(store, lease, path, options.limits ?? DEFAULT_LIMITS, reporter);
@@ -59,7 +60,6 @@ export async function loadImages(
     const images = await loader.load();
     if (options.name !== undefined && images.length !== 1)
       throw new Error(`${members.label}: has ${images.length} images, and --name is for one`);
-    const name = options.name === undefined ? undefined : formatReference(parseReference(options.name));
     const loaded: Loaded[] = [];
     for (const image of images) {
       for (const one of name === undefined ? image.names : [name]) {
@@ -178,7 +178,7 @@ class Loader {
       .toLowerCase();
     const full = isTag ? `localhost/${own}:${given}` : given;
     try {
-      return formatReference(parseReference(full));
+      return parseName(full);
     } catch {
       this.reporter.note(
         `${this.members.label}: ${JSON.stringify(given)} is no name for an image: it is loaded without one`,
@@ -240,8 +240,8 @@ class Loader {
     if (items.length === 0) throw new Error(`${label}: its manifest.json names no image`);
     const found: Found[] = [];
     for (const [at, item] of items.entries()) {
-      const names = (item.RepoTags ?? []).map((name) => formatReference(parseReference(name)));
       const where = `${label}: manifest.json: /${at}`;
+      const names = (item.RepoTags ?? []).map((name, index) => tagOf(name, `${where}/RepoTags/${index}`));
       const config = await this.members.store(this.lease, item.Config);
       if (config === null) throw new Error(`${where}/Config: ${item.Config} is not in the archive`);
       const parsed = parseImageConfig(await readBlob(this.store, config), `${where}/Config: ${item.Config}`);
@@ -298,6 +298,15 @@ class Loader {
     }
     layersOf(root.document, parseImageConfig(await readBlob(this.store, config), `config of ${label}`), label);
     return { descriptor: await putDocument(this.lease, root.mediaType, bytes), names: [null] };
+  }
+}
+
+/** @throws {Error} for what is no name of an image, and for one with a digest, which would call the image what it is not */
+function tagOf(name: string, where: string): string {
+  try {
+    return parseName(name);
+  } catch (error) {
+    throw new Error(`${where}: ${(error as Error).message}`);
   }
 }
 

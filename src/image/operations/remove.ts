@@ -1,5 +1,5 @@
 /** `image tag`, `untag`, `rm`, `prune`. */
-import { familiarReference, formatReference, parseReference } from "../reference/reference.ts";
+import { familiarReference, formatReference, parseName, parseReference } from "../reference/reference.ts";
 import { type Collector, collectLocked, type Garbage, reachableFrom, UnknownContentError } from "../store/collect.ts";
 import type { Digest } from "../store/digest.ts";
 import { changeEntriesLocked, type Entry, listEntries, withImage, withoutDoubles } from "../store/images.ts";
@@ -8,9 +8,7 @@ import { lockStore, type Store } from "../store/store.ts";
 
 /** Gives an image a further name. @returns the name in full */
 export async function tagImage(store: Store, source: string, target: string): Promise<string> {
-  const reference = parseReference(target);
-  if (reference.digest !== null) throw new Error(`${target}: a name to give has no digest`);
-  const name = formatReference(reference);
+  const name = parseName(target);
   const { descriptor } = await findEntry(store, source);
   using _ = await lockStore(store, "exclusive");
   changeEntriesLocked(store, (entries) => {

@@ -58,6 +58,17 @@ export function parseReference(text: string): Reference {
 }
 
 /**
+ * Reads a name that an image is to get.
+ * @returns it in full
+ * @throws {Error} also for one with a digest: that is the image's own, and nothing that could be given
+ */
+export function parseName(text: string): string {
+  const reference = parseReference(text);
+  if (reference.digest !== null) throw new Error(`${text}: a name to give has no digest`);
+  return formatReference(reference);
+}
+
+/**
  * What is wrong with `host[:port]`; `null`: nothing. A client of HTTP takes port 0 for the port that goes without saying, and would speak to
  * somebody else.
  */

@@ -9,7 +9,7 @@ import { type LoadOptions, loadImages } from "../../../src/image/operations/load
 import { saveImages } from "../../../src/image/operations/save.ts";
 import { verifyStore } from "../../../src/image/operations/verify.ts";
 import { quiet } from "../../../src/image/progress/reporter.ts";
-import type { Digest } from "../../../src/image/store/digest.ts";
+import { type Digest, digestOf } from "../../../src/image/store/digest.ts";
 import { listEntries } from "../../../src/image/store/images.ts";
 import { MEDIA_TYPE } from "../../../src/image/store/media-types.ts";
 import { gnuLong, paxRecord, tar, tarEntry } from "../../support/tar-writer.ts";
@@ -99,6 +99,7 @@ test.each<[what: string, members: Members, names: (string | null)[]]>([
     ["ghcr.io/x/y:1"],
   ],
   ["a name that is none", [...layout, ...index(named("A B/C:1")), ...blobs(image)], [null]],
+  ["another image's digest as a name", [...layout, ...index(named(`a@${digestOf("x")}`)), ...blobs(image)], [null]],
   ["Docker's, old", dockerArchive(["a/b:1", "a/b:2"]), ["docker.io/a/b:1", "docker.io/a/b:2"]],
   ["Docker's, without tags", dockerArchive(null), [null]],
   [
@@ -155,7 +156,8 @@ test.each<[what: string, members: Members, message: string]>([
     dockerArchive(["a:1"], (item) => (item["Layers"] = ["1/layer.tar", "0/layer.tar"])),
     "and the config says sha256:",
   ],
-  ["a name in capitals", dockerArchive(["a/B:1"]), "must be in lower case"],
+  ["a name in capitals", dockerArchive(["b:1", "a/B:1"]), "some.tar: manifest.json: /0/RepoTags/1: "],
+  ["another image's digest", dockerArchive([`a@${digestOf("x")}`]), "a name to give has no digest"],
   [
     "a config from the host",
     dockerArchive(["a:1"], (item) => (item["Config"] = "../../../../etc/passwd")),
@@ -210,6 +212,7 @@ test("--name names the one image there is", async () => {
   const other = sampleImage(["other"]);
   const two: Members = [...layout, ...index(image.descriptor, other.descriptor), ...blobs(image), ...blobs(other)];
   await expect(load(two, { name: "x:2" })).rejects.toThrow("has 2 images, and --name is for one");
+  await expect(load(two.slice(0, 3), { name: `x@${digestOf("x")}` })).rejects.toThrow("a name to give has no digest");
 });
 
 test("a directory whose files are links to elsewhere is refused", async () => {

@@ -127,7 +127,7 @@ export class PreparedCopy implements Disposable {
 }
 
 function isRemote({ text }: { text: string }): boolean {
-  return isUrl(text) || isGit(text);
+  return isUrl(text) || isGit(text) || /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
 }
 
 async function fetched(
@@ -138,6 +138,7 @@ async function fetched(
   signal: AbortSignal,
 ): Promise<Part> {
   if (step.instruction === "COPY") throw new DockerfileError(at, `COPY takes no URL: ADD ${text} is right`);
+  if (!isUrl(text) && !isGit(text)) throw new DockerfileError(at, `${text}: only http:// and https:// can be fetched`);
   if (isGit(text))
     throw new DockerfileError(at, `${text}: sources in git are not supported: fetch it before, and copy it`);
   try {

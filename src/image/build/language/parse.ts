@@ -183,7 +183,10 @@ function readRun({ raw, rest, flags, warnings }: Reading): Instruction {
   const network = flags.get("network")?.[0] ?? null;
   if (network !== null && !["default", "none", "host"].includes(network.text))
     network.fail(`--network=${network.text}: default, none or host is right`);
-  return { kind: "run", ...common(raw), command: readCommand(rest, warnings), heredocs: raw.heredocs, mounts, network };
+  const command = readCommand(rest, warnings);
+  if (command.kind === "exec" && command.args.length === 0)
+    rest.fail('RUN [] has no command: RUN ["COMMAND", "ARGUMENT"] is right');
+  return { kind: "run", ...common(raw), command, heredocs: raw.heredocs, mounts, network };
 }
 
 /** Options are separated by commas; one in double quotes may have commas in it. */

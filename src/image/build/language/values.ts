@@ -2,12 +2,19 @@
 import type { Assignment, CommandForm, Warning } from "./instructions.ts";
 import type { Piece } from "./position.ts";
 
-/** An array of JSON strings; `null` for what is none. */
+/** An array of JSON strings; `null` for what is no JSON. @throws {DockerfileError} for an array of other things, as BuildKit */
 export function readArray(rest: Piece): string[] | null {
   if (!rest.text.startsWith("[")) return null;
+  const value = parsed(rest.text);
+  if (!Array.isArray(value)) return null;
+  const other: unknown = value.find((item) => typeof item !== "string");
+  if (other === undefined) return value as string[];
+  return rest.fail(`${JSON.stringify(other)} is no string: an array has strings in double quotes alone`);
+}
+
+function parsed(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(rest.text);
-    return Array.isArray(value) && value.every((item) => typeof item === "string") ? (value as string[]) : null;
+    return JSON.parse(text);
   } catch {
     return null;
   }

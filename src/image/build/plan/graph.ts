@@ -149,8 +149,11 @@ function addNeed(
   if (name.toLowerCase() === stage.from.name || name === `${stage.index}`) {
     throw new DockerfileError(at, `the stage ${JSON.stringify(name)} cannot take from itself`);
   }
+  if (name === "") throw new DockerfileError(at, "from= is empty: a stage or an image is right");
   const found = findSource(name, stage.index, stages, contexts);
   if (found.kind === "stage") needs.add(found.index);
+  else if (/^\d+$/.test(name) && found.kind === "image")
+    throw new DockerfileError(at, `there is no stage ${name} before this one, which is stage ${stage.index}`);
 }
 
 /** The latest earlier stage of a name. */
