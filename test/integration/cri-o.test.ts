@@ -9,6 +9,7 @@ import { describe, expect, test } from "vitest";
 import { findCriu } from "../support/criu.ts";
 import {
   commandLine,
+  commandTimeout,
   directory,
   hasProgram,
   makeBundle,
@@ -41,7 +42,7 @@ function conmon(args: readonly string[], code: number | null = 0): string {
   // The start pipe is at its end at once, as when CRI-O has moved conmon to its cgroup.
   const script = 'report=$1; shift; exec "$@" >/dev/null 2>"$report.err" 3>"$report" 4</dev/null';
   const env = { PATH, CRI_O_EXTERNAL: "1", _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" };
-  const done = spawnSync("sh", ["-c", script, "sh", report, "conmon", ...args], { env, timeout: 50_000 });
+  const done = spawnSync("sh", ["-c", script, "sh", report, "conmon", ...args], { env, timeout: commandTimeout });
   const errors = readFileSync(`${report}.err`, "utf8");
   expect({ status: code === null ? null : done.status, errors }).toEqual({ status: code, errors: "" });
   return report;

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   commandLine,
+  commandTimeout,
   directory,
   isTsrunc,
   makeBundle,
@@ -27,7 +28,7 @@ function withDescriptors(redirections: string, args: string[], env: Record<strin
   return execFileSync("bash", ["-c", `exec "$@" ${redirections}`, "bash", ...commandLine(args)], {
     encoding: "utf8",
     env: { ...process.env, ...env },
-    timeout: 30_000,
+    timeout: commandTimeout,
   });
 }
 
@@ -36,7 +37,7 @@ function withError(redirections: string, args: string[], env: Record<string, str
   const done = spawnSync("bash", ["-c", `exec "$@" ${redirections}`, "bash", ...commandLine(args)], {
     encoding: "utf8",
     env: { ...process.env, ...env },
-    timeout: 30_000,
+    timeout: commandTimeout,
   });
   expect(done).toMatchObject({ status: 1, stdout: "" });
   return done.stderr;
@@ -115,7 +116,10 @@ describe("descriptors in the container", () => {
     const args = commandLine(["run", "--bundle", bundle.path, newId()]);
     // LISTEN_PID names the process that the descriptors are for: bash becomes it.
     const script = `exec env LISTEN_FDS=1 LISTEN_PID=$$ "$@" 3<${file}`;
-    const { stdout } = spawnSync("bash", ["-c", script, "bash", ...args], { encoding: "utf8", timeout: 30_000 });
+    const { stdout } = spawnSync("bash", ["-c", script, "bash", ...args], {
+      encoding: "utf8",
+      timeout: commandTimeout,
+    });
     expect(stdout).toBe("text\n1 1\n");
   });
 

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ended, pause } from "./harness.ts";
+import { commandTimeout, ended, pause } from "./harness.ts";
 
 export interface EngineResult {
   code: number | null;
@@ -45,7 +45,7 @@ export class Engine {
     const streams = [openSync(stdout, "w"), openSync(stderr, "w")];
     const [program, ...args] = command as [string, ...string[]];
     const options = { env: { ...process.env, ...env }, stdio: ["ignore", ...streams] as ["ignore", number, number] };
-    const { status } = spawnSync(program, args, { ...options, timeout: 50_000 });
+    const { status } = spawnSync(program, args, { ...options, timeout: commandTimeout });
     streams.forEach(closeSync);
     const read = (file: string): string => readFileSync(file, "utf8").replaceAll("\r", "");
     return { code: status, stdout: read(stdout), stderr: read(stderr) };

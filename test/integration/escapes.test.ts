@@ -10,6 +10,7 @@ import { describe, expect, test } from "vitest";
 import {
   type Bundle,
   commandLine,
+  commandTimeout,
   directory,
   hasProgram,
   makeBundle,
@@ -150,7 +151,10 @@ describe.skipIf(!hasProgram("setpriv"))(
 
     /** Runs the runtime with capabilities of its own that a process passes on to all that it executes. */
     function inheriting(args: string[]): string {
-      const done = spawnSync("setpriv", [...raised, ...commandLine(args)], { encoding: "utf8", timeout: 30_000 });
+      const done = spawnSync("setpriv", [...raised, ...commandLine(args)], {
+        encoding: "utf8",
+        timeout: commandTimeout,
+      });
       expect(done).toMatchObject({ status: 0 });
       return done.stdout;
     }

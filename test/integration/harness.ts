@@ -36,6 +36,9 @@ export const isTsrunc = basename(runtime) === "tsrunc";
 /** How many seconds a test waits for what is to happen; few where nothing will. */
 export const patience = Number(process.env.TSRUNC_TEST_PATIENCE ?? 10);
 
+/** How many milliseconds a command has before it counts as hung and is killed; less than a test has, to be told of. */
+export const commandTimeout = Math.max(30_000, 5000 * patience);
+
 /** What a command came to. */
 export interface Result {
   /** The exit code; 128 + n when the command itself was killed by signal n. */
@@ -152,7 +155,7 @@ export function tsrunc(args: string[], options: CommandOptions = {}): Result {
       env: { ...process.env, ...env },
       ...(input === undefined ? {} : { input }),
       stdio: [input === undefined ? "ignore" : "pipe", stdout, stderr],
-      timeout: 50_000,
+      timeout: commandTimeout,
       killSignal: "SIGKILL",
     });
     const code = done.status ?? 128 + signalNumber(done.signal);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
   commandLine,
+  commandTimeout,
   directory,
   makeBundle,
   newId,
@@ -21,7 +22,7 @@ useContainers();
 const NAME = String.raw`a\377b`;
 
 function bash(script: string, ...args: string[]) {
-  const done = spawnSync("bash", ["-c", script, "bash", ...args], { encoding: "latin1", timeout: 30_000 });
+  const done = spawnSync("bash", ["-c", script, "bash", ...args], { encoding: "latin1", timeout: commandTimeout });
   return { code: done.status, stdout: done.stdout, stderr: done.stderr };
 }
 
@@ -88,7 +89,7 @@ test("a bundle at such a path is run, from within it and by its path", () => {
   const done = spawnSync("bash", all, {
     encoding: "utf8",
     env: { ...process.env, OLD: bundle.path },
-    timeout: 30_000,
+    timeout: commandTimeout,
   });
   expect(done).toMatchObject({ status: 0, stderr: "" });
   expect(done.stdout).toMatch(/^text\ntext\ntext\n\d+$/);

@@ -6,6 +6,7 @@ import type { NamespaceType } from "../../src/config/types.ts";
 import type { TestSpec } from "../support/config.ts";
 import {
   commandLine,
+  commandTimeout,
   directory,
   makeBundle,
   newId,
@@ -185,7 +186,7 @@ describe("a namespace joined by path", () => {
       "$@"; status=$?; pkill -KILL -P $sleeping; exit $status`;
     const command = [runtime, "--root", join(directory(), "state"), "run", "--bundle", bundle.path, newId()];
     const args = ["--user", "--map-root-user", "sh", "-c", script, join(bundle.path, "config.json"), ...command];
-    const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8", timeout: 30_000 });
+    const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8", timeout: commandTimeout });
     expect(status, stderr).toBe(0);
     expect(stdout).toMatch(/^\d+\n(.*\n)*\s*1 .*sleep 4322/);
   });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { makeRootfs } from "../support/rootfs.ts";
-import { cannotRun, hasProgram, runtime } from "./harness.ts";
+import { cannotRun, commandTimeout, hasProgram, runtime } from "./harness.ts";
 
 const reason = cannotRun() ?? (hasProgram("podman") ? null : "needs podman");
 let home: string;
@@ -30,7 +30,7 @@ function podman(...args: string[]): Result {
   // Files, not pipes: conmon outlives Podman and would keep them open.
   const done = spawnSync("bash", ["-c", 'podman "$@" > "$OUT" 2> "$ERR" < /dev/null', "bash", ...global(), ...args], {
     env: { ...process.env, OUT: join(home, "out"), ERR: join(home, "err") },
-    timeout: 50_000,
+    timeout: commandTimeout,
   });
   const read = (name: string): string => readFileSync(join(home, name), "utf8").replaceAll("\r", "");
   return { code: done.status, stdout: read("out"), stderr: read("err") };

@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   commandLine,
+  commandTimeout,
   directory,
   type Edit,
   ended,
@@ -46,7 +47,11 @@ function hostDirectory(): { path: string; redirection: string } {
 /** Runs the runtime from a shell that has opened descriptors for it. */
 function withDescriptors(redirection: string, args: string[], cwd = process.cwd()) {
   const script = `exec "$@" ${redirection} </dev/null >/dev/null 2>&1`;
-  return spawnSync("bash", ["-c", script, "bash", ...commandLine(args)], { encoding: "utf8", timeout: 30_000, cwd });
+  return spawnSync("bash", ["-c", script, "bash", ...commandLine(args)], {
+    encoding: "utf8",
+    timeout: commandTimeout,
+    cwd,
+  });
 }
 
 describe("what the caller has open on the host", () => {

@@ -6,6 +6,7 @@ import { withWrongSockets } from "../support/wrong-sockets.ts";
 import {
   cannotRun,
   commandLine,
+  commandTimeout,
   directory,
   hasProgram,
   isTsrunc,
@@ -30,7 +31,7 @@ function onTerminal(args: string[], input = ""): { code: number; shown: string }
   const script = "test/support/with-pty.py";
   const done = spawnSync("python3", [script, "33", "99", input, ...commandLine(args)], {
     encoding: "utf8",
-    timeout: 30_000,
+    timeout: commandTimeout,
     killSignal: "SIGKILL",
   });
   return { code: done.status ?? -1, shown: done.stdout.replaceAll("\r", "") };

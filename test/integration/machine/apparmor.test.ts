@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   commandLine,
+  commandTimeout,
   directory,
   type Edit,
   hasProgram,
@@ -74,7 +75,7 @@ describe.skipIf(whyNot !== null)(`a profile (${whyNot ?? "AppArmor"})`, () => {
     const inner = loadProfile();
     const bundle = makeBundle("cat /proc/self/attr/current", under(inner));
     const args = ["-p", outer, "--", ...commandLine(["run", "--bundle", bundle.path, newId()])];
-    const { stdout } = spawnSync("aa-exec", args, { encoding: "utf8", timeout: 60_000 });
+    const { stdout } = spawnSync("aa-exec", args, { encoding: "utf8", timeout: commandTimeout });
     expect(
       stdout
         .trim()

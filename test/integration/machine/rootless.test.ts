@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chownSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { commandLine, directory, makeBundle, newId, type Result, useContainers } from "../harness.ts";
+import { commandLine, commandTimeout, directory, makeBundle, newId, type Result, useContainers } from "../harness.ts";
 import { version, whyNoSystemd } from "./machine.ts";
 
 useContainers();
@@ -24,7 +24,7 @@ function asUser(from: From, command: readonly string[]): Result {
   const runtimeDirectory = `XDG_RUNTIME_DIR=/run/user/${uid}`;
   const scope = from === "elsewhere" ? [] : ["systemd-run", "--user", "--scope", "--quiet"];
   const all = ["-u", name, "--", "env", "-u", "DBUS_SESSION_BUS_ADDRESS", runtimeDirectory, ...scope, ...command];
-  const { status, stdout, stderr } = spawnSync("runuser", all, { encoding: "utf8", cwd: "/", timeout: 120_000 });
+  const { status, stdout, stderr } = spawnSync("runuser", all, { encoding: "utf8", cwd: "/", timeout: commandTimeout });
   return { code: status ?? 1, stdout, stderr };
 }
 
