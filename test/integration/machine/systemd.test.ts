@@ -226,7 +226,7 @@ describe.skipIf(whyNoSystemd !== null)(`a container of systemd's (${whyNoSystemd
   });
 });
 
-test.skipIf(whyNoSystemd === null)("without systemd it is refused, in runc's words", () => {
+test.skipIf(whyNoSystemd === null)("it is refused in runc's words (needs a machine without systemd)", () => {
   const { code, stderr } = runLimited("systemd", "true", {});
   expect(code).toBe(1);
   expect(stderr).toMatch(/systemd not running on this host, cannot use systemd cgroups manager/);
