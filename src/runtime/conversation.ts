@@ -134,7 +134,8 @@ export class Conversation {
     this.#end = waitPid(this.forked.pid);
     // What the filter denies the last steps, or the engine in between, cannot be said by a process that may not write either.
     const isKilled = this.#end.kind === "signaled" && this.#end.signal === SIGNALS.SIGKILL;
-    const hint = this.#filtered && !isKilled ? ": its seccomp profile may forbid what that takes" : "";
+    const isSeccomps = this.#filtered || (this.#end.kind === "signaled" && this.#end.signal === SIGNALS.SIGSYS);
+    const hint = isSeccomps && !isKilled ? ": its seccomp profile may forbid what that takes" : "";
     return `the process ${endWords(this.#end)} while it was being set up${hint}`;
   }
 }

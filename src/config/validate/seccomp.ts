@@ -20,6 +20,11 @@ export function validateSeccomp(subject: Subject, seccomp: Seccomp): void {
   for (const { names, action, errnoRet, args } of syscalls) {
     const here = `${at}/syscalls/${entry++}`;
     refuseErrno(subject, `${here}/errnoRet`, errnoRet, action);
+    names.forEach((name, position) => {
+      // Passed over as unknown, or cut short by a library of C, it would be another rule than the one written.
+      if (name === "" || name.includes("\0"))
+        subject.refuse(`${here}/names/${position}`, name, "must be a system call's name");
+    });
     if (action === NOTIFY) refuseUnheard(subject, here, names, listenerPath);
     args?.forEach(({ index }, position) => {
       if (index > 5)
@@ -28,8 +33,8 @@ export function validateSeccomp(subject: Subject, seccomp: Seccomp): void {
   }
 }
 
-/** What the kernel takes for an errno; a tracer gets 16 bits. */
-const MOST = { SCMP_ACT_ERRNO: 4095, SCMP_ACT_TRACE: 65535 } as const;
+/** What libseccomp takes for an errno, less than the kernel's MAX_ERRNO; a tracer gets 16 bits. */
+const MOST = { SCMP_ACT_ERRNO: 4094, SCMP_ACT_TRACE: 65535 } as const;
 
 function refuseErrno(subject: Subject, at: string, errno: number | undefined, action: string): void {
   if (errno === undefined) return;

@@ -20,7 +20,15 @@ describe("seccomp", () => {
       "/syscalls/0/errnoRet",
       /not with SCMP_ACT_ALLOW/,
     ],
-    ["an errno that would be cut to another", call({ errnoRet: 65536 }), "/syscalls/0/errnoRet", /at most 4095/],
+    ["an errno that would be cut to another", call({ errnoRet: 65536 }), "/syscalls/0/errnoRet", /at most 4094/],
+    ["the one that libseccomp does not take", call({ errnoRet: 4095 }), "/syscalls/0/errnoRet", /at most 4094/],
+    ["a call without a name", call({ names: ["x", ""] }), "/syscalls/0/names/1", /must be a system call's name/],
+    [
+      "one that C would cut short",
+      call({ names: ["mkdir\0x"] }),
+      "/syscalls/0/names/0",
+      /must be a system call's name/,
+    ],
     [
       "a default errno with such an action",
       seccomp({ defaultErrnoRet: 1 }),
