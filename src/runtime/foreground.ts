@@ -7,6 +7,7 @@ import { type ExitStatus, pidfdSendSignal, reapAny, waitPid } from "../sys/proce
 import { allSignals, blockSignals, defaultSignal, readSignal, SIGNALS, signalfd, signalName } from "../sys/signal.ts";
 import { getModes, setModes, setWindowSize, withoutNewlineTranslation } from "../sys/tty.ts";
 import { CallerTerminal } from "./caller-terminal.ts";
+import { passReadiness } from "./notify-socket.ts";
 import type { Logger } from "./options.ts";
 import { TerminalRelay } from "./terminal-relay.ts";
 
@@ -54,6 +55,8 @@ export interface Foreground {
   signals: ForegroundSignals;
   /** The master of its terminal, from {@link prepareTerminal}: taken over and closed. `null`: it has our standard streams. */
   master: Fd | null;
+  /** Where a container says that it is ready, for the service manager: taken over and closed. */
+  notified?: Fd | null;
   log: Logger;
 }
 
@@ -85,26 +88,28 @@ class Supervisor {
   readonly #process: Foreground;
   readonly #signals: number;
   readonly #terminals: Terminals | null;
+  #notified: Fd | null;
   #status: ExitStatus | null = null;
 
   constructor(process: Foreground, terminals: Terminals | null) {
     this.#process = process;
     this.#signals = process.signals.fd.number;
     this.#terminals = terminals;
+    this.#notified = process.notified ?? null;
   }
 
   run(): ExitStatus {
     const relay = this.#terminals?.relay;
-    const own = [
-      { fd: this.#signals, events: POLL.IN },
-      { fd: this.#process.pidfd.number, events: POLL.IN },
-    ];
     while (this.#status === null) {
-      const [signalled, ended, ...shown] = poll([...own, ...(relay?.waits() ?? [])]);
+      const own = [this.#signals, this.#process.pidfd.number, this.#notified?.number ?? -1];
+      const waits = [...own.map((fd) => ({ fd, events: POLL.IN })), ...(relay?.waits() ?? [])];
+      const [signalled, ended, said, ...shown] = poll(waits);
       if (signalled !== 0) this.#handleSignals();
+      if (said !== 0) this.#passReadiness();
       relay?.handle(shown);
       if (ended !== 0) this.#status ??= waitPid(this.#process.pid);
     }
+    this.#notified?.close();
     relay?.drain(this.#signals, () => this.#askedToLeave());
     return this.#status;
   }
@@ -115,6 +120,12 @@ class Supervisor {
       else if (signal === SIGWINCH) this.#resize();
       else if (signal !== SIGURG) this.#forward(signal);
     }
+  }
+
+  #passReadiness(): void {
+    if (this.#notified === null || !passReadiness(this.#notified, this.#process.log)) return;
+    this.#notified.close();
+    this.#notified = null;
   }
 
   #reap(): void {

@@ -7,7 +7,7 @@ import { lockAgain, unlock } from "./container-lock.ts";
 import { prepareForeground, superviseForeground } from "./foreground.ts";
 import { Interruption } from "./interruption.ts";
 import { type Launched, launch } from "./launch.ts";
-import { forwardReadiness, hostNotifySocket, openNotifySocket } from "./notify-socket.ts";
+import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
 import type { Context, RunOptions } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { releaseInit, throwStartError, wakeInit } from "./start.ts";
@@ -30,11 +30,15 @@ export function runContainer(context: Context, options: RunOptions): number {
   const interruption = Interruption.ofForeground(signals);
   const launched = launch(context, prepared, { ...options, waits: false, interruption });
   const { pid, pidfd, master } = launched;
-  const line = isStartAwaited(prepared, launched) ? null : startUnawaited(context, launched, prepared.spec);
-  if (line === null) start(context, prepared, launched, interruption);
-  const status = superviseForeground({ pid, pidfd, signals, master, log: context.log });
-  if (line !== null) orClear(context, launched, prepared.spec, () => throwStartError(line, status));
-  if (!options.keep) clear(context, launched, prepared.spec);
+  const { spec } = prepared;
+  const notified = orAbandon(context, launched, spec, () =>
+    openNotifySocket(containerDirectory(context.root, options.id)),
+  );
+  const line = isStartAwaited(prepared, launched) ? null : startUnawaited(context, launched, spec);
+  if (line === null) orAbandon(context, launched, spec, () => release(context, prepared, launched, interruption));
+  const status = superviseForeground({ pid, pidfd, signals, master, notified, log: context.log });
+  if (line !== null) orClear(context, launched, spec, () => throwStartError(line, status));
+  if (!options.keep) clear(context, launched, spec);
   return exitCode(status);
 }
 
@@ -44,20 +48,30 @@ function clear(context: Context, { container, lock }: Launched, spec: Spec): voi
   lock.close();
 }
 
-/** Starts the process, and waits until it runs: a request to end that comes before is one to undo all. */
-function start(context: Context, { spec }: Prepared, launched: Launched, interruption: Interruption): void {
-  const { container, pid, pidfd, lock } = launched;
-  orAbandon(context, launched, spec, () => {
+/** Starts the process, and waits until it runs, and is ready where a service manager wants to know. */
+function start(context: Context, prepared: Prepared, launched: Launched, interruption: Interruption): void {
+  const { container, pid, pidfd } = launched;
+  orAbandon(context, launched, prepared.spec, () => {
     using socket = openNotifySocket(containerDirectory(context.root, container.id));
-    releaseInit(context, container, spec, { lock, interruption });
-    if (socket !== null) forwardReadiness(socket, pidfd, pid, context.log);
+    release(context, prepared, launched, interruption);
+    if (socket !== null) forwardReadiness(socket, pidfd, pid, context.log, interruption);
   });
+}
+
+/** Waits until the process runs: a request to end that comes before is one to undo all. */
+function release(
+  context: Context,
+  { spec }: Prepared,
+  { container, lock }: Launched,
+  interruption: Interruption,
+): void {
+  releaseInit(context, container, spec, { lock, interruption });
 }
 
 /** Whether something is to be done at the moment at which the process runs, or may take its time before. */
 function isStartAwaited({ spec: { hooks = {} } }: Prepared, { master }: Launched): boolean {
   const { startContainer = [], poststart = [] } = hooks;
-  return master !== null || startContainer.length + poststart.length > 0 || hostNotifySocket() !== undefined;
+  return master !== null || startContainer.length + poststart.length > 0;
 }
 
 /** Starts the process. Whether it ran is found out when it has ended: waiting for it twice takes longer. */

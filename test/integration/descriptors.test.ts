@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
@@ -8,16 +8,21 @@ import {
   commandLine,
   commandTimeout,
   directory,
+  ended,
+  hasProgram,
   isTsrunc,
   makeBundle,
   newId,
   output,
   refused,
   runtime,
+  spawnTsrunc,
   startDetached,
   state,
+  stateRoot,
   succeed,
   tsrunc,
+  until,
   useContainers,
 } from "./harness.ts";
 
@@ -190,6 +195,66 @@ test("NOTIFY_SOCKET is bound into the container, and what the process sends arri
   } finally {
     server.close();
   }
+});
+
+/** Does something with datagrams, from outside of any container. */
+function python(script: string, ...args: string[]): ChildProcess {
+  return spawn("python3", [
+    "-c",
+    `import socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n${script}`,
+    ...args,
+  ]);
+}
+
+describe.runIf(isTsrunc && hasProgram("python3"))("NOTIFY_SOCKET of a run in the foreground", () => {
+  const script = 'trap "exit 7" TERM; touch /up; while :; do sleep 0.05; done';
+
+  async function runNotified(path: string, ...global: string[]) {
+    const [id, bundle] = [newId(), makeBundle(script)];
+    const child = spawnTsrunc([...global, "run", "--bundle", bundle.path, id], { NOTIFY_SOCKET: path });
+    await until("the process runs", () => existsSync(join(bundle.rootfs, "up")));
+    return {
+      child,
+      say: (words: string) =>
+        python(`s.sendto(${JSON.stringify(words)}.encode(), sys.argv[1])`, join(stateRoot(), id, "notify/notify.sock")),
+    };
+  }
+
+  test("does not keep signals from a process that never says that it is ready", async () => {
+    const { child } = await runNotified(join(directory(), "manager"));
+    child.kill("SIGTERM");
+    expect(await ended(child)).toBe(7);
+  });
+
+  test("hears that it is ready, and that the command stays the main process", async () => {
+    const [path, heard] = [join(directory(), "manager"), join(directory(), "heard")];
+    const manager = python(
+      "s.bind(sys.argv[1])\nwhile True: open(sys.argv[2], 'ab', 0).write(s.recv(4096))",
+      path,
+      heard,
+    );
+    try {
+      await until("the manager listens", () => existsSync(path));
+      const { child, say } = await runNotified(path);
+      say("STATUS=starting");
+      say("STATUS=up\nREADY=1");
+      await until("it hears", () => existsSync(heard) && readFileSync(heard, "utf8").includes("MAINPID"));
+      expect(readFileSync(heard, "utf8")).toBe(`READY=1\nMAINPID=${child.pid}\n`);
+      child.kill("SIGTERM");
+      expect(await ended(child)).toBe(7);
+    } finally {
+      manager.kill("SIGKILL");
+    }
+  });
+
+  test("that nobody listens on is warned of, and ends no container", async () => {
+    const log = join(directory(), "log");
+    const { child, say } = await runNotified(join(directory(), "nobody"), "--log", log);
+    say("READY=1");
+    await until("the warning", () => existsSync(log) && readFileSync(log, "utf8").includes("NOTIFY_SOCKET"));
+    child.kill("SIGTERM");
+    expect(await ended(child)).toBe(7);
+  });
 });
 
 function listenDatagram(path: string): Promise<Server> {
