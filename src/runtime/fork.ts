@@ -5,9 +5,9 @@ import type { NamespaceType } from "../config/types.ts";
 import { Channel, type Failure, type InitMessage, type ParentMessage } from "../init/channel.ts";
 import type { NamespaceJoin, NamespacePlan } from "../plan/namespaces.ts";
 import { hasErrno } from "../sys/error.ts";
-import { type Fd, O, open } from "../sys/fd.ts";
+import type { Fd } from "../sys/fd.ts";
 import { readSome, writeSome } from "../sys/io.ts";
-import { namespaceFlags, setns } from "../sys/namespace.ts";
+import { namespaceFlags, openNamespaceFile, setns } from "../sys/namespace.ts";
 import { CLONE, type ExitStatus, endWords, exit, fork, waitPid } from "../sys/process.ts";
 import { socketpair } from "../sys/socket.ts";
 
@@ -210,7 +210,7 @@ function joinOne({ type, path, pointer, fd }: OpenedJoin): void {
 
 function openNamespace({ type, path, pointer }: NamespaceJoin): Fd {
   try {
-    return open(path, O.RDONLY);
+    return openNamespaceFile(path);
   } catch (error) {
     throw new Error(`${pointer}: the ${type} namespace to join: ${(error as Error).message}`);
   }

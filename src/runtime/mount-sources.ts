@@ -10,7 +10,7 @@ import { syscall } from "../sys/ffi.ts";
 import { chmod, readText } from "../sys/file.ts";
 import { fsconfigCreateResult, fsmountResult, fsopenResult } from "../sys/filesystem-context.ts";
 import { mapOwners, mountSetAttributes, openTree } from "../sys/mount.ts";
-import { setns } from "../sys/namespace.ts";
+import { openNamespaceFile, setns } from "../sys/namespace.ts";
 import { endWords, exit, fork, waitPid } from "../sys/process.ts";
 import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
 import { decode, encode } from "../sys/text.ts";
@@ -18,7 +18,7 @@ import { userNamespaceWithMaps } from "../sys/user-namespace.ts";
 
 /** Opens the user namespace that an id-mapped mount takes its maps from, before the fork. @throws {SyscallError} */
 export function openMapping(mapping: IdMappingSource): Fd {
-  if (mapping.from === "namespace") return open(mapping.path, O.RDONLY);
+  if (mapping.from === "namespace") return openNamespaceFile(mapping.path);
   return userNamespaceWithMaps(mapping.uid, mapping.gid);
 }
 

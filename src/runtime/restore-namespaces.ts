@@ -1,7 +1,8 @@
 /** The namespaces that `restore` does not make. */
 import type { Spec } from "../config/types.ts";
 import { externalNamespaces } from "../criu/namespaces.ts";
-import { type Fd, O, open } from "../sys/fd.ts";
+import type { Fd } from "../sys/fd.ts";
+import { openNamespaceFile } from "../sys/namespace.ts";
 
 /** The network and pid namespaces to restore into, opened before anything is made. */
 export class RestoredNamespaces implements Disposable {
@@ -12,7 +13,7 @@ export class RestoredNamespaces implements Disposable {
   constructor(spec: Spec) {
     for (const { type, path } of externalNamespaces(spec)) {
       try {
-        this.fds.push(open(path, O.RDONLY));
+        this.fds.push(openNamespaceFile(path));
         this.types.push(type);
       } catch (error) {
         this[Symbol.dispose]();

@@ -42,11 +42,14 @@ export function copyAll(from: number, to: number, what: () => string): void {
   while (check(syscall("sendfile", to, from, 0, LARGEST), what) > 0);
 }
 
-/** Makes an open file non-blocking: for every descriptor of it, in whatever process. @see fcntl(2), F_SETFL */
-export function setNonBlocking(fd: number): void {
+/** Makes an open file non-blocking, or blocking again: for every descriptor of it, in whatever process. @see fcntl(2), F_SETFL */
+export function setNonBlocking(fd: number, on = true): void {
   const F_GETFL = 3;
   const F_SETFL = 4;
   const O_NONBLOCK = 0o4000;
   const flags = check(syscall("fcntl", fd, F_GETFL, 0), `fcntl F_GETFL of descriptor ${fd}`);
-  check(syscall("fcntl", fd, F_SETFL, flags | O_NONBLOCK), `fcntl F_SETFL of descriptor ${fd}`);
+  check(
+    syscall("fcntl", fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK),
+    `fcntl F_SETFL of descriptor ${fd}`,
+  );
 }

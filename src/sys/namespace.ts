@@ -46,6 +46,11 @@ export function unshare(types: readonly NamespaceName[]): void {
   check(syscall("unshare", namespaceFlags(types)), () => `unshare the ${types.join(", ")} namespace`);
 }
 
+/** Opens a namespace by path. What is there may be anything: a FIFO would have us wait until somebody writes. @throws {SyscallError} `open <path>` */
+export function openNamespaceFile(path: string): Fd {
+  return open(path, O.RDONLY | O.NONBLOCK | O.NOCTTY);
+}
+
 /**
  * Moves this process into existing namespaces.
  * @param fd    a namespace file, or (Linux 5.8) a pidfd, which joins all the types at once or none

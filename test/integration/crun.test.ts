@@ -278,6 +278,16 @@ describe("an annotation", () => {
     expect(inGroups(newId()).trim().split(" ").sort()).toEqual(["0", "4321", "8765"]);
   });
 
+  test("refuses a FIFO for hooks' output that nobody reads, and does not wait", () => {
+    const fifo = join(directory(), "fifo");
+    execFileSync("mkfifo", [fifo]);
+    const bundle = makeBundle("true", (config, bundle) => {
+      config.hooks = { createRuntime: [{ path: "/bin/true" }] };
+      annotate({ "run.oci.hooks.stdout": fifo })(config, bundle);
+    });
+    expect(refused(["create", "--bundle", bundle.path, newId()])).toContain(`open ${fifo}: ENXIO`);
+  });
+
   test("takes hooks' output: run.oci.hooks.stdout and .stderr", () => {
     const files = { out: join(directory(), "out"), err: join(directory(), "err") };
     writeFileSync(files.out, "before\n");

@@ -8,9 +8,11 @@ import {
   commandLine,
   commandTimeout,
   directory,
+  isTsrunc,
   makeBundle,
   newId,
   output,
+  refused,
   run,
   runtime,
   startDetached,
@@ -245,3 +247,17 @@ describe("a user namespace", () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("mappings") });
   });
 });
+
+test.runIf(isTsrunc).each(["network", "pid"] as const)(
+  "a FIFO in the place of a %s namespace is refused, and not waited for",
+  (type) => {
+    const fifo = join(directory(), "fifo");
+    execFileSync("mkfifo", [fifo]);
+    const bundle = makeBundle("true", (config) => {
+      config.linux.namespaces = [{ type, path: fifo }, { type: "mount" }, { type: "uts" }];
+    });
+    const error = refused(["create", "--bundle", bundle.path, newId()]);
+    expect(error).toContain("/linux/namespaces/0");
+    expect(error).toContain(fifo);
+  },
+);
