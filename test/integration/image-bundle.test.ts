@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
@@ -19,7 +20,9 @@ import { DEFAULT_LIMITS } from "../../src/image/layer/limits.ts";
 import { collectSnapshots } from "../../src/image/snapshot/collect.ts";
 import { diffSnapshot } from "../../src/image/snapshot/diff.ts";
 import { readSnapshot } from "../../src/image/snapshot/snapshot.ts";
+import { blobPath } from "../../src/image/store/blobs.ts";
 import { collectLocked } from "../../src/image/store/collect.ts";
+import { type Layer, resolveImage } from "../../src/image/store/resolve.ts";
 import { lockStore, type Store } from "../../src/image/store/store.ts";
 import { Scratch } from "../image/support.ts";
 import { BUNDLE_OPTIONS } from "../support/bundle-options.ts";
@@ -46,6 +49,19 @@ const bundle = (store: Store, directory: string, options: Partial<BundleOptions>
   makeBundle({ store, reference, directory, options: { ...BUNDLE_OPTIONS, ...options } });
 
 describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
+  test.each([
+    ["missing", (path: string) => rmSync(path), /is not in the store \(pull or load the image again\)/],
+    ["cut short", (path: string) => truncateSync(path, 50), /: damaged: .*\(pull or load the image again\)/],
+  ] as const)("of a layer that is %s in the store is not made, and told so", async (_, act, message) => {
+    using scratch = new Scratch();
+    const store = scratch.store();
+    await putLayers(store, "x", { layers: LAYERS });
+    const { layers } = await resolveImage(store, "x");
+    act(blobPath(store, (layers[0] as Layer).descriptor.digest));
+    for (const form of ["overlay", "copy"] as const)
+      await expect(bundle(store, scratch.at("b"), { form })).rejects.toThrow(message);
+  });
+
   test("is made of no image for another system than this", async () => {
     using scratch = new Scratch();
     const store = scratch.store();

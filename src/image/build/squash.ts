@@ -3,7 +3,7 @@ import { O, open } from "../../sys/fd.ts";
 import { LayerExtractor } from "../layer/layer-extractor.ts";
 import { DEFAULT_LIMITS } from "../layer/limits.ts";
 import { overlayNamespace } from "../snapshot/directories.ts";
-import { layerBlob } from "../snapshot/unpack.ts";
+import { extractStored } from "../snapshot/unpack.ts";
 import type { LayerOptions } from "./execute/mounted-layers.ts";
 import type { Workspace } from "./execute/workspace.ts";
 import type { StageState } from "./stage-build.ts";
@@ -24,7 +24,7 @@ export async function squashed(
     await using extractor = new LayerExtractor();
     for (const layer of own) {
       const target = { kind: "whole", root, isEmpty: false } as const;
-      await extractor.extract(layerBlob(workspace.store, layer), target, {
+      await extractStored(extractor, workspace.store, layer, target, {
         limits: DEFAULT_LIMITS,
         owners: "archive",
         overlay: overlayNamespace(),

@@ -15,7 +15,7 @@ import {
   newSnapshotId,
   removeSnapshot,
 } from "../snapshot/snapshot.ts";
-import { layerBlob, type UnpackProgress } from "../snapshot/unpack.ts";
+import { extractStored, type UnpackProgress } from "../snapshot/unpack.ts";
 import { Lease } from "../store/lease.ts";
 import { formatPlatform } from "../store/platform.ts";
 import { type Image, type ResolveOptions, resolveImage } from "../store/resolve.ts";
@@ -162,7 +162,7 @@ async function extractLayers(
     const { digest, size } = layer.descriptor;
     progress.begin?.(digest, size);
     const target = { kind: "whole", root, isEmpty: index === 0 } as const;
-    const { notices } = await extractor.extract(layerBlob(store, layer), target, extractOptions, (bytes) =>
+    const { notices } = await extractStored(extractor, store, layer, target, extractOptions, (bytes) =>
       progress.read?.(digest, bytes),
     );
     for (const notice of notices) progress.notice?.(notice);

@@ -7,7 +7,6 @@ import type { EndpointOptions } from "../registry/endpoints.ts";
 import { type FetchedRoot, fetchBlob } from "../registry/read.ts";
 import type { Patience } from "../registry/retry.ts";
 import { readBlob } from "../store/blobs.ts";
-import { discardDamaged } from "../store/damaged.ts";
 import { type Digest, shortDigest } from "../store/digest.ts";
 import type { Descriptor, Index, Manifest, Platform } from "../store/documents.ts";
 import { ANNOTATION, putImage } from "../store/images.ts";
@@ -150,7 +149,6 @@ class Pull {
 
   async #put({ descriptor, bytes }: FetchedRoot): Promise<void> {
     await this.lease.protect([descriptor.digest]);
-    await discardDamaged(this.store, descriptor);
     await putDocument(this.lease, descriptor.mediaType, bytes);
   }
 
@@ -184,11 +182,11 @@ class Pull {
   async #blob(descriptor: Descriptor, label: string = shortDigest(descriptor.digest)): Promise<void> {
     const task = this.reporter.task(label, descriptor.size);
     await this.lease.protect([descriptor.digest]);
-    await discardDamaged(this.store, descriptor, (bytes) => task.say(checkedSoFar(bytes, descriptor.size)));
     const result = await this.places.fromAny((client) =>
       ingest(this.lease, descriptor, (offset) => fetchBlob(client, descriptor, offset), {
         progress: (bytes) => task.update(bytes),
         waiting: () => task.say("another process fetches it"),
+        checking: (bytes) => task.say(checkedSoFar(bytes, descriptor.size)),
       }),
     );
     if (result === "written") this.hasWritten = true;

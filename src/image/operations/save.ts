@@ -11,13 +11,15 @@ import { addDocument, addMember, packInto } from "../archive/write.ts";
 import { compressionOf } from "../layer/compression.ts";
 import type { Reporter } from "../progress/reporter.ts";
 import { familiarReference, formatReference, parseReference } from "../reference/reference.ts";
-import { blobPath, readBlob, streamBlob } from "../store/blobs.ts";
+import { blobPath, hasBlob, openBlob, readBlob, streamBlob } from "../store/blobs.ts";
 import { reachableFrom } from "../store/collect.ts";
+import { whyUnusable } from "../store/damaged.ts";
 import { type Digest, Digester, shortDigest, splitDigest } from "../store/digest.ts";
 import type { ArchiveManifest, Descriptor, Index } from "../store/documents.ts";
+import { documentsBelow } from "../store/documents-below.ts";
 import { ANNOTATION, type Entry } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
-import { isIndexType, MEDIA_TYPE } from "../store/media-types.ts";
+import { isIndexType, layerKind, MEDIA_TYPE } from "../store/media-types.ts";
 import { findEntry, type Image, readImage } from "../store/resolve.ts";
 import { lockStore, replaceFile, type Store } from "../store/store.ts";
 
@@ -50,6 +52,7 @@ export async function saveImages(
   using lease = await Lease.take(store);
   const entries = await Promise.all(references.map((reference) => named(store, reference)));
   const digests = await protectAll(store, lease, entries);
+  for (const { name, descriptor } of entries) await requireWhole(store, descriptor, name ?? descriptor.digest);
   if (format === "oci-dir") return await saveDirectory(store, entries, digests, resolve(output), reporter);
   const write = (archive: Pack) =>
     format === "oci-archive"
@@ -96,6 +99,17 @@ async function protectAll(store: Store, lease: Lease, entries: readonly Entry[])
   return digests.filter((digest) => existsSync(blobPath(store, digest)));
 }
 
+/** Of an index not all images need be here; of an image all that a registry would have. @throws {Error} */
+async function requireWhole(store: Store, descriptor: Descriptor, label: string): Promise<void> {
+  for await (const { root } of documentsBelow(store, descriptor, label)) {
+    if (root instanceof Error) throw root;
+    if (root.kind === "index") continue;
+    const { config, layers } = root.document;
+    for (const one of [config, ...layers])
+      if (!hasBlob(store, one) && layerKind(one.mediaType)?.foreign !== true) openBlob(store, one).close();
+  }
+}
+
 function temporaryBeside(path: string): string {
   return join(dirname(path), `.tsrunc-${randomHex(6)}.partial`);
 }
@@ -125,7 +139,7 @@ async function saveDirectory(
       mkdirSync(join(temporary, "blobs", algorithm), { recursive: true });
     for (const digest of digests) {
       const { algorithm, hex } = splitDigest(digest);
-      await copyContent(blobPath(store, digest), join(temporary, "blobs", algorithm, hex));
+      await copyContent(store, digest, join(temporary, "blobs", algorithm, hex));
       reporter.task(shortDigest(digest), null).done("written");
     }
     replaceFile(join(temporary, "index.json"), JSON.stringify(indexOf(entries)));
@@ -141,8 +155,11 @@ async function saveDirectory(
 const MODE = 0o666;
 
 /** By a reflink where the filesystem has them. */
-async function copyContent(from: string, to: string): Promise<void> {
+async function copyContent(store: Store, digest: Digest, to: string): Promise<void> {
   const COPYFILE_FICLONE = 2;
+  const from = blobPath(store, digest);
+  const why = await whyUnusable(store, { digest, size: lstatSync(from).size });
+  if (why !== null) throw why;
   await copyFile(from, to, COPYFILE_FICLONE);
   // The store's are for nobody else to read.
   chmodSync(to, MODE & ~process.umask());

@@ -13,11 +13,13 @@ import { exists, rename } from "../../sys/file.ts";
 import { lockOwn } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
 import { randomHex } from "../../sys/random.ts";
-import type { LayerBlob } from "../layer/layer-extractor.ts";
+import type { Extracted, ExtractOptions, ExtractTarget } from "../layer/extract.ts";
+import type { LayerBlob, LayerExtractor } from "../layer/layer-extractor.ts";
 import type { LayerLimits } from "../layer/limits.ts";
 import type { OverlayNamespace } from "../layer/lower-layers.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import { blobPath } from "../store/blobs.ts";
+import { whyUnusable } from "../store/damaged.ts";
 import type { Layer } from "../store/resolve.ts";
 import { lockStore, type Store } from "../store/store.ts";
 import { chainIds } from "./chain.ts";
@@ -48,9 +50,28 @@ export interface UnpackedLayer {
 }
 
 /** What the extractor needs of a layer. */
-export function layerBlob(store: Store, { descriptor, diffId }: Layer): LayerBlob {
+function layerBlob(store: Store, { descriptor, diffId }: Layer): LayerBlob {
   const { mediaType, digest } = descriptor;
   return { path: blobPath(store, digest), mediaType, digest, diffId };
+}
+
+/**
+ * Extracts a layer of the store.
+ * @throws {DamagedBlobError} {@link MissingBlobError} where it is not the layer that is wrong, but the store's copy of it
+ */
+export async function extractStored(
+  extractor: LayerExtractor,
+  store: Store,
+  layer: Layer,
+  target: ExtractTarget,
+  options: ExtractOptions,
+  onRead?: (bytes: number) => void,
+): Promise<Extracted> {
+  try {
+    return await extractor.extract(layerBlob(store, layer), target, options, onRead);
+  } catch (error) {
+    throw (await whyUnusable(store, layer.descriptor)) ?? error;
+  }
 }
 
 /**
@@ -93,14 +114,13 @@ export async function unpackLayers(
       const { digest, size } = layer.descriptor;
       const target = { kind: "own", root: work.root, lower: [...lower] } as const;
       progress.begin?.(digest, size);
-      const next = extractor
-        .extract(layerBlob(store, layer), target, { limits, owners: "archive", overlay: namespace }, (bytes) =>
-          progress.read?.(digest, bytes),
-        )
-        .then(({ notices }) => {
-          for (const notice of notices) progress.notice?.(notice);
-          progress.end?.(digest);
-        });
+      const extractOptions = { limits, owners: "archive", overlay: namespace } as const;
+      const next = extractStored(extractor, store, layer, target, extractOptions, (bytes) =>
+        progress.read?.(digest, bytes),
+      ).then(({ notices }) => {
+        for (const notice of notices) progress.notice?.(notice);
+        progress.end?.(digest);
+      });
       // It is waited for, or the one before it has failed.
       next.catch(() => {});
       lower.unshift(work.root);

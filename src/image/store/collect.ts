@@ -5,7 +5,7 @@
  * held exclusively: nobody adds to either meanwhile. It does not take long, since nothing but names is removed.
  */
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
-import { readDirectory, unlink } from "../../sys/file.ts";
+import { exists, readDirectory, unlink } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
 import { blobPath, hasBlob } from "./blobs.ts";
 import { type Digest, digestOf, isDigest, splitDigest } from "./digest.ts";
@@ -15,7 +15,7 @@ import { leasedDigests } from "./lease.ts";
 import { tryLock } from "./lock.ts";
 import { isIndexType, isManifestType } from "./media-types.ts";
 import { LARGEST_DOCUMENT, parseImageConfig, parseRoot, type Root } from "./parse-documents.ts";
-import type { Store } from "./store.ts";
+import { makeDirectories, type Store } from "./store.ts";
 
 /** What lives in a store. */
 export interface Live {
@@ -137,6 +137,7 @@ export interface CollectOptions {
  */
 export function collectLocked(store: Store, options: CollectOptions = {}): Garbage[] {
   const { dryRun = false, only, partials = false, collectors = [] } = options;
+  makeDirectories(store.paths);
   const live = findLive(store, options.entries);
   const garbage = collectors.flatMap((collect) => collect(store, live, { dryRun }));
   for (const { digest, path } of blobFiles(store)) {
@@ -149,12 +150,14 @@ export function collectLocked(store: Store, options: CollectOptions = {}): Garba
 
 /** All contents there are, by the names of their files; a file of another name is none of the store's. */
 export function blobFiles({ paths }: Store): { digest: Digest; path: string }[] {
-  return (["sha256", "sha512"] as const).flatMap((algorithm) =>
-    readDirectory(join(paths.blobs, algorithm)).flatMap(({ name }) => {
+  return (["sha256", "sha512"] as const).flatMap((algorithm) => {
+    const directory = join(paths.blobs, algorithm);
+    if (!exists(directory)) return [];
+    return readDirectory(directory).flatMap(({ name }) => {
       const digest = `${algorithm}:${name}`;
-      return isDigest(digest) ? [{ digest, path: join(paths.blobs, algorithm, name) }] : [];
-    }),
-  );
+      return isDigest(digest) ? [{ digest, path: join(directory, name) }] : [];
+    });
+  });
 }
 
 function collectPartials({ paths, root }: Store, dryRun: boolean): Garbage[] {

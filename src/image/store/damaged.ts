@@ -5,6 +5,16 @@ import { unlink } from "../../sys/file.ts";
 import { blobPath, DamagedBlobError, hasBlob, type Identity, streamBlob } from "./blobs.ts";
 import type { Store } from "./store.ts";
 
+/** What is wrong with content that could not be used; `null`: nothing, so it is what it should be. */
+export async function whyUnusable(store: Store, identity: Identity): Promise<Error | null> {
+  try {
+    for await (const _ of streamBlob(store, identity));
+    return null;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
 /**
  * Removes content that is there and damaged, so that it is fetched again. Reading it all takes a second for a gigabyte or two, less than fetching.
  * A lease must hold on to it.
@@ -16,6 +26,7 @@ export async function discardDamaged(
   progress: (bytes: number) => void = () => {},
 ): Promise<void> {
   if (!hasBlob(store, identity)) return;
+  progress(0);
   try {
     let bytes = 0;
     for await (const chunk of streamBlob(store, identity)) {

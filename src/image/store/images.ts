@@ -31,7 +31,7 @@ export interface Entry {
  * @throws {ConfigError} when `index.json` has been damaged
  */
 export function listEntries({ paths }: Store): Entry[] {
-  const index = parseDocument<Index>(new TextEncoder().encode(readText(paths.index)), isIndex, paths.index);
+  const index = readIndex(paths.index);
   return index.manifests.map((descriptor, at) => {
     const name = descriptor.annotations?.[ANNOTATION.name] ?? null;
     try {
@@ -41,6 +41,16 @@ export function listEntries({ paths }: Store): Entry[] {
     }
     return { name, descriptor };
   });
+}
+
+/** @throws {Error} with a way out: without its list nobody knows what a store has */
+function readIndex(path: string): Index {
+  try {
+    return parseDocument<Index>(new TextEncoder().encode(readText(path)), isIndex, path);
+  } catch (error) {
+    const way = `write {"schemaVersion":2,"manifests":[]} to it, and pull or load the images again: what the store has of them is used`;
+    throw new Error(`${(error as Error).message} (this is the store's list of images: ${way})`, { cause: error });
+  }
 }
 
 /**

@@ -13,6 +13,7 @@ import { dirname, join } from "../../sys/path-names.ts";
 import { randomHex } from "../../sys/random.ts";
 import { fstat } from "../../sys/stat.ts";
 import { blobPath, hasBlob, type Identity } from "./blobs.ts";
+import { discardDamaged } from "./damaged.ts";
 import { type Digest, Digester, splitDigest } from "./digest.ts";
 import type { Lease } from "./lease.ts";
 import { lock, tryLock } from "./lock.ts";
@@ -28,6 +29,8 @@ export interface IngestListener {
   progress?(bytes: number): void;
   /** Another process writes the same content: it is waited for. */
   waiting?(): void;
+  /** What is there already is read once more. @param bytes so far */
+  checking?(bytes: number): void;
 }
 
 /** What a source gave is not what was asked for. */
@@ -36,7 +39,7 @@ export class WrongContentError extends Error {
 }
 
 /**
- * Takes content in whose digest is known, if it is not there yet.
+ * Takes content in whose digest is known, if it is not there yet, or is there and damaged.
  * @param lease  is made to hold on to it
  * @param source asked only for what is not there
  * @returns whether it was `held` already, or has been `written` now
@@ -52,6 +55,7 @@ export async function ingest(
   const { store } = lease;
   const { digest } = identity;
   await lease.protect([digest]);
+  await discardDamaged(store, identity, listener.checking);
   if (hasBlob(store, identity)) return "held";
   const path = join(store.paths.ingest, digest.replace(":", "-"));
   using file = await lock(path, "exclusive", listener.waiting);
@@ -149,6 +153,7 @@ export async function ingestNew(
     const { size } = digester;
     const digest = digester.digest();
     await lease.protect([digest]);
+    await discardDamaged(store, { digest, size });
     if (hasBlob(store, { digest, size })) unlink(path);
     else publish(file, path, blobPath(store, digest));
     return { digest, size };

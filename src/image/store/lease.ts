@@ -6,12 +6,12 @@
  * no more: the next collection removes it.
  */
 import type { Fd } from "../../sys/fd.ts";
-import { readDirectory, readText, unlink } from "../../sys/file.ts";
+import { exists, readDirectory, readText, unlink } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
 import { randomHex } from "../../sys/random.ts";
 import { type Digest, isDigest } from "./digest.ts";
 import { tryLock } from "./lock.ts";
-import { lockStore, type Store } from "./store.ts";
+import { lockStore, makeDirectories, type Store } from "./store.ts";
 import { writeAllTo } from "./write.ts";
 
 /** Take it with `using`: it ends with its block. */
@@ -28,6 +28,7 @@ export class Lease implements Disposable {
   /** Takes an empty lease. @throws {SyscallError} */
   static async take(store: Store): Promise<Lease> {
     using _ = await lockStore(store, "shared");
+    makeDirectories(store.paths);
     const path = join(store.paths.leases, randomHex(12));
     const file = tryLock(path, "exclusive");
     if (file === null) throw new Error(`${path}: is locked by somebody else`);
@@ -75,6 +76,7 @@ export class Lease implements Disposable {
  */
 export function leasedDigests({ paths }: Store): Set<Digest> {
   const digests = new Set<Digest>();
+  if (!exists(paths.leases)) return digests;
   for (const { name } of readDirectory(paths.leases)) {
     const path = join(paths.leases, name);
     using abandoned = tryLock(path, "exclusive");

@@ -115,18 +115,15 @@ function create({ root, paths }: Store, marker: string): void {
   if (exists(marker)) return;
   // Layers hold what their users may have meant for nobody else.
   chmod(root, 0o700);
-  for (const path of [
-    paths.blobs,
-    join(paths.blobs, "sha256"),
-    join(paths.blobs, "sha512"),
-    paths.ingest,
-    paths.leases,
-    paths.snapshots,
-  ]) {
-    mkdirAll(path, 0o700);
-  }
+  makeDirectories(paths);
   if (!exists(paths.index)) replaceFile(paths.index, `${JSON.stringify({ schemaVersion: 2, manifests: [] })}\n`);
   replaceFile(marker, LAYOUT_FILE);
+}
+
+/** What a store is written to. Copies lose directories with nothing in them, and a layout of another tool's has none but `blobs`. */
+export function makeDirectories({ blobs, ingest, leases, snapshots }: Store["paths"]): void {
+  for (const path of [join(blobs, "sha256"), join(blobs, "sha512"), ingest, leases, snapshots])
+    if (!exists(path)) mkdirAll(path, 0o700);
 }
 
 /** Takes the store's lock; see the discipline above. Declared with `using`, it is let go of at the end of the block. */
