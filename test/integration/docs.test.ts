@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { examples } from "../support/examples.ts";
-import { whyNotPrivileged } from "../support/privileges.ts";
+import { whyNoCgroups, whyNotPrivileged } from "../support/privileges.ts";
 import { patience, runtime } from "./harness.ts";
 
 const runnable = examples().filter(({ mark }) => mark === "run" || mark === "terminal");
@@ -51,50 +51,54 @@ exec $tsrunc "$@"
     rmSync(work, { recursive: true, force: true });
   });
 
-  test.each(runnable)(
-    "$page, line $line",
-    ({ page, text, output, mark }) => {
-      const directory = join(work, page.replaceAll("/", "-"));
-      if (!existsSync(directory)) {
-        mkdirSync(directory);
-        // What the README makes itself, and the other pages presuppose.
-        const rootfs = `mkdir -p box/rootfs/bin && cp '${busybox}' box/rootfs/bin/busybox && for one in sh sleep ps cat id; do ln -s busybox box/rootfs/bin/$one; done`;
-        if (page !== "README.md") expect(spawnSync("sh", ["-c", rootfs], { cwd: directory }).status).toBe(0);
-      }
-      const isCompletion = text.includes("completion bash");
-      const local =
-        text.replaceAll("/bin/busybox box", `'${busybox}' box`) + (isCompletion ? "complete -p tsrunc\n" : "");
-      const env = {
-        ...process.env,
-        PATH: `${work}/bin:${process.env["PATH"]}`,
-        // An example that shows what goes to stderr has progress, too.
-        QUIET: text.includes(" 2>") ? "" : "--quiet",
-      };
-      const options = { cwd: directory, env, encoding: "utf8", timeout: 12_000 * patience } as const;
-      if (mark === "terminal") {
-        const terminal = [resolve("test/support/with-pty.py"), "24", "80", "echo $((6 * 7))\\nexit 5\\n"];
-        const { status, stdout } = spawnSync(
-          "python3",
-          [...terminal, "/bin/bash", "-euc", `echo ready\n${text}`],
-          options,
-        );
-        expect(stdout).toMatch(/^42\r$/m);
-        expect(status).toBe(5);
-        return;
-      }
-      const { status, stdout, stderr } = spawnSync("bash", ["-euo", "pipefail", "-c", local], options);
-      expect(stderr).toBe("");
-      expect(status).toBe(0);
-      if (output !== null) expect(comparable(stdout, directory)).toBe(comparable(output, directory));
-      if (text.includes("run --explain") || text.includes("--explain box"))
-        expect(stdout).toMatch(/^init +make the rootfs .* a mount of its own/m);
-      if (text.includes("tsrunc state")) expect(stdout).toMatch(/"status": "created"/);
-      if (text.includes("exec web ps")) expect(stdout).toContain("sleep 1000");
-      if (page === "README.md" && text.includes("container logs")) expect(stdout).toMatch(/^built\nbuilt$/m);
-      if (isCompletion) expect(stdout).toMatch(/^complete .* tsrunc$/m);
-      if (page !== "README.md" || !text.includes("spec")) return;
-      expect(JSON.parse(readFileSync(join(directory, "box/config.json"), "utf8"))).toHaveProperty("ociVersion");
-    },
-    180_000,
-  );
+  test.for(runnable)("$page, line $line", { timeout: 180_000 }, ({ page, text, output, mark }, { skip }) => {
+    const whyNot = text.includes("tsrunc update") ? whyNoCgroups() : null;
+    if (whyNot !== null) skip(whyNot);
+    const directory = join(work, page.replaceAll("/", "-"));
+    if (!existsSync(directory)) {
+      mkdirSync(directory);
+      // What the README makes itself, and the other pages presuppose.
+      const rootfs = `mkdir -p box/rootfs/bin && cp '${busybox}' box/rootfs/bin/busybox && for one in sh sleep ps cat id; do ln -s busybox box/rootfs/bin/$one; done`;
+      if (page !== "README.md") expect(spawnSync("sh", ["-c", rootfs], { cwd: directory }).status).toBe(0);
+    }
+    const isCompletion = text.includes("completion bash");
+    const local =
+      text.replaceAll("/bin/busybox box", `'${busybox}' box`) + (isCompletion ? "complete -p tsrunc\n" : "");
+    const env = {
+      ...process.env,
+      PATH: `${work}/bin:${process.env["PATH"]}`,
+      // An example that shows what goes to stderr has progress, too.
+      QUIET: text.includes(" 2>") ? "" : "--quiet",
+    };
+    const options = { cwd: directory, env, encoding: "utf8", timeout: 12_000 * patience } as const;
+    if (mark === "terminal") {
+      const terminal = [resolve("test/support/with-pty.py"), "24", "80", "echo $((6 * 7))\\nexit 5\\n"];
+      const { status, stdout } = spawnSync(
+        "python3",
+        [...terminal, "/bin/bash", "-euc", `echo ready\n${text}`],
+        options,
+      );
+      expect(stdout).toMatch(/^42\r$/m);
+      expect(status).toBe(5);
+      return;
+    }
+    const { status, stdout, stderr } = spawnSync("bash", ["-euo", "pipefail", "-c", local], options);
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    if (output !== null) expect(comparable(stdout, directory)).toBe(comparable(output, directory));
+    if (text.includes("run --explain") || text.includes("--explain box"))
+      expect(stdout).toMatch(/^init +make the rootfs .* a mount of its own/m);
+    if (text.includes("tsrunc state")) expect(stdout).toMatch(/"status": "created"/);
+    if (text.includes("events --stats")) {
+      expect(JSON.parse(stdout)).toMatchObject({
+        type: "stats",
+        data: { memory: { usage: { limit: 268_435_456 } }, pids: { limit: 100 } },
+      });
+    }
+    if (text.includes("exec web ps")) expect(stdout).toContain("sleep 1000");
+    if (page === "README.md" && text.includes("container logs")) expect(stdout).toMatch(/^built\nbuilt$/m);
+    if (isCompletion) expect(stdout).toMatch(/^complete .* tsrunc$/m);
+    if (page !== "README.md" || !text.includes("spec")) return;
+    expect(JSON.parse(readFileSync(join(directory, "box/config.json"), "utf8"))).toHaveProperty("ociVersion");
+  });
 });
