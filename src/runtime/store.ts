@@ -12,11 +12,11 @@ import { checkKept } from "../config/load.ts";
 import { check } from "../config/schema.ts";
 import type { Spec } from "../config/types.ts";
 import { hasErrno, orNull, check as succeeded } from "../sys/error.ts";
-import { AT, AT_FDCWD } from "../sys/fd.ts";
+import { AT, AT_FDCWD, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
-import { exists, readDirectory, readText, removeAll, replace, writeFile } from "../sys/file.ts";
+import { exists, readDirectory, readTextOf, removeAll, replace, writeFile } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
-import { FILE_TYPE } from "../sys/stat.ts";
+import { FILE_TYPE, fstat, isType } from "../sys/stat.ts";
 import { assertTrusted } from "./trust.ts";
 
 /** What is known of a container: the contents of `state.json`. */
@@ -162,7 +162,10 @@ function checkState(document: unknown, id: string): asserts document is Containe
 export class DamagedError extends Error {}
 
 function readKept<T>(path: string, validate: (document: unknown) => asserts document is T): T {
-  const text = readText(path);
+  // What has been put in its place must not hold us, nor `list`, as a FIFO would.
+  using file = open(path, O.RDONLY | O.NONBLOCK | O.NOCTTY);
+  if (!isType(fstat(file.number), "regular")) throw new DamagedError(`${path}: is damaged: it is no file`);
+  const text = readTextOf(file, path);
   try {
     const document: unknown = parseKept(text);
     validate(document);

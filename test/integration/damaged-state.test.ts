@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -26,6 +27,8 @@ const damages: [string, (path: string) => void][] = [
   ["missing", (path) => rmSync(path)],
   ["null", (path) => writeFileSync(path, "null")],
   ["of wrong types", (path) => writeFileSync(path, '{"init":"x","cgroup":[]}')],
+  ["a FIFO", (path) => execFileSync("sh", ["-c", 'rm "$0"; mkfifo "$0"', path])],
+  ["a directory", (path) => execFileSync("sh", ["-c", 'rm "$0"; mkdir "$0"', path])],
   ["another container's", (path) => writeFileSync(path, readFileSync(path, "utf8").replace('"id":"', '"id":"x'))],
 ];
 
