@@ -64,8 +64,9 @@ describe.skipIf(reason !== null)(`the library's package (${reason ?? ""})`, () =
     put(join(project, name), JSON.stringify(value));
   }
 
-  function compile(): string {
-    return spawnSync(resolve("node_modules/.bin/tsc"), ["-p", project], { encoding: "utf8", cwd: project }).stdout;
+  function compile(...options: string[]): string {
+    const args = ["-p", project, ...options];
+    return spawnSync(resolve("node_modules/.bin/tsc"), args, { encoding: "utf8", cwd: project }).stdout;
   }
 
   /** Runs a program where `/var/lib` and `/run` are directories of the test's. */
@@ -91,6 +92,19 @@ describe.skipIf(reason !== null)(`the library's package (${reason ?? ""})`, () =
     expect(examples.length).toBeGreaterThanOrEqual(5);
     expect(compile()).toBe("");
   }, 120_000);
+
+  // As projects are set up for Node, and for what bundles them.
+  test.each([
+    ["Node20", "Node16"],
+    ["Preserve", "Bundler"],
+    ["ESNext", "Bundler"],
+  ])(
+    "compiles with the modules of %s, found by %s",
+    (module, resolution) => {
+      expect(compile("--noEmit", "--module", module, "--moduleResolution", resolution)).toBe("");
+    },
+    120_000,
+  );
 
   test("refuses what is of another type", () => {
     const wrong = [
