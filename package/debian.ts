@@ -9,7 +9,7 @@ import { cpSync, lstatSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Release } from "./release.ts";
-import { filesOf, put, sizeOf } from "./tree.ts";
+import { filesOf, put, sizeOf, whole } from "./tree.ts";
 
 const ARCHITECTURES = { x64: "amd64", arm64: "arm64" } as const;
 
@@ -77,10 +77,12 @@ export function debianPackage(release: Release): string {
   put(join(root, "DEBIAN/control"), control(version, ARCHITECTURES[cpu], size));
   put(join(root, "DEBIAN/postinst"), POSTINST, 0o755);
   const file = `tsrunc_${version}_${ARCHITECTURES[cpu]}.deb`;
-  execFileSync("dpkg-deb", ["--root-owner-group", "-Zxz", "-z1", "--build", root, join(output, file)], {
-    env: { ...process.env, SOURCE_DATE_EPOCH: String(time) },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  whole(join(output, file), (path) =>
+    execFileSync("dpkg-deb", ["--root-owner-group", "-Zxz", "-z1", "--build", root, path], {
+      env: { ...process.env, SOURCE_DATE_EPOCH: String(time) },
+      stdio: ["ignore", "ignore", "inherit"],
+    }),
+  );
   rmSync(root, { recursive: true });
   return file;
 }

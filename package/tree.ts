@@ -1,7 +1,17 @@
 /** Directories as they are to be packed, and the commands that pack them: the same bytes for the same tree. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readdirSync, readSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 /** Writes a file below directories that need not be there. */
@@ -30,10 +40,19 @@ export function sizeOf(directory: string): number {
     .reduce((sum, status) => sum + (status.isDirectory() ? 0 : status.size), 0);
 }
 
+/** A file that has its name when it is whole: what is interrupted leaves no half one that looks like a package. */
+export function whole(path: string, write: (file: string) => void): void {
+  const part = `${path}.part`;
+  write(part);
+  renameSync(part, path);
+}
+
 /** A tar archive by gzip, with root's files of one time. @param name of the directory in `parent` */
 export function packTar(archive: string, parent: string, name: string, time: number): void {
   const tar = ["--sort=name", "--format=gnu", "--owner=0", "--group=0", "--numeric-owner", `--mtime=@${time}`];
-  execFileSync("tar", [...tar, "--use-compress-program=gzip -n", "-cf", archive, "-C", parent, name]);
+  whole(archive, (file) =>
+    execFileSync("tar", [...tar, "--use-compress-program=gzip -n", "-cf", file, "-C", parent, name]),
+  );
 }
 
 /** A file's SHA-256, in hexadecimal digits. */

@@ -22,7 +22,8 @@ export function claimDirectory(root: string, id: string): Fd {
     makeDirectoryIn(root, directory);
   } catch (error) {
     if (hasErrno(error, "EEXIST")) throw new Error(`container with given ID already exists: ${id}`);
-    throw error;
+    const { message } = error as Error;
+    throw new Error(`cannot keep a container's state below ${root} (--root names another place): ${message}`);
   }
   let lock: Fd | null;
   try {

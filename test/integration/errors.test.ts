@@ -172,9 +172,9 @@ describe.runIf(isTsrunc)("output that cannot be written", () => {
   });
 
   test("fails no container, nor one that writes nothing", () => {
-    const { path } = makeBundle("true");
+    const { path } = makeBundle("exit 3");
     expect(shell(`exec "$0" --root "$1" run --bundle ${path} ${newId()} >&- <&-`)).toMatchObject({
-      status: 0,
+      status: 3,
       stderr: "",
     });
     expect(shell(`exec "$0" --root "$1" list 1<> /dev/null`)).toMatchObject({ status: 0, stderr: "" });

@@ -23,6 +23,12 @@ describe("claimDirectory", () => {
     using _ = claimDirectory(root, "c1");
     expect(() => claimDirectory(root, "c1")).toThrow("container with given ID already exists");
   });
+
+  it("says what names another place where none can be made", () => {
+    expect(() => claimDirectory("/proc/none", "c1")).toThrow(
+      "cannot keep a container's state below /proc/none (--root names another place): mkdir /proc/none: ENOENT",
+    );
+  });
 });
 
 describe("lockDirectory", () => {

@@ -41,7 +41,7 @@ async function tryOn(script: string): Promise<{ passed: string[]; count: number 
     writeFileSync(dummy, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     const report = join(directory, "report.json");
     const vitest = ["--bun", "node_modules/vitest/vitest.mjs", "run", "--project", "integration"];
-    const limits = ["--testTimeout=2000", "--hookTimeout=4000", "--reporter=json", `--outputFile=${report}`];
+    const limits = ["--testTimeout=2000", "--reporter=json", `--outputFile=${report}`];
     const run = spawn(process.execPath, [...vitest, ...limits, "--maxWorkers=3", ...testFiles()], {
       env: { ...process.env, TSRUNC: dummy, TSRUNC_TEST_PATIENCE: "0.1" },
       stdio: "ignore",

@@ -5,7 +5,7 @@ set -uo pipefail
 bun=node_modules/@oven/bun-linux-aarch64/bin/bun
 # An emulated processor takes minutes for what a real one does in seconds; without the JIT the test runner starts sooner.
 export TSRUNC_TEST_PATIENCE=${TSRUNC_TEST_PATIENCE:-600} BUN_JSC_useJIT=0
-patient=(--testTimeout=1800000 --hookTimeout=1800000)
+patient=(--testTimeout=1800000)
 failed=
 mkdir -p build/test
 BUSYBOX=/bin/busybox demo/busybox.sh build/busybox

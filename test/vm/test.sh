@@ -17,6 +17,6 @@ for machine in $machines; do
   test/vm/run.sh "${options[@]}" "${machine%-v1}" \
     "BUN_JSC_useJIT=0 TSRUNC_TEST_PATIENCE=60 $bun --bun node_modules/vitest/vitest.mjs run --project integration" \
     "--reporter=verbose --reporter=./test/support/reporter.ts" \
-    "--no-file-parallelism --testTimeout 900000 --hookTimeout 900000 $*"
+    "--no-file-parallelism --testTimeout 900000 $*"
 done
 exec "$bun" test/vm/report.ts $machines

@@ -109,7 +109,11 @@ function create({ root, paths }: Store, marker: string): void {
   // What a store has besides its parts comes after the marker, which another process may have set since it was looked for.
   if (foreign !== undefined && !exists(marker))
     throw new Error(`${root}: is no store of images, and not empty: ${foreign.name} is in it`);
-  mkdirAll(root, 0o755);
+  try {
+    mkdirAll(root, 0o755);
+  } catch (error) {
+    throw new Error(`cannot make the store ${root} (--store names another place): ${(error as Error).message}`);
+  }
   using lock = open(paths.lock, O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
   lockWhenFree(lock, "exclusive", paths.lock);
   if (exists(marker)) return;

@@ -55,6 +55,12 @@ test("a directory that has anything else in it does not become a store, and stay
   expect(() => openStore(directory)).not.toThrow();
 });
 
+test("a store that cannot be made is told with the option that names another place", () => {
+  expect(() => openStore("/proc/none")).toThrow(
+    "cannot make the store /proc/none (--store names another place): mkdir /proc/none: ENOENT",
+  );
+});
+
 test("what was interrupted goes on where it ended", async () => {
   using scratch = new Scratch();
   const store = scratch.store();
