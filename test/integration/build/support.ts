@@ -17,6 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { whyNotPrivileged } from "../../support/privileges.ts";
+import { linkApplets } from "../../support/rootfs.ts";
 
 /** A file of a context: its content, a link's target, or an archive, by tar's letter for its compression. */
 export type FileSpec = string | { content: string; mode: number } | { link: string } | { archive: string };
@@ -62,8 +63,7 @@ export class Builder implements Disposable {
     mkdirSync(join(root, "tmp"));
     chmodSync(join(root, "tmp"), 0o1777);
     cpSync(BUSYBOX, join(root, "bin/busybox"));
-    for (const name of execFileSync(BUSYBOX, ["--list"], { encoding: "utf8" }).trim().split("\n"))
-      if (name !== "busybox") symlinkSync("busybox", join(root, "bin", name));
+    linkApplets(BUSYBOX, join(root, "bin"));
     writeFileSync(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home:/bin/sh\n");
     writeFileSync(join(root, "etc/group"), "root:x:0:\nstaff:x:50:\napp:x:1000:\n");
     for (const name of ["hosts", "resolv.conf"]) writeFileSync(join(root, "etc", name), "");
