@@ -3,8 +3,7 @@
 import { ERRNO } from "../sys/errno.ts";
 import { errnoText, SyscallError } from "../sys/error.ts";
 import { MISSING_STREAM } from "../sys/executable.ts";
-import { syscall } from "../sys/ffi.ts";
-import { writeSome } from "../sys/io.ts";
+import { statusFlags, writeSome } from "../sys/io.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { encode } from "../sys/text.ts";
 
@@ -29,9 +28,7 @@ const STDOUT = 1;
  */
 export function print(text: string): void {
   try {
-    const F_GETFL = 3;
-    const flags = syscall("fcntl", STDOUT, F_GETFL, 0);
-    if ((flags & MISSING_STREAM) === MISSING_STREAM) throw new SyscallError("write", ERRNO.EBADF);
+    if ((statusFlags(STDOUT) & MISSING_STREAM) === MISSING_STREAM) throw new SyscallError("write", ERRNO.EBADF);
     writeAll(STDOUT, text.endsWith("\n") ? text : `${text}\n`);
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;

@@ -7,11 +7,11 @@ import type { DumpOptions } from "../criu/options.ts";
 import { Criu } from "../criu/process.ts";
 import { dumpRequest, LOG } from "../criu/request.ts";
 import { LEAST, requireVersion } from "../criu/version.ts";
-import { check } from "../sys/error.ts";
 import { callerEnvironment } from "../sys/executable.ts";
 import { Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { isInherited } from "../sys/inherited-fds.ts";
+import { statusFlags } from "../sys/io.ts";
 import { NAMESPACE_FILES } from "../sys/namespace.ts";
 import { fork } from "../sys/process.ts";
 import { fstat, isType, stat } from "../sys/stat.ts";
@@ -148,9 +148,9 @@ function pidOf({ id, init }: Container): number {
 
 /** A descriptor that the caller has left open for us. @throws {Error} when it has not, or has only for reading */
 function callersDescriptor(number: number): Fd {
-  const [F_GETFL, O_ACCMODE] = [3, 3];
+  const O_ACCMODE = 3;
   if (!isInherited(number)) throw new Error(`invalid --status-fd argument ${number}: it is not open`);
-  const mode = check(syscall("fcntl", number, F_GETFL, 0), "fcntl F_GETFL") & O_ACCMODE;
+  const mode = statusFlags(number) & O_ACCMODE;
   if (mode === O.RDONLY) throw new Error(`invalid --status-fd argument ${number}: not writable`);
   return new Fd(number);
 }

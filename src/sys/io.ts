@@ -42,12 +42,17 @@ export function copyAll(from: number, to: number, what: () => string): void {
   while (check(syscall("sendfile", to, from, 0, LARGEST), what) > 0);
 }
 
+/** How a descriptor's file is open: its access mode and status flags. @throws {SyscallError} @see fcntl(2), F_GETFL */
+export function statusFlags(fd: number): number {
+  const F_GETFL = 3;
+  return check(syscall("fcntl", fd, F_GETFL, 0), () => `fcntl F_GETFL of descriptor ${fd}`);
+}
+
 /** Makes an open file non-blocking, or blocking again: for every descriptor of it, in whatever process. @see fcntl(2), F_SETFL */
 export function setNonBlocking(fd: number, on = true): void {
-  const F_GETFL = 3;
   const F_SETFL = 4;
   const O_NONBLOCK = 0o4000;
-  const flags = check(syscall("fcntl", fd, F_GETFL, 0), `fcntl F_GETFL of descriptor ${fd}`);
+  const flags = statusFlags(fd);
   check(
     syscall("fcntl", fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK),
     `fcntl F_SETFL of descriptor ${fd}`,

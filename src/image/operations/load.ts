@@ -16,7 +16,7 @@ import { type Digest, shortDigest, splitDigest } from "../store/digest.ts";
 import type { ArchiveManifest, Descriptor, Index, LayoutFile, Manifest, Platform } from "../store/documents.ts";
 import { ANNOTATION, putImage } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
-import { isConfigType, isIndexType, isManifestType, MEDIA_TYPE } from "../store/media-types.ts";
+import { isConfigType, isRootType, MEDIA_TYPE } from "../store/media-types.ts";
 import { parseDocument, parseImageConfig, parseRoot } from "../store/parse-documents.ts";
 import { choosePlatform, hostPlatform } from "../store/platform.ts";
 import { putDocument } from "../store/put-document.ts";
@@ -157,7 +157,7 @@ class Loader {
     if (manifests.length === 0) throw new Error(`${label}: its index.json names no image`);
     const found = new Map<Digest, Found>();
     for (const entry of manifests) {
-      if (!isManifestType(entry.mediaType) && !isIndexType(entry.mediaType)) continue;
+      if (!isRootType(entry.mediaType)) continue;
       const name = this.#nameOf(entry);
       const before = found.get(entry.digest);
       // Several tags of an image are several entries of one digest.
@@ -199,7 +199,7 @@ class Loader {
     }
     if (this.options.all) {
       for (const child of root.document.manifests) {
-        if (!isManifestType(child.mediaType) && !isIndexType(child.mediaType)) continue;
+        if (!isRootType(child.mediaType)) continue;
         // An index may name another many times over.
         if (this.#taken.has(child.digest)) continue;
         this.#taken.add(child.digest);

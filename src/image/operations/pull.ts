@@ -12,7 +12,7 @@ import type { Descriptor, Index, Manifest, Platform } from "../store/documents.t
 import { ANNOTATION, putImage } from "../store/images.ts";
 import { ingest, WrongContentError } from "../store/ingest.ts";
 import { Lease } from "../store/lease.ts";
-import { isConfigType, isIndexType, isManifestType } from "../store/media-types.ts";
+import { isConfigType, isRootType } from "../store/media-types.ts";
 import { LARGEST_DOCUMENT, parseImageConfig } from "../store/parse-documents.ts";
 import { choosePlatform, fitness, formatPlatform, hostPlatform } from "../store/platform.ts";
 import { putDocument } from "../store/put-document.ts";
@@ -136,7 +136,7 @@ class Pull {
   async #index(fetched: FetchedRoot, { manifests }: Index, depth: number): Promise<void> {
     if (depth > 4) throw new Error(`${this.label}: too many indexes are in each other`);
     for (const child of manifests) {
-      if (!isManifestType(child.mediaType) && !isIndexType(child.mediaType)) continue;
+      if (!isRootType(child.mediaType)) continue;
       // An index may name another many times over.
       if (this.#fetched.has(child.digest)) continue;
       this.#fetched.add(child.digest);

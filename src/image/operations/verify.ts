@@ -1,8 +1,9 @@
 /** `image verify`: whether the store is what it should be. */
 import { lstatSync } from "node:fs";
 import type { Reporter } from "../progress/reporter.ts";
-import { hasBlob, readBlob, streamBlob } from "../store/blobs.ts";
+import { hasBlob, readBlob } from "../store/blobs.ts";
 import { blobFiles } from "../store/collect.ts";
+import { whyUnusable } from "../store/damaged.ts";
 import { type Digest, shortDigest } from "../store/digest.ts";
 import type { Descriptor } from "../store/documents.ts";
 import { documentsBelow } from "../store/documents-below.ts";
@@ -43,18 +44,11 @@ export async function verifyStore(store: Store, reporter: Reporter): Promise<Ver
     }
     total += size;
     const task = reporter.task(shortDigest(digest), size);
-    try {
-      let bytes = 0;
-      for await (const chunk of streamBlob(store, { digest, size })) {
-        bytes += chunk.byteLength;
-        task.update(bytes);
-      }
-      task.done();
-    } catch (error) {
-      if ((error as Error).name === "MissingBlobError") return task.done("removed meanwhile");
-      damaged.set(digest, (error as Error).message);
-      task.done("damaged");
-    }
+    const why = await whyUnusable(store, { digest, size }, (bytes) => task.update(bytes));
+    if (why === null) return task.done();
+    if (why.name === "MissingBlobError") return task.done("removed meanwhile");
+    damaged.set(digest, why.message);
+    task.done("damaged");
   });
   const problems = new Map<Digest, Problem>();
   const add = (digest: Digest, image: string | null, message: string) => {

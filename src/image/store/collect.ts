@@ -13,7 +13,7 @@ import type { Descriptor } from "./documents.ts";
 import { type Entry, listEntries } from "./images.ts";
 import { leasedDigests } from "./lease.ts";
 import { tryLock } from "./lock.ts";
-import { isIndexType, isManifestType } from "./media-types.ts";
+import { isRootType } from "./media-types.ts";
 import { LARGEST_DOCUMENT, parseImageConfig, parseRoot, type Root } from "./parse-documents.ts";
 import { makeDirectories, type Store } from "./store.ts";
 
@@ -75,7 +75,7 @@ function visit(store: Store, root: Descriptor, label: string, blobs: Set<Digest>
     const { descriptor, optional } = next;
     if (blobs.has(descriptor.digest)) continue;
     blobs.add(descriptor.digest);
-    if (!isIndexType(descriptor.mediaType) && !isManifestType(descriptor.mediaType)) continue;
+    if (!isRootType(descriptor.mediaType)) continue;
     // Of an index not all images need be here.
     if (optional && !hasBlob(store, descriptor)) continue;
     const parsed = readRoot(store, descriptor, label);

@@ -5,10 +5,21 @@ import { unlink } from "../../sys/file.ts";
 import { blobPath, DamagedBlobError, hasBlob, type Identity, streamBlob } from "./blobs.ts";
 import type { Store } from "./store.ts";
 
-/** What is wrong with content that could not be used; `null`: nothing, so it is what it should be. */
-export async function whyUnusable(store: Store, identity: Identity): Promise<Error | null> {
+/**
+ * What is wrong with content that could not be used; `null`: nothing, so it is what it should be.
+ * @param progress told of the bytes that were read
+ */
+export async function whyUnusable(
+  store: Store,
+  identity: Identity,
+  progress: (bytes: number) => void = () => {},
+): Promise<Error | null> {
   try {
-    for await (const _ of streamBlob(store, identity));
+    let bytes = 0;
+    for await (const chunk of streamBlob(store, identity)) {
+      bytes += chunk.byteLength;
+      progress(bytes);
+    }
     return null;
   } catch (error) {
     return error as Error;
@@ -27,14 +38,8 @@ export async function discardDamaged(
 ): Promise<void> {
   if (!hasBlob(store, identity)) return;
   progress(0);
-  try {
-    let bytes = 0;
-    for await (const chunk of streamBlob(store, identity)) {
-      bytes += chunk.byteLength;
-      progress(bytes);
-    }
-  } catch (error) {
-    if (!(error instanceof DamagedBlobError)) throw error;
-    orNull(() => unlink(blobPath(store, identity.digest)));
-  }
+  const why = await whyUnusable(store, identity, progress);
+  if (why === null) return;
+  if (!(why instanceof DamagedBlobError)) throw why;
+  orNull(() => unlink(blobPath(store, identity.digest)));
 }

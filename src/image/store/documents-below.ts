@@ -2,7 +2,7 @@
 import { hasBlob, readBlob } from "./blobs.ts";
 import type { Digest } from "./digest.ts";
 import type { Descriptor } from "./documents.ts";
-import { isIndexType, isManifestType } from "./media-types.ts";
+import { isRootType } from "./media-types.ts";
 import { parseRoot, type Root } from "./parse-documents.ts";
 import type { Store } from "./store.ts";
 
@@ -27,7 +27,7 @@ export async function* documentsBelow(store: Store, root: Descriptor, label: str
     yield { descriptor, root: document };
     if (document instanceof Error || document.kind === "manifest") continue;
     for (const child of document.document.manifests) {
-      if (seen.has(child.digest) || !(isManifestType(child.mediaType) || isIndexType(child.mediaType))) continue;
+      if (seen.has(child.digest) || !isRootType(child.mediaType)) continue;
       seen.add(child.digest);
       if (hasBlob(store, child)) queue.push(child);
     }

@@ -64,6 +64,11 @@ export function isIndexType(mediaType: string): boolean {
   return mediaType === index || mediaType === dockerIndex;
 }
 
+/** Of what leads to other content: a manifest, or an index. */
+export function isRootType(mediaType: string): boolean {
+  return isManifestType(mediaType) || isIndexType(mediaType);
+}
+
 export function isConfigType(mediaType: string): boolean {
   return mediaType === config || mediaType === dockerConfig;
 }

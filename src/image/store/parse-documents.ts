@@ -3,7 +3,7 @@ import { ConfigError } from "../../config/error.ts";
 import { isImageConfig, isIndex, isManifest } from "../../config/generated/image.js";
 import { failure, type Validator } from "../../config/schema.ts";
 import type { ImageConfig, Index, Manifest } from "./documents.ts";
-import { isIndexType, isManifestType, MEDIA_TYPE } from "./media-types.ts";
+import { isIndexType, isRootType, MEDIA_TYPE } from "./media-types.ts";
 
 /** The largest document that is read, in bytes: what registries take and other tools read. */
 export const LARGEST_DOCUMENT = 4 << 20;
@@ -84,13 +84,12 @@ function ownType(document: Record<string, unknown>, promised: string | undefined
   }
   const own = document["mediaType"];
   if (own !== undefined && typeof own !== "string") throw new ConfigError("/mediaType", own, "must be a string", name);
-  const known = promised !== undefined && (isIndexType(promised) || isManifestType(promised)) ? promised : undefined;
+  const known = promised !== undefined && isRootType(promised) ? promised : undefined;
   if (own !== undefined && known !== undefined && own !== known) {
     throw new ConfigError("/mediaType", own, `must be ${known}, as the document is referred to`, name);
   }
   const type = own ?? known ?? (looksLikeIndex ? MEDIA_TYPE.index : MEDIA_TYPE.manifest);
-  if (!isIndexType(type) && !isManifestType(type))
-    throw new ConfigError("/mediaType", type, "is no manifest or index that is known", name);
+  if (!isRootType(type)) throw new ConfigError("/mediaType", type, "is no manifest or index that is known", name);
   if (isIndexType(type) ? looksLikeManifest : looksLikeIndex) {
     throw new ConfigError(
       "",
