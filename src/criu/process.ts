@@ -12,6 +12,7 @@ import { type ExitStatus, endWords, execve, exit, sendSignal, waitPid } from "..
 import { resetSignalHandlers, SIGNALS, setSignalMask } from "../sys/signal.ts";
 import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
 import { decode, encode } from "../sys/text.ts";
+import { ownProcessGroup } from "../sys/user.ts";
 import { decodeResponse, encodeRequest } from "./codec.ts";
 import { type CriuFeatures, type CriuRequest, type CriuResponse, TYPE } from "./messages.ts";
 import { versionIn, versionText } from "./version.ts";
@@ -28,7 +29,9 @@ export interface CriuStart<T> {
   /** Standard streams: those of this process, or the null device. */
   streams: "ours" | "null";
   /** Waits until a descriptor can be read, and throws when there is a reason not to wait on: CRIU is killed then. */
-  waitFor?(fd: Fd): void;
+  waitFor(fd: Fd): void;
+  /** Whether what a terminal's keys send to whoever called us is to come to CRIU, too, which it ends. */
+  withCallersKeys: boolean;
 }
 
 /** CRIU said that something failed, or ended. */
@@ -71,7 +74,7 @@ export class Criu<T = null> implements Disposable {
 
   /** @throws {Error} when the program cannot be executed, or what the child does before fails */
   constructor(start: CriuStart<T>) {
-    this.#waitFor = (fd) => start.waitFor?.(fd);
+    this.#waitFor = (fd) => start.waitFor(fd);
     const [line, childs] = socketpair();
     this.pid = start.fork();
     if (this.pid === 0) become(start, childs);
@@ -166,7 +169,7 @@ export class Criu<T = null> implements Disposable {
     try {
       this.#waitFor(this.#socket);
     } catch (error) {
-      sendSignal(this.pid, SIGNALS.SIGKILL);
+      if (this.#ended === null) sendSignal(this.pid, SIGNALS.SIGKILL);
       throw error;
     }
     const message = receiveMessage(this.#socket.number);
@@ -183,11 +186,11 @@ export class Criu<T = null> implements Disposable {
 
   #drain(): void {
     try {
-      for (let message = receiveMessage(this.#socket.number); message !== null; ) {
-        for (const fd of message.fds) fd.close();
-        if (decodeResponse(message.payload).type !== TYPE.NOTIFY) return;
+      for (;;) {
+        const { response, fds } = this.#receive();
+        for (const fd of fds) fd.close();
+        if (response.type !== TYPE.NOTIFY) return;
         this.#send({ type: TYPE.NOTIFY, notify_success: false });
-        message = receiveMessage(this.#socket.number);
       }
     } catch {
       // The failure that is reported came before.
@@ -229,6 +232,7 @@ function become<T>(start: CriuStart<T>, parentsLine: Fd): never {
     // First out of the way of the numbers that they are to have.
     const moved = [theirs, ...passed].map((fd) => duplicateAbove(fd, ABOVE));
     line = duplicateAbove(line, ABOVE);
+    if (!start.withCallersKeys) ownProcessGroup();
     if (start.streams === "null") {
       const nothing = duplicateAbove(open("/dev/null", O.RDWR), ABOVE);
       for (const stream of [0, 1, 2]) duplicateOnto(nothing.number, stream);

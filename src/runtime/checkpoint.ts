@@ -1,5 +1,6 @@
 /** `checkpoint`: has CRIU write a container's processes down, which end then unless they are left running. */
-import type { Spec } from "../config/types.ts";
+import { openCgroup } from "../cgroup/manager.ts";
+import type { Spec, Status } from "../config/types.ts";
 import { dumpedMounts, maskedPaths } from "../criu/external-mounts.ts";
 import { type CriuRequest, TYPE } from "../criu/messages.ts";
 import { checkRestorable, externalNamespaces, markOf } from "../criu/namespaces.ts";
@@ -10,6 +11,7 @@ import { LEAST, requireVersion } from "../criu/version.ts";
 import { callerEnvironment } from "../sys/executable.ts";
 import { Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
+import { exists } from "../sys/file.ts";
 import { isInherited } from "../sys/inherited-fds.ts";
 import { statusFlags } from "../sys/io.ts";
 import { NAMESPACE_FILES } from "../sys/namespace.ts";
@@ -22,7 +24,8 @@ import { hostMountsOf, resolveInContainer } from "./container-mounts.ts";
 import { configFile, explainFailure, findCriu, freezerOf } from "./criu.ts";
 import { CriuDirectories } from "./criu-directories.ts";
 import { end } from "./delete.ts";
-import { writeStreams } from "./descriptors-file.ts";
+import { removeStreams, writeStreams } from "./descriptors-file.ts";
+import { DumpInterruption } from "./dump-interruption.ts";
 import { hostFacts } from "./host.ts";
 import type { Context } from "./options.ts";
 import { containerStatus } from "./status.ts";
@@ -31,7 +34,7 @@ import { type Container, loadContainer, loadSavedConfig, NoSuchContainerError } 
 /**
  * Writes a container down.
  * @throws {NoSuchContainerError}
- * @throws {Error} when it neither runs nor is paused, and when CRIU fails: then it goes on as before
+ * @throws {Error} when it neither runs nor is paused, and when CRIU fails or a signal asks for an end: then it goes on as before
  */
 export function checkpointContainer(context: Context, id: string, options: DumpOptions): void {
   // Before anything is opened here that could have its number.
@@ -48,7 +51,7 @@ export function checkpointContainer(context: Context, id: string, options: DumpO
   const criu = findCriu("checkpoint");
   checkRestorable(spec);
   using directories = CriuDirectories.toWrite(options, rootGroup(spec));
-  dump(context, { container, spec, options, criu, directories, statusFd });
+  dump(context, { container, status, spec, options, criu, directories, statusFd });
   if (options.leaveRunning || options.preDump) return;
   end(container);
   clearContainer(context, container, spec);
@@ -63,6 +66,7 @@ function rootGroup({ linux = {} }: Spec): number | null {
 
 interface Dump {
   container: Container;
+  status: Status;
   spec: Spec;
   options: DumpOptions;
   criu: string;
@@ -70,12 +74,19 @@ interface Dump {
   statusFd: Fd | null;
 }
 
-function dump({ log }: Context, { container, spec, options, criu: path, directories, statusFd }: Dump): void {
+function dump(
+  { root, log }: Context,
+  { container, status, spec, options, criu: path, directories, statusFd }: Dump,
+): void {
   const logFile = directories.log(LOG.dump);
+  const interruption = new DumpInterruption();
+  let written = false;
   try {
     using criu = new Criu({
       ...{ path, environment: callerEnvironment(), fork, streams: "null" },
       prepare: () => ({ result: null, passed: directories.openAgain() }),
+      waitFor: (fd) => interruption.waitFor(fd),
+      withCallersKeys: false,
     });
     const version = criu.version();
     requireVersion(version, LEAST.any, "checkpoint");
@@ -83,15 +94,27 @@ function dump({ log }: Context, { container, spec, options, criu: path, director
     if (options.lazyPages) criu.requireFeature("lazy_pages", "--lazy-pages");
     const request = requestOf(container, spec, options, directories);
     log.debug(`criu ${version}: ${JSON.stringify(request)}`);
-    if (request.type === TYPE.DUMP) writeStreams(directories.images, pidOf(container));
+    interruption.check();
+    written = request.type === TYPE.DUMP;
+    if (written) writeStreams(directories.images, pidOf(container));
     criu.carryOut(request, ({ script }) => {
       log.debug(`criu: ${script}`);
+      interruption.check();
       if (script === "status-ready" && statusFd !== null) reportReady(statusFd);
     });
   } catch (error) {
     const explained = explainFailure(error, path, logFile);
+    if (written) removeStreams(directories.images);
     directories.abandon();
-    throw explained;
+    // CRIU that was killed, by us or by the kernel, leaves it frozen.
+    const cgroup = openCgroup(container.cgroup);
+    if (status === "running" && cgroup.isFrozen()) cgroup.thaw();
+    if (!interruption.requested) throw explained;
+    // A process into which it was just putting its code dies of its death.
+    const isOver = containerStatus(root, container) === "stopped";
+    const outcome = isOver ? "the container has ended with CRIU" : "the container goes on";
+    const images = exists(options.imagePath) ? `, and what is in ${options.imagePath} is no checkpoint` : "";
+    throw new Error(`${explained.message}: ${outcome}${images}`);
   }
 }
 

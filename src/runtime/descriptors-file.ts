@@ -24,8 +24,13 @@ export function writeStreams(images: Fd, pid: number): void {
     }
   });
   // Of an earlier checkpoint, or whatever else has the name.
-  syscall("unlinkat", images.number, NAME, 0);
+  removeStreams(images);
   writeFile(`${images.procPath}/${NAME}`, JSON.stringify(streams), { exclusive: true, mode: 0o600 });
+}
+
+/** Removes it, so that nobody takes what else is there for a checkpoint. */
+export function removeStreams(images: Fd): void {
+  syscall("unlinkat", images.number, NAME, 0);
 }
 
 /**

@@ -234,6 +234,7 @@ class Restoration {
       },
       streams: prepared.process.terminal === true ? "null" : "ours",
       waitFor: (fd) => interruption.waitFor(fd),
+      withCallersKeys: true,
     });
   }
 

@@ -83,6 +83,7 @@ export const LIBC = [
   "int setgroups(size_t count, void *gids)",
   "int sethostname(str name, size_t length)",
   "int setns(int fd, int type)",
+  "int setpgid(int pid, int group)",
   "int setresgid(uint real, uint effective, uint saved)",
   "int setresuid(uint real, uint effective, uint saved)",
   "int setsid()",

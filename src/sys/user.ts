@@ -9,6 +9,11 @@ export function setsid(): void {
   check(syscall("setsid"), "setsid");
 }
 
+/** Puts this process into a process group of its own, which the keys of its terminal do not reach. @throws {SyscallError} `setpgid` @see setpgid(2) */
+export function ownProcessGroup(): void {
+  check(syscall("setpgid", 0, 0), "setpgid");
+}
+
 /** Sets the supplementary groups. @returns false when this user namespace denies it, or the process may not @see setgroups(2) */
 export function setGroups(gids: readonly number[]): boolean {
   const EPERM = 1;

@@ -1,10 +1,10 @@
 /** Signals that come while a command has not yet done what it is for: it undoes what it has made. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { HookKind } from "../../src/config/types.ts";
-import { criu, env as criuEnvironment, images, quietly, start } from "./checkpoints.ts";
+import { count, countsOn, criu, env as criuEnvironment, images, quietly, start } from "./checkpoints.ts";
 import {
   type Bundle,
   directory,
@@ -15,6 +15,7 @@ import {
   refused,
   spawnTsrunc,
   startDetached,
+  state,
   succeed,
   tsrunc,
   until,
@@ -126,6 +127,72 @@ function waitsForAgent(pid: number): boolean {
     return false;
   }
 }
+
+describe.skipIf(criu.kind === "none")(`checkpoint${criu.kind === "none" ? `: ${criu.whyNot}` : ""}`, () => {
+  /** Begins a checkpoint, and holds CRIU where it writes pages. */
+  async function beginDump(id: string): Promise<{ child: ChildProcess; criuPid: number }> {
+    const child = spawnTsrunc(["--log", log(), "checkpoint", "--image-path", images(), id], criuEnvironment);
+    const pages = join(images(), "pages-1.img");
+    // Until its code is in the processes, and waits for it, its death would be theirs.
+    await until("CRIU writes pages", () => (statSync(pages, { throwIfNoEntry: false })?.size ?? 0) > 10_000_000);
+    const criuPid = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8"));
+    process.kill(criuPid, "SIGSTOP");
+    return { child, criuPid };
+  }
+
+  const log = () => join(directory(), "checkpoint.log");
+
+  /** Number 5 of its /proc/<pid>/stat. */
+  const processGroup = (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[4];
+
+  /** Something that takes a while to write. */
+  const counting =
+    'x=$(head -c 200000000 /dev/zero | tr "\\0" x); i=0; while :; do echo $((i+=1)) >> /count; sleep 0.1; done';
+
+  async function goesOn(id: string, bundle: Bundle): Promise<void> {
+    expect(state(id).status).toBe("running");
+    await countsOn(bundle, count(bundle));
+    expect(refused(["restore", "--image-path", images(), "--bundle", bundle.path, newId()])).toContain("no checkpoint");
+  }
+
+  test.each<NodeJS.Signals>(["SIGTERM", "SIGINT", "SIGUSR1"])(
+    "is undone by %s: the container goes on",
+    async (signal) => {
+      const { id, bundle } = start(counting);
+      await countsOn(bundle, 1);
+      const { child, criuPid } = await beginDump(id);
+      // Or else the keys of a terminal would end it.
+      expect(processGroup(criuPid)).toBe(String(criuPid));
+      child.kill(signal);
+      process.kill(criuPid, "SIGCONT");
+      expect(await ended(child)).toBe(1);
+      expect(readFileSync(log(), "utf8")).toContain(`interrupted by ${signal}: the container goes on`);
+      expect(existsSync(`/proc/${criuPid}`)).toBe(false);
+      await goesOn(id, bundle);
+    },
+  );
+
+  test("ends by a second signal where CRIU does not", async () => {
+    const { id, bundle } = start(counting);
+    await countsOn(bundle, 1);
+    const { child } = await beginDump(id);
+    child.kill("SIGTERM");
+    const status = `/proc/${child.pid}/status`;
+    await until("the signal to be read", () => /^ShdPnd:\t0+$/m.test(readFileSync(status, "utf8")));
+    child.kill("SIGTERM");
+    expect(await ended(child)).toBe(1);
+    await goesOn(id, bundle);
+  });
+
+  test("is undone by the death of CRIU", async () => {
+    const { id, bundle } = start(counting);
+    await countsOn(bundle, 1);
+    const { child, criuPid } = await beginDump(id);
+    process.kill(criuPid, "SIGKILL");
+    expect(await ended(child)).toBe(1);
+    await goesOn(id, bundle);
+  });
+});
 
 describe.skipIf(criu.kind === "none")(`restore${criu.kind === "none" ? `: ${criu.whyNot}` : ""}`, () => {
   test.each<[string[], NodeJS.Signals]>([
