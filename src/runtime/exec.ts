@@ -26,6 +26,7 @@ import { type Joined, openNamespaces } from "./joined-namespaces.ts";
 import { OwnOomScore } from "./oom-score.ts";
 import type { Context, ExecOptions } from "./options.ts";
 import { carryOut, conversationOf, type ParentContext, pidfdOf, sharedHandlers } from "./parent-steps.ts";
+import { checkPidFile } from "./pid-file.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
 import { handListenerOn, seccompFilter } from "./seccomp.ts";
 import { containerStatus, stateDocument } from "./status.ts";
@@ -47,6 +48,8 @@ export function execInContainer(context: Context, options: ExecOptions): number 
   const spec = loadSavedConfig(context.root, options.id);
   const process = execProcess(options.process, spec);
   checkTerminal({ terminal: process.terminal ?? false, detach: options.detach, consoleSocket: options.consoleSocket });
+  // The process does not wait for the file: it may be the user's program by then.
+  if (options.pidFile) checkPidFile(options.pidFile);
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
   const planned = planExecOf(options, spec, process);
   using sockets = connectReceivers(planned.parent);

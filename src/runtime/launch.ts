@@ -11,6 +11,7 @@ import type { Interruption } from "./interruption.ts";
 import { answerInit, type LaunchContext, launchHandlers } from "./launch-steps.ts";
 import type { Context, CreateOptions } from "./options.ts";
 import { carryOut, conversationOf, pidfdOf } from "./parent-steps.ts";
+import { checkPidFile } from "./pid-file.ts";
 import type { Prepared } from "./prepare.ts";
 import { seccompFilter } from "./seccomp.ts";
 import type { Container } from "./store.ts";
@@ -46,6 +47,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   const { container, spec, plan } = prepared;
   const { terminal = false } = prepared.process;
   checkTerminal({ terminal, detach: options.detach, consoleSocket: options.consoleSocket });
+  if (options.pidFile) checkPidFile(options.pidFile);
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
   using sockets = connectReceivers(plan.parent);
   using filter = seccompFilter(context, spec);

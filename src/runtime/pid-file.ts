@@ -2,8 +2,18 @@
 
 import { O, open } from "../sys/fd.ts";
 import { removeAll, rename, writeFile, writeOpenFile } from "../sys/file.ts";
+import { checkOutputFile } from "../sys/output-path.ts";
 import { basename, dirname, join } from "../sys/path-names.ts";
 import { findStat, isDirectory, isType } from "../sys/stat.ts";
+
+/** Refuses one that cannot be written, before there is a process. @param path absolute @throws {Error} */
+export function checkPidFile(path: string): void {
+  try {
+    checkOutputFile(path, "renamed");
+  } catch (error) {
+    throw new Error(`--pid-file ${path}: ${(error as Error).message}`);
+  }
+}
 
 /**
  * Writes a pid file: to a temporary name, then renamed, so that whoever waits for it never reads half of it. What is there and no file, such

@@ -36,7 +36,7 @@ import { Interruption } from "./interruption.ts";
 import { setLoopbackUpOf } from "./net-devices.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
 import type { Context } from "./options.ts";
-import { writePidFile } from "./pid-file.ts";
+import { checkPidFile, writePidFile } from "./pid-file.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { ownFiles, type PlacedMount, prepareRoot } from "./restore-mounts.ts";
 import { RestoredNamespaces } from "./restore-namespaces.ts";
@@ -66,6 +66,7 @@ export function restoreContainer(context: Context, options: RestoreContainerOpti
   checkSecurityModule(options);
   const { terminal = false } = process;
   checkTerminal({ terminal, detach: options.detach, consoleSocket: options.consoleSocket });
+  if (options.pidFile) checkPidFile(options.pidFile);
   using console = options.consoleSocket ? connectTo("--console-socket", options.consoleSocket) : null;
   using directories = CriuDirectories.toRead(options);
   const streams = readStreams(directories.images, options.imagePath);

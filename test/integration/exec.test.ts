@@ -6,6 +6,10 @@ import {
   cannotRun,
   commandLine,
   directory,
+  isTsrunc,
+  makeBundle,
+  newId,
+  refused,
   startDetached,
   state,
   succeed,
@@ -129,6 +133,30 @@ describe("exec", () => {
     expect(existsSync(`/proc/${pid}`)).toBe(true);
     await until("the process has run", () => existsSync(join(state(id).bundle, "rootfs/tmp/ran")));
     expect(JSON.parse(succeed(["ps", "--format", "json", id]))).toContain(Number(pid));
+  });
+
+  test.runIf(isTsrunc)("--pid-file that cannot be written is refused before anything runs", () => {
+    const bundle = makeBundle("touch /created");
+    const place = (name: string) => join(directory(), name);
+    writeFileSync(place("file"), "");
+    for (const [file, words] of [
+      [place("none/pid"), `its directory ${place("none")} is not there`],
+      [directory(), "is a directory"],
+      [place("file/pid"), "file"],
+    ] as const) {
+      for (const flags of [[], ["--detach"]]) {
+        const { code, stderr } = tsrunc(["exec", ...flags, "--pid-file", file, id, "touch", "/tmp/untimely"]);
+        expect(code).toBe(255);
+        expect(stderr).toContain(`--pid-file ${file}`);
+        expect(stderr).toContain(words);
+        expect(refused(["run", ...flags, "--pid-file", file, "--bundle", bundle.path, newId()])).toContain(words);
+      }
+      expect(refused(["create", "--pid-file", file, "--bundle", bundle.path, newId()])).toContain(words);
+    }
+    expect(existsSync(join(state(id).bundle, "rootfs/tmp/untimely"))).toBe(false);
+    expect(existsSync(join(bundle.rootfs, "created"))).toBe(false);
+    // What could still be written is as before.
+    expect(readFileSync(place("file"), "utf8")).toBe("");
   });
 
   test("options after the command belong to the command", () => {

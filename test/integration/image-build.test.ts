@@ -527,6 +527,25 @@ describe.skipIf(why !== null)("the image", () => {
     rmSync(archive);
   });
 
+  test("for which there is no place is refused before the first step", () => {
+    const full = builder.at("full");
+    mkdirSync(join(full, "one"), { recursive: true });
+    for (const [flags, words] of [
+      [["--iidfile", builder.at("none/iid")], "--iidfile"],
+      [["--iidfile", full], "is a directory"],
+      [["-o", full], "is not empty"],
+      [["-o", "/proc/version/new"], "is not a directory"],
+      [["-o", `type=tar,dest=${builder.at("none/out.tar")}`], "is not there"],
+      [["-o", `type=oci,dest=${builder.at("none/out.tar")}`], "is not there"],
+      [["-o", `type=docker,dest=${full}`], "is a directory"],
+    ] as const) {
+      const { code, stderr } = builder.build("FROM base:1\nRUN echo a step\n", {}, "--no-cache", ...flags);
+      expect({ flags, code }).toEqual({ flags, code: 1 });
+      expect(stderr).toContain(words);
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+    }
+  });
+
   test("saved to a device goes there, and does not replace it; to a directory it is refused", () => {
     const device = builder.at("null");
     execFileSync("mknod", [device, "c", "1", "3"]);

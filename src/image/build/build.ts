@@ -27,6 +27,7 @@ import { historyOfBase, putImageDocuments } from "./image.ts";
 import { parseDockerfile, parseTrigger } from "./language/parse.ts";
 import { DockerfileError } from "./language/position.ts";
 import type { BuildOptions } from "./options.ts";
+import { checkOutputs } from "./output-paths.ts";
 import { withoutPasswords } from "./passwords.ts";
 import { type Graph, planGraph, type StageNode } from "./plan/graph.ts";
 import { planStage } from "./plan/stage.ts";
@@ -50,6 +51,7 @@ interface Built extends Prepared {
 /** @returns the id of the image: the digest of its configuration @throws {DockerfileError} @throws {Error} */
 export async function buildImage(options: BuildOptions): Promise<{ id: Digest }> {
   const tags = options.tags.map(parseName);
+  checkOutputs(options);
   using lease = await Lease.take(options.store);
   using workspace = await Workspace.open(lease, options.runtimeArgs);
   using context = await openContext(options.context, options.file, () => workspace.directory());

@@ -1,6 +1,6 @@
 /** Carries out `--output`: the result as a directory, an archive of its files, or an archive of the image. */
 import { spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, readdirSync } from "node:fs";
+import { createWriteStream, mkdirSync } from "node:fs";
 import { O, open } from "../../sys/fd.ts";
 import { Notices } from "../layer/notices.ts";
 import { saveImages } from "../operations/save.ts";
@@ -13,6 +13,7 @@ import { selectFiles } from "./execute/selection.ts";
 import { SourceTree } from "./execute/tree.ts";
 import type { Workspace } from "./execute/workspace.ts";
 import type { BuildOptions, Output } from "./options.ts";
+import { requireEmpty } from "./output-paths.ts";
 import { IgnoreRules } from "./paths/ignore.ts";
 
 /** @throws {Error} */
@@ -32,8 +33,7 @@ export async function writeOutput(
   using mounted = await workspace.mount(layers);
   if (output.kind === "tar") return await writeTar(mounted.path, output.path);
   mkdirSync(output.path, { recursive: true, mode: 0o755 });
-  if (readdirSync(output.path).length > 0)
-    throw new Error(`--output ${output.path}: is not empty: a new directory, or an empty one, is right`);
+  requireEmpty(output.path);
   using to = open(output.path, O.RDONLY | O.DIRECTORY);
   const tree = new SourceTree(mounted.root, "the image", false, "kept", IgnoreRules.none);
   const context = { owners: "archive", overlay: overlayNamespace(), notices: new Notices() } as const;
@@ -47,8 +47,6 @@ export async function writeOutput(
 
 /** By tar(1), which keeps all that there is to keep. */
 function writeTar(directory: string, path: string): Promise<void> {
-  if (path === "-" && process.stdout.isTTY)
-    throw new Error("--output: stdout is a terminal: name a file, or send it into a pipe");
   const args = [
     "--create",
     "--format=posix",
