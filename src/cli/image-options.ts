@@ -51,7 +51,10 @@ export const registryOptions = {
   "cert-dir": fileName("DIR", "certificates for the registry, in the place of certs.d"),
   retries: { ...count("N", "how often to try again what may pass (default: 5)"), initial: 5 },
   timeout: {
-    ...count("SECONDS", "how long nothing may come before a connection counts as lost (default: 60)"),
+    ...count(
+      "SECONDS",
+      "how long nothing, or next to nothing, may come before a connection counts as lost (default: 60)",
+    ),
     initial: 60,
   },
 } as const;

@@ -374,7 +374,12 @@ describe.skipIf(why !== null)("COPY and ADD", () => {
     const body = "not unpacked";
     const server = createServer((request, response) => {
       if (request.url === "/missing") response.writeHead(404).end();
-      else response.writeHead(200, { "last-modified": "Tue, 01 Feb 2022 03:04:05 GMT" }).end(body);
+      else if (request.url === "/silent") return;
+      else if (request.url === "/drips") {
+        response.writeHead(200);
+        const timer = setInterval(() => response.write("x"), 100);
+        response.on("close", () => clearInterval(timer));
+      } else response.writeHead(200, { "last-modified": "Tue, 01 Feb 2022 03:04:05 GMT" }).end(body);
     });
     await new Promise<void>((settle) => server.listen(0, "127.0.0.1", settle));
     const { port } = server.address() as { port: number };
@@ -387,6 +392,8 @@ describe.skipIf(why !== null)("COPY and ADD", () => {
         "build",
         "--store",
         builder.at("store"),
+        "--timeout",
+        "1",
         "-o",
         output,
         context,
@@ -412,6 +419,11 @@ describe.skipIf(why !== null)("COPY and ADD", () => {
         /Dockerfile:2:\d+: .*has the checksum sha256:/,
       );
       expect((await build(`FROM scratch\nADD ${url}/missing /z\n`)).stderr).toMatch(/Dockerfile:2:5: .*answers 404/);
+      const silent = await build(`FROM scratch\nADD ${url}/silent /\n`);
+      expect(silent.stderr).toContain(`${url}/silent: cannot be fetched: nothing has come for 1 second`);
+      const drips = await build(`FROM scratch\nADD ${url}/drips /\n`);
+      expect(drips.stderr).toMatch(/drips: cannot be fetched: no more than \d+ bytes? ha(s|ve) come in 1 second/);
+      expect([silent.code, drips.code]).toEqual([1, 1]);
     } finally {
       server.close();
     }

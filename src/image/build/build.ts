@@ -6,19 +6,14 @@
  */
 import { writeFileSync } from "node:fs";
 import { parseName } from "../reference/reference.ts";
+import { DEFAULT_PATIENCE } from "../registry/retry.ts";
 import type { Digest } from "../store/digest.ts";
 import type { ExecutionConfig, HistoryEntry, ImageConfig, Platform } from "../store/documents.ts";
 import { putImage } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
 import { hostPlatform, parsePlatform } from "../store/platform.ts";
-import {
-  ForeignImageError,
-  type Image,
-  type Layer,
-  NoSuchImageError,
-  readImage,
-  resolveImage,
-} from "../store/resolve.ts";
+import type { Layer } from "../store/resolve.ts";
+import { BaseImages } from "./base-images.ts";
 import { type OpenContext, openContext } from "./context.ts";
 import type { StepResult } from "./execute/cache.ts";
 import { type LayeredSource, Sources } from "./execute/sources.ts";
@@ -26,6 +21,7 @@ import { Workspace } from "./execute/workspace.ts";
 import { historyOfBase, putImageDocuments } from "./image.ts";
 import { parseDockerfile, parseTrigger } from "./language/parse.ts";
 import { DockerfileError } from "./language/position.ts";
+import { memoized } from "./memoized.ts";
 import type { BuildOptions } from "./options.ts";
 import { checkOutputs } from "./output-paths.ts";
 import { withoutPasswords } from "./passwords.ts";
@@ -113,7 +109,7 @@ class Build {
   readonly #sources: Sources;
   readonly #prepared = new Map<number, Promise<Prepared>>();
   readonly #built = new Map<number, Promise<Built>>();
-  readonly #images = new Map<string, Promise<Image>>();
+  readonly #images: BaseImages;
   readonly #atWork = new Map<string, Promise<StepResult>>();
   /** Ends the other stages when one fails. */
   readonly #stop = new AbortController();
@@ -126,6 +122,7 @@ class Build {
     readonly context: OpenContext,
   ) {
     this.#platform = options.platform ?? hostPlatform();
+    this.#images = new BaseImages(options, workspace.lease, this.#platform);
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
     const dockerfile = parseDockerfile(context.dockerfile.text, context.dockerfile.name);
     this.graph = planGraph(dockerfile, {
@@ -189,6 +186,7 @@ class Build {
       signal: this.#signal,
       layerOptions: this.layerOptions,
       noCache: options.noCache,
+      patience: (options.registry.patience ?? DEFAULT_PATIENCE).stall,
       atWork: this.#atWork,
       progress: options.progress,
       label: (position) => `[${name}${position}/${prepared.plan.steps.length}]`,
@@ -237,7 +235,7 @@ class Build {
       return { ...plan, platform, state, baseLayers };
     }
     try {
-      const image = await this.#image(base.name, wanted);
+      const image = await this.#images.get(base.name, wanted);
       const { config } = image;
       const state = { layers: image.layers, history: historyOfBase(config), created: config.created ?? null };
       return {
@@ -265,45 +263,7 @@ class Build {
   async #layersOf(source: LayeredSource): Promise<readonly Layer[]> {
     if (source.kind === "stage") return (await this.#stage(source.index)).state.layers;
     if (source.name.toLowerCase() === "scratch") return [];
-    return (await this.#image(source.name, this.options.platform)).layers;
-  }
-
-  #image(name: string, wanted: Platform | null): Promise<Image> {
-    return memoized(this.#images, JSON.stringify([name, wanted]), () => this.#find(name, wanted));
-  }
-
-  /**
-   * An image of the store; one that is not there, or is to be fresh, is pulled. Where no platform is asked for, what the store has will do;
-   * where another is, the image for that is fetched for the build alone: its name goes on meaning what it means.
-   */
-  async #find(name: string, wanted: Platform | null): Promise<Image> {
-    const { store, registry, reporter, pull } = this.options;
-    const { lease } = this.workspace;
-    const platform = wanted ?? this.#platform;
-    if (!pull) {
-      try {
-        return await resolveImage(store, name, { lease, ...(wanted === null ? {} : { platform }) });
-      } catch (error) {
-        if (error instanceof ForeignImageError) return this.#fetch(name, platform, error);
-        if (!(error instanceof NoSuchImageError)) throw error;
-      }
-    }
-    const { pullImage } = await import("../operations/pull.ts");
-    const pulled = await pullImage(store, name, { ...registry, platform }, reporter);
-    return resolveImage(store, pulled.name, { lease, platform });
-  }
-
-  /** @param foreign why what the store has will not do */
-  async #fetch(text: string, platform: Platform, foreign: ForeignImageError): Promise<Image> {
-    const { store, registry, reporter } = this.options;
-    const { lease } = this.workspace;
-    const { fetchImage } = await import("../operations/pull.ts");
-    try {
-      const fetched = await fetchImage(store, text, { ...registry, platform }, reporter, lease);
-      return await readImage(store, fetched, { lease, platform });
-    } catch (error) {
-      throw new Error(`${foreign.message}, and such an image cannot be fetched: ${(error as Error).message}`);
-    }
+    return (await this.#images.get(source.name, this.options.platform)).layers;
   }
 }
 
@@ -311,14 +271,4 @@ const NONE: ReadonlyMap<string, string> = new Map();
 
 function platformOf({ os, architecture, variant }: ImageConfig): Platform {
   return { os, architecture, ...(variant === undefined ? {} : { variant }) };
-}
-
-function memoized<K, V>(map: Map<K, Promise<V>>, key: K, make: () => Promise<V>): Promise<V> {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  // It is waited for where it is used.
-  made.catch(() => {});
-  map.set(key, made);
-  return made;
 }

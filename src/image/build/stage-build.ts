@@ -17,6 +17,8 @@ import type { BuildProgress, StepTask } from "./progress.ts";
 export interface StageContext extends RunContext {
   layerOptions: LayerOptions;
   noCache: boolean;
+  /** Of downloads, in milliseconds. */
+  patience: number;
   /** Steps at work, of all stages, by their keys: the same step of two stages is carried out once. */
   atWork: Map<string, Promise<StepResult>>;
   progress: BuildProgress;
@@ -103,7 +105,7 @@ async function resultOf(
       const known = quick === null || context.noCache ? null : await findResult(lease, quick);
       if (known !== null) return { result: known, isCached: true };
       const { PreparedCopy } = await import("./execute/copy-step.ts");
-      using prepared = await PreparedCopy.make(step, context.workspace, context.sources, context.signal);
+      using prepared = await PreparedCopy.make(step, context.workspace, context.sources, context);
       const key = cacheKey(...common, copyKey(step), prepared.digest());
       const found = await cached(context, key, () => changed(state, context, (mounted) => prepared.copyTo(mounted)));
       if (quick !== null) keepResult(context.workspace.store, quick, found.result);

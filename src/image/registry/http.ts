@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
 import tls from "node:tls";
+import { atPace, PaceError } from "./pace.ts";
 import { type HttpProxy, proxyFor } from "./proxy.ts";
 
 /** Whom to trust and how to identify; PEM texts. */
@@ -28,7 +29,7 @@ export interface HttpRequest {
   headers?: Readonly<Record<string, string>>;
   body?: Body;
   tls: TlsOptions;
-  /** Milliseconds without a byte, after which the exchange has failed. */
+  /** Milliseconds without a byte, without the whole head of the reply, or with next to nothing of its body, after which the exchange has failed. */
   patience: number;
 }
 
@@ -100,7 +101,14 @@ export function exchange({
       reason = error;
       outgoing.destroy(error);
     };
-    outgoing.setTimeout(patience, () => giveUp(new Error(`nothing has come for ${patience / 1000} seconds`)));
+    const tooLate = () => giveUp(new PaceError(0, patience));
+    outgoing.setTimeout(patience, tooLate);
+    // Bytes of a head alone are no answer.
+    let untilHead: ReturnType<typeof setTimeout> | undefined;
+    const awaitHead = () => {
+      untilHead = setTimeout(tooLate, patience);
+    };
+    outgoing.on("close", () => clearTimeout(untilHead));
     outgoing.on("error", (error) => reject(translate(error)));
     const refused = (status: number) => {
       // What a proxy says is nothing that the registry said.
@@ -112,12 +120,15 @@ export function exchange({
       if (reply?.statusCode !== undefined && reply.statusCode !== 200) refused(reply.statusCode);
     });
     outgoing.on("response", (response) => {
+      clearTimeout(untilHead);
       if (response.statusCode === 407) refused(407);
-      else resolve(responseOf(url, response, translate));
+      else resolve(responseOf(url, response, patience, translate));
     });
-    if (body === undefined) outgoing.end();
-    else {
-      send(outgoing, body).catch((error: Error) => {
+    if (body === undefined) {
+      outgoing.end();
+      awaitHead();
+    } else {
+      send(outgoing, body).then(awaitHead, (error: Error) => {
         // Where what is sent cannot be read, it is not the connection that fails.
         reject(error);
         outgoing.destroy();
@@ -143,22 +154,28 @@ async function drained(outgoing: http.ClientRequest): Promise<void> {
   await Promise.allSettled(events);
 }
 
-function responseOf(url: URL, response: IncomingMessage, translate: (error: unknown) => Error): HttpResponse {
+function responseOf(
+  url: URL,
+  response: IncomingMessage,
+  patience: number,
+  translate: (error: unknown) => Error,
+): HttpResponse {
   const headers: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(response.headers))
     headers[name] = Array.isArray(value) ? value.join(", ") : value;
-  async function* read(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* response as AsyncIterable<Uint8Array>;
-    } catch (error) {
-      throw translate(error);
-    }
-    if (!response.complete) throw new ConnectionError(url, "the connection was closed half-way");
-  }
   const discard = () => {
     response.on("error", () => {});
     response.destroy();
   };
+  async function* read(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* atPace(response, patience);
+    } catch (error) {
+      if (error instanceof PaceError) discard();
+      throw translate(error);
+    }
+    if (!response.complete) throw new ConnectionError(url, "the connection was closed half-way");
+  }
   return { url, status: response.statusCode ?? 0, headers, body: read(), discard };
 }
 

@@ -54,6 +54,9 @@ function contentType(headers: HttpResponse["headers"]): string | undefined {
   return headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
 }
 
+/** Bytes that make a try one that was no failure: else a server could have us go on a byte at a time. */
+const WORTHWHILE = 65_536;
+
 /** What came is no part that was asked for. */
 class WrongRangeError extends WrongContentError {}
 
@@ -88,7 +91,7 @@ export async function* fetchBlob(
         hasRanges = false;
         continue;
       }
-      failures = at > before ? 1 : failures + 1;
+      failures = at - before >= WORTHWHILE ? 1 : failures + 1;
       if (!isPassing(error) || failures > client.patience.retries) throw error;
       await backOff(client.patience, failures, error);
     }

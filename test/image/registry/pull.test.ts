@@ -286,7 +286,50 @@ test("a registry that stalls is told", async () => {
       !!response.writeHead(200, { "content-length": String(layerOf(one).byteLength) }) &&
       response.write("x") !== undefined,
   );
+  // By whichever of two clocks is the first.
+  expect(error).toMatch(/nothing has come for 1 second|no more than 1 byte has come in 1 second/);
+});
+
+/** Sends a byte now and then. */
+function drip(write: (text: string) => unknown, response: { on(event: "close", act: () => void): unknown }): true {
+  const timer = setInterval(() => write("x"), 100);
+  response.on("close", () => clearInterval(timer));
+  return true;
+}
+
+test("a registry that sends a blob byte by byte is given up", async () => {
+  const { error, registry } = await pull(({ url }, response, one) => {
+    if (!isBlob(url, one)) return false;
+    response.writeHead(200, { "content-length": String(layerOf(one).byteLength) });
+    return drip((text) => response.write(text), response);
+  });
+  expect(error).toMatch(/no more than \d+ bytes? ha(s|ve) come in 1 second/);
+  expect(registry.count(registry.image.manifest.layers[1]?.digest as string)).toBe(1 + PATIENCE.retries);
+});
+
+test("and one that never comes to the end of its headers", async () => {
+  const { error } = await pull(({ url }, response) => {
+    if (!isManifest(url)) return false;
+    response.socket?.write("HTTP/1.1 200 OK\r\nx-slow: ");
+    return drip((text) => response.socket?.write(text), response);
+  });
   expect(error).toContain("nothing has come for 1 second");
+});
+
+test("and one that closes the connection after each byte", async () => {
+  const { error, registry } = await pull(({ url, headers }, response, one) => {
+    if (!isBlob(url, one)) return false;
+    const from = Number(/^bytes=(\d+)-$/.exec(headers.range ?? "")?.[1] ?? 0);
+    const whole = layerOf(one);
+    response.writeHead(from === 0 ? 200 : 206, {
+      "content-length": String(whole.byteLength - from),
+      ...(from === 0 ? {} : { "content-range": `bytes ${from}-${whole.byteLength - 1}/${whole.byteLength}` }),
+    });
+    response.write(whole.subarray(from, from + 1), () => setTimeout(() => response.socket?.destroy(), 50));
+    return true;
+  });
+  expect(error).toMatch(/closed half-way|socket hang up/);
+  expect(registry.count(registry.image.manifest.layers[1]?.digest as string)).toBe(1 + PATIENCE.retries);
 });
 
 test.each([

@@ -10,6 +10,7 @@ import { DockerfileError } from "../language/position.ts";
 import { IgnoreRules } from "../paths/ignore.ts";
 import { type ModeChange, parseModeChange } from "../plan/mode-change.ts";
 import type { CopyStep } from "../plan/steps.ts";
+import type { Limits } from "./download.ts";
 import type { MountedLayers } from "./mounted-layers.ts";
 import { isGit, isUrl } from "./remote.ts";
 import { digestOfFiles, type SelectedItem, selectFiles } from "./selection.ts";
@@ -36,12 +37,7 @@ export class PreparedCopy implements Disposable {
   ) {}
 
   /** @throws {DockerfileError} */
-  static async make(
-    step: CopyStep,
-    workspace: Workspace,
-    sources: Sources,
-    signal: AbortSignal,
-  ): Promise<PreparedCopy> {
+  static async make(step: CopyStep, workspace: Workspace, sources: Sources, limits: Limits): Promise<PreparedCopy> {
     const opened: Disposable[] = [];
     const parts: Part[] = [];
     try {
@@ -54,7 +50,7 @@ export class PreparedCopy implements Disposable {
         const items = selectFiles({ ...step, sources: paths }, source.tree);
         parts.push({ tree: source.tree, items, mode: null, mayUnpack: step.unpack !== "none" });
       }
-      for (const url of urls) parts.push(await fetched(step, url, workspace, opened, signal));
+      for (const url of urls) parts.push(await fetched(step, url, workspace, opened, limits));
       if (step.files.length > 0) parts.push(inline(step, workspace, opened));
       const count = parts.reduce((sum, { items }) => sum + items.length, 0);
       if (count > 1 && !step.destination.endsWith("/") && step.destination !== "/" && !step.parents)
@@ -135,7 +131,7 @@ async function fetched(
   { text, at }: CopyStep["sources"][number],
   workspace: Workspace,
   opened: Disposable[],
-  signal: AbortSignal,
+  limits: Limits,
 ): Promise<Part> {
   if (step.instruction === "COPY") throw new DockerfileError(at, `COPY takes no URL: ADD ${text} is right`);
   if (!isUrl(text) && !isGit(text)) throw new DockerfileError(at, `${text}: only http:// and https:// can be fetched`);
@@ -144,10 +140,10 @@ async function fetched(
   try {
     const { download } = await import("./download.ts");
     const directory = workspace.directory();
-    const { name } = await download(workspace.store, text, step.checksum, directory, signal);
+    const { name } = await download(workspace.store, text, step.checksum, directory, limits);
     return partOf(step, directory, [name], () => 0o600, step.unpack === "all", opened);
   } catch (error) {
-    signal.throwIfAborted();
+    limits.signal.throwIfAborted();
     throw new DockerfileError(at, (error as Error).message);
   }
 }

@@ -6,6 +6,7 @@ import { mkdirAll } from "../../../sys/file.ts";
 import { createHash } from "../../../sys/hash.ts";
 import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
+import { atPace, inTime, PaceError } from "../../registry/pace.ts";
 import type { Store } from "../../store/store.ts";
 import { useKept } from "./kept.ts";
 
@@ -35,6 +36,13 @@ function decoded(text: string, url: string): string {
   }
 }
 
+/** What ends a download early. */
+export interface Limits {
+  signal: AbortSignal;
+  /** Milliseconds within which a server has to answer, and to send something: see `registry/pace.ts`. */
+  patience: number;
+}
+
 /** What a server said of what it gave, kept beside it. */
 interface Kept {
   digest: string;
@@ -46,14 +54,14 @@ interface Kept {
  * Fetches a file. What was fetched before is kept: it is asked for again only if it has changed, and not at all if the checksum says that it is
  * what is wanted. A server that gives no validators is asked for all of it each time.
  * @param directory gets the file
- * @throws {Error} for what cannot be fetched, and for a wrong checksum
+ * @throws {Error} for what cannot be fetched, or comes too slowly, and for a wrong checksum
  */
 export async function download(
   store: Store,
   url: string,
   checksum: string | null,
   directory: string,
-  signal: AbortSignal,
+  { signal, patience }: Limits,
 ): Promise<Download> {
   const name = nameOfUrl(url);
   const { path: place, use } = await useKept(store, "downloads", url);
@@ -61,10 +69,11 @@ export async function download(
   const kept = readKept(place);
   const to = join(directory, name);
   if (kept !== null && kept.digest === checksum) return taken(place, kept, to, name);
-  const response = await request(url, kept, signal);
+  using connection = new Connection(url, { signal, patience });
+  const response = await connection.request(kept);
   if (response.status === 304 && kept !== null && (checksum === null || checksum === kept.digest))
     return taken(place, kept, to, name);
-  const fresh = response.status === 304 ? await request(url, null, signal) : response;
+  const fresh = response.status === 304 ? await connection.request(null) : response;
   if (!fresh.ok || fresh.body === null)
     throw new Error(`${url}: the server answers ${fresh.status} ${fresh.statusText}`.trimEnd());
   const hash = createHash("sha256");
@@ -74,7 +83,8 @@ export async function download(
       done(null, chunk);
     },
   });
-  await pipeline(Readable.fromWeb(fresh.body as never), hashing, createWriteStream(to, { mode: 0o600 }));
+  const body = connection.atPace(fresh.body as unknown as AsyncIterable<Uint8Array>);
+  await pipeline(Readable.from(body, { objectMode: false }), hashing, createWriteStream(to, { mode: 0o600 }));
   const digest = `sha256:${hash.digest("hex")}`;
   if (checksum !== null && checksum !== digest)
     throw new Error(`${url}: has the checksum ${digest} instead of ${checksum}`);
@@ -85,18 +95,52 @@ export async function download(
   return { name, digest };
 }
 
-async function request(url: string, kept: Kept | null, signal: AbortSignal): Promise<Response> {
-  const headers = {
-    "accept-encoding": "identity",
-    ...(kept?.etag ? { "if-none-match": kept.etag } : {}),
-    ...(kept?.lastModified && !kept.etag ? { "if-modified-since": kept.lastModified } : {}),
-  };
-  return fetch(url, { redirect: "follow", signal, headers }).catch((error: Error) => {
-    signal.throwIfAborted();
+/** What is asked of a server, until that is given up. */
+class Connection implements Disposable {
+  readonly #end = new AbortController();
+
+  constructor(
+    private readonly url: string,
+    private readonly limits: Limits,
+  ) {}
+
+  async request(kept: Kept | null): Promise<Response> {
+    const { signal, patience } = this.limits;
+    const headers = {
+      "accept-encoding": "identity",
+      ...(kept?.etag ? { "if-none-match": kept.etag } : {}),
+      ...(kept?.lastModified && !kept.etag ? { "if-modified-since": kept.lastModified } : {}),
+    };
+    const answer = fetch(this.url, {
+      redirect: "follow",
+      signal: AbortSignal.any([signal, this.#end.signal]),
+      headers,
+    });
+    try {
+      return await inTime(answer, patience, () => new PaceError(0, patience));
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  async *atPace(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* atPace(body, this.limits.patience);
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  #failure(error: unknown): Error {
+    this.limits.signal.throwIfAborted();
     // The runtime's messages go on with advice for whoever calls fetch.
-    const [why] = error.message.split(" For more information");
-    throw new Error(`${url}: cannot be fetched: ${why}`);
-  });
+    const [why] = (error as Error).message.split(" For more information");
+    return new Error(`${this.url}: cannot be fetched: ${why}`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#end.abort();
+  }
 }
 
 function setTime(path: string, lastModified: string | null): void {
