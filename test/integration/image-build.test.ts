@@ -240,6 +240,21 @@ describe.skipIf(why !== null)("RUN", () => {
     ]);
   });
 
+  test("WORKDIR asks for no user where its directory is there", () => {
+    expect(builder.build("FROM base:1\nUSER nobody-here\nWORKDIR /etc\n").code).toBe(0);
+    expect(builder.build("FROM base:1\nUSER nobody-here\nWORKDIR /new\n").stderr).toMatch(
+      /3:1: the user "nobody-here" is not in/,
+    );
+  });
+
+  test("has another cache by the same name for another owner", () => {
+    const run = (uid: number, script: string) => `RUN --mount=type=cache,id=owned,target=/c,uid=${uid} ${script}\n`;
+    const tree = builder.tree(
+      `FROM base:1\n${run(0, "touch /c/root")}${run(7, "ls /c > /seen; touch /c/seven")}${run(7, "ls /c >> /seen")}`,
+    );
+    expect(lineOf(tree, "seen")).toBe('644 0:0 "seven\\n"');
+  });
+
   test("of a user in a new WORKDIR may write there", () => {
     expect(lineOf(builder.tree("FROM base:1\nUSER app\nWORKDIR /new/sub\nRUN touch f\n"), "new/sub/f")).toBe(
       '644 1000:1000 ""',
@@ -368,6 +383,46 @@ describe.skipIf(why !== null)("COPY and ADD", () => {
         .tree("FROM scratch\nCOPY --parents e/*/g.txt /p/\nCOPY --parents e/./f/g.txt /q/\n", files)
         .map((line) => line.split(":")[0]),
     ).toEqual(["p", "p/e", "p/e/f", "p/e/f/g.txt", "q", "q/f", "q/f/g.txt"]);
+  });
+
+  test("--parents keeps a single name, too, unless the pivot is at its end", () => {
+    const files = { "d/a": "", top: "" };
+    const names = (dockerfile: string) => builder.tree(dockerfile, files).map((line) => line.split(":")[0]);
+    expect(names("FROM scratch\nCOPY --parents ./d /p/\nCOPY --parents top /q\n")).toEqual([
+      "p",
+      "p/d",
+      "p/d/a",
+      "q",
+      "q/top",
+    ]);
+    expect(names("FROM scratch\nCOPY --parents ./d/./ /p/\n")).toEqual(["p", "p/a"]);
+  });
+
+  test("a pattern that matches nothing is passed over, and said; a name is an error", () => {
+    const files = { a: "" };
+    const { stderr, code } = builder.build("FROM scratch\nCOPY a none* /d/\nCOPY none* /e/\n", files);
+    expect({ code, warned: stderr.match(/^.*warning: .*matches.*$/gm) }).toEqual({
+      code: 0,
+      warned: [
+        expect.stringContaining('Dockerfile:2:8: nothing in the context matches "none*"'),
+        expect.stringContaining('Dockerfile:3:6: nothing in the context matches "none*"'),
+      ],
+    });
+    expect(
+      builder.tree("FROM scratch\nCOPY a none* /d/\nCOPY none* /e/\n", files).map((line) => line.split(":")[0]),
+    ).toEqual(["d", "d/a"]);
+    expect(builder.build("FROM scratch\nCOPY a none /d/\n", files).stderr).toMatch(/2:8: "none" is not in the context/);
+  });
+
+  test("of an archive take the place of directories; those that are copied do not", () => {
+    const files = { "t.tar": { archive: "" }, "x/d": "file" };
+    const plain = builder.tree("FROM base:1\nADD t.tar /\n", files);
+    const file = plain.find((line) => line.includes('"') && !line.startsWith("etc/")) as string;
+    const name = file.slice(0, file.indexOf(":"));
+    expect(builder.tree(`FROM base:1\nRUN mkdir -p /${name}/a\nADD t.tar /\n`, files)).toContain(file);
+    expect(builder.build("FROM base:1\nRUN mkdir /d && touch /d/a\nCOPY x/ /\n", files).stderr).toMatch(
+      /3:1: "x\/d" is no directory, and cannot replace one that is there/,
+    );
   });
 
   test("ADD of a URL: as it is, for root alone, with its checksum", async () => {

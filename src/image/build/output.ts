@@ -42,7 +42,14 @@ export async function writeOutput(
     parents: false,
     sources: [{ text: "/", at: { file: "--output", line: 1, column: 1 } }],
   };
-  copyItems(tree, selectFiles(everything, tree), { rootfs: to, destination: "/", owner: null, mode: null, context });
+  copyItems(tree, selectFiles(everything, tree), {
+    rootfs: to,
+    destination: "/",
+    owner: null,
+    mode: null,
+    replacesDirectories: false,
+    context,
+  });
 }
 
 /** By tar(1), which keeps all that there is to keep. */

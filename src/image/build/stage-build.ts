@@ -105,7 +105,9 @@ async function resultOf(
       const known = quick === null || context.noCache ? null : await findResult(lease, quick);
       if (known !== null) return { result: known, isCached: true };
       const { PreparedCopy } = await import("./execute/copy-step.ts");
-      using prepared = await PreparedCopy.make(step, context.workspace, context.sources, context);
+      using prepared = await PreparedCopy.make(step, context.workspace, context.sources, context, (line) =>
+        context.progress.warn(line),
+      );
       const key = cacheKey(...common, copyKey(step), prepared.digest());
       const found = await cached(context, key, () => changed(state, context, (mounted) => prepared.copyTo(mounted)));
       if (quick !== null) keepResult(context.workspace.store, quick, found.result);

@@ -35,6 +35,8 @@ export interface CopyTarget {
   /** `null` where files keep theirs. */
   owner: { uid: number; gid: number } | null;
   mode: ModeChange | null;
+  /** Whether a file takes the place of a directory, as in an archive that is unpacked. */
+  replacesDirectories: boolean;
   context: ExtractContext;
 }
 
@@ -84,7 +86,7 @@ class Copier {
     const root = item.files[0];
     if (root === undefined) return;
     this.#links.clear();
-    if (item.parents.length > 0) return this.#withParents(item, root);
+    if (item.parents !== null) return this.#withParents(item, item.parents, root);
     if (item.kind === "directory") return this.#directory(item, destination.replace(/(.)\/$/, "$1"));
     const isInto = destination.endsWith("/") || this.#isDirectory(destination);
     const path = isInto ? `${destination.replace(/\/$/, "")}/` : destination;
@@ -110,13 +112,13 @@ class Copier {
     if (!isThere) this.#finishDirectory(directory.number, root);
   }
 
-  #withParents(item: SelectedItem, root: SelectedFile): void {
+  #withParents(item: SelectedItem, parents: readonly SelectedFile[], root: SelectedFile): void {
     const { rootfs, destination, owner } = this.target;
     using directory = makeDirectories(rootfs, destination, owner);
-    const last = item.parents.at(-1)?.below ?? SELF;
+    const last = parents.at(-1)?.below ?? SELF;
     const place = joinNames(last, baseOf(item.name));
     const files = item.files.map((file) => ({ ...file, below: file === root ? place : joinNames(place, file.below) }));
-    this.#below(directory.number, [...item.parents, ...files]);
+    this.#below(directory.number, [...parents, ...files]);
   }
 
   /** Copies files below an open directory, parents first; directories get their attributes in the end. */
@@ -202,7 +204,7 @@ class Copier {
     const what = () => `copy ${printable(path)}`;
     const there = statAt(directory, name);
     if (typeof there !== "number") {
-      if (isDirectory(there))
+      if (isDirectory(there) && !this.target.replacesDirectories)
         throw new Error(`"${printable(path)}" is no directory, and cannot replace one that is there`);
       removeTreeAt(directory, name);
     }

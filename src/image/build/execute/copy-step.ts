@@ -37,7 +37,13 @@ export class PreparedCopy implements Disposable {
   ) {}
 
   /** @throws {DockerfileError} */
-  static async make(step: CopyStep, workspace: Workspace, sources: Sources, limits: Limits): Promise<PreparedCopy> {
+  static async make(
+    step: CopyStep,
+    workspace: Workspace,
+    sources: Sources,
+    limits: Limits,
+    warn: (line: string) => void,
+  ): Promise<PreparedCopy> {
     const opened: Disposable[] = [];
     const parts: Part[] = [];
     try {
@@ -47,7 +53,9 @@ export class PreparedCopy implements Disposable {
       if (paths.length > 0) {
         const source = await sources.open(step.from);
         opened.push(source);
-        const items = selectFiles({ ...step, sources: paths }, source.tree);
+        const items = selectFiles({ ...step, sources: paths }, source.tree, ({ text, at }) =>
+          warn(`${at.file}:${at.line}:${at.column}: nothing in ${source.tree.label} matches ${JSON.stringify(text)}`),
+        );
         parts.push({ tree: source.tree, items, mode: null, mayUnpack: step.unpack !== "none" });
       }
       for (const url of urls) parts.push(await fetched(step, url, workspace, opened, limits));
@@ -85,11 +93,17 @@ export class PreparedCopy implements Disposable {
           const unpacked = part.mayUnpack ? await this.#unpacked(part.tree, item) : null;
           const tree = unpacked?.tree ?? part.tree;
           const items = unpacked === null ? [item] : [unpacked.item];
-          copyItems(tree, items, { ...target, owner: ownerOf(tree), mode: mode ?? part.mode });
+          copyItems(tree, items, {
+            ...target,
+            owner: ownerOf(tree),
+            mode: mode ?? part.mode,
+            replacesDirectories: unpacked !== null,
+          });
           unpacked?.tree.root.close();
         }
       }
-      if (step.destination.endsWith("/")) makeDirectories(root, step.destination, owner).close();
+      const isEmpty = this.parts.every(({ items }) => items.length === 0);
+      if (step.destination.endsWith("/") && !isEmpty) makeDirectories(root, step.destination, owner).close();
     } catch (error) {
       throw error instanceof DockerfileError ? error : new DockerfileError(step.at, (error as Error).message);
     }
@@ -181,7 +195,7 @@ function partOf(
     const path = nameOfText(name);
     const stat = tree.stat(path);
     if (stat === null) throw new DockerfileError(at, `${JSON.stringify(name)} is not there any more`);
-    return { name: path, kind: "file", parents: [], files: [{ path, stat, below: nameOfText("") }] };
+    return { name: path, kind: "file", parents: null, files: [{ path, stat, below: nameOfText("") }] };
   });
   return { tree, items, mode, mayUnpack };
 }

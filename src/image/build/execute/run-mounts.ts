@@ -89,10 +89,10 @@ export class PreparedMounts implements Disposable {
     this.#push(one.target, join(directory, "copy"), one.readOnly);
   }
 
-  /** A directory of the store, which later builds find as this one leaves it. */
+  /** A directory of the store, which later builds find as this one leaves it. One id for another owner, mode or origin is another directory, as in BuildKit. */
   async #cache(one: Of<"cache">, { workspace, sources }: MountContext): Promise<void> {
     const { store } = workspace;
-    const { path, use } = await useKept(store, "mounts", one.id);
+    const { path, use } = await useKept(store, "mounts", cacheName(one));
     this.#opened.push(use);
     let place = path;
     if (one.sharing === "locked") this.#opened.push(await lock(`${place}.lock`, "exclusive"));
@@ -168,6 +168,11 @@ export class PreparedMounts implements Disposable {
   }
 }
 
+function cacheName({ id, uid, gid, mode, from, source }: Of<"cache">): string {
+  const isPlain = uid === 0 && gid === 0 && mode === 0o755 && from === null;
+  return isPlain ? id : JSON.stringify([id, uid, gid, mode, from, source]);
+}
+
 function copyInto(directory: string, item: SelectedItem, tree: Parameters<typeof copyItems>[0], name = "copy"): void {
   using root = open(directory, O.RDONLY | O.DIRECTORY);
   const context = { owners: "archive", overlay: overlayNamespace(), notices: new Notices() } as const;
@@ -175,7 +180,7 @@ function copyInto(directory: string, item: SelectedItem, tree: Parameters<typeof
   const isPlace = name === ".";
   const stat = item.files[0]?.stat;
   const destination = isPlace ? "/" : stat !== undefined && isDirectory(stat) ? `/${name}/` : `/${name}`;
-  copyItems(tree, [item], { rootfs: root, destination, owner, mode: null, context });
+  copyItems(tree, [item], { rootfs: root, destination, owner, mode: null, replacesDirectories: false, context });
 }
 
 function readSecret(source: SecretSource): Buffer | null {

@@ -22,22 +22,31 @@ export interface SelectedItem {
   /** As it was called. */
   name: ByteName;
   kind: "directory" | "file";
-  /** Directories of the source that are made on the way, for `--parents`. */
-  parents: SelectedFile[];
+  /** For `--parents`: directories of the source that are made on the way. `null` where none are kept, and for what the pivot itself names. */
+  parents: SelectedFile[] | null;
   /** Itself, and all below, parents first. */
   files: SelectedFile[];
 }
 
 const SELF = "" as ByteName;
 
-/** @throws {DockerfileError} at the source that is not there, or that leads out */
-export function selectFiles(step: Pick<CopyStep, "exclude" | "parents" | "sources">, tree: SourceTree): SelectedItem[] {
+/**
+ * @param onNothing is told of a source that is a pattern and matches nothing
+ * @throws {DockerfileError} at the source that is not there, or that leads out
+ */
+export function selectFiles(
+  step: Pick<CopyStep, "exclude" | "parents" | "sources">,
+  tree: SourceTree,
+  onNothing: (source: CopyStep["sources"][number]) => void = () => {},
+): SelectedItem[] {
   const exclude = step.exclude.length === 0 ? null : IgnoreRules.of(step.exclude);
-  return step.sources.flatMap(({ text, at }) => {
+  return step.sources.flatMap((one) => {
+    const { text, at } = one;
     try {
       const [prefix, source] = step.parents ? pivot(text) : ["", text];
-      return tree
-        .find(joined(prefix, source), step.parents)
+      const found = tree.find(joined(prefix, source), step.parents);
+      if (found.length === 0) onNothing(one);
+      return found
         .filter(
           ({ file, name }) => exclude === null || isDirectory(file.stat) || !exclude.excludes(textOf(baseOf(name))),
         )
@@ -68,17 +77,18 @@ function selected(
   const root = { ...file, below: SELF };
   const files = isDirectory(file.stat) ? [root, ...tree.walk(file.path, exclude)] : [root];
   const kind = isDirectory(file.stat) ? "directory" : "file";
-  return { name, kind, parents: prefix === null ? [] : parentsOf(tree, name, prefix), files };
+  return { name, kind, parents: prefix === null ? null : parentsOf(tree, name, prefix), files };
 }
 
 /** The directories between the pivot and a source. */
-function parentsOf(tree: SourceTree, name: ByteName, prefix: string): SelectedFile[] {
+function parentsOf(tree: SourceTree, name: ByteName, prefix: string): SelectedFile[] | null {
   const start = nameOfText(
     prefix
       .split("/")
       .filter((part) => part !== "" && part !== ".")
       .join("/"),
   );
+  if (name === start) return null;
   const parents: SelectedFile[] = [];
   for (let at = parentOf(name); at !== SELF && at !== start; at = parentOf(at)) {
     const file = tree.resolve(at);
@@ -93,7 +103,7 @@ export function digestOfFiles(tree: SourceTree, items: readonly SelectedItem[]):
   const hash = createHash("sha256");
   for (const item of items) {
     hash.update(`item ${item.kind} ${baseOf(item.name).length} ${baseOf(item.name)}\0`, "latin1");
-    for (const file of [...item.parents, ...item.files]) addFile(hash, tree, file);
+    for (const file of [...(item.parents ?? []), ...item.files]) addFile(hash, tree, file);
   }
   return hash.digest("hex");
 }

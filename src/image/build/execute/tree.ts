@@ -49,15 +49,19 @@ export class SourceTree {
   /**
    * What a source names: one path, or all that match a pattern, in the order of their names.
    * @param isDeep whether `**` stands for any directories, or none, as with `--parents`; else it is a `*`, as Go's matcher has it
-   * @throws {Error} for one that leads out, and where there is nothing
+   * @returns none where a pattern matches nothing
+   * @throws {Error} for one that leads out, and for a name where there is nothing
    */
   find(source: string, isDeep = false): { name: ByteName; file: TreeFile }[] {
     const components = this.#components(source);
     let found: ByteName[] = [SELF];
+    let looked = found;
     for (const [index, component] of components.entries()) {
       const isAny = isDeep && component === "**" && index < components.length - 1;
       const step = (directory: ByteName) => (isAny ? this.#directories(directory) : this.#step(directory, component));
+      looked = found;
       found = [...new Set(found.flatMap(step))];
+      if (found.length === 0) break;
     }
     const files = found.flatMap((name) => {
       const file = this.resolve(name);
@@ -66,11 +70,13 @@ export class SourceTree {
         : [{ name, file }];
     });
     if (files.length > 0) return files;
+    const isPattern = components.some(hasPattern);
     const quoted = JSON.stringify(source);
-    if (found.some((name) => this.resolve(name) !== null))
+    if (!isPattern && found.some((name) => this.resolve(name) !== null))
       throw new Error(`${quoted} is left out of ${this.label} by its ignore file`);
-    if (found.some((name) => this.stat(name) !== null))
+    if ((found.length > 0 ? found : looked).some((name) => this.resolve(name) === null && this.stat(name) !== null))
       throw new Error(`${quoted} is a symlink to what is not in ${this.label}`);
+    if (isPattern) return [];
     throw new Error(`${quoted} is not in ${this.label}`);
   }
 
