@@ -505,11 +505,31 @@ describe.skipIf(why !== null)("a platform", () => {
 
   test("that nobody asks for is that of the base, also through a stage", () => {
     const text = "FROM localhost/foreign:1 AS a\nENV x=1\nFROM a\nENV y=1\n";
-    expect(builder.build(text, {}, "-t", "p:2").code).toBe(0);
+    const { code, stderr } = builder.build(text, {}, "-t", "p:2");
+    expect(code).toBe(0);
+    const warning = `the image's platform (linux/${foreign}) does not match this machine's (linux/${host})`;
+    expect(stderr.split(warning)).toHaveLength(2);
+    expect(builder.build(text, {}, "--platform", `linux/${foreign}`).stderr).not.toContain("does not match");
     expect(platformOf("p:2")).toBe(`linux/${foreign}`);
     expect(builder.build("FROM scratch\nENV x=1\n", {}, "-t", "p:3").code).toBe(0);
     expect(platformOf("p:3")).toBe(`linux/${host}`);
   });
+});
+
+test.skipIf(why !== null)("an image for another processor is told when it is bundled, unless it was asked for", () => {
+  const [host, foreign] = process.arch === "arm64" ? ["arm64", "amd64"] : ["amd64", "arm64"];
+  builder.must("import", "--platform", `linux/${foreign}`, builder.at("base"), "localhost/foreign:2");
+  const bundled = (name: string, ...flags: string[]) => {
+    const directory = builder.at(`bundle-${Math.random()}`);
+    const { code, stdout, stderr } = builder.image("bundle", [...flags, name, directory, "true"]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${directory}\n` });
+    execFileSync(resolve(process.env["TSRUNC"] ?? "dist/tsrunc"), ["image", "unbundle", directory]);
+    return stderr;
+  };
+  const warning = `warning: localhost/foreign:2: the image's platform (linux/${foreign}) does not match this machine's (linux/${host})`;
+  expect(bundled("localhost/foreign:2")).toContain(warning);
+  expect(bundled("localhost/foreign:2", "--platform", `linux/${foreign}`)).not.toContain("does not match");
+  expect(bundled("base:1")).not.toContain("does not match");
 });
 
 describe.skipIf(why !== null)("what cannot be taken is named:", () => {

@@ -1,6 +1,7 @@
 /** The images that a build begins with, each found once. */
 import type { Platform } from "../store/documents.ts";
 import type { Lease } from "../store/lease.ts";
+import { foreignWarning } from "../store/platform.ts";
 import { ForeignImageError, type Image, NoSuchImageError, readImage, resolveImage } from "../store/resolve.ts";
 import { memoized } from "./memoized.ts";
 import type { BuildOptions } from "./options.ts";
@@ -10,7 +11,7 @@ export class BaseImages {
 
   /** @param platform of the build, for what is fetched and says nothing else */
   constructor(
-    private readonly options: Pick<BuildOptions, "store" | "registry" | "reporter" | "pull">,
+    private readonly options: Pick<BuildOptions, "store" | "registry" | "reporter" | "pull" | "progress">,
     private readonly lease: Lease,
     private readonly platform: Platform,
   ) {}
@@ -26,11 +27,15 @@ export class BaseImages {
 
   async #find(name: string, wanted: Platform | null): Promise<Image> {
     const { lease } = this;
-    const { store, registry, reporter, pull } = this.options;
+    const { store, registry, reporter, pull, progress } = this.options;
     const platform = wanted ?? this.platform;
     if (!pull) {
       try {
-        return await resolveImage(store, name, { lease, ...(wanted === null ? {} : { platform }) });
+        if (wanted !== null) return await resolveImage(store, name, { lease, platform });
+        const image = await resolveImage(store, name, { lease });
+        const foreign = foreignWarning(name, image.config);
+        if (foreign !== null) progress.warn(`warning: ${foreign}`);
+        return image;
       } catch (error) {
         if (error instanceof ForeignImageError) return this.#fetch(name, platform, error);
         if (!(error instanceof NoSuchImageError)) throw error;

@@ -17,7 +17,7 @@ import {
 } from "../snapshot/snapshot.ts";
 import { extractStored, type UnpackProgress } from "../snapshot/unpack.ts";
 import { Lease } from "../store/lease.ts";
-import { formatPlatform } from "../store/platform.ts";
+import { foreignWarning, formatPlatform } from "../store/platform.ts";
 import { type Image, type ResolveOptions, resolveImage } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { claimBundle, removeBundle, replace } from "./marker.ts";
@@ -59,6 +59,8 @@ export async function makeBundle(request: BundleRequest): Promise<string> {
     throw new Error(
       `${image.name ?? reference}: is for ${formatPlatform(image.config)}: a container here runs what is for linux`,
     );
+  const foreign = request.platform ? null : foreignWarning(image.name ?? reference, image.config);
+  if (foreign !== null) progress.notice?.(foreign);
   const directory = realDirectory(request.directory);
   const snapshot = options.form === "overlay" ? newSnapshotId() : null;
   claimBundle(directory, {

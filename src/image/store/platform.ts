@@ -77,6 +77,21 @@ export function formatPlatform({
   return [os, architecture, ...(variant === undefined || variant === "" ? [] : [variant])].join("/");
 }
 
+/** What processors run besides their own, all but a few of them. @see containerd's platforms.Only, which Docker goes by */
+const ALSO_RUNS: Readonly<Record<string, string>> = { amd64: "386", arm64: "arm" };
+
+/**
+ * What to say of an image that this machine does not run by itself, where nobody has asked for its platform; `null` for one that it runs. With an
+ * emulator of binfmt_misc, or to be copied from, it may be what is wanted.
+ */
+export function foreignWarning(label: string, image: Platform): string | null {
+  const host = hostPlatform();
+  const { os, architecture } = canonical(image);
+  if (fitness(image, host) !== null || (os === host.os && architecture === ALSO_RUNS[host.architecture])) return null;
+  const [own, its] = [formatPlatform(host), formatPlatform(image)];
+  return `${label}: the image's platform (${its}) does not match this machine's (${own}), and none was asked for (--platform ${its} does)`;
+}
+
 /**
  * How well an image for one platform runs on another: the lower the better; `null` when it does not.
  * A processor runs what was made for an older variant of its architecture, and never what was made for a newer one.
