@@ -64,9 +64,10 @@ export function lockDirectory(root: string, id: string, whenBusy: () => void = (
   const directory = containerDirectory(root, id);
   let lock: Fd;
   try {
-    lock = open(directory, O.RDONLY | O.DIRECTORY);
+    // What a symlink leads to is another container's, or nobody's.
+    lock = open(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
+    if (hasErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) return null;
     throw error;
   }
   assertTrusted(directory, fstat(lock.number));

@@ -15,7 +15,7 @@ import {
   findContainer,
   loadKeptConfig,
   NoSuchContainerError,
-  removeDirectory,
+  removeUnwritten,
 } from "./store.ts";
 
 /** How long a killed init may take to be gone, in milliseconds: at first, and after a look for what holds it. */
@@ -42,7 +42,7 @@ export function deleteContainer(context: Context, id: string, { force }: DeleteO
   if (container === "cleared") return;
   if (container === null) {
     // Its creator died before it had made anything else.
-    removeDirectory(context.root, id);
+    removeUnwritten(context.root, id);
     if (force) return;
     throw new NoSuchContainerError(id);
   }

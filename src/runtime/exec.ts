@@ -29,7 +29,7 @@ import { carryOut, conversationOf, type ParentContext, pidfdOf, sharedHandlers }
 import { checkPidFile } from "./pid-file.ts";
 import { preservedDescriptors } from "./preserved-fds.ts";
 import { handListenerOn, seccompFilter } from "./seccomp.ts";
-import { containerStatus, stateDocument } from "./status.ts";
+import { containerStatus, isAlive, stateDocument } from "./status.ts";
 import { loadContainer, loadSavedConfig, type ProcessIdentity } from "./store.ts";
 
 /**
@@ -67,7 +67,13 @@ export function execInContainer(context: Context, options: ExecOptions): number 
     ...{ conversation: null, pidfd: null },
     answer: (request) => answerProcess(request, shared),
   };
-  carryOut(planned.parent, execParentHandlers, describeExecParent, shared);
+  try {
+    carryOut(planned.parent, execParentHandlers, describeExecParent, shared);
+  } catch (error) {
+    // Each call has an errno of its own for that: clone(2) says ENOMEM of a pid namespace whose init is gone.
+    if (isAlive(container.init)) throw error;
+    throw new Error(`the container has ended meanwhile: ${(error as Error).message}`);
+  }
   if (signals === null) return 0;
   const { pid, master } = conversationOf(shared);
   return exitCode(superviseForeground({ pid, pidfd: pidfdOf(shared), signals, master, log: context.log }));

@@ -11,12 +11,13 @@ import { isContainer } from "../config/generated/container.js";
 import { checkKept } from "../config/load.ts";
 import { check } from "../config/schema.ts";
 import type { Spec } from "../config/types.ts";
+import { ERRNO } from "../sys/errno.ts";
 import { hasErrno, orNull, check as succeeded } from "../sys/error.ts";
 import { AT, AT_FDCWD, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { exists, readDirectory, readTextOf, removeAll, replace, writeFile } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
-import { FILE_TYPE, fstat, isType } from "../sys/stat.ts";
+import { FILE_TYPE, findLinkStat, fstat, isType } from "../sys/stat.ts";
 import { assertTrusted } from "./trust.ts";
 
 /** What is known of a container: the contents of `state.json`. */
@@ -142,7 +143,9 @@ export function loadContainer(root: string, id: string): Container {
 export function findContainer(root: string, id: string): Container | null {
   assertTrusted(root);
   const directory = containerDirectory(root, id);
-  assertTrusted(directory);
+  const there = findLinkStat(directory);
+  if (there !== null && isType(there, "symlink")) return null;
+  assertTrusted(directory, there);
   const path = join(directory, STATE);
   const isState = (document: unknown): asserts document is Container => checkState(document, id);
   const found = orNull(() => readKept(path, isState));
@@ -195,6 +198,22 @@ export function removeDirectory(root: string, id: string): void {
   // Mostly these are all, and the directory need not be read.
   for (const name of [STATE, CONFIG]) syscall("unlinkat", AT_FDCWD, join(directory, name), 0);
   if (syscall("unlinkat", AT_FDCWD, directory, AT.REMOVEDIR) < 0) removeAll(directory);
+}
+
+/**
+ * Removes the directory of a container whose creator died before it wrote a state. One that has more in it is none: where `--root` names a wrong
+ * place it is somebody's data.
+ * @throws {Error} that says so
+ */
+export function removeUnwritten(root: string, id: string): void {
+  const directory = containerDirectory(root, id);
+  syscall("unlinkat", AT_FDCWD, join(directory, `${STATE}.new`), 0);
+  const result = syscall("unlinkat", AT_FDCWD, directory, AT.REMOVEDIR);
+  if (result === -ERRNO.ENOTEMPTY)
+    throw new Error(
+      `container does not exist: ${id}: ${directory} has no ${STATE}, and holds something else, which is left`,
+    );
+  if (result !== -ERRNO.ENOENT) succeeded(result, () => `rmdir ${directory}`);
 }
 
 /** Makes the fifo on which the init waits for `start`. @see mkfifo(3) */

@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -110,5 +119,37 @@ describe.runIf(isTsrunc)("a --root that belongs to another user", () => {
     } finally {
       succeed(["delete", "--force", id], { root: planted });
     }
+  });
+});
+
+describe.runIf(isTsrunc)("what is no container below --root", () => {
+  test("such as a symlink to one: neither it nor that is touched", () => {
+    const id = startDetached();
+    symlinkSync(id, join(root(), "alias"));
+    for (const args of [
+      ["state", "alias"],
+      ["kill", "alias"],
+      ["delete", "alias"],
+      ["pause", "alias"],
+    ])
+      expect(refused(args)).toContain("container does not exist: alias");
+    succeed(["delete", "--force", "alias"]);
+    expect(state(id).status).toBe("running");
+    expect(succeed(["list", "-q"])).toBe(`${id}\n`);
+    rmSync(join(root(), "alias"));
+  });
+
+  test("such as somebody's data: delete leaves it, and a directory that a killed create has left goes", () => {
+    const [data, unwritten] = [join(root(), "data"), join(root(), "unwritten")];
+    for (const directory of [data, unwritten]) mkdirSync(directory, { recursive: true });
+    writeFileSync(join(data, "thesis"), "years of work");
+    writeFileSync(join(unwritten, "state.json.new"), "{");
+    for (const flags of [[], ["--force"]]) {
+      expect(refused(["delete", ...flags, "data"])).toMatch(/container does not exist: data: .* holds something else/);
+      expect(readFileSync(join(data, "thesis"), "utf8")).toBe("years of work");
+    }
+    succeed(["delete", "--force", "unwritten"]);
+    expect(existsSync(unwritten)).toBe(false);
+    rmSync(data, { recursive: true });
   });
 });
