@@ -3,6 +3,7 @@ import { pipeline, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { formatOf } from "../layer/compression.ts";
 import { checkSizes, type LayerLimits } from "../layer/limits.ts";
+import { ZstdFrames } from "../layer/zstd-frames.ts";
 import { HEAD } from "./members.ts";
 
 /** What an archive may unpack to. */
@@ -49,13 +50,30 @@ export async function* inflated(
   format: "gzip" | "zstd",
 ): AsyncGenerator<Uint8Array> {
   const decoder = format === "gzip" ? createGunzip() : createZstdDecompress();
-  pipeline(Readable.from(source), decoder, () => {});
+  pipeline(Readable.from(format === "zstd" ? inFrames(source) : source), decoder, () => {});
   try {
     yield* decoder as AsyncIterable<Uint8Array>;
   } catch (error) {
     const isDecoders = /^(Z_|ZSTD_)/.test((error as NodeJS.ErrnoException).code ?? "");
     throw isDecoders ? new Error(`cannot be decompressed: ${(error as Error).message}`) : error;
   }
+}
+
+/** What is no frame of zstd is an error, as it is for gzip. */
+async function* inFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const frames = new ZstdFrames();
+  const follow = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      throw new Error(`cannot be decompressed: ${(error as Error).message}`);
+    }
+  };
+  for await (const chunk of source) {
+    follow(() => frames.write(chunk));
+    yield chunk;
+  }
+  follow(() => frames.end());
 }
 
 async function* limited(
