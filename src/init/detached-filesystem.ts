@@ -30,7 +30,8 @@ export function makeFilesystem(step: OfKind<MountStep, "mount">, mode: string | 
   // `silent` is about the kernel's log alone, and no option here.
   const ofFilesystem = flags.filter((flag) => !(flag in MOUNT_ATTRIBUTES) && flag !== "silent");
   for (const [key, value] of [...ofFilesystem.map((flag): Option => [flag, null]), ...splitData(data)]) {
-    if (!fsconfigSet(context, key, value)) {
+    // mount(2) takes it for any filesystem; those that count no versions do not know it here.
+    if (!fsconfigSet(context, key, value) && key !== "iversion") {
       throw new Error([`${fstype} refuses the option ${key}`, ...fscontextMessages(context)].join(": "));
     }
   }

@@ -1,7 +1,7 @@
 /** Filesystems set up by descriptors, before anything is mounted. */
 import { Fd } from "./fd.ts";
 import { syscall } from "./ffi.ts";
-import { MOUNT_ATTRIBUTES, type MountAttribute } from "./mount.ts";
+import { attributeBits, type MountAttribute } from "./mount.ts";
 
 /**
  * A context in which a filesystem is set up for mounting.
@@ -59,7 +59,5 @@ export function fsmount(context: Fd, attributes: readonly MountAttribute[]): Fd 
 /** {@link fsmount}. @returns the descriptor's number or `-errno` */
 export function fsmountResult(context: Fd, attributes: readonly MountAttribute[]): number {
   const FSMOUNT_CLOEXEC = 1;
-  let bits = 0;
-  for (const name of attributes) bits |= MOUNT_ATTRIBUTES[name];
-  return syscall("fsmount", context.number, FSMOUNT_CLOEXEC, bits);
+  return syscall("fsmount", context.number, FSMOUNT_CLOEXEC, attributeBits(attributes));
 }

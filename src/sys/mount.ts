@@ -180,13 +180,10 @@ export function mountSetAttributes(mount: Fd, attributes: MountAttributes): void
 /** {@link mountSetAttributes}. @returns 0 or `-errno` */
 export function mountSetAttributesResult(mount: Fd, attributes: MountAttributes): number {
   const { set = [], clear = [], propagation, idmap, recursive = false } = attributes;
-  let setBits = 0;
+  let setBits = attributeBits(set);
   let clearBits = 0;
   for (const name of clear) clearBits |= isAccessTime(name) ? MOUNT_ATTR_ATIME : MOUNT_ATTRIBUTES[name];
-  for (const name of set) {
-    setBits |= MOUNT_ATTRIBUTES[name];
-    if (isAccessTime(name)) clearBits |= MOUNT_ATTR_ATIME;
-  }
+  if (set.some(isAccessTime)) clearBits |= MOUNT_ATTR_ATIME;
   if (idmap !== undefined) setBits |= MOUNT_ATTR_IDMAP;
   // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
   const memory = new BigUint64Array([
@@ -211,6 +208,13 @@ export function mapOwners(tree: Fd, userNamespace: Fd, recursive: boolean): void
     () =>
       `failed to set MOUNT_ATTR_IDMAP${result === -22 ? " (maybe the filesystem doesn't support idmap mounts on this kernel?)" : ""}`,
   );
+}
+
+/** Attributes as bits. Of several settings of access times the strongest counts, as with mount(2): strictatime, then noatime. */
+export function attributeBits(names: readonly MountAttribute[]): number {
+  const { noatime, strictatime } = MOUNT_ATTRIBUTES;
+  const bits = names.reduce((sum, name) => sum | MOUNT_ATTRIBUTES[name], 0);
+  return (bits & strictatime) === 0 ? bits : bits & ~noatime;
 }
 
 function isAccessTime(name: MountAttribute): boolean {

@@ -200,6 +200,25 @@ test.each([false, true])("a cgroup mount shows the container's own cgroup (cgrou
   }
 });
 
+// Strict access times are shown by the absence of others. The filesystem and the mount are both writable.
+test.each([
+  [
+    ["noatime", "relatime", "strictatime"],
+    ["rw", "rw"],
+  ],
+  [
+    ["noatime", "relatime"],
+    ["noatime", "rw", "rw"],
+  ],
+  [
+    ["iversion", "nodev"],
+    ["nodev", "relatime", "rw", "rw"],
+  ],
+])("a tmpfs with the options %j has what mount(2) makes of them: %j", (options, expected) => {
+  const shown = optionsOf({ destination: "/mnt", type: "tmpfs", source: "tmpfs", options });
+  expect(shown.filter((one) => /atime|dev|^rw$/.test(one)).sort()).toEqual(expected);
+});
+
 test("the rootfs may lie on a shared mount", () => {
   const bundle = makeBundle(["echo", "fine"]);
   execFileSync("mount", ["--bind", bundle.path, bundle.path]);
