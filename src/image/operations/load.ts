@@ -4,24 +4,24 @@ import { basename } from "../../sys/path-names.ts";
 import type { ArchiveLimits } from "../archive/decompress.ts";
 import { DirectoryMembers } from "../archive/directory-members.ts";
 import { findInput } from "../archive/input.ts";
-import type { Members, Stored } from "../archive/members.ts";
+import type { Members } from "../archive/members.ts";
 import { TarMembers } from "../archive/tar-members.ts";
-import { formatOf } from "../layer/compression.ts";
 import { DEFAULT_LIMITS } from "../layer/limits.ts";
 import type { Reporter } from "../progress/reporter.ts";
-import { familiarReference, parseName, parseReference } from "../reference/reference.ts";
+import { parseName } from "../reference/reference.ts";
 import { readBlob } from "../store/blobs.ts";
 import { collectLocked, UnknownContentError } from "../store/collect.ts";
 import { type Digest, shortDigest, splitDigest } from "../store/digest.ts";
 import type { ArchiveManifest, Descriptor, Index, LayoutFile, Manifest, Platform } from "../store/documents.ts";
 import { ANNOTATION, putImage } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
-import { isConfigType, isRootType, MEDIA_TYPE } from "../store/media-types.ts";
+import { isConfigType, isRootType } from "../store/media-types.ts";
 import { parseDocument, parseImageConfig, parseRoot } from "../store/parse-documents.ts";
 import { choosePlatform, hostPlatform } from "../store/platform.ts";
 import { putDocument } from "../store/put-document.ts";
 import { layersOf, NoSuchPlatformError } from "../store/resolve.ts";
 import { lockStore, type Store } from "../store/store.ts";
+import { type Found, loadDockerArchive } from "./load-docker-archive.ts";
 
 export interface LoadOptions {
   /** Which of an index's images; default: this machine's. */
@@ -113,12 +113,6 @@ async function removeUnused(store: Store, lease: Lease): Promise<void> {
   }
 }
 
-interface Found {
-  descriptor: Descriptor;
-  /** `null` for none. */
-  names: (string | null)[];
-}
-
 class Loader {
   /** What indexes have named so far. */
   readonly #taken = new Set<Digest>();
@@ -143,7 +137,8 @@ class Loader {
       );
     }
     if (manifest.find((byte) => byte > 0x20) === 0x5b)
-      return await this.#archive(
+      return await loadDockerArchive(
+        this,
         parseDocument<ArchiveManifest>(manifest, isArchiveManifest, `${label}: manifest.json`),
       );
     return [await this.#directory(manifest)];
@@ -235,53 +230,6 @@ class Loader {
     }
   }
 
-  async #archive(items: ArchiveManifest): Promise<Found[]> {
-    const { label } = this.members;
-    if (items.length === 0) throw new Error(`${label}: its manifest.json names no image`);
-    const found: Found[] = [];
-    for (const [at, item] of items.entries()) {
-      const where = `${label}: manifest.json: /${at}`;
-      const names = (item.RepoTags ?? []).map((name, index) => tagOf(name, `${where}/RepoTags/${index}`));
-      const config = await this.members.store(this.lease, item.Config);
-      if (config === null) throw new Error(`${where}/Config: ${item.Config} is not in the archive`);
-      const parsed = parseImageConfig(await readBlob(this.store, config), `${where}/Config: ${item.Config}`);
-      const layers: Descriptor[] = [];
-      for (const [layer, name] of (item.Layers ?? []).entries()) {
-        const stored = await this.members.store(this.lease, name);
-        if (stored === null) throw new Error(`${where}/Layers/${layer}: ${name} is not in the archive`);
-        layers.push(await this.#layer(stored, parsed.rootfs.diff_ids?.[layer], `${where}/Layers/${layer}: ${name}`));
-      }
-      const manifest: Manifest = {
-        schemaVersion: 2,
-        mediaType: MEDIA_TYPE.manifest,
-        config: { mediaType: MEDIA_TYPE.config, digest: config.digest, size: config.size },
-        layers,
-      };
-      layersOf(manifest, parsed, names[0] ? familiarReference(parseReference(names[0])) : where);
-      found.push({
-        descriptor: await putDocument(this.lease, MEDIA_TYPE.manifest, manifest),
-        names: names.length === 0 ? [null] : names,
-      });
-    }
-    return found;
-  }
-
-  async #layer({ digest, size, head }: Stored, diffId: Digest | undefined, where: string): Promise<Descriptor> {
-    const compression = formatOf(head);
-    if (compression === "xz" || compression === "bzip2")
-      throw new Error(`${where}: is compressed by ${compression}, which no layer may be`);
-    if (
-      compression === "none" &&
-      diffId !== undefined &&
-      splitDigest(diffId).algorithm === "sha256" &&
-      diffId !== digest
-    ) {
-      throw new Error(`${where}: has the digest ${digest}, and the config says ${diffId}`);
-    }
-    const mediaType = { none: MEDIA_TYPE.layer, gzip: MEDIA_TYPE.layerGzip, zstd: MEDIA_TYPE.layerZstd }[compression];
-    return { mediaType, digest, size };
-  }
-
   /** skopeo's `dir:`: the manifest, and contents by their hexadecimal digits. */
   async #directory(bytes: Uint8Array): Promise<Found> {
     const { label } = this.members;
@@ -298,15 +246,6 @@ class Loader {
     }
     layersOf(root.document, parseImageConfig(await readBlob(this.store, config), `config of ${label}`), label);
     return { descriptor: await putDocument(this.lease, root.mediaType, bytes), names: [null] };
-  }
-}
-
-/** @throws {Error} for what is no name of an image, and for one with a digest, which would call the image what it is not */
-function tagOf(name: string, where: string): string {
-  try {
-    return parseName(name);
-  } catch (error) {
-    throw new Error(`${where}: ${(error as Error).message}`);
   }
 }
 
