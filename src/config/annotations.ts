@@ -34,9 +34,12 @@ export function hookFiles({ annotations }: Annotated, bundle: string): HookFiles
   return { stdout: file("stdout"), stderr: file("stderr") };
 }
 
-/** A filter of system calls as the kernel takes it, in base64, in the place of `linux.seccomp`: `run.oci.seccomp_bpf_data`. */
+/**
+ * A filter of system calls as the kernel takes it, in base64, in the place of `linux.seccomp`: `run.oci.seccomp_bpf_data`. An empty one is
+ * given, too: nobody who wants a filter shall have none.
+ */
 export function rawSeccompFilter({ annotations }: Annotated): string | undefined {
-  return annotations?.["run.oci.seccomp_bpf_data"] || undefined;
+  return annotations?.["run.oci.seccomp_bpf_data"];
 }
 
 /** Path of the socket that gets the seccomp listener, where `listenerPath` names none: `run.oci.seccomp.receiver`. */

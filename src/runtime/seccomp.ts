@@ -101,13 +101,20 @@ function native() {
   return NATIVE[process.arch as keyof typeof NATIVE];
 }
 
+/** BPF_MAXINSNS of linux/bpf_common.h. */
+const MOST_INSTRUCTIONS = 4096;
+
+/** @throws {Error} for what is no base64: what else is in it would be passed over, and another filter come of it */
 function decodeFilter(base64: string): Uint8Array {
   const program = Buffer.from(base64, "base64");
   const INSTRUCTION_BYTES = 8;
-  if (program.length > 0 && program.length % INSTRUCTION_BYTES === 0) return program;
-  throw new Error(
-    `/annotations/run.oci.seccomp_bpf_data: is no filter: ${program.length} bytes, and an instruction has 8`,
-  );
+  const refuse = (why: string) => new Error(`/annotations/run.oci.seccomp_bpf_data: is no filter: ${why}`);
+  if (program.toString("base64") !== base64.replaceAll(/\s/g, "")) throw refuse("it is no base64");
+  if (program.length === 0) throw refuse("it is empty");
+  if (program.length % INSTRUCTION_BYTES !== 0) throw refuse(`${program.length} bytes, and an instruction has 8`);
+  const count = program.length / INSTRUCTION_BYTES;
+  if (count > MOST_INSTRUCTIONS) throw refuse(`${count} instructions, and the kernel takes ${MOST_INSTRUCTIONS}`);
+  return program;
 }
 
 /**

@@ -174,6 +174,19 @@ describe.skipIf(missing !== null)(`seccomp${missing === null ? "" : ` (${missing
       config.annotations["run.oci.seccomp_bpf_data"] = "AAAA";
     });
     expect(wrong.stderr).toMatch(/seccomp_bpf_data: is no filter: 3 bytes/);
+    const allow = Buffer.from("06000000" + "0000ff7f", "hex");
+    for (const [data, words] of [
+      ["", "it is empty"],
+      ["!!!", "it is no base64"],
+      [`${allow.toString("base64")}AAAA`, "it is no base64"],
+      [`!${allow.toString("base64")}`, "it is no base64"],
+      [Buffer.concat(Array(4097).fill(allow)).toString("base64"), "4097 instructions, and the kernel takes 4096"],
+    ] as const) {
+      const { code, stderr } = run("true", (config) => {
+        config.annotations["run.oci.seccomp_bpf_data"] = data;
+      });
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(words) });
+    }
   });
 
   test.for(["docker", "podman", "containerd"])(
