@@ -87,10 +87,18 @@ function realDirectory(path: string): string {
   try {
     return realpathSync(absolute);
   } catch (error) {
-    if (!hasErrno(error, "ENOENT")) throw error;
+    if (!hasErrno(error, "ENOENT")) throw notMade(path, error as Error);
+  }
+  try {
     mkdirSync(absolute, { recursive: true, mode: 0o755 });
     return realpathSync(absolute);
+  } catch (error) {
+    throw notMade(path, error as Error);
   }
+}
+
+function notMade(path: string, { message }: Error): Error {
+  return new Error(`${path}: the bundle's directory cannot be made: ${message}`);
 }
 
 async function mountLayers(

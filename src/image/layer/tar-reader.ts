@@ -123,7 +123,12 @@ export class TarReader {
       if (this.#reader.position === at) return null;
       throw new LayerError(`the archive ends within a header, at byte ${this.#reader.position}`);
     }
-    if (isZero(block)) return null;
+    if (isZero(block)) {
+      // Two of them are the end. After one, some readers go on, and would see other files than we do; Go's refuses, and so Docker.
+      const second = this.#reader.exactly(BLOCK);
+      if (second === null || isZero(second)) return null;
+      throw new LayerError(`a single block of zeros at byte ${at}, and something else after it`);
+    }
     if (!hasChecksum(block)) throw new LayerError(`no tar header at byte ${at}`);
     return block;
   }

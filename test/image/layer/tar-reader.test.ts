@@ -44,7 +44,14 @@ describe("a tar archive", () => {
   test("may end without zeros, and has no entries after them", () => {
     expect(readAll(tarEntry({ name: "a" })).map(({ name }) => name)).toEqual(["a"]);
     expect(readAll(tar({ name: "a" }, Buffer.alloc(1024), { name: "b" })).map(({ name }) => name)).toEqual(["a"]);
+    expect(readAll(Buffer.concat([tarEntry({ name: "a" }), Buffer.alloc(512)])).map(({ name }) => name)).toEqual(["a"]);
     expect(readAll(new Uint8Array(0))).toEqual([]);
+  });
+
+  test("is refused where a single block of zeros stands between entries: readers differ in what it has", () => {
+    expect(() => readAll(tar({ name: "a" }, Buffer.alloc(512), { name: "b" }))).toThrow(
+      "a single block of zeros at byte 512, and something else after it",
+    );
   });
 
   test("has global headers that change nothing, wherever they stand and whatever they say", () => {
