@@ -4,7 +4,7 @@
  */
 import { InvalidArgumentError } from "commander";
 import { isEscaped } from "../sys/text.ts";
-import { type Option, text } from "./option.ts";
+import { list, type Option, text } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
 
 const WHY = "a name that is not UTF-8 cannot be used here";
@@ -15,11 +15,17 @@ export function fileName(
   help: string,
   extra: Parameters<typeof text>[2] = {},
 ): Option<string | undefined> {
-  const read = (given: string) => {
-    if (isEscaped(given)) throw new InvalidArgumentError(WHY);
-    return given;
-  };
-  return { ...text(argument, help, extra), read };
+  return { ...text(argument, help, extra), read: readName };
+}
+
+/** Names of files, one an occurrence. */
+export function fileNames(argument: string, help: string): Option<string[]> {
+  return { ...list(argument, help), read: (given, before) => [...before, readName(given)] };
+}
+
+function readName(given: string): string {
+  if (isEscaped(given)) throw new InvalidArgumentError(WHY);
+  return given;
 }
 
 /** @returns the name @throws {UsageError} */

@@ -1,5 +1,6 @@
 /** The options that `image bundle` and `image run` share, spelled as `docker run` has them, and what they become. */
 import type { BundleOptions } from "../image/bundle/options.ts";
+import { fileNames } from "./file-name.ts";
 import { platformOption, quietOption, storeOptions } from "./image-options.ts";
 import { choice, list, type OptionValues, optionalToggle, text, toggle } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
@@ -13,6 +14,7 @@ export const imageBundleOptions = {
   ),
   entrypoint: text("COMMAND", "execute this in the place of the image's entrypoint; empty for none"),
   env: list("NAME=VALUE", "set a variable; NAME alone takes the caller's", { short: "e" }),
+  "env-file": fileNames("FILE", "set variables that a file has, a NAME=VALUE a line; those of --env count before them"),
   user: text("USER[:GROUP]", "names of the image, or numbers", { short: "u" }),
   workdir: text("DIR", "the working directory", { short: "w" }),
   hostname: text("NAME", "the host name (default: tsrunc)"),
@@ -38,7 +40,8 @@ type Values = OptionValues<typeof imageBundleOptions>;
  * @throws {UsageError}
  */
 export async function toBundleOptions(values: Values, args: readonly string[]): Promise<BundleOptions> {
-  const { parseMemory, parseVolume } = await import("../image/bundle/options.ts");
+  const { parseMemory, parseVolume, refuseSharedDestinations } = await import("../image/bundle/options.ts");
+  const { readEnvFile } = await import("../image/bundle/env-file.ts");
   const { DEFAULT_LIMITS } = await import("../image/layer/limits.ts");
   const usage = <T>(read: () => T): T => {
     try {
@@ -54,6 +57,8 @@ export async function toBundleOptions(values: Values, args: readonly string[]): 
       throw new UsageError(`--${name} ${JSON.stringify(given)}: a number above 0 is expected`);
     return Number(given);
   };
+  const mounts = values.volume.map((volume) => usage(() => parseVolume(volume)));
+  usage(() => refuseSharedDestinations(mounts));
   const rootless = values.rootless ?? process.geteuid?.() !== 0;
   return {
     // What an ordinary user mounts nobody else sees, the runtime among them.
@@ -61,12 +66,12 @@ export async function toBundleOptions(values: Values, args: readonly string[]): 
     rootless,
     args: args.length > 0 ? args : null,
     entrypoint: values.entrypoint === undefined ? null : values.entrypoint === "" ? [] : [values.entrypoint],
-    env: values.env.flatMap(variable),
+    env: [...values["env-file"].flatMap((path) => usage(() => readEnvFile(path))), ...values.env].flatMap(variable),
     user: values.user ?? null,
     cwd: values.workdir ?? null,
     hostname: values.hostname ?? null,
     tty: values.tty,
-    mounts: values.volume.map((volume) => usage(() => parseVolume(volume))),
+    mounts,
     readOnly: values["read-only"],
     memory: values.memory === undefined ? null : usage(() => parseMemory(values.memory as string)),
     cpus: number("cpus", /^\d+(\.\d+)?$/),

@@ -1,5 +1,6 @@
 /** What a person may say about a bundle, beyond what the image says. */
 import type { Mount } from "../../config/types.ts";
+import { normalize } from "../../sys/path-names.ts";
 import type { LayerLimits } from "../layer/limits.ts";
 
 export interface BundleOptions {
@@ -42,6 +43,7 @@ export function parseVolume(text: string): Mount {
   if (more.length > 0) throw wrong("too many colons");
   if (destination === "") throw wrong("no destination");
   if (!destination.startsWith("/")) throw wrong("the destination must be an absolute path");
+  if (normalize(destination) === "/") throw wrong("the destination must not be /");
   if (!source.startsWith("/")) throw wrong("the source must be an absolute path");
   const words = options.split(",").filter((option) => option !== "");
   // What Docker knows beside mount options: labels of SELinux, and whether a volume gets the image's files.
@@ -53,8 +55,26 @@ export function parseVolume(text: string): Mount {
       ),
   );
   if (unknown !== undefined) throw wrong(`the option ${JSON.stringify(unknown)} is not known`);
+  const opposite = findOpposites(passed);
+  if (opposite !== null) throw wrong(`${opposite} contradict each other`);
   const bind = passed.includes("bind") || passed.includes("rbind") ? [] : ["rbind"];
   return { destination, type: "bind", source, options: [...bind, ...passed] };
+}
+
+/** Two options of a mount of which one takes back the other, for a message; `null` where there are none. */
+export function findOpposites(options: readonly string[]): string | null {
+  const opposites = [["ro", "rw"], ...["exec", "suid", "dev", "atime", "diratime"].map((name) => [name, `no${name}`])];
+  return opposites.find((pair) => pair.every((one) => options.includes(one)))?.join(" and ") ?? null;
+}
+
+/** @throws {Error} when two volumes have one destination, however it is written */
+export function refuseSharedDestinations(mounts: readonly { destination: string }[]): void {
+  const seen = new Set<string>();
+  for (const { destination } of mounts) {
+    const place = normalize(`${destination}/`);
+    if (seen.has(place)) throw new Error(`--volume: two volumes have the destination ${destination}`);
+    seen.add(place);
+  }
 }
 
 /**

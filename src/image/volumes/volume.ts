@@ -9,10 +9,12 @@
  *
  * They are made and removed with the names of containers locked, so that none is removed that a container is just about to use.
  */
+
 import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import { mkdirAll, readDirectory } from "../../sys/file.ts";
 import { join, normalize } from "../../sys/path-names.ts";
+import { findOpposites } from "../bundle/options.ts";
 import { checkName, isName } from "../containers/names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import { replaceFile, type Store } from "../store/store.ts";
@@ -54,6 +56,8 @@ export function parseNamedMount(text: string): NamedMount | null {
   const words = given.split(",").filter((word) => word !== "");
   const unknown = words.find((word) => !/^(ro|rw|nocopy|z|Z|noexec|nosuid|nodev)$/.test(word));
   if (unknown !== undefined) throw wrong(`the option ${JSON.stringify(unknown)} is not known`);
+  const opposite = findOpposites(words);
+  if (opposite !== null) throw wrong(`${opposite} contradict each other`);
   const options = words.filter((word) => !["nocopy", "z", "Z"].includes(word));
   return { name, destination, options, fill: !words.includes("nocopy") };
 }

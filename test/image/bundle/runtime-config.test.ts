@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { type BundleOptions, parseMemory, parseVolume } from "../../../src/image/bundle/options.ts";
+import {
+  type BundleOptions,
+  parseMemory,
+  parseVolume,
+  refuseSharedDestinations,
+} from "../../../src/image/bundle/options.ts";
 import { type Facts, toRuntimeConfig } from "../../../src/image/bundle/runtime-config.ts";
 import type { ExecutionConfig, ImageConfig } from "../../../src/image/store/documents.ts";
 import { BUNDLE_OPTIONS } from "../../support/bundle-options.ts";
@@ -123,9 +128,18 @@ describe("options", () => {
     expect(spec.mounts?.some(({ type }) => type === "cgroup" || type === "sysfs")).toBe(false);
   });
 
-  test.each(["a:/b", "/a", "/a:b", "/a:/b:ro:x", "/a:/b:what"])("--volume %s is refused", (text) => {
-    expect(() => parseVolume(text)).toThrow(/SOURCE:DESTINATION\[:OPTIONS\] is right/);
+  test("two volumes on one destination are refused, however it is written", () => {
+    const at = (...destinations: string[]) => destinations.map((destination) => ({ destination }));
+    expect(() => refuseSharedDestinations(at("/v", "/w/../v/"))).toThrow("two volumes have the destination /w/../v/");
+    expect(() => refuseSharedDestinations(at("/v", "/v/w", "/vw"))).not.toThrow();
   });
+
+  test.each(["a:/b", "/a", "/a:b", "/a:/b:ro:x", "/a:/b:what", "/a:/", "/a:/b/..", "/a:/b:ro,rw", "/a:/b:exec,noexec"])(
+    "--volume %s is refused",
+    (text) => {
+      expect(() => parseVolume(text)).toThrow(/SOURCE:DESTINATION\[:OPTIONS\] is right/);
+    },
+  );
 
   test.each([
     ["1", 1],

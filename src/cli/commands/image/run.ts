@@ -64,6 +64,8 @@ export const command = defineCommand({
       },
       args,
     );
+    const { refuseSharedDestinations } = await import("../../../image/bundle/options.ts");
+    usage(() => refuseSharedDestinations([...namedVolumes, ...bundleOptions.mounts]));
     const platform = await toPlatform(options.platform);
     const { unpackProgress } = await import("../../../image/progress/unpacking.ts");
     const store = await openNamedStore(options);
