@@ -46,7 +46,7 @@ export class Session {
     const machine = await Machine.start(home, runtime);
     try {
       const before = traces(machine);
-      for (const { from, to } of tools) cpSync(from, machine.path(to), { recursive: true });
+      for (const { from, to } of tools) cpSync(from, machine.path(to), { recursive: true, verbatimSymlinks: true });
       await prepare(host, machine, image);
       const session = new Session(host, engines, basename(runtime), machine, before);
       for (const engine of engines) if (engine.prepare !== undefined) await session.run(engine, "", engine.prepare);
