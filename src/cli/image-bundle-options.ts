@@ -37,9 +37,14 @@ type Values = OptionValues<typeof imageBundleOptions>;
 
 /**
  * @param args what follows the image: in the place of its own arguments, if any
+ * @param named volumes besides, whose places are taken
  * @throws {UsageError}
  */
-export async function toBundleOptions(values: Values, args: readonly string[]): Promise<BundleOptions> {
+export async function toBundleOptions(
+  values: Values,
+  args: readonly string[],
+  named: readonly { destination: string }[] = [],
+): Promise<BundleOptions> {
   const { parseMemory, parseVolume, refuseSharedDestinations } = await import("../image/bundle/options.ts");
   const { readEnvFile } = await import("../image/bundle/env-file.ts");
   const { DEFAULT_LIMITS } = await import("../image/layer/limits.ts");
@@ -58,7 +63,7 @@ export async function toBundleOptions(values: Values, args: readonly string[]): 
     return Number(given);
   };
   const mounts = values.volume.map((volume) => usage(() => parseVolume(volume)));
-  usage(() => refuseSharedDestinations(mounts));
+  usage(() => refuseSharedDestinations([...named, ...mounts]));
   const rootless = values.rootless ?? process.geteuid?.() !== 0;
   return {
     // What an ordinary user mounts nobody else sees, the runtime among them.

@@ -2,7 +2,7 @@
 import { ERRNO } from "../sys/errno.ts";
 import { check } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
-import { type MountAttribute, mountSetAttributesResult } from "../sys/mount.ts";
+import { isAccessTime, type MountAttribute, mountSetAttributesResult } from "../sys/mount.ts";
 import { fstatfs } from "../sys/statfs.ts";
 
 /** What a bind sets and takes back. */
@@ -13,9 +13,6 @@ export interface BindAttributes {
 
 /** Attributes that a bind with options of its own does not take over from its source; access times it does. */
 const NOT_INHERITED: readonly MountAttribute[] = ["ro", "nosuid", "nodev", "noexec", "nosymfollow"];
-
-/** The settings of access times, of which a mount has one, the strongest first, as mount(2) takes several. */
-const ACCESS_TIMES: readonly MountAttribute[] = ["strictatime", "noatime", "relatime"];
 
 /** `ST_*` bits of the attributes that a user namespace can lock. @see statfs(2), mount_namespaces(7) */
 const LOCKABLE: Partial<Record<MountAttribute, number>> = {
@@ -67,15 +64,14 @@ export function setBindAttributes(
  * option that takes one back (`atime`) changes nothing, as with mount(8).
  */
 function accessTimes(set: readonly MountAttribute[]): { set: MountAttribute[]; clear: MountAttribute[] } {
-  if (!set.some(isTime)) return { set: [], clear: [] };
-  const strongest = ACCESS_TIMES.find((name) => set.includes(name)) ?? "relatime";
-  return set.includes("nodiratime")
-    ? { set: [strongest, "nodiratime"], clear: [] }
-    : { set: [strongest], clear: ["nodiratime"] };
+  const given = set.filter(isTime);
+  if (given.length === 0) return { set: [], clear: [] };
+  // Any other setting is stronger.
+  return { set: ["relatime", ...given], clear: given.includes("nodiratime") ? [] : ["nodiratime"] };
 }
 
 function isTime(name: MountAttribute): boolean {
-  return name === "nodiratime" || ACCESS_TIMES.includes(name);
+  return name === "nodiratime" || isAccessTime(name);
 }
 
 function words({ set, clear }: BindAttributes): string {

@@ -217,7 +217,8 @@ export function attributeBits(names: readonly MountAttribute[]): number {
   return (bits & strictatime) === 0 ? bits : bits & ~noatime;
 }
 
-function isAccessTime(name: MountAttribute): boolean {
+/** Whether it is one of the settings of access times, of which a mount has one. */
+export function isAccessTime(name: MountAttribute): boolean {
   return name === "relatime" || name === "noatime" || name === "strictatime";
 }
 

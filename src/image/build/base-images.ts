@@ -34,7 +34,7 @@ export class BaseImages {
         if (wanted !== null) return await resolveImage(store, name, { lease, platform });
         const image = await resolveImage(store, name, { lease });
         const foreign = foreignWarning(name, image.config);
-        if (foreign !== null) progress.warn(`warning: ${foreign}`);
+        if (foreign !== null) progress.warn(foreign);
         return image;
       } catch (error) {
         if (error instanceof ForeignImageError) return this.#fetch(name, platform, error);

@@ -63,9 +63,8 @@ export const command = defineCommand({
         volume: named.flatMap(({ volume, mount }) => (mount === null ? [volume] : [])),
       },
       args,
+      namedVolumes,
     );
-    const { refuseSharedDestinations } = await import("../../../image/bundle/options.ts");
-    usage(() => refuseSharedDestinations([...namedVolumes, ...bundleOptions.mounts]));
     const platform = await toPlatform(options.platform);
     const { unpackProgress } = await import("../../../image/progress/unpacking.ts");
     const store = await openNamedStore(options);
