@@ -48,6 +48,14 @@ const modules: Module[] = [
       { name: "isArchiveManifest", schema: "image.json#/$defs/archiveManifest", type: "ArchiveManifest" },
     ],
   },
+  {
+    name: "named",
+    types: "../../image/containers/record.ts",
+    validators: [
+      { name: "isNamedContainer", schema: "named.json#/$defs/container", type: "Container" },
+      { name: "isNamedState", schema: "named.json#/$defs/state", type: "KeptState" },
+    ],
+  },
 ];
 
 const annotations = new Set(["$schema", "title", "description"]);
@@ -97,7 +105,7 @@ function compile({ validators }: Module): string {
     strictTypes: false,
   });
   ajv.addKeyword(integer64);
-  for (const file of ["config.json", "state.json", "features.json", "image.json", "container.json"]) {
+  for (const file of ["config.json", "state.json", "features.json", "image.json", "container.json", "named.json"]) {
     const schema = withoutAnnotations(JSON.parse(readFileSync(join(here, file), "utf8"))) as { $defs?: object };
     // The bounds that stand there are of numbers, which have lost the last digits.
     if (file === "config.json") Object.assign(schema.$defs ?? {}, { int64: of64("int64"), uint64: of64("uint64") });

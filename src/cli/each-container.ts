@@ -1,4 +1,5 @@
 /** Commands that do one thing to several containers. */
+import type { Named } from "../image/containers/names.ts";
 import type { Container } from "../image/containers/record.ts";
 import type { Store } from "../image/store/store.ts";
 import { print } from "./output.ts";
@@ -12,15 +13,30 @@ export async function eachContainer(
   store: Store,
   names: readonly string[],
   act: (container: Container) => Promise<void>,
-  { absentIsFine = false, format = "text" }: { absentIsFine?: boolean; format?: "text" | "json" } = {},
+  options: EachOptions = {},
 ): Promise<number> {
-  const { findContainer } = await import("../image/containers/record.ts");
+  const { findContainer } = await import("../image/containers/find.ts");
+  return eachFound(names, (name) => findContainer(store, name), act, options);
+}
+
+interface EachOptions {
+  absentIsFine?: boolean;
+  format?: "text" | "json";
+}
+
+/** {@link eachContainer}, of what is found otherwise. */
+export async function eachFound<T extends Named>(
+  names: readonly string[],
+  find: (name: string) => T,
+  act: (container: T) => Promise<void>,
+  { absentIsFine = false, format = "text" }: EachOptions,
+): Promise<number> {
   const { NoSuchContainerError } = await import("../image/containers/names.ts");
   const errors: string[] = [];
   const done: { id: string; name: string }[] = [];
   for (const name of names) {
     try {
-      const container = findContainer(store, name);
+      const container = find(name);
       await act(container);
       done.push({ id: container.id, name: container.name });
       if (format === "text") print(name);

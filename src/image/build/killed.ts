@@ -14,7 +14,7 @@ import { runtimePath } from "../bundle/runtime-path.ts";
 import { endPasta } from "../containers/pasta.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import { snapshotsPath } from "../snapshot/directories.ts";
-import { readSnapshot, removeSnapshot } from "../snapshot/snapshot.ts";
+import { removeSnapshot, snapshotsOf } from "../snapshot/snapshot.ts";
 import type { Collector } from "../store/collect.ts";
 import type { Store } from "../store/store.ts";
 import { killedBuilder, PASTA, RUNS } from "./builder.ts";
@@ -42,8 +42,7 @@ export function clearKilledBuilds(store: Store, directories: readonly string[]):
   for (const directory of directories) {
     endKilledBuild(directory);
     if (!isFree(directory)) continue;
-    for (const id of readdirSync(snapshotsPath(store, "active")))
-      if (readSnapshot(store, id)?.owner.startsWith(`${directory}/`)) removeSnapshot(store, id);
+    for (const id of snapshotsOf(store, (owner) => owner.startsWith(`${directory}/`))) removeSnapshot(store, id);
     if (exists(directory)) removeTree(directory);
   }
 }

@@ -12,11 +12,12 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import type { Mount, Spec } from "../../config/types.ts";
 import { hasErrno } from "../../sys/error.ts";
-import { join } from "../../sys/path-names.ts";
+import { basename, join } from "../../sys/path-names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
-import { mountSnapshot, readSnapshot, removeSnapshot, unmountSnapshot } from "../snapshot/snapshot.ts";
-import { openStore } from "../store/store.ts";
+import { mountSnapshot, readSnapshot, removeSnapshot, snapshotsOf, unmountSnapshot } from "../snapshot/snapshot.ts";
+import { openStore, type Store } from "../store/store.ts";
 
 export interface BundleMarker {
   /** As the image was called, and the digest of its manifest. */
@@ -68,9 +69,56 @@ export function removeBundle(directory: string): void {
   clearBundle(realpathSync(directory));
 }
 
+/** Removes all of a bundle, whatever of it is lost: also snapshots that no marker tells of any more. */
+export function discardBundle(store: Store, path: string): void {
+  const directory = join(realpathSync(join(path, "..")), basename(path));
+  unmountRootfs(directory);
+  const snapshot = orDamaged(() => readMarker(directory)?.snapshot);
+  for (const id of [...snapshotsOf(store, (owner) => owner === directory), ...(snapshot == null ? [] : [snapshot])])
+    removeSnapshot(store, id);
+  removeTree(directory);
+}
+
+/** How the image of a bundle was called; `null` where that is lost. */
+export function imageOfBundle(directory: string): string | null {
+  const image: unknown = orDamaged(() => readMarker(directory)?.image);
+  return typeof image === "string" ? image : null;
+}
+
+/** What a bundle mounts of the host; `null` where that is lost. */
+export function mountsOfBundle(directory: string): string[] | null {
+  return orDamaged(() => {
+    const { mounts } = JSON.parse(readFileSync(join(directory, "config.json"), "utf8")) as Spec;
+    return (mounts as Mount[]).flatMap(({ source }) => source ?? []);
+  });
+}
+
+/** @returns `null` where what is read is lost, or not what was written */
+function orDamaged<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
+
 /** Whether all is there that a start needs: a mount of layers is gone after a reboot, and by {@link unmountRootfs}. */
 export function isMounted(directory: string): boolean {
   return readMarker(directory)?.snapshot === null || isMountPoint(join(directory, "rootfs"));
+}
+
+/** What of a finished bundle is lost, or not what was written; `null` for nothing. */
+export function damageOf(directory: string): string | null {
+  const lost = ["config.json", MARKER, "rootfs"].find((name) => !existsSync(join(directory, name)));
+  if (lost !== undefined) return `${join(directory, lost)}: is missing`;
+  try {
+    const marker = readMarker(directory);
+    if (marker === null || marker.snapshot === null) return null;
+    const snapshot = readSnapshot(openStore(marker.store), marker.snapshot);
+    return snapshot === null ? `its snapshot ${marker.snapshot} is missing` : null;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** Mounts the layers of a bundle again, with what was written to them. @throws {Error} for a bundle that was never finished */
@@ -99,14 +147,16 @@ function clearBundle(directory: string): void {
 
 /** @returns `null` where it was never written whole */
 function readMarker(directory: string): BundleMarker | null {
+  const path = join(directory, MARKER);
   try {
-    const marker = JSON.parse(readFileSync(join(directory, MARKER), "utf8")) as BundleMarker;
-    if (typeof marker.store !== "string" || !(marker.snapshot === null || /^[0-9a-f]{18}$/.test(marker.snapshot))) {
-      throw new Error(`${join(directory, MARKER)} does not say of what the bundle was made`);
+    const marker = JSON.parse(readFileSync(path, "utf8")) as BundleMarker | null;
+    if (typeof marker?.store !== "string" || !(marker.snapshot === null || /^[0-9a-f]{18}$/.test(marker.snapshot))) {
+      throw new Error(`${path}: does not say of what the bundle was made`);
     }
     return marker;
   } catch (error) {
     if (hasErrno(error, "ENOENT")) return null;
+    if (error instanceof SyntaxError) throw new Error(`${path}: is damaged: ${error.message}`);
     throw error;
   }
 }

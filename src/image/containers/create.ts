@@ -15,10 +15,11 @@ import { type ResolveOptions, resolveImage } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { fillVolume } from "../volumes/fill.ts";
 import { ensureVolume, type NamedMount, volumeData } from "../volumes/volume.ts";
+import { addContainer } from "./enter.ts";
 import { makeFifos } from "./monitor.ts";
 import { checkName, newId, newName } from "./names.ts";
 import { findPasta } from "./pasta.ts";
-import { addContainer, type Container, containerPath, lockContainer, type Published } from "./record.ts";
+import { type Container, containerPath, lockContainer, type Published } from "./record.ts";
 import { removeLocked } from "./remove.ts";
 import { resolverFile } from "./resolver.ts";
 

@@ -1,6 +1,10 @@
 /** Containers as listings and `inspect` show them. */
+import { imageOfBundle } from "../bundle/marker.ts";
 import type { Store } from "../store/store.ts";
-import { type Container, containerPath, listContainers } from "./record.ts";
+import { type DamagedContainer, isDamaged } from "./damaged.ts";
+import { listAll } from "./find.ts";
+import { isAlive } from "./process.ts";
+import { type Container, containerPath, type Published } from "./record.ts";
 import { currentStatus, isRunning, type Status } from "./status.ts";
 
 /** A container, as programs read it. */
@@ -10,20 +14,42 @@ export interface ListedContainer {
   image: string;
   command: string[];
   /** RFC 3339; `null` for what has not happened, or nobody saw. */
-  created: string;
+  created: string | null;
   startedAt: string | null;
   finishedAt: string | null;
-  status: Status;
+  status: Status | "damaged";
   /** 0 for one that does not run. */
   pid: number;
   exitCode: number | null;
+  /** Why it could not be started; what is damaged. */
   error: string | null;
   ports: string[];
   volumes: { name: string; destination: string }[];
 }
 
 export function describeContainers(store: Store): ListedContainer[] {
-  return listContainers(store).map((container) => describeContainer(store, container));
+  return listAll(store).map((container) =>
+    isDamaged(container) ? describeDamaged(store, container) : describeContainer(store, container),
+  );
+}
+
+/** What is left to know of one that is damaged. */
+function describeDamaged(store: Store, { id, name, why, container, state }: DamagedContainer): ListedContainer {
+  return {
+    id,
+    name,
+    image: container?.image ?? imageOfBundle(containerPath(store, id, "bundle")) ?? "",
+    command: container?.args ?? [],
+    created: container?.created ?? null,
+    startedAt: state !== null && "startedAt" in state ? state.startedAt : null,
+    finishedAt: state?.phase === "exited" ? state.finishedAt : null,
+    status: "damaged",
+    pid: state?.phase === "running" && isAlive(state.process) ? state.process.pid : 0,
+    exitCode: state?.phase === "exited" ? state.exitCode : null,
+    error: why,
+    ports: portsOf(container?.publish ?? []),
+    volumes: container?.volumes ?? [],
+  };
 }
 
 export function describeContainer(store: Store, container: Container): ListedContainer {
@@ -42,12 +68,16 @@ export function describeContainer(store: Store, container: Container): ListedCon
     pid: state.phase === "running" && isRunning(current) ? state.process.pid : 0,
     exitCode: state.phase === "exited" ? state.exitCode : null,
     error: state.phase === "exited" ? state.error : interrupted ? "its start was interrupted" : null,
-    ports: container.publish.map(
-      ({ protocol, address, hostPort, containerPort }) =>
-        `${address ?? "0.0.0.0"}:${hostPort}->${containerPort}/${protocol}`,
-    ),
+    ports: portsOf(container.publish),
     volumes: container.volumes,
   };
+}
+
+function portsOf(publish: readonly Published[]): string[] {
+  return publish.map(
+    ({ protocol, address, hostPort, containerPort }) =>
+      `${address ?? "0.0.0.0"}:${hostPort}->${containerPort}/${protocol}`,
+  );
 }
 
 /** All there is to know of a container. */

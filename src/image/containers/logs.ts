@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Store } from "../store/store.ts";
 import { LogReader } from "./log-file.ts";
 import { type LogLine, lastLines, parseLog, type StreamName } from "./log-format.ts";
-import { type Container, containerPath, readContainer } from "./record.ts";
+import { type Container, containerPath, isThere } from "./record.ts";
 import { isRunningNow, isWatched } from "./status.ts";
 
 export interface LogsRequest {
@@ -31,8 +31,7 @@ export async function showLogs(store: Store, container: Container, request: Logs
   printer.print(request.tail === null ? first : lastLines(first, request.tail));
   while (request.follow) {
     // Asked before it is read: what has ended by then writes no more.
-    const goesOn =
-      readContainer(store, container.id) !== null && (isRunningNow(store, container) || isWatched(store, container));
+    const goesOn = isThere(store, container.id) && (isRunningNow(store, container) || isWatched(store, container));
     printer.print(read());
     if (!goesOn) return;
     await sleep(50);

@@ -17,10 +17,12 @@ import { isMounted, mountRootfs, unmountRootfs } from "../bundle/marker.ts";
 import { tryLock } from "../store/lock.ts";
 import type { Store } from "../store/store.ts";
 import { writeAllTo } from "../store/write.ts";
+import { readStateFile } from "./damaged.ts";
+import { readState } from "./find.ts";
 import { LogWriter } from "./log-file.ts";
 import { startPasta, stopPasta } from "./pasta.ts";
 import { bootId, exitCodeOf, identify, isAlive } from "./process.ts";
-import { type Container, containerPath, readState, writeState } from "./record.ts";
+import { type Container, containerPath, writeState } from "./record.ts";
 import { removeEnded } from "./remove.ts";
 import { clearInRuntime, runRuntime, runtimeState, withoutProgram } from "./runtime.ts";
 import { Stream } from "./streams.ts";
@@ -61,7 +63,7 @@ export async function monitor(store: Store, container: Container, purpose: Purpo
     const { message } = error as Error;
     clear(store, container);
     const startedAt = null;
-    writeState(store, container.id, { phase: "exited", startedAt, finishedAt: null, exitCode: null, error: message });
+    writeState(store, container, { phase: "exited", startedAt, finishedAt: null, exitCode: null, error: message });
     return say({ kind: "failed", message });
   }
   using log = new LogWriter(containerPath(store, container.id, "log"), container.logSize);
@@ -69,14 +71,19 @@ export async function monitor(store: Store, container: Container, purpose: Purpo
   quiet();
   const code = await watch(child, streams, log);
   child.keyboard?.close();
-  const state = readState(store, container.id);
-  const startedAt = state.phase === "running" ? state.startedAt : null;
+  const startedAt = startOf(store, container);
   const finishedAt = new Date().toISOString();
-  writeState(store, container.id, { phase: "exited", startedAt, finishedAt, exitCode: code, error: null });
+  writeState(store, container, { phase: "exited", startedAt, finishedAt, exitCode: code, error: null });
   clear(store, container);
   held.close();
   if (container.autoRemove) await removeEnded(store, container);
   say({ kind: "exited", code });
+}
+
+/** @returns `null` where what is written down has been lost since: it is written anew then */
+function startOf(store: Store, container: Container): string | null {
+  const kept = readStateFile(store, container.id);
+  return kept.is === "sound" && kept.document.phase === "running" ? kept.document.startedAt : null;
 }
 
 /** Locks a monitor's file, which others may have for a moment to see whether there is a monitor. @returns `null` when there is */
@@ -102,7 +109,7 @@ interface Child {
 
 /** The process of a container that another monitor has started; it may have ended. */
 function adopt(store: Store, container: Container): Child | null {
-  const state = readState(store, container.id);
+  const state = readState(store, container);
   if (state.phase !== "running") return null;
   const { pid } = state.process;
   // The other one was killed before the last step.
@@ -115,7 +122,7 @@ function start(store: Store, container: Container, streams: readonly Stream[], a
   const bundle = containerPath(store, id, "bundle");
   // What an interrupted start has left.
   clearInRuntime(store, container);
-  writeState(store, id, { phase: "starting", bootId: bootId() });
+  writeState(store, container, { phase: "starting", bootId: bootId() });
   if (!isMounted(bundle)) mountRootfs(bundle);
   // The container's process becomes a child of this one when `create` has ended.
   prctl("SET_CHILD_SUBREAPER", 1);
@@ -136,7 +143,7 @@ function start(store: Store, container: Container, streams: readonly Stream[], a
   // Before it can end: it is our child, so that its number stays its own until it is reaped.
   const pidfd = pidfdOpen(pid);
   if (container.network === "pasta") startPasta(store, container, pid);
-  writeState(store, id, { phase: "running", process: identity, startedAt: new Date().toISOString() });
+  writeState(store, container, { phase: "running", process: identity, startedAt: new Date().toISOString() });
   const started = runRuntime(container, ["start", name]);
   if (started.code !== 0) throw new Error(started.error);
   for (const stream of streams) stream.closeWriteEnd();

@@ -9,6 +9,7 @@ import { hasErrno } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { join } from "../../sys/path-names.ts";
 import type { Store } from "../store/store.ts";
+import type { Named } from "./names.ts";
 import { type Container, containerPath, type Published } from "./record.ts";
 import { DNS_FORWARD } from "./resolver.ts";
 
@@ -129,7 +130,7 @@ export function endPasta(pidFile: string): void {
   rmSync(pidFile, { force: true });
 }
 
-function pidFileOf(store: Store, { id }: Container): string {
+export function pidFileOf(store: Store, { id }: Named): string {
   return join(containerPath(store, id), "pasta.pid");
 }
 

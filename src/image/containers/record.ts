@@ -14,15 +14,13 @@
  *
  * `containers/lock` is held while a name is taken: milliseconds.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import type { Fd } from "../../sys/fd.ts";
-import { mkdirAll, readDirectory } from "../../sys/file.ts";
+import { exists, mkdirAll } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
-import { removeTree } from "../layer/remove-tree.ts";
 import { lock } from "../store/lock.ts";
-import { replaceFile, type Store, syncDirectory } from "../store/store.ts";
-import { findNamed, isId, type Named, NoSuchContainerError } from "./names.ts";
+import { replaceFile, type Store } from "../store/store.ts";
+import { type Named, NoSuchContainerError } from "./names.ts";
 
 /** Where a container's network comes from. */
 export type NetworkMode = "none" | "host" | "pasta";
@@ -91,6 +89,9 @@ export type State =
       error: string | null;
     };
 
+/** A state as it is on disk; what older versions have written has neither. */
+export type KeptState = State & Partial<Pick<Container, "name" | "root">>;
+
 export function containersPath(store: Store): string {
   const path = join(store.root, "containers");
   mkdirAll(path, 0o700);
@@ -131,98 +132,17 @@ export async function lockContainer(store: Store, { id, name }: Named): Promise<
   }
 }
 
-/**
- * Writes a container down, before anything of it is made.
- * @param before what must be there before it is, done with the names locked
- * @throws {Error} when another one has its name
- */
-export async function addContainer(store: Store, container: Container, before: () => void = () => {}): Promise<void> {
-  using _ = await lockNames(store);
-  clearInterrupted(store);
-  const taken = listContainers(store).find(({ name }) => name === container.name);
-  if (taken !== undefined) {
-    throw new Error(
-      `the name ${container.name} belongs to the container ${taken.id.slice(0, 12)}: "tsrunc container rm ${container.name}" removes that`,
-    );
-  }
-  before();
-  // It is there whole, or not at all.
-  const temporary = join(containersPath(store), `${container.id}.new`);
-  mkdirSync(temporary, { mode: 0o700 });
-  try {
-    replaceFile(join(temporary, "container.json"), `${JSON.stringify(container)}\n`);
-    replaceFile(join(temporary, "state.json"), `${JSON.stringify({ phase: "created" })}\n`);
-    renameSync(temporary, containerPath(store, container.id));
-  } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
-    throw error;
-  }
-  syncDirectory(containersPath(store));
+/** Whether a container has not been removed. */
+export function isThere(store: Store, id: string): boolean {
+  return exists(containerPath(store, id));
 }
 
-/** Takes a container from the list, and then away. Its bundle must be gone. */
-export async function dropContainer(store: Store, { id }: Named): Promise<void> {
-  using _ = await lockNames(store);
-  const gone = join(containersPath(store), `${id}.gone`);
-  renameSync(containerPath(store, id), gone);
-  removeTree(gone);
+/** Name and root are in both documents: when one is lost, the container can still be called by its name, and its process be found. */
+export function writeState(store: Store, { id, name, root }: Container, state: State): void {
+  replaceFile(containerPath(store, id, "state.json"), textOf({ ...state, name, root }));
 }
 
-/** Removes what a kill has left of containers that were being written down or taken away: they are in no list. */
-export async function removeInterrupted(store: Store): Promise<void> {
-  using _ = await lockNames(store);
-  clearInterrupted(store);
-}
-
-/** With the names locked, so that nobody is at work on one. */
-function clearInterrupted(store: Store): void {
-  for (const { name } of readDirectory(containersPath(store))) {
-    if (/^[0-9a-f]{64}\.(new|gone)$/.test(name)) removeTree(join(containersPath(store), name));
-  }
-}
-
-/** All containers, in the order of their making. */
-export function listContainers(store: Store): Container[] {
-  return readDirectory(containersPath(store))
-    .filter(({ name }) => isId(name))
-    .flatMap(({ name }) => readContainer(store, name) ?? [])
-    .sort((one, other) => (one.created < other.created ? -1 : one.created > other.created ? 1 : 0));
-}
-
-/** @returns `null` for one that is not there any more */
-export function readContainer(store: Store, id: string): Container | null {
-  const path = containerPath(store, id, "container.json");
-  const container = readJson(path) as Container | null;
-  if (container !== null && (container.version !== 1 || container.id !== id || typeof container.name !== "string")) {
-    throw new Error(`${path}: is not what this version of tsrunc writes`);
-  }
-  return container;
-}
-
-/** @throws {NoSuchContainerError} @see findNamed */
-export function findContainer(store: Store, text: string): Container {
-  return findNamed(listContainers(store), text);
-}
-
-export function readState(store: Store, id: string): State {
-  return (readJson(containerPath(store, id, "state.json")) as State | null) ?? { phase: "created" };
-}
-
-export function writeState(store: Store, id: string, state: State): void {
-  replaceFile(containerPath(store, id, "state.json"), `${JSON.stringify(state)}\n`);
-}
-
-function readJson(path: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
-    throw error;
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${path}: ${(error as Error).message}`);
-  }
+/** A document, as it is on disk. */
+export function textOf(document: Container | KeptState): string {
+  return `${JSON.stringify(document)}\n`;
 }

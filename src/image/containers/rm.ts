@@ -1,6 +1,6 @@
 /** What `container rm` does. */
 import type { Store } from "../store/store.ts";
-import { type Container, lockContainer, readContainer } from "./record.ts";
+import { type Container, isThere, lockContainer } from "./record.ts";
 import { removeLocked } from "./remove.ts";
 import { recover } from "./start.ts";
 import { isRunningNow, isWatched } from "./status.ts";
@@ -15,7 +15,7 @@ export async function removeContainer(
 ): Promise<void> {
   using _ = await lockContainer(store, container);
   // Whoever had the lock may have removed it.
-  if (readContainer(store, container.id) === null) return;
+  if (!isThere(store, container.id)) return;
   await recover(store, container);
   if (isRunningNow(store, container)) {
     if (!force) {
@@ -26,5 +26,5 @@ export async function removeContainer(
     await killContainer(store, container);
   }
   await waitUntil(() => !isWatched(store, container), 10_000);
-  if (readContainer(store, container.id) !== null) await removeLocked(store, container);
+  if (isThere(store, container.id)) await removeLocked(store, container);
 }

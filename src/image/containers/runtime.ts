@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { runtimePath } from "../bundle/runtime-path.ts";
 import type { Store } from "../store/store.ts";
+import type { Named } from "./names.ts";
 import { type Container, containerPath } from "./record.ts";
 
 /** What a command of the runtime came to. */
@@ -14,7 +15,7 @@ export interface RuntimeResult {
 
 /** Executes a command of the runtime, and waits. @param stdio descriptors for its standard streams; default: none, and what it writes is returned */
 export function runRuntime(
-  { root }: Container,
+  { root }: Pick<Container, "root">,
   args: readonly string[],
   stdio?: readonly [number | "ignore", number, number],
 ): RuntimeResult {
@@ -44,6 +45,18 @@ export function runtimeState(store: Store, container: Container): { status: stri
 /** Has the runtime kill and forget a container, if that is this one. */
 export function clearInRuntime(store: Store, container: Container): void {
   if (runtimeState(store, container) !== null) runRuntime(container, ["delete", "--force", container.name]);
+}
+
+/** Has the runtime kill and forget whatever it has of a container, which is found by its bundle alone: its name may be lost. */
+export function deleteByBundle(store: Store, { id }: Named, root: string): void {
+  const { code, stdout } = runRuntime({ root }, ["list", "--format", "json"]);
+  if (code !== 0) return;
+  const all = (JSON.parse(stdout) ?? []) as { id: string; bundle: string }[];
+  const bundle = containerPath(store, id, "bundle");
+  for (const { id: name } of all.filter((one) => one.bundle === bundle)) {
+    const deleted = runRuntime({ root }, ["delete", "--force", name]);
+    if (deleted.code !== 0) throw new Error(deleted.error);
+  }
 }
 
 /** @returns whether it was there to get it @throws {Error} with what the runtime says */

@@ -1,10 +1,13 @@
 /** Starting containers: by a monitor, which is told to be there by the runtime's own executable. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { damageOf } from "../bundle/marker.ts";
 import { runtimePath } from "../bundle/runtime-path.ts";
 import type { Store } from "../store/store.ts";
+import { DamagedContainerError } from "./damaged.ts";
+import { listContainers } from "./find.ts";
 import type { Message, Purpose } from "./monitor.ts";
-import { type Container, listContainers, lockContainer, readContainer } from "./record.ts";
+import { type Container, containerPath, isThere, lockContainer } from "./record.ts";
 import { runRuntime } from "./runtime.ts";
 import { currentStatus, isAbandoned, isEnding, isRunning, isRunningNow, isWatched } from "./status.ts";
 import { rawInput } from "./terminal.ts";
@@ -58,7 +61,7 @@ export async function runAttached(store: Store, container: Container): Promise<n
 
 /** @returns false for one that runs @throws {Error} for one that never can */
 async function isStartable(store: Store, container: Container): Promise<boolean> {
-  if (readContainer(store, container.id) === null) throw new Error(`no such container: ${container.name}`);
+  if (!isThere(store, container.id)) throw new Error(`no such container: ${container.name}`);
   await recover(store, container);
   const current = currentStatus(store, container);
   if (current.status === "incomplete") {
@@ -67,9 +70,11 @@ async function isStartable(store: Store, container: Container): Promise<boolean>
     );
   }
   if (isRunning(current)) return false;
+  const why = damageOf(containerPath(store, container.id, "bundle"));
+  if (why !== null) throw new DamagedContainerError({ ...container, why }, { force: false });
   // One that has just ended is still being cleared.
   await waitUntil(() => !isWatched(store, container), 10_000);
-  return readContainer(store, container.id) !== null;
+  return isThere(store, container.id);
 }
 
 /** Gives a container whose monitor was killed another one; what has ended meanwhile is cleared by that. */

@@ -3,8 +3,10 @@ import { existsSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import { tryLock } from "../store/lock.ts";
 import type { Store } from "../store/store.ts";
+import { readState } from "./find.ts";
+import type { Named } from "./names.ts";
 import { isAlive } from "./process.ts";
-import { type Container, containerPath, readState, type State } from "./record.ts";
+import { type Container, containerPath, type State } from "./record.ts";
 import { runtimeState } from "./runtime.ts";
 
 /** `incomplete`: its making was interrupted, and it can only be removed. */
@@ -25,7 +27,7 @@ export function currentStatus(store: Store, container: Container): Current {
 
 /** The same without a question to the runtime, which is a process for itself: what is paused is running. */
 function writtenStatus(store: Store, container: Container): Current {
-  const state = readState(store, container.id);
+  const state = readState(store, container);
   switch (state.phase) {
     case "created":
       return { state, status: isComplete(store, container) ? "created" : "incomplete" };
@@ -34,7 +36,7 @@ function writtenStatus(store: Store, container: Container): Current {
     case "running": {
       if (isEnding(store, container)) return { state, status: "running" };
       // What its monitor has written down meanwhile.
-      if (!isAlive(state.process)) return { state: readState(store, container.id), status: "exited" };
+      if (!isAlive(state.process)) return { state: readState(store, container), status: "exited" };
       return { state, status: "running" };
     }
     case "exited":
@@ -44,7 +46,7 @@ function writtenStatus(store: Store, container: Container): Current {
 
 /** Whether its process has ended, and its monitor has still to write down how: for all others it has not ended until then. */
 export function isEnding(store: Store, container: Container): boolean {
-  const state = readState(store, container.id);
+  const state = readState(store, container);
   return state.phase === "running" && !isAlive(state.process) && isWatched(store, container);
 }
 
@@ -64,7 +66,7 @@ export function isComplete(store: Store, { id }: Container): boolean {
 }
 
 /** Whether it has a monitor. */
-export function isWatched(store: Store, { id }: Container): boolean {
+export function isWatched(store: Store, { id }: Named): boolean {
   try {
     using free = tryLock(containerPath(store, id, "monitor"), "shared");
     return free === null;
@@ -77,6 +79,6 @@ export function isWatched(store: Store, { id }: Container): boolean {
 
 /** Whether its monitor was killed: one is to take over what that did not do. */
 export function isAbandoned(store: Store, container: Container): boolean {
-  const state = readState(store, container.id);
+  const state = readState(store, container);
   return (state.phase === "running" || state.phase === "starting") && !isWatched(store, container);
 }

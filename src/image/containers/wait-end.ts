@@ -5,8 +5,9 @@ import type { Fd } from "../../sys/fd.ts";
 import { POLL, poll } from "../../sys/poll.ts";
 import { pidfdOpen } from "../../sys/process.ts";
 import type { Store } from "../store/store.ts";
+import { readState } from "./find.ts";
 import { exitCodeOf, isAlive } from "./process.ts";
-import { type Container, readContainer, readState } from "./record.ts";
+import { type Container, isThere } from "./record.ts";
 import { recover } from "./start.ts";
 import { isWatched } from "./status.ts";
 import { waitUntil } from "./wait.ts";
@@ -19,12 +20,12 @@ import { waitUntil } from "./wait.ts";
 export async function waitForEnd(store: Store, container: Container): Promise<number | null> {
   for (;;) {
     await recover(store, container);
-    const state = readState(store, container.id);
+    const state = readState(store, container);
     switch (state.phase) {
       case "exited":
         return state.exitCode;
       case "created":
-        if (readContainer(store, container.id) === null) return null;
+        if (!isThere(store, container.id)) return null;
         throw new Error(`${container.name} has not been started`);
       case "starting":
         await sleep(20);
@@ -34,8 +35,7 @@ export async function waitForEnd(store: Store, container: Container): Promise<nu
         if (pidfd !== null) poll([{ fd: pidfd.number, events: POLL.IN }]);
         // Its monitor writes down how it ended, and removes it where that was asked for.
         await waitUntil(() => !isWatched(store, container), 10_000);
-        if (readContainer(store, container.id) === null)
-          return pidfd === null ? null : exitCodeOf(state.process.pid, pidfd);
+        if (!isThere(store, container.id)) return pidfd === null ? null : exitCodeOf(state.process.pid, pidfd);
       }
     }
   }

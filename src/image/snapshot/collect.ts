@@ -10,7 +10,7 @@ import { bytesBelow, type Collector, type Garbage } from "../store/collect.ts";
 import type { Store } from "../store/store.ts";
 import { chainIds } from "./chain.ts";
 import { snapshotsPath } from "./directories.ts";
-import { readSnapshot, unmountSnapshot } from "./snapshot.ts";
+import { findSnapshot, unmountSnapshot } from "./snapshot.ts";
 
 /** @see Collector: the store's lock is held */
 export const collectSnapshots: Collector = (store, live, { dryRun }) => {
@@ -29,7 +29,8 @@ export const collectSnapshots: Collector = (store, live, { dryRun }) => {
   }
   const kept = new Set(live.stacks.flatMap((stack) => chainIds(stack)));
   for (const id of namesIn(store, "active")) {
-    const snapshot = readSnapshot(store, id);
+    const snapshot = findSnapshot(store, id);
+    if (snapshot === "damaged") continue;
     if (snapshot !== null && exists(snapshot.owner)) for (const chainId of snapshot.chain) kept.add(chainId);
     else remove(`active/${id}`);
   }

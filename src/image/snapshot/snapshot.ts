@@ -11,7 +11,7 @@
  * A snapshot keeps its layers from being collected, and is collected itself once its owner is gone: a directory that is no longer there, or
  * whose process has ended.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
 import { exists } from "../../sys/file.ts";
@@ -124,14 +124,42 @@ export function unmountSnapshot(target: string): void {
   }
 }
 
-/** Reads a snapshot. @returns `null` for one that is not there, or that was never written down whole */
+/**
+ * Reads a snapshot. @returns `null` for one that is not there, or that was never written down whole
+ * @throws {DamagedSnapshotError}
+ */
 export function readSnapshot(store: Store, id: string): Snapshot | null {
+  const path = join(snapshotDirectory(store, id), "snapshot.json");
   try {
-    return JSON.parse(readFileSync(join(snapshotDirectory(store, id), "snapshot.json"), "utf8")) as Snapshot;
+    const snapshot = JSON.parse(readFileSync(path, "utf8")) as Snapshot | null;
+    if (typeof snapshot?.owner !== "string" || !Array.isArray(snapshot.chain)) throw new SyntaxError("no snapshot");
+    return snapshot;
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
+    if (error instanceof SyntaxError) throw new DamagedSnapshotError(`${path}: is damaged: ${error.message}`);
     throw error;
   }
+}
+
+/** What is written down of a snapshot is not what was written. */
+export class DamagedSnapshotError extends Error {}
+
+/** {@link readSnapshot}, for those who look at all: one that is damaged does not say whose it is, and is left to whoever has it. */
+export function findSnapshot(store: Store, id: string): Snapshot | "damaged" | null {
+  try {
+    return readSnapshot(store, id);
+  } catch (error) {
+    if (error instanceof DamagedSnapshotError) return "damaged";
+    throw error;
+  }
+}
+
+/** The ids of the snapshots of those owners that are meant. */
+export function snapshotsOf(store: Store, isMeant: (owner: string) => boolean): string[] {
+  return readdirSync(snapshotsPath(store, "active")).filter((id) => {
+    const snapshot = findSnapshot(store, id);
+    return snapshot !== null && snapshot !== "damaged" && isMeant(snapshot.owner);
+  });
 }
 
 /** Removes a snapshot with what was written to it; one that is not there is fine. It must be mounted nowhere. */

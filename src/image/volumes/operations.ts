@@ -1,9 +1,12 @@
 /** What a person does with volumes. */
 
 import { randomHex } from "../../sys/random.ts";
-import { listContainers, lockNames } from "../containers/record.ts";
+import { mountsOfBundle } from "../bundle/marker.ts";
+import { type DamagedContainer, DamagedContainerError, isDamaged } from "../containers/damaged.ts";
+import { listAll } from "../containers/find.ts";
+import { type Container, containerPath, lockNames } from "../containers/record.ts";
 import type { Store } from "../store/store.ts";
-import { dropVolume, ensureVolume, listVolumes, readVolume, type Volume, volumeData } from "./volume.ts";
+import { dropVolume, ensureVolume, listVolumes, readVolume, type Volume, volumeData, volumesPath } from "./volume.ts";
 
 /** A volume, as listings show it. */
 export interface ListedVolume {
@@ -44,6 +47,7 @@ export function inspectVolume(store: Store, name: string): ListedVolume {
 export async function removeVolume(store: Store, name: string): Promise<void> {
   using _ = await lockNames(store);
   findVolume(store, name);
+  refuseUnknownUse(store);
   const users = usersOf(store).get(name) ?? [];
   if (users.length > 0) throw new Error(`the volume ${name} belongs to ${users.join(", ")}: remove that first`);
   dropVolume(store, name);
@@ -52,6 +56,7 @@ export async function removeVolume(store: Store, name: string): Promise<void> {
 /** Removes the volumes that no container uses. @returns their names */
 export async function pruneVolumes(store: Store, { dryRun }: { dryRun: boolean }): Promise<string[]> {
   using _ = await lockNames(store);
+  refuseUnknownUse(store);
   const users = usersOf(store);
   const unused = listVolumes(store).flatMap(({ name }) => (users.has(name) ? [] : [name]));
   if (!dryRun) for (const name of unused) dropVolume(store, name);
@@ -64,10 +69,31 @@ function findVolume(store: Store, name: string): Volume {
   throw new Error(`no such volume: ${name} ("tsrunc volume list" shows those there are)`);
 }
 
+/** Volumes that a container uses; `null` where that is lost. */
+function volumesOf(store: Store, container: Container | DamagedContainer): string[] | null {
+  const known = isDamaged(container) ? container.container : container;
+  if (known !== null) return known.volumes.map(({ name }) => name);
+  const sources = mountsOfBundle(containerPath(store, container.id, "bundle"));
+  if (sources === null) return null;
+  const below = `${volumesPath(store)}/`;
+  return sources
+    .filter((path) => path.startsWith(below))
+    .map((path) => path.slice(below.length).split("/")[0] as string);
+}
+
+/** A volume holds what nobody else has: it is not removed while a container may use it. @throws {DamagedContainerError} */
+function refuseUnknownUse(store: Store): void {
+  const unknown = listAll(store)
+    .filter(isDamaged)
+    .find((container) => volumesOf(store, container) === null);
+  if (unknown === undefined) return;
+  throw new DamagedContainerError({ ...unknown, why: `${unknown.why}, so it is not known which volumes it has` });
+}
+
 function usersOf(store: Store): Map<string, string[]> {
   const users = new Map<string, string[]>();
-  for (const container of listContainers(store)) {
-    for (const { name } of container.volumes) users.set(name, [...(users.get(name) ?? []), container.name]);
+  for (const container of listAll(store)) {
+    for (const name of volumesOf(store, container) ?? []) users.set(name, [...(users.get(name) ?? []), container.name]);
   }
   return users;
 }

@@ -24,7 +24,7 @@ export const command = defineCommand({
     args: [name = "", ...args],
   }) {
     const { execInNamed } = await import("../../../image/containers/exec.ts");
-    const { findContainer } = await import("../../../image/containers/record.ts");
+    const { findContainer } = await import("../../../image/containers/find.ts");
     const store = await openNamedStore(options);
     const request = { args, tty, interactive, detach, user: user ?? null, cwd: workdir ?? null, env, runtimeArgs };
     return execInNamed(store, findContainer(store, name), request);

@@ -11,7 +11,7 @@ export const command = defineCommand({
   options: { ...storeOptions, format: choice(["json"], "json", { short: "f" }) },
   async run({ options, args }) {
     const { inspectContainer } = await import("../../../image/containers/describe.ts");
-    const { findContainer } = await import("../../../image/containers/record.ts");
+    const { findContainer } = await import("../../../image/containers/find.ts");
     const { recover } = await import("../../../image/containers/start.ts");
     const store = await openNamedStore(options);
     const found = args.map((name) => findContainer(store, name));

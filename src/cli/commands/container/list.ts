@@ -24,7 +24,9 @@ export const command = defineCommand({
     const store = await openNamedStore(options);
     await recoverAll(store);
     const runs = new Set(["starting", "running", "paused"]);
-    const containers = describeContainers(store).filter(({ status }) => options.all || runs.has(status));
+    const containers = describeContainers(store).filter(
+      ({ status, pid }) => options.all || runs.has(status) || pid !== 0,
+    );
     if (options.quiet) {
       if (containers.length > 0) print(containers.map(({ id }) => id.slice(0, SHORT_ID)).join("\n"));
     } else if (options.format === "json") {
@@ -34,7 +36,7 @@ export const command = defineCommand({
         id.slice(0, SHORT_ID),
         name,
         image,
-        formatAge(created),
+        created === null ? "" : formatAge(created),
         status === "exited" ? `exited (${exitCode ?? "unknown"})` : status,
         ports.join(", "),
       ]);

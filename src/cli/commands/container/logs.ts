@@ -17,7 +17,7 @@ export const command = defineCommand({
     timestamps: toggle("show when each line came", { short: "t" }),
   },
   async run({ options: { follow, tail, timestamps, since, ...options }, args: [name = ""] }) {
-    const { findContainer } = await import("../../../image/containers/record.ts");
+    const { findContainer } = await import("../../../image/containers/find.ts");
     const { showLogs } = await import("../../../image/containers/logs.ts");
     const { recover } = await import("../../../image/containers/start.ts");
     if (tail !== undefined && !/^(all|\d{1,9})$/.test(tail))

@@ -9,7 +9,7 @@ export const command = defineCommand({
   options: { ...storeOptions, for: choice(["start", "attach", "recover"], "what it is there for") },
   async run({ options, args: [id = ""] }) {
     const { monitor } = await import("../../../image/containers/monitor.ts");
-    const { findContainer } = await import("../../../image/containers/record.ts");
+    const { findContainer } = await import("../../../image/containers/find.ts");
     const store = await openNamedStore(options);
     await monitor(store, findContainer(store, id), options.for);
     return 0;

@@ -17,7 +17,7 @@ export const command = defineCommand({
     const { runAttached, startContainer } = await import("../../../image/containers/start.ts");
     const store = await openNamedStore(options);
     if (options.attach) {
-      const { findContainer } = await import("../../../image/containers/record.ts");
+      const { findContainer } = await import("../../../image/containers/find.ts");
       if (args.length > 1) throw new UsageError("--attach is for one container");
       return runAttached(store, findContainer(store, args[0] ?? ""));
     }

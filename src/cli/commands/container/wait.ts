@@ -9,7 +9,7 @@ export const command = defineCommand({
   examples: ["tsrunc container wait web"],
   options: { ...storeOptions },
   async run({ options, args }) {
-    const { findContainer } = await import("../../../image/containers/record.ts");
+    const { findContainer } = await import("../../../image/containers/find.ts");
     const { waitForEnd } = await import("../../../image/containers/wait-end.ts");
     const store = await openNamedStore(options);
     const found = args.map((name) => findContainer(store, name));
