@@ -43,6 +43,6 @@ function cpuMask(cpus: readonly number[]): bigint {
 
 export const describeAffinity: Describers<AffinityStep> = {
   "set-affinity": ({ when, cpus }) =>
-    `set the process's ${when} CPU affinity to ${cpus.join(",")} (affinity: 0x${cpuMask(cpus).toString(16)})`,
+    `set the process's ${when} CPUs to ${cpus.join(",")}: affinity: 0x${cpuMask(cpus).toString(16)}`,
   "reset-affinity": () => "let the process run on every CPU of its cpuset",
 };

@@ -14,11 +14,30 @@ import type { Logger } from "./options.ts";
 /** A message that only some processes send; what is not here is answered by {@link Conversation} itself. */
 export type Request = Extract<InitMessage, { type: "source" | "filter" | "listener" }>;
 
+/**
+ * What the log calls the milestones of a process that is being set up: the words of runc's own log, which its test suite, and what people
+ * have written for it, look for.
+ */
+const MILESTONES = {
+  init: {
+    forked: "nsexec container setup",
+    begun: "child process in init()",
+    ready: "init: closing the pipe to signal completion",
+  },
+  exec: {
+    forked: "nsexec container setup",
+    begun: "child process in init()",
+    ready: "setns_init: about to exec",
+  },
+} as const;
+
 /** Answers a forked process's messages. */
 export class Conversation {
   /** The master of the process's terminal, unless it went to `--console-socket`. */
   master: Fd | null = null;
   #allowed = false;
+  /** Whether the process has said anything. */
+  #begun = false;
   /** Whether the process has said that it is set up: it may be the user's program since. */
   #ready = false;
   /** Whether it has been given a filter of system calls. */
@@ -30,13 +49,17 @@ export class Conversation {
 
   /**
    * @param console the socket that gets the terminal's master; `null` where it is for the foreground
+   * @param purpose what the process will be; `null` for one that only helps
    */
   constructor(
     private readonly forked: Forked,
     private readonly console: Fd | null,
     private readonly log: Logger,
     private readonly interruption: Interruption | null = null,
-  ) {}
+    private readonly purpose: "init" | "exec" | null = null,
+  ) {
+    this.#reach("forked");
+  }
 
   get pid(): number {
     return this.forked.pid;
@@ -57,7 +80,12 @@ export class Conversation {
       const received = this.forked.channel.receive();
       if (received === null) throw new Error(this.#died());
       const { message, fds } = received;
-      if (message.type === "ready") this.#ready = true;
+      if (!this.#begun) this.#reach("begun");
+      this.#begun = true;
+      if (message.type === "ready") {
+        this.#reach("ready");
+        this.#ready = true;
+      }
       if (message.type === wanted) return;
       if (message.type === "error") {
         this.#failed = true;
@@ -117,6 +145,10 @@ export class Conversation {
     this.log.release();
     if (!this.#allowed) this.forked.channel.send({ type: "go" });
     this.forked.channel.close();
+  }
+
+  #reach(milestone: keyof (typeof MILESTONES)["init"]): void {
+    if (this.purpose !== null && this.log.tracing) this.log.debug(MILESTONES[this.purpose][milestone]);
   }
 
   #takeTerminal(master: Fd): void {

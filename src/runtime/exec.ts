@@ -148,7 +148,7 @@ function forkProcess(context: ExecContext): void {
     closeOthers(steps, [...kept, ...cgroups.tasks]);
     forgetEnvironment(callersEnvironment);
   });
-  context.conversation = new Conversation(forked, context.console, log, context.interruption);
+  context.conversation = new Conversation(forked, context.console, log, context.interruption, "exec");
   entrance.settle(forked.pid);
 }
 

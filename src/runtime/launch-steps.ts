@@ -138,7 +138,7 @@ function forkContainerInit({ namespaces }: OfKind<ParentContainerStep, "fork-ini
       ...(hookOutput && { hookOutput }),
     });
   });
-  context.conversation = new Conversation(forked, context.console, log, context.interruption);
+  context.conversation = new Conversation(forked, context.console, log, context.interruption, "init");
   entrance.settle(forked.pid);
   for (const fd of inherited.values()) fd.close();
 }

@@ -30,6 +30,19 @@ describe("run", () => {
     expect(run("cat", undefined, { input: "one\ntwo\n" }).stdout).toBe("one\ntwo\n");
   });
 
+  test("--debug names the milestones of a start in runc's words, which its suite looks for", () => {
+    const { code, stdout, stderr } = run("echo ran", undefined, { global: ["--debug"] });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "ran\n" });
+    const milestones = [
+      "nsexec container setup",
+      "child process in init()",
+      "init: closing the pipe to signal completion",
+    ];
+    expect(milestones.map((words) => stderr.split(words).length - 1)).toEqual([1, 1, 1]);
+    const places = milestones.map((words) => stderr.indexOf(words));
+    expect(places).toEqual(places.toSorted((one, other) => one - other));
+  });
+
   test("passes a long stdin and stdout whole", () => {
     const text = "0123456789abcdef".repeat(65536);
     expect(run("cat", undefined, { input: text }).stdout).toBe(text);
