@@ -8,7 +8,7 @@ import { parseDockerfile } from "../../src/image/build/language/parse.ts";
 import { parseModeChange } from "../../src/image/build/plan/mode-change.ts";
 import { parseMemory, parseVolume } from "../../src/image/bundle/options.ts";
 import { parseLog } from "../../src/image/containers/log-format.ts";
-import { parsePublish } from "../../src/image/containers/pasta.ts";
+import { parsePublish } from "../../src/image/containers/publish.ts";
 import { parsePaxRecords } from "../../src/image/layer/pax.ts";
 import { parseReference } from "../../src/image/reference/reference.ts";
 import { parseChallenges } from "../../src/image/registry/challenge.ts";

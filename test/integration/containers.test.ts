@@ -424,11 +424,15 @@ describe("volumes", () => {
     ["data:data", "must be an absolute path"],
     ["data:/", "must not be /"],
     ["data:/x:rx", "is not known"],
+    ["/missing/on/the/host:/x", "--volume: /missing/on/the/host, which is to be mounted on /x, does not exist"],
   ])("refuses %s", (volume, message) => {
-    const { code, stderr } = tsrunc(["image", "run", "--volume", volume, "demo", "true"]);
-    expect(code).toBe(1);
-    expect(stderr).toContain(message);
-    expect(stderr.trim().split("\n")).toHaveLength(1);
+    for (const named of [[], ["--name", "refused"]]) {
+      const { code, stderr } = tsrunc(["image", "run", ...named, "--volume", volume, "demo", "true"]);
+      expect(code).toBe(1);
+      expect(stderr).toContain(message);
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+    }
+    expect(list()).toEqual([]);
   });
 });
 

@@ -1,6 +1,8 @@
 /** What a person may say about a bundle, beyond what the image says. */
 import type { Mount } from "../../config/types.ts";
+import { hasErrno } from "../../sys/error.ts";
 import { normalize } from "../../sys/path-names.ts";
+import { stat } from "../../sys/stat.ts";
 import type { LayerLimits } from "../layer/limits.ts";
 
 export interface BundleOptions {
@@ -74,6 +76,21 @@ export function refuseSharedDestinations(mounts: readonly { destination: string 
     const place = normalize(`${destination}/`);
     if (seen.has(place)) throw new Error(`--volume: two volumes have the destination ${destination}`);
     seen.add(place);
+  }
+}
+
+/** @throws {Error} for what is to be mounted of the host and is not there, or not to be seen */
+export function refuseMissingSources(mounts: readonly Mount[]): void {
+  for (const { source = "", destination } of mounts) {
+    try {
+      stat(source);
+    } catch (error) {
+      const { message } = error as Error;
+      const why = hasErrno(error, "ENOENT", "ENOTDIR")
+        ? "does not exist (a volume with a name in the place of a path is made)"
+        : `cannot be seen: ${message}`;
+      throw new Error(`--volume: ${source}, which is to be mounted on ${destination}, ${why}`);
+    }
   }
 }
 

@@ -37,23 +37,6 @@ export function findPasta(): string {
 }
 
 /**
- * Reads `[[ADDRESS:]HOST-PORT:]CONTAINER-PORT[/tcp|/udp]`, as of `docker run --publish`; a single port is the same on both sides.
- * @throws {Error}
- */
-export function parsePublish(text: string): Published {
-  const wrong = (what: string) =>
-    new Error(`--publish ${JSON.stringify(text)}: ${what}: [[ADDRESS:]HOST-PORT:]CONTAINER-PORT[/tcp|/udp] is right`);
-  const [ports = "", protocol = "tcp", ...more] = text.split("/");
-  if (more.length > 0 || (protocol !== "tcp" && protocol !== "udp")) throw wrong("the protocol is tcp or udp");
-  const match = /^(?:(?:(\[[0-9a-fA-F:]+\]|[0-9.]+):)?(\d{1,5}):)?(\d{1,5})$/.exec(ports);
-  if (match === null) throw wrong("this is no port");
-  const [, address, host, inside] = match;
-  const [containerPort, hostPort] = [Number(inside), Number(host ?? inside)];
-  for (const port of [containerPort, hostPort]) if (port < 1 || port > 65535) throw wrong("a port is 1 to 65535");
-  return { protocol, address: address?.replace(/[[\]]/g, "") ?? null, hostPort, containerPort };
-}
-
-/**
  * The arguments of pasta for a container whose network namespace is its descriptor 3. Pure.
  * @param joins whether descriptor 4 is the user namespace that owns that
  */

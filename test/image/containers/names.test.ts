@@ -1,7 +1,8 @@
 /** Names, ports, volumes: what a person writes. */
 import { describe, expect, test } from "vitest";
 import { checkName, findNamed, newId, newName } from "../../../src/image/containers/names.ts";
-import { parsePublish, pastaArguments } from "../../../src/image/containers/pasta.ts";
+import { pastaArguments } from "../../../src/image/containers/pasta.ts";
+import { parsePublish, refuseSharedPorts } from "../../../src/image/containers/publish.ts";
 import { forwarded } from "../../../src/image/containers/resolver.ts";
 import { withoutProgram } from "../../../src/image/containers/runtime.ts";
 import { parseNamedMount } from "../../../src/image/volumes/volume.ts";
@@ -41,9 +42,43 @@ describe("ports", () => {
     ["127.0.0.1:8080:80", { protocol: "tcp", address: "127.0.0.1", hostPort: 8080, containerPort: 80 }],
     ["[::1]:8080:80", { protocol: "tcp", address: "::1", hostPort: 8080, containerPort: 80 }],
   ])("%s", (given, published) => expect(parsePublish(given)).toEqual(published));
-  test.each(["", "0", "65536", "a", "80/sctp", "1:2:3:4", ":80", "80:", "host:1:2"])("not %j", (given) =>
+  const wrong = [
+    "",
+    "0",
+    "65536",
+    "a",
+    "80/sctp",
+    "1:2:3:4",
+    ":80",
+    "80:",
+    "host:1:2",
+    "1.2.3:1:2",
+    "1.2.3.256:1:2",
+    "[1:2]:1:2",
+  ];
+  test.each(wrong)("not %j", (given) =>
     expect(() => parsePublish(given)).toThrow(`--publish ${JSON.stringify(given)}: `),
   );
+
+  test.each([
+    [["8080:80", "8080:81"]],
+    [["8080:80", "8080:80"]],
+    [["8080:80", "127.0.0.1:8080:81"]],
+    [["1.2.3.4:8080:80", "0.0.0.0:8080:81"]],
+    [["[::1]:8080:80", "[0::1]:8080:81"]],
+    [["1:1", "[::1]:8080:80", "[::]:8080:81"]],
+  ])("%j are refused: both are at one port", (given) =>
+    expect(() => refuseSharedPorts(given.map(parsePublish))).toThrow(
+      /^--publish: the host's tcp port 8080 cannot lead to/,
+    ),
+  );
+
+  test.each([
+    [["8080:80", "8081:80"]],
+    [["8080:80", "8080:80/udp"]],
+    [["127.0.0.1:8080:80", "127.0.0.2:8080:81"]],
+    [["0.0.0.0:8080:80", "[::]:8080:81"]],
+  ])("%j are not", (given) => expect(() => refuseSharedPorts(given.map(parsePublish))).not.toThrow());
 
   test("become arguments of pasta, which gets nothing else of the host's", () => {
     const args = pastaArguments([parsePublish("127.0.0.1:8080:80"), parsePublish("53/udp")], "/p", false).join(" ");

@@ -42,7 +42,8 @@ export const command = defineCommand({
   async run({ context, runtimeArgs, options, given, args: [reference = "", ...args] }) {
     const { detach, name, publish } = options;
     const { parseNamedMount } = await import("../../../image/volumes/volume.ts");
-    const { parsePublish } = await import("../../../image/containers/pasta.ts");
+    const { refuseMissingSources } = await import("../../../image/bundle/options.ts");
+    const { parsePublish, refuseSharedPorts } = await import("../../../image/containers/publish.ts");
     const usage = <T>(read: () => T): T => {
       try {
         return read();
@@ -53,6 +54,7 @@ export const command = defineCommand({
     const named = options.volume.map((volume) => ({ volume, mount: usage(() => parseNamedMount(volume)) }));
     const namedVolumes = named.flatMap(({ mount }) => mount ?? []);
     const published = publish.map((port) => usage(() => parsePublish(port)));
+    usage(() => refuseSharedPorts(published));
     const network = given.has("network") || publish.length === 0 ? options.network : "pasta";
     if (publish.length > 0 && network !== "pasta")
       throw new UsageError(`--publish needs --network pasta, not ${network}`);
@@ -65,6 +67,7 @@ export const command = defineCommand({
       args,
       namedVolumes,
     );
+    usage(() => refuseMissingSources(bundleOptions.mounts));
     const platform = await toPlatform(options.platform);
     const { unpackProgress } = await import("../../../image/progress/unpacking.ts");
     const store = await openNamedStore(options);
