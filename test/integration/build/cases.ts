@@ -130,7 +130,8 @@ const COPYING: Case[] = [
   },
   {
     name: "COPY with --chown by name",
-    dockerfile: "FROM base:1\nCOPY --chown=app:staff d /app/\nCOPY --chown=app:app a.txt /tmp/\n",
+    dockerfile:
+      "FROM base:1\nCOPY --chown=app:staff d /app/\nCOPY --chown=app:app a.txt /tmp/\nCOPY --chown=:staff a.txt /group\nCOPY --chown=app a.txt /user\n",
     files: TREE,
   },
   {
