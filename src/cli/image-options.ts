@@ -53,7 +53,7 @@ export const registryOptions = {
   timeout: {
     ...count(
       "SECONDS",
-      "how long nothing, or next to nothing, may come before a connection counts as lost (default: 60)",
+      "how long nothing, or next to nothing, may come or be taken before a connection counts as lost (default: 60)",
     ),
     initial: 60,
   },

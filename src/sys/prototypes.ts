@@ -44,6 +44,7 @@ export const LIBC = [
   "long lgetxattr(str path, str name, void *value, size_t size)",
   "int linkat(int from_directory, str from, int to_directory, str to, int flags)",
   "int listen(int socket, int backlog)",
+  "int getsockopt(int socket, int level, int name, void *value, void *length)",
   "int setsockopt(int socket, int level, int name, void *value, uint length)",
   "long listxattr(str path, void *list, size_t size)",
   "long llistxattr(str path, void *list, size_t size)",

@@ -6,10 +6,11 @@ import type { Reference } from "../reference/reference.ts";
 import { AccessError, Authorizer } from "./authorizer.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoints.ts";
-import { type Body, ConnectionError, exchange, type HttpRequest, type HttpResponse, readBody } from "./http.ts";
+import { ConnectionError, exchange, type HttpRequest, type HttpResponse, readBody } from "./http.ts";
 import { isRedirect, locationFrom, MOST_REDIRECTS } from "./redirect.ts";
 import { printable, RegistryError } from "./registry-error.ts";
 import { backOff, isPassing, type Patience } from "./retry.ts";
+import type { Body } from "./send.ts";
 
 export interface RequestOptions {
   headers?: Record<string, string>;

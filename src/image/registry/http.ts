@@ -1,11 +1,11 @@
 /** One HTTP exchange: no redirects, no authentication, no second try. Those are for who calls. */
-import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
 import tls from "node:tls";
 import { atPace, PaceError } from "./pace.ts";
 import { type HttpProxy, proxyFor } from "./proxy.ts";
+import { type Body, sendBody } from "./send.ts";
 
 /** Whom to trust and how to identify; PEM texts. */
 export interface TlsOptions {
@@ -17,19 +17,13 @@ export interface TlsOptions {
   verify: boolean;
 }
 
-/** Bytes that can be sent again. */
-export interface Body {
-  size: number;
-  stream(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
-}
-
 export interface HttpRequest {
   method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   url: URL;
   headers?: Readonly<Record<string, string>>;
   body?: Body;
   tls: TlsOptions;
-  /** Milliseconds without a byte, without the whole head of the reply, or with next to nothing of its body, after which the exchange has failed. */
+  /** Milliseconds without the whole head of the reply, or with next to nothing of either body, after which the exchange has failed. */
   patience: number;
 }
 
@@ -102,11 +96,11 @@ export function exchange({
       outgoing.destroy(error);
     };
     const tooLate = () => giveUp(new PaceError(0, patience));
-    outgoing.setTimeout(patience, tooLate);
     // Bytes of a head alone are no answer.
     let untilHead: ReturnType<typeof setTimeout> | undefined;
+    let isAnswered = false;
     const awaitHead = () => {
-      untilHead = setTimeout(tooLate, patience);
+      if (!isAnswered && !outgoing.destroyed) untilHead = setTimeout(tooLate, patience);
     };
     outgoing.on("close", () => clearTimeout(untilHead));
     outgoing.on("error", (error) => reject(translate(error)));
@@ -120,38 +114,23 @@ export function exchange({
       if (reply?.statusCode !== undefined && reply.statusCode !== 200) refused(reply.statusCode);
     });
     outgoing.on("response", (response) => {
+      isAnswered = true;
       clearTimeout(untilHead);
       if (response.statusCode === 407) refused(407);
       else resolve(responseOf(url, response, patience, translate));
     });
     if (body === undefined) {
+      outgoing.setTimeout(patience, tooLate);
       outgoing.end();
       awaitHead();
     } else {
-      send(outgoing, body).then(awaitHead, (error: Error) => {
+      sendBody(outgoing, body, patience, giveUp).then(awaitHead, (error: Error) => {
         // Where what is sent cannot be read, it is not the connection that fails.
         reject(error);
         outgoing.destroy();
       });
     }
   });
-}
-
-async function send(outgoing: http.ClientRequest, body: Body): Promise<void> {
-  for await (const chunk of body.stream()) {
-    if (outgoing.destroyed || outgoing.writableEnded) return;
-    if (!outgoing.write(chunk)) await drained(outgoing);
-  }
-  outgoing.end();
-}
-
-/** Until more may be written; also when a reply has come before all was sent. */
-async function drained(outgoing: http.ClientRequest): Promise<void> {
-  const ended = new AbortController();
-  const events = ["drain", "close", "response"].map((event) => once(outgoing, event, { signal: ended.signal }));
-  await Promise.race(events).catch(() => {});
-  ended.abort();
-  await Promise.allSettled(events);
 }
 
 function responseOf(

@@ -1,21 +1,27 @@
-/** The least that a server has to send while somebody waits for it. */
+/** The least that a server has to send, or to take, while somebody waits for it. */
 import { monotonicTime } from "../../sys/clock.ts";
 
 /** Bytes a second: what any line has carried for decades. */
 const LEAST_RATE = 1024;
 
+/** The bytes that are fast enough. @param patience milliseconds */
+export function leastIn(patience: number): number {
+  return (LEAST_RATE * patience) / 1000;
+}
+
 /** A server was too slow. */
 export class PaceError extends Error {
   override readonly name = "PaceError";
 
-  /** @param came bytes @param patience milliseconds */
-  constructor(came: number, patience: number) {
+  /** @param bytes that were moved @param patience milliseconds @param what became of them */
+  constructor(bytes: number, patience: number, what: "come" | "taken" = "come") {
     const seconds = patience / 1000;
     const time = `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
+    const done = what === "come" ? "come" : "been taken";
     super(
-      came === 0
-        ? `nothing has come for ${time}`
-        : `no more than ${came === 1 ? "1 byte has" : `${came} bytes have`} come in ${time}`,
+      bytes === 0
+        ? `nothing has ${done} for ${time}`
+        : `no more than ${bytes === 1 ? "1 byte has" : `${bytes} bytes have`} ${done} in ${time}`,
     );
   }
 }
@@ -28,7 +34,7 @@ export class PaceError extends Error {
  */
 export async function* atPace(chunks: AsyncIterable<Uint8Array>, patience: number): AsyncGenerator<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]();
-  const enough = (LEAST_RATE * patience) / 1000;
+  const enough = leastIn(patience);
   let [waited, came] = [0, 0];
   let isWhole = false;
   try {

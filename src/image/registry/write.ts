@@ -2,10 +2,11 @@
 import type { Digest } from "../store/digest.ts";
 import type { Descriptor } from "../store/documents.ts";
 import type { RepositoryClient } from "./client.ts";
-import { type Body, ConnectionError, type HttpResponse } from "./http.ts";
+import { ConnectionError, type HttpResponse } from "./http.ts";
 import { locationFrom } from "./redirect.ts";
 import { RegistryError } from "./registry-error.ts";
 import { backOff, isPassing } from "./retry.ts";
+import type { Body } from "./send.ts";
 
 /** How a blob got there. */
 export type Pushed = "held" | "mounted" | "uploaded";

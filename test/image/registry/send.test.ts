@@ -1,0 +1,84 @@
+/** What is sent to a server that takes its time. */
+
+import type { AddressInfo } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { exchange } from "../../../src/image/registry/http.ts";
+
+/** Milliseconds: a fifth of 1024 bytes has to be taken meanwhile. */
+const PATIENCE = 200;
+/** More than the kernel keeps for a server that does not read. */
+const LARGE = 32 << 20;
+
+let server: Server | undefined;
+const open = new Set<Socket>();
+
+afterEach(async () => {
+  for (const socket of open) socket.destroy();
+  open.clear();
+  await new Promise((settle) => server?.close(settle));
+});
+
+/** @param serve what becomes of a connection, from which nothing is read yet @returns the port */
+async function listen(serve: (socket: Socket) => void): Promise<number> {
+  server = createServer({ pauseOnConnect: true }, (socket) => {
+    open.add(socket);
+    socket.on("error", () => {});
+    serve(socket);
+  });
+  await new Promise<void>((settle) => server?.listen(0, "127.0.0.1", settle));
+  return (server.address() as AddressInfo).port;
+}
+
+function put(port: number, size: number, patience = PATIENCE): Promise<{ status: number }> {
+  return exchange({
+    method: "PUT",
+    url: new URL(`http://127.0.0.1:${port}/`),
+    tls: { verify: true },
+    patience,
+    body: {
+      size,
+      *stream() {
+        for (let at = 0; at < size; at += 65536) yield new Uint8Array(Math.min(65536, size - at));
+      },
+    },
+  });
+}
+
+/** Reads all, with a pause after each piece, and answers. */
+function readSlowly(socket: Socket, size: number, pause: number): void {
+  let come = 0;
+  socket.on("data", (bytes: Uint8Array) => {
+    come += bytes.byteLength;
+    if (come >= size) return void socket.end("HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n");
+    socket.pause();
+    setTimeout(() => socket.resume(), pause);
+  });
+  socket.resume();
+}
+
+test("a server that takes nothing any more is given up, however much there is to send", async () => {
+  const port = await listen(() => {});
+  const began = Date.now();
+  await expect(put(port, LARGE)).rejects.toThrow(
+    /(nothing has|no more than \d+ bytes have) been taken (for|in) 0.2 seconds/,
+  );
+  expect(Date.now() - began).toBeLessThan(10 * PATIENCE);
+});
+
+test("one that has taken all and says nothing is, too", async () => {
+  await expect(put(await listen(() => {}), 1000)).rejects.toThrow("nothing has come for 0.2 seconds");
+});
+
+test("one that takes enough is waited for, for many times the patience", async () => {
+  const size = 16 << 20;
+  const port = await listen((socket) => readSlowly(socket, size, 40));
+  const began = Date.now();
+  expect((await put(port, size)).status).toBe(201);
+  expect(Date.now() - began).toBeGreaterThan(3 * PATIENCE);
+});
+
+test("an answer before all was sent is heard", async () => {
+  const port = await listen((socket) => void socket.write("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n"));
+  expect((await put(port, LARGE, 5000)).status).toBe(413);
+});
