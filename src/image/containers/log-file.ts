@@ -9,6 +9,8 @@ import { writeAllTo } from "../store/write.ts";
 export class LogWriter implements Disposable {
   #file: Fd;
   #size: number;
+  /** Whether it ends with half a line, of a writer that was killed, or of a disk that was full. */
+  #isCut: boolean;
 
   /** @param path of the newer file; the older has `.1` after that @param bound bytes of both */
   constructor(
@@ -17,40 +19,54 @@ export class LogWriter implements Disposable {
   ) {
     this.#file = this.#open();
     this.#size = fstat(this.#file.number).size;
-    this.#endLine();
+    this.#isCut = this.#endsInLine();
   }
 
   #open(): Fd {
     return open(this.path, O.RDWR | O.CREAT | O.APPEND | O.NOFOLLOW, 0o600);
   }
 
-  /** A writer that was killed may have left half a line. */
-  #endLine(): void {
+  #endsInLine(): boolean {
     const last = Buffer.alloc(1);
-    if (this.#size > 0 && readSync(this.#file.number, last, 0, 1, this.#size - 1) === 1 && last[0] !== 10) {
-      this.write(Buffer.from("\n"));
-    }
+    return this.#size > 0 && readSync(this.#file.number, last, 0, 1, this.#size - 1) === 1 && last[0] !== 10;
   }
 
   /** @param lines whole ones, none longer than half of the bound @throws {SyscallError} such as ENOSPC */
   write(lines: Uint8Array): void {
-    for (let rest = lines; rest.length > 0; ) {
+    // A disk that is full must not keep it from being opened: the half line is ended only now.
+    for (let rest = this.#isCut ? Buffer.concat([Buffer.from("\n"), lines]) : lines; rest.length > 0; ) {
       const room = this.bound / 2 - this.#size;
       const fits = rest.length <= room ? rest.length : (room < 1 ? -1 : rest.lastIndexOf(10, room - 1)) + 1;
       if (fits > 0) {
-        writeAllTo(this.#file.number, rest.subarray(0, fits), this.path);
-        this.#size += fits;
+        this.#append(rest.subarray(0, fits));
         rest = rest.subarray(fits);
       } else if (this.#size > 0) this.#rotate();
       else throw new Error(`${this.path}: a line is longer than half of its bound`);
     }
   }
 
+  #append(bytes: Uint8Array): void {
+    try {
+      writeAllTo(this.#file.number, bytes, this.path);
+    } finally {
+      this.#size = fstat(this.#file.number).size;
+      this.#isCut = this.#endsInLine();
+    }
+  }
+
   #rotate(): void {
     rename(this.path, `${this.path}.1`);
+    let next: Fd;
+    try {
+      next = this.#open();
+    } catch (error) {
+      rename(`${this.path}.1`, this.path);
+      throw error;
+    }
     this.#file.close();
-    this.#file = this.#open();
+    this.#file = next;
     this.#size = 0;
+    this.#isCut = false;
   }
 
   [Symbol.dispose](): void {

@@ -55,7 +55,10 @@ export async function monitor(store: Store, container: Container, purpose: Purpo
     (name) => new Stream(store, container, name, attached ? TEE[name] : null),
   );
   let child: Child;
+  let opened: LogWriter;
   try {
+    // First: what cannot be written must not end a monitor whose container runs.
+    opened = new LogWriter(containerPath(store, container.id, "log"), container.logSize);
     const adopted = adopt(store, container);
     if (adopted === null && purpose === "recover") throw new Error("its start was interrupted");
     child = adopted ?? start(store, container, streams, attached);
@@ -66,7 +69,7 @@ export async function monitor(store: Store, container: Container, purpose: Purpo
     writeState(store, container, { phase: "exited", startedAt, finishedAt: null, exitCode: null, error: message });
     return say({ kind: "failed", message });
   }
-  using log = new LogWriter(containerPath(store, container.id, "log"), container.logSize);
+  using log = opened;
   say({ kind: "started" });
   quiet();
   const code = await watch(child, streams, log);

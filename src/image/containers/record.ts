@@ -15,11 +15,13 @@
  * `containers/lock` is held while a name is taken: milliseconds.
  */
 import { hasErrno } from "../../sys/error.ts";
-import type { Fd } from "../../sys/fd.ts";
+import { type Fd, O, open } from "../../sys/fd.ts";
 import { exists, mkdirAll } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
+import { fstat } from "../../sys/stat.ts";
 import { lock } from "../store/lock.ts";
 import { replaceFile, type Store } from "../store/store.ts";
+import { writeAllTo } from "../store/write.ts";
 import { type Named, NoSuchContainerError } from "./names.ts";
 
 /** Where a container's network comes from. */
@@ -139,7 +141,21 @@ export function isThere(store: Store, id: string): boolean {
 
 /** Name and root are in both documents: when one is lost, the container can still be called by its name, and its process be found. */
 export function writeState(store: Store, { id, name, root }: Container, state: State): void {
-  replaceFile(containerPath(store, id, "state.json"), textOf({ ...state, name, root }));
+  const path = containerPath(store, id, "state.json");
+  const text = textOf({ ...state, name, root });
+  try {
+    replaceFile(path, text);
+  } catch (error) {
+    if (!hasErrno(error, "ENOSPC", "EDQUOT")) throw error;
+    overwrite(path, text);
+  }
+}
+
+/** On a disk that is full: what is there has its block already, and how a process ended would be lost otherwise. */
+function overwrite(path: string, text: string): void {
+  using file = open(path, O.WRONLY | O.NOFOLLOW);
+  // White space in the place of what was longer: it is JSON at any moment, but for a crash of the machine.
+  writeAllTo(file.number, new TextEncoder().encode(text.padEnd(fstat(file.number).size)), path);
 }
 
 /** A document, as it is on disk. */
