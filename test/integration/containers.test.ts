@@ -60,6 +60,50 @@ describe("a container's life", () => {
     expect(list()).toEqual([]);
   });
 
+  test("has another user's process with that user's groups alone, and the variables that were asked for", () => {
+    must(["image", "import", "--change", "USER app", scratch.at("rootfs"), "apps"]);
+    must(["image", "run", "--detach", "--name", "roots", "demo"]);
+    must(["image", "run", "--detach", "--name", "apps", "apps", "/bin/sleep", "100"]);
+    const groups = (name: string, ...options: string[]) =>
+      must([
+        "container",
+        "exec",
+        ...options,
+        name,
+        "sh",
+        "-c",
+        "while read key value; do test $key = Groups: && echo $value; done < /proc/self/status; true",
+      ]).trim();
+    expect(groups("roots")).toBe("0");
+    expect(groups("roots", "--user", "app")).toBe("1000");
+    expect(groups("roots", "--user", "5")).toBe("");
+    expect(groups("apps")).toBe("1000");
+    expect(groups("apps", "--user", "root")).toBe("0");
+    const say = (...options: string[]) =>
+      must(
+        [
+          "container",
+          "exec",
+          "--user",
+          "app",
+          "--workdir",
+          "/data",
+          ...options,
+          "roots",
+          "sh",
+          "-c",
+          "cat; pwd; echo $HOME $X",
+        ],
+        "in\n",
+      );
+    expect(say()).toBe("/data\n/home\n");
+    expect(say("--interactive", "--env", "HOME=/mine", "--env", "X=y")).toBe("in\n/data\n/mine y\n");
+    expect(tsrunc(["container", "exec", "--user", "app", "roots", "/nosuch"]).code).toBe(255);
+    expect(tsrunc(["container", "exec", "--user", "nobody", "roots", "true"]).stderr).toMatch(
+      /nobody.* is not in the image/,
+    );
+  });
+
   test("that cannot be started stays, but with --rm", () => {
     expect(tsrunc(["image", "run", "--name", "kept", "demo", "nosuch"]).code).toBe(1);
     expect(tsrunc(["image", "run", "--name", "rm", "--rm", "demo", "nosuch"]).stderr).toMatch(/nosuch/);

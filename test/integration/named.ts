@@ -42,7 +42,7 @@ export function useNamedContainers(): void {
     mkdirSync(join(rootfs, "data"));
     mkdirSync(join(rootfs, "etc"));
     writeFileSync(join(rootfs, "data/seed"), "from the image\n");
-    writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n");
+    writeFileSync(join(rootfs, "etc/passwd"), "root:x:0:0:root:/:/bin/sh\napp:x:1000:1000:app:/home:/bin/sh\n");
     await copyFile(findBusybox() as string, join(rootfs, "bin/busybox"));
     for (const name of APPLETS) symlinkSync("busybox", join(rootfs, "bin", name));
     must(["image", "import", "--change", "STOPSIGNAL USR1", "--change", 'CMD ["/bin/sleep","100"]', rootfs, "demo"]);

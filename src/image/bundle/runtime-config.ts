@@ -90,7 +90,7 @@ export function toRuntimeConfig(image: ImageConfig, options: BundleOptions, fact
 }
 
 /** An ordinary user may map one group, and then set no others. @see user_namespaces(7), "/proc/pid/setgroups" */
-function withoutGroups({ additionalGids = [], ...user }: User): { user: User; left: number[] } {
+export function withoutGroups({ additionalGids = [], ...user }: User): { user: User; left: number[] } {
   return { user, left: additionalGids.filter((gid) => gid !== user.gid) };
 }
 
@@ -107,11 +107,13 @@ function argsOf(
 
 /** The image's variables, then the user's; PATH, HOME and, on a terminal, TERM where both say nothing. */
 function environment(image: readonly string[], { env, tty }: BundleOptions, home: string | null): string[] {
-  const variables = new Map<string, string>();
-  const nameOf = (variable: string) => variable.split("=", 1)[0] as string;
   const defaults = [DEFAULT_PATH, ...(tty ? ["TERM=xterm"] : []), `HOME=${home ?? "/"}`];
-  for (const variable of [...defaults, ...image, ...env]) variables.set(nameOf(variable), variable);
-  return [...variables.values()].filter((variable) => variable.includes("="));
+  return mergeEnvironment([...defaults, ...image, ...env]).filter((variable) => variable.includes("="));
+}
+
+/** Each variable once, as it was said last. */
+export function mergeEnvironment(all: readonly string[]): string[] {
+  return [...new Map(all.map((variable) => [variable.split("=", 1)[0], variable])).values()];
 }
 
 function absolute(path: string): string {

@@ -1,10 +1,17 @@
 /** Further processes in a container that runs. */
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { isSpec } from "../../config/generated/config.js";
+import { parseValid } from "../../config/json.ts";
+import type { IdMapping, Process, Spec } from "../../config/types.ts";
+import type { Fd } from "../../sys/fd.ts";
+import { readText } from "../../sys/file.ts";
+import { memoryFileOf } from "../../sys/memory-file.ts";
 import { openRoot } from "../../sys/path.ts";
 import { join } from "../../sys/path-names.ts";
+import { mergeEnvironment, withoutGroups } from "../bundle/runtime-config.ts";
 import { runtimePath } from "../bundle/runtime-path.ts";
-import { readInImage, resolveUser } from "../bundle/user.ts";
+import { type ResolvedUser, readInImage, resolveUser } from "../bundle/user.ts";
 import type { Store } from "../store/store.ts";
 import { type Container, containerPath } from "./record.ts";
 import { recover } from "./start.ts";
@@ -29,17 +36,23 @@ export async function execInNamed(store: Store, container: Container, request: E
   await recover(store, container);
   const { status } = currentStatus(store, container);
   if (status !== "running") throw new Error(`${container.name} does not run: it is ${status}`);
+  using given = processOf(store, container, request);
   const args = [
     ...request.runtimeArgs,
     // Its own, whatever the caller's is.
     ...["--root", container.root],
     "exec",
-    ...options(store, container, request),
+    ...(request.detach ? ["--detach"] : []),
+    ...given.options,
     container.name,
-    ...request.args,
+    ...given.args,
   ];
   const child = spawn(runtimePath(), args, {
-    stdio: [request.interactive || request.tty ? "inherit" : "ignore", "inherit", "inherit"],
+    stdio: [
+      request.interactive || request.tty ? "inherit" : "ignore",
+      ...["inherit" as const, "inherit" as const],
+      ...(given.document === null ? [] : [given.document.number]),
+    ],
   });
   const forward = (signal: NodeJS.Signals) => void child.kill(signal);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.on(signal, forward);
@@ -49,26 +62,54 @@ export async function execInNamed(store: Store, container: Container, request: E
   });
 }
 
-function options(store: Store, { id }: Container, { tty, detach, user, cwd, env }: ExecRequest): string[] {
-  return [
-    ...(tty ? ["--tty"] : []),
-    ...(detach ? ["--detach"] : []),
-    ...(cwd === null ? [] : ["--cwd", cwd]),
-    ...env.flatMap((variable) => ["--env", variable]),
-    ...(user === null ? [] : userOptions(join(containerPath(store, id, "bundle"), "rootfs"), user)),
-  ];
+/** What the process is, for the runtime: the container's own with some changes, or, for another user, one that is written out. */
+interface Given extends Disposable {
+  options: string[];
+  args: readonly string[];
+  /** Its document, which is descriptor 3 of the runtime. */
+  document: Fd | null;
 }
 
-function userOptions(path: string, user: string): string[] {
+function processOf(store: Store, { id }: Container, { args, tty, user, cwd, env }: ExecRequest): Given {
+  if (user === null) {
+    const options = [
+      ...(tty ? ["--tty"] : []),
+      ...(cwd === null ? [] : ["--cwd", cwd]),
+      ...env.flatMap((variable) => ["--env", variable]),
+    ];
+    return { options, args, document: null, [Symbol.dispose]: () => {} };
+  }
+  const bundle = containerPath(store, id, "bundle");
+  const { process: own = { cwd: "/" }, linux } = readSpec(bundle);
+  const { user: found, home } = userIn(join(bundle, "rootfs"), user);
+  const process: Process = {
+    ...own,
+    args: [...args],
+    terminal: tty,
+    // Not with the groups of the container's own user, as the runtime's --user has it: those are for that one alone.
+    user: mapsOneGroup(linux?.gidMappings) ? withoutGroups(found).user : found,
+    cwd: cwd ?? own.cwd,
+    env: mergeEnvironment([...(own.env ?? []), ...(home === null ? [] : [`HOME=${home}`]), ...env]),
+  };
+  const document = memoryFileOf("process", new TextEncoder().encode(JSON.stringify(process)));
+  return {
+    options: ["--process", "/proc/self/fd/3"],
+    args: [],
+    document,
+    [Symbol.dispose]: () => document.close(),
+  };
+}
+
+function readSpec(bundle: string): Spec {
+  const path = join(bundle, "config.json");
+  return parseValid(readText(path), path, isSpec);
+}
+
+function userIn(path: string, user: string): ResolvedUser {
   using rootfs = openRoot(path);
-  const { user: found, home } = resolveUser(
-    user,
-    readInImage(rootfs, "/etc/passwd"),
-    readInImage(rootfs, "/etc/group"),
-  );
-  return [
-    ...["--user", `${found.uid}:${found.gid}`],
-    ...(found.additionalGids ?? []).flatMap((gid) => ["--additional-gids", `${gid}`]),
-    ...(home === null ? [] : ["--env", `HOME=${home}`]),
-  ];
+  return resolveUser(user, readInImage(rootfs, "/etc/passwd"), readInImage(rootfs, "/etc/group"));
+}
+
+function mapsOneGroup(mappings: readonly IdMapping[] = []): boolean {
+  return mappings.length > 0 && mappings.reduce((sum, { size }) => sum + size, 0) === 1;
 }
