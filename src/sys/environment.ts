@@ -2,6 +2,7 @@
  * The environment that the caller gave this program, and the forgetting of it: it may hold secrets, and an init that waits for
  * `start` would keep it in memory and in `/proc/<pid>/environ`, where processes of the container look.
  */
+import { readFileSync } from "node:fs";
 import { syscall } from "./ffi.ts";
 import { readText } from "./file.ts";
 import { decode, encode } from "./text.ts";
@@ -24,6 +25,15 @@ const [NUL, EQUALS] = [0, 0x3d];
 export function environmentIn(bytes: Uint8Array): Record<string, string> {
   kept = bytes;
   return new Proxy(Object.create(null), new Variables(bytes));
+}
+
+/**
+ * Gives `process` its environment by the bytes, where an engine that has started anew has made U+FFFD of some. To be called before koffi is
+ * loaded, which is looked for beside the engine, whose path is a variable.
+ */
+export function restoreEnvironment(): void {
+  if (Object.entries(process.env).some((variable) => variable.join("=").includes("\ufffd")))
+    process.env = environmentIn(readFileSync("/proc/self/environ"));
 }
 
 class Variables implements ProxyHandler<Record<string, string>> {

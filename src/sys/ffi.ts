@@ -4,6 +4,7 @@
  * koffi's own `index.js` looks for its shared object in places that depend on the machine, and loads `node:fs` and `node:util` for that.
  * Here it is loaded by its own path instead; see {@link addonPath}.
  */
+import { closeSync, openSync } from "node:fs";
 import type * as koffi from "koffi";
 import { engineDirectory, isCompiled, VARIABLES } from "./executable.ts";
 import {
@@ -48,12 +49,23 @@ export function isLoaded(): boolean {
 export function load(): Loaded {
   if (loaded !== undefined) return loaded;
   const module = { exports: {} as typeof koffi };
-  process.dlopen(module, addonPath());
+  loadAddon(module, addonPath());
   const api = module.exports;
   const libc = api.load(null);
   const errnoLocation = libc.func("void *__errno_location()");
   loaded = { koffi: api, libc, errno: new Int32Array(api.view(errnoLocation(), Int32Array.BYTES_PER_ELEMENT)) };
   return loaded;
+}
+
+function loadAddon(module: object, path: string): void {
+  if (!isEscaped(path)) return process.dlopen(module, path);
+  // The engine would look for a name with U+FFFD in it.
+  const file = openSync(Buffer.from(encode(path)), "r");
+  try {
+    process.dlopen(module, `/proc/self/fd/${file}`);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /**

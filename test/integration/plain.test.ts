@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { isSnapshot } from "../../src/engine/snapshot.ts";
-import { cannotRun, makeBundle, newId, runtime, state, stateRoot, useContainers } from "./harness.ts";
+import { cannotRun, directory, makeBundle, newId, runtime, state, stateRoot, useContainers } from "./harness.ts";
 
 useContainers();
 
@@ -15,8 +15,8 @@ const reason = cannotRun() ?? (existsSync(plain) ? null : "needs tsrunc-plain, w
 const ENVIRONMENT = { PATH: process.env.PATH ?? "", _TSRUNC_PLAIN: "1" };
 
 test.skipIf(reason !== null)("takes no room of its own: what is installed is 150 MB at most", () => {
-  const directory = dirname(runtime);
-  const sizes = readdirSync(directory).map((name) => statSync(join(directory, name)).size);
+  const installed = dirname(runtime);
+  const sizes = readdirSync(installed).map((name) => statSync(join(installed, name)).size);
   expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(150e6);
 });
 
@@ -61,3 +61,21 @@ test.skipIf(reason !== null)("has nothing of the snapshot in its memory, and oth
   // It goes on from there whatever the caller's environment says.
   expect(beyond(snapshot).length).toBeGreaterThan(10);
 });
+
+// A snapshot has them by their bytes; the engine itself, when it starts, makes U+FFFD of what is not UTF-8.
+test.skipIf(reason !== null)(
+  `hands the caller's variables to a hook as the bytes that they are (${reason ?? ""})`,
+  () => {
+    const seen = join(directory(), "seen");
+    const { path } = makeBundle("true", (config) => {
+      // Only a hook without an environment of its own has the runtime's.
+      const args = ["sh", "-c", `printf %s "$ODD" > ${seen}`];
+      config.hooks = { createRuntime: [{ path: "/bin/sh", args }] };
+    });
+    const script = 'ODD="$(printf "a\\377b")" exec "$0" "$@"';
+    const args = ["-c", script, plain, "--root", stateRoot(), "run", "--bundle", path, newId()];
+    const { status, stderr } = spawnSync("sh", args, { encoding: "utf8" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(readFileSync(seen)).toEqual(Buffer.from([0x61, 0xff, 0x62]));
+  },
+);
