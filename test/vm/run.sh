@@ -19,6 +19,7 @@ while [[ ${1:-} = --* ]]; do
   variant+=${1#-}
   shift
 done
+[[ $variant != *v1* || $architecture != arm64 ]] || { echo "vm: the machine of arm64 has cgroup v2 alone" >&2; exit 2; }
 [ $# -ge 2 ] || { sed -n '2,6p' "$0" >&2; exit 2; }
 suite=$1
 shift
@@ -77,14 +78,21 @@ accelerator=(-accel "tcg,thread=multi" -cpu max)
 # A virtual machine may have the device without the processor's support for it.
 if [ "$architecture" = amd64 ] && [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accelerator=(-accel kvm -cpu max); fi
 console=$cache/$image.console.log
-drive() { echo "file=$1,format=raw,if=virtio,cache=unsafe,$2"; }
+drive() { echo "file=$1,format=raw,cache=unsafe,$2"; }
+if [ "$architecture" = arm64 ]; then
+  # Debian's kernel has this disk's driver built in, and needs no initrd for it.
+  root_device=/dev/nvme0n1
+  root=(-drive "$(drive "$cache/$image/root.ext4" if=none,id=root,snapshot=on)" -device nvme,drive=root,serial=root)
+else
+  root_device=/dev/vda
+  root=(-initrd "$cache/$image/initrd.img" -drive "$(drive "$cache/$image/root.ext4" if=virtio,snapshot=on)")
+fi
 TMPDIR=$work timeout --foreground "${VM_TIMEOUT:-1500}" "$qemu" -nodefaults -no-user-config -display none -no-reboot \
   -machine $board "${accelerator[@]}" -smp "$(nproc)" -m "${VM_MEMORY:-2048}" \
-  -kernel "$cache/$image/vmlinuz" -initrd "$cache/$image/initrd.img" \
-  -append "root=/dev/vda rw console=$console_device quiet loglevel=3 panic=-1 systemd.show_status=false mitigations=off $kernel_options" \
-  -drive "$(drive "$cache/$image/root.ext4" snapshot=on)" \
-  -drive "$(drive "$work/project.ext4" snapshot=off)" \
-  -drive "$(drive "$work/results.tar" snapshot=off)" \
+  -kernel "$cache/$image/vmlinuz" "${root[@]}" \
+  -append "root=$root_device rw console=$console_device quiet loglevel=3 panic=-1 systemd.show_status=false mitigations=off $kernel_options" \
+  -drive "$(drive "$work/project.ext4" if=virtio,snapshot=off)" \
+  -drive "$(drive "$work/results.tar" if=virtio,snapshot=off)" \
   -device virtio-rng-pci -serial "file:$console" "${output[@]}" < /dev/null &
 machine=$!
 code=0
