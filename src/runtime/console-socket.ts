@@ -5,8 +5,10 @@ import type { Spec } from "../config/types.ts";
 import type { ExecParentStep } from "../plan/exec.ts";
 import type { Connections, PidfdReceiver } from "../plan/parent.ts";
 import type { ParentContainerStep } from "../plan/parent-container.ts";
+import { monotonicTime } from "../sys/clock.ts";
 import { hasErrno } from "../sys/error.ts";
 import type { Fd } from "../sys/fd.ts";
+import { poll } from "../sys/poll.ts";
 import { connect, sendMessage } from "../sys/socket.ts";
 import { findStat, isType } from "../sys/stat.ts";
 import { encode } from "../sys/text.ts";
@@ -34,20 +36,36 @@ export function checkTerminal({ terminal, detach, consoleSocket }: TerminalReque
   }
 }
 
+/** How long a socket may take to be there, in milliseconds: a caller may have started its listener a moment ago. */
+const PATIENCE = 300;
+/** Between two looks, in milliseconds. */
+const PAUSE = 5;
+
 /**
  * Connects to the socket of an option or annotation: before the container is made, so that a wrong path
- * leaves nothing behind.
+ * leaves nothing behind. One that nobody listens on yet is waited for shortly.
  * @param option what named it, for the error
  * @throws {Error} that says what is wrong with the path
  */
 export function connectTo(option: "--console-socket" | PidfdReceiver, path: string): Fd {
+  const end = monotonicTime() + PATIENCE;
+  for (;;) {
+    const found = findListener(option, path);
+    if (!(found instanceof Error)) return found;
+    if (monotonicTime() >= end) throw found;
+    poll([], PAUSE);
+  }
+}
+
+/** @returns what is wrong, where that may change. @throws {Error} where it will not */
+function findListener(option: string, path: string): Fd | Error {
   const stat = findStat(path);
-  if (stat === null) throw new Error(`${option} ${path}: there is no such socket`);
+  if (stat === null) return new Error(`${option} ${path}: there is no such socket`);
   if (!isType(stat, "socket")) throw new Error(`${option} ${path}: this is not a socket`);
   try {
     return connect(path);
   } catch (error) {
-    if (hasErrno(error, "ECONNREFUSED")) throw new Error(`${option} ${path}: nobody listens on this socket`);
+    if (hasErrno(error, "ECONNREFUSED")) return new Error(`${option} ${path}: nobody listens on this socket`);
     if (hasErrno(error, "EPROTOTYPE")) throw new Error(`${option} ${path}: this is not a stream socket`);
     if (hasErrno(error, "EAGAIN")) throw new Error(`${option} ${path}: whoever listens accepts no connection`);
     throw new Error(`${option}: ${(error as Error).message}`, { cause: error });

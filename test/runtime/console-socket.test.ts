@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,6 +54,14 @@ describe("connectTo", () => {
   test("says that there is no socket", () => {
     const path = join(directory, "none");
     expect(() => connectTo("--console-socket", path)).toThrow(`--console-socket ${path}: there is no such socket`);
+  });
+
+  test("waits for one whose listener has been started a moment ago", { retry: 2 }, () => {
+    const path = join(directory, "late");
+    const early = join(directory, "early");
+    using _listener = listen(early);
+    spawn("sh", ["-c", 'sleep 0.03; mv "$0" "$1"', early, path], { stdio: "ignore" });
+    connectTo("--console-socket", path).close();
   });
 
   test("says that the file is no socket", () => {
