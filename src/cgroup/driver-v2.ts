@@ -11,6 +11,9 @@ import type { DeviceFilter } from "./devices.ts";
 import type { CgroupDriver } from "./driver.ts";
 import { makePath } from "./make-path.ts";
 import type { CgroupHierarchy, FsLocation } from "./plan.ts";
+
+import { writeResource } from "./resources.ts";
+import { cpusetWrites } from "./resources-shared.ts";
 import { needsControllers, planV2Writes } from "./resources-v2.ts";
 
 export class DriverV2 implements CgroupDriver {
@@ -46,6 +49,7 @@ export class DriverV2 implements CgroupDriver {
       }
       if (current !== directory) enableControllers(current, controllers);
     }
+    bindToCpus(directory, resources);
   }
 
   planWrites(resources: Resources): ReturnType<typeof planV2Writes> {
@@ -70,6 +74,19 @@ export class DriverV2 implements CgroupDriver {
       if (hasErrno(error, "ENOENT", "ENODEV", "EOPNOTSUPP")) return false;
       throw error;
     }
+  }
+}
+
+/**
+ * The CPUs that the init is born on, as on cgroup v1: where they are set later, the kernel has granted it a deadline that they cannot keep.
+ * What cannot be set, the limits will tell of.
+ * @see sched(7), "SCHED_DEADLINE"
+ */
+function bindToCpus(directory: string, { cpu }: Resources): void {
+  for (const step of cpusetWrites(cpu)) {
+    try {
+      writeResource(step, (file, value) => writeCgroupFile(directory, file, value));
+    } catch {}
   }
 }
 

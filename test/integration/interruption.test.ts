@@ -152,7 +152,8 @@ describe.skipIf(criu.kind === "none")(`checkpoint${criu.kind === "none" ? `: ${c
   async function goesOn(id: string, bundle: Bundle): Promise<void> {
     expect(state(id).status).toBe("running");
     await countsOn(bundle, count(bundle));
-    expect(refused(["restore", "--image-path", images(), "--bundle", bundle.path, newId()])).toContain("no checkpoint");
+    const restore = ["restore", "--image-path", images(), "--bundle", bundle.path, newId()];
+    expect(refused(restore, { env: criuEnvironment })).toContain("no checkpoint");
   }
 
   test.each<NodeJS.Signals>(["SIGTERM", "SIGINT", "SIGUSR1"])(

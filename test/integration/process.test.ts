@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { describe, expect, test } from "vitest";
 import type { TestSpec } from "../support/config.ts";
 import { isTsrunc, output, run, startDetached, state, succeed, useContainers } from "./harness.ts";
@@ -181,6 +182,16 @@ describe.runIf(isTsrunc)("what runc 1.1 does not know", () => {
         .split(") ")[1]
         ?.split(" ") ?? [];
     expect({ nice: fields[16], policy: fields[38] }).toEqual({ nice: "5", policy: SCHED_BATCH });
+  });
+
+  // On cgroup v1 and v2: the kernel sees it only in a process that is bound to CPUs already.
+  test.skipIf(availableParallelism() < 2)("a deadline is refused together with some of the CPUs", () => {
+    const { code, stderr } = run("echo ran", (config) => {
+      config.process.scheduler = { policy: "SCHED_DEADLINE", runtime: 42_000, deadline: 1_000_000, period: 1_000_000 };
+      config.linux.resources = { cpu: { cpus: "0" } };
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain("process scheduler can't be used together with AllowedCPUs");
   });
 
   test("time offsets move the clocks of the container", () => {
