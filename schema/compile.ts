@@ -9,7 +9,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { _, Ajv, type CodeKeywordDefinition, type KeywordCxt } from "ajv";
+import { _, Ajv, type CodeKeywordDefinition, type KeywordCxt, stringify } from "ajv";
 import standaloneCode from "ajv/dist/standalone/index.js";
 
 /** A module to make: its name, and for each validator the schema that it checks and the type that it proves. */
@@ -84,6 +84,27 @@ const integer64: CodeKeywordDefinition & { keyword: string } = {
   error: { message: "", params: ({ schema }) => _`{type: ${schema}}` },
 };
 
+/**
+ * Has an object's members the names of its schema where they are written in another case (`CPU`): Go does not tell them apart, so runc sets
+ * limits that are written so, and passing them over would leave a container without.
+ */
+const anyCase: CodeKeywordDefinition & { keyword: string } = {
+  keyword: "anyCase",
+  type: "object",
+  before: "properties",
+  code({ data, gen, parentSchema }: KeywordCxt) {
+    const names = Object.keys(parentSchema.properties).map((name) => [name.toLowerCase(), name]);
+    const byLowerCase = gen.scopeValue("obj", { ref: names, code: _`new Map(${stringify(names)})` });
+    gen.forIn("written", data, (written) => {
+      const name = gen.const("name", _`${byLowerCase}.get(${written}.toLowerCase())`);
+      gen.if(_`${name} !== undefined && !Object.hasOwn(${data}, ${name})`, () => {
+        gen.assign(_`${data}[${name}]`, _`${data}[${written}]`);
+        gen.code(_`delete ${data}[${written}]`);
+      });
+    });
+  },
+};
+
 const here = dirname(fileURLToPath(import.meta.url));
 const output = process.argv[2];
 if (output === undefined) throw new Error("usage: compile.ts <output directory>");
@@ -105,10 +126,14 @@ function compile({ validators }: Module): string {
     strictTypes: false,
   });
   ajv.addKeyword(integer64);
+  ajv.addKeyword(anyCase);
   for (const file of ["config.json", "state.json", "features.json", "image.json", "container.json", "named.json"]) {
     const schema = withoutAnnotations(JSON.parse(readFileSync(join(here, file), "utf8"))) as { $defs?: object };
     // The bounds that stand there are of numbers, which have lost the last digits.
-    if (file === "config.json") Object.assign(schema.$defs ?? {}, { int64: of64("int64"), uint64: of64("uint64") });
+    if (file === "config.json") {
+      const { $defs = {} } = schema as { $defs?: Record<string, unknown> };
+      Object.assign($defs, { int64: of64("int64"), uint64: of64("uint64"), resources: inAnyCase($defs.resources) });
+    }
     ajv.addSchema(schema);
   }
   const names = Object.fromEntries(validators.map(({ name, schema }) => [name, schema]));
@@ -119,6 +144,15 @@ function compile({ validators }: Module): string {
 
 function of64(type: "int64" | "uint64"): object {
   return { [integer64.keyword]: type };
+}
+
+/** A schema whose objects' members may be written in any case. */
+function inAnyCase(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(inAnyCase);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const parts = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, inAnyCase(value)]));
+  const isObject = typeof parts.properties === "object" && parts.type === "object";
+  return isObject ? { [anyCase.keyword]: true, ...parts } : parts;
 }
 
 function declare({ validators, types: from = "../types.ts" }: Module): string {

@@ -271,6 +271,19 @@ describe("values that JSON and Go see otherwise", () => {
     expect(messageOf(() => loadConfig(path, ROOT))).toContain('"pageSize" is missing');
   });
 
+  test("limits may be written in any case, and what is written in the spec's own comes first", () => {
+    const { linux, ...config } = baseConfig(["true"]);
+    const resources = { CPU: { Cpus: "0", cpus: "1", SHARES: 100 }, Memory: { Limit: 1 }, blockio: { Weight: 10 } };
+    write({ ...config, linux: { ...linux, resources } });
+    expect(loadConfig(path, ROOT).linux?.resources).toMatchObject({
+      cpu: { cpus: "1", shares: 100 },
+      memory: { limit: 1 },
+      blockIO: { weight: 10 },
+    });
+    write({ ...config, linux: { ...linux, resources: { PIDS: { limit: "many" } } } });
+    expect(messageOf(() => loadConfig(path, ROOT))).toContain("/linux/resources/pids/limit");
+  });
+
   test("null in a list is an error", () => {
     const spec = baseConfig(["true"]);
     write({ ...spec, process: { ...spec.process, args: [null] } });
