@@ -1,6 +1,6 @@
 /** Containers with a name, as a person uses them: made, stopped, started, looked at, removed; and what is killed in between. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -58,6 +58,16 @@ describe("a container's life", () => {
     expect(readFileSync(scratch.at("unnamed"), "utf8")).toMatch(/^[0-9a-f]{64}$/);
     must(["container", "rm", "short"]);
     expect(list()).toEqual([]);
+  });
+
+  test("runs from a store that a symlink leads to, and is found by either name", () => {
+    symlinkSync(scratch.at("store"), scratch.at("link"));
+    const there = ["--root", scratch.at("run"), "image", "run", "--store", scratch.at("link")];
+    const started = spawnSync(runtime, [...there, "--detach", "--name", "linked", "demo"], { encoding: "utf8" });
+    expect(started.status, started.stderr).toBe(0);
+    expect(one("linked")?.status).toBe("running");
+    must(["container", "rm", "--force", "linked"]);
+    expect(execFileSync(runtime, ["--root", scratch.at("run"), "list", "-q"], { encoding: "utf8" })).toBe("");
   });
 
   test("has another user's process with that user's groups alone, and the variables that were asked for", () => {

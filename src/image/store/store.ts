@@ -36,7 +36,7 @@
 import { fdatasyncSync, fsyncSync } from "node:fs";
 import { callerUid } from "../../sys/executable.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
-import { chmod, exists, mkdirAll, readDirectory, readText, rename, unlink } from "../../sys/file.ts";
+import { chmod, exists, mkdirAll, readDirectory, readText, realPath, rename, unlink } from "../../sys/file.ts";
 import { type LockMode, lockWhenFree } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
 import { randomHex } from "../../sys/random.ts";
@@ -70,12 +70,21 @@ export function defaultStore(env: NodeJS.ProcessEnv = process.env, uid: number =
 }
 
 /**
- * Opens a store, and makes it where there is none.
+ * Opens a store, and makes it where there is none. Its paths are free of symlinks, as those are by which the runtime knows its bundles.
  * @throws {Error} when the directory holds something else
  * @throws {SyscallError}
  */
 export function openStore(path: string): Store {
   const root = join(path.startsWith("/") ? "" : process.cwd(), path);
+  const marker = join(root, "oci-layout");
+  if (!exists(marker)) create(storeAt(root), marker);
+  else if (!/"imageLayoutVersion"\s*:\s*"1\./.test(readText(marker))) {
+    throw new Error(`${marker}: ${JSON.stringify(readText(marker).slice(0, 80))} is no OCI layout of version 1`);
+  }
+  return storeAt(realPath(root));
+}
+
+function storeAt(root: string): Store {
   const at = (name: string) => join(root, name);
   const paths = {
     index: at("index.json"),
@@ -85,13 +94,7 @@ export function openStore(path: string): Store {
     lock: at("lock"),
     snapshots: at("snapshots"),
   };
-  const store: Store = { root, paths };
-  const marker = at("oci-layout");
-  if (!exists(marker)) create(store, marker);
-  else if (!/"imageLayoutVersion"\s*:\s*"1\./.test(readText(marker))) {
-    throw new Error(`${marker}: ${JSON.stringify(readText(marker).slice(0, 80))} is no OCI layout of version 1`);
-  }
-  return store;
+  return { root, paths };
 }
 
 /** Whether a name may be there before a store is complete: of one whose maker was killed, or on a new disk. */

@@ -1,5 +1,14 @@
 /** Contents, leases, names and collection. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { blobPath, hasBlob, openBlob, readBlob } from "../../../src/image/store/blobs.ts";
@@ -39,6 +48,14 @@ test("a store whose making was killed is made to the end; a directory with an in
   rmSync(join(store.root, "oci-layout"));
   rmSync(store.paths.lock);
   expect(() => openStore(store.root)).toThrow("has an index.json and no oci-layout: this is no store of images");
+});
+
+test("a store that a symlink leads to has its own path: the runtime knows bundles by that", () => {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  symlinkSync(store.root, `${store.root}-link`);
+  expect(openStore(`${store.root}-link`)).toEqual(store);
+  rmSync(`${store.root}-link`);
 });
 
 test("a directory that has anything else in it does not become a store, and stays as it is", () => {
