@@ -62,13 +62,17 @@ export class Interruption {
     return null;
   }
 
-  /** Waits until a descriptor can be read. @throws {Error} at a request to end that comes before */
+  /**
+   * Waits until a descriptor can be read. @throws {Error} at a request to end that comes before
+   *
+   * What is there to read comes first: that a process is ready may lie there, and it be the program by now, whose signal this is.
+   */
   waitFor(fd: Fd): void {
     for (;;) {
-      const [readable, signalled] = poll([{ fd: fd.number, events: POLL.IN }, this.wait]);
-      const request = signalled === 0 ? null : this.received();
-      if (request !== null) throw new Error(request);
+      const [readable] = poll([{ fd: fd.number, events: POLL.IN }, this.wait]);
       if (readable !== 0) return;
+      const request = this.received();
+      if (request !== null) throw new Error(request);
     }
   }
 
