@@ -11,7 +11,6 @@ import type { DeviceFilter } from "./devices.ts";
 import type { CgroupDriver } from "./driver.ts";
 import { makePath } from "./make-path.ts";
 import type { CgroupHierarchy, FsLocation } from "./plan.ts";
-
 import { writeResource } from "./resources.ts";
 import { cpusetWrites } from "./resources-shared.ts";
 import { needsControllers, planV2Writes } from "./resources-v2.ts";

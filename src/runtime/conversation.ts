@@ -18,18 +18,9 @@ export type Request = Extract<InitMessage, { type: "source" | "filter" | "listen
  * What the log calls the milestones of a process that is being set up: the words of runc's own log, which its test suite, and what people
  * have written for it, look for.
  */
-const MILESTONES = {
-  init: {
-    forked: "nsexec container setup",
-    begun: "child process in init()",
-    ready: "init: closing the pipe to signal completion",
-  },
-  exec: {
-    forked: "nsexec container setup",
-    begun: "child process in init()",
-    ready: "setns_init: about to exec",
-  },
-} as const;
+const FORKED = "nsexec container setup";
+const BEGUN = "child process in init()";
+const READY = { init: "init: closing the pipe to signal completion", exec: "setns_init: about to exec" } as const;
 
 /** Answers a forked process's messages. */
 export class Conversation {
@@ -58,7 +49,7 @@ export class Conversation {
     private readonly interruption: Interruption | null = null,
     private readonly purpose: "init" | "exec" | null = null,
   ) {
-    this.#reach("forked");
+    this.#reach(FORKED);
   }
 
   get pid(): number {
@@ -80,10 +71,10 @@ export class Conversation {
       const received = this.forked.channel.receive();
       if (received === null) throw new Error(this.#died());
       const { message, fds } = received;
-      if (!this.#begun) this.#reach("begun");
+      if (!this.#begun) this.#reach(BEGUN);
       this.#begun = true;
       if (message.type === "ready") {
-        this.#reach("ready");
+        if (this.purpose !== null) this.#reach(READY[this.purpose]);
         this.#ready = true;
       }
       if (message.type === wanted) return;
@@ -147,8 +138,8 @@ export class Conversation {
     this.forked.channel.close();
   }
 
-  #reach(milestone: keyof (typeof MILESTONES)["init"]): void {
-    if (this.purpose !== null && this.log.tracing) this.log.debug(MILESTONES[this.purpose][milestone]);
+  #reach(milestone: string): void {
+    if (this.purpose !== null && this.log.tracing) this.log.debug(milestone);
   }
 
   #takeTerminal(master: Fd): void {
