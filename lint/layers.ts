@@ -58,6 +58,9 @@ const ASYNCHRONOUS_NAMES = {
   "node:fs": ["createReadStream", "createWriteStream", "promises", "watch", "watchFile", "default"],
 };
 
+const HASHES =
+  "It comes with all of Node's streams, which a plain engine loads for 6 ms: use sys/hash.ts or sys/random.ts.";
+
 const ASYNCHRONOUS_GLOBALS = ["setTimeout", "setInterval", "setImmediate", "queueMicrotask", "fetch", "Worker"];
 
 const BYTES = "Names are bytes, which the engine's node:path destroys: use sys/path-names.ts.";
@@ -87,6 +90,7 @@ function override(name: string, { imports, packages = [], node }: Layer): object
   if (node === "pure") patterns.push({ group: ["node:*"], message: PURE });
   if (node === "synchronous") {
     for (const module of ASYNCHRONOUS_MODULES) paths[module] = SYNCHRONOUS;
+    paths["node:crypto"] = HASHES;
     for (const [module, importNames] of Object.entries(ASYNCHRONOUS_NAMES)) {
       paths[module] = { importNames, message: SYNCHRONOUS };
     }

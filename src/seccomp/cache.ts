@@ -4,10 +4,10 @@
  * A file has the digest of its contents, then those. It is taken whole or not at all, and only where nobody but this user can have written
  * it: whoever could put a filter there would choose what containers may do.
  */
-import { createHash } from "node:crypto";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { mkdirAll, readOpenDirectory } from "../sys/file.ts";
+import { createHash } from "../sys/hash.ts";
 import { uninterrupted, writeSome } from "../sys/io.ts";
 import { randomNumber } from "../sys/random.ts";
 import { findLinkStat, fstat, isType } from "../sys/stat.ts";
@@ -85,6 +85,6 @@ function makeRoom(directory: Fd): void {
   for (const { name } of aged.slice(0, names.length - MOST_FILTERS + 1)) syscall("unlinkat", directory.number, name, 0);
 }
 
-function digest(program: Uint8Array): Buffer {
+function digest(program: Uint8Array): Uint8Array {
   return createHash("sha256").update(program).digest();
 }

@@ -5,6 +5,7 @@ export interface Hash {
   update(data: string | Uint8Array, encoding?: "utf8" | "latin1"): Hash;
   /** Ends it. */
   digest(encoding: "hex"): string;
+  digest(): Uint8Array;
 }
 
 declare const Bun: { CryptoHasher: new (algorithm: string) => Hash };
