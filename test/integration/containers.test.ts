@@ -1,6 +1,15 @@
 /** Containers with a name, as a person uses them: made, stopped, started, looked at, removed; and what is killed in between. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -471,6 +480,50 @@ describe("volumes", () => {
     expect(must(["container", "exec", "anon", "cat", "/data/seed", "/data/new"])).toBe("from the image\nkept\n");
     must(["container", "rm", "--force", "anon"]);
     expect(must(["volume", "list", "--quiet"])).toBe("");
+  });
+
+  test("that have gone since are named by start in one line, which leaves the container as it was", () => {
+    const source = scratch.at("source");
+    const volume = scratch.at("store/volumes/data");
+    const args = ["--volume", `${source}:/mnt`, "--volume", "data:/data"];
+    mkdirSync(source);
+    const id = must(["image", "run", "--quiet", "--detach", "--name", "web", ...args, "demo"]).trim();
+    must(["container", "stop", "--time", "0", "web"]);
+    const directory = join(scratch.at("store/containers"), id);
+    const { snapshot } = JSON.parse(readFileSync(join(directory, "bundle/image.json"), "utf8"));
+    const gone: [string, RegExp][] = [
+      [source, /cannot be started: .*source, which is to be mounted on \/mnt, does not exist any more: put it back/],
+      [
+        join(volume, "data"),
+        /cannot be started: its volume data, .* on \/data, has lost its contents: put .*data back/,
+      ],
+      [
+        volume,
+        /cannot be started: its volume data, .* on \/data, does not exist any more: ..?tsrunc volume create data/,
+      ],
+      [scratch.at("store/snapshots/layers"), /is damaged: .*layers.*\/fs: is missing/],
+      [scratch.at(`store/snapshots/active/${snapshot}/work`), /is damaged: .*work: is missing/],
+    ];
+    for (const [path, message] of gone) {
+      renameSync(path, scratch.at("away"));
+      for (const attach of [[], ["--attach"]]) {
+        const { code, stderr } = tsrunc(["container", "start", ...attach, "web"]);
+        expect({ path, code }).toEqual({ path, code: 1 });
+        expect(stderr).toMatch(message);
+        expect(stderr).toMatch(/the container web .*tsrunc container rm web/);
+        expect(stderr.trim().split("\n")).toHaveLength(1);
+      }
+      renameSync(scratch.at("away"), path);
+      expect(one("web")).toMatchObject({ status: "exited", exitCode: 137, error: null });
+    }
+    renameSync(scratch.at("store"), scratch.at("moved"));
+    const there = ["container", "start", "--store", scratch.at("moved"), "web"];
+    const { stderr } = spawnSync(runtime, ["--root", scratch.at("run"), ...there], { encoding: "utf8" });
+    expect(stderr).toMatch(/its store, .*store, is not there/);
+    expect(existsSync(scratch.at("store"))).toBe(false);
+    renameSync(scratch.at("moved"), scratch.at("store"));
+    must(["container", "start", "web"]);
+    must(["container", "rm", "--force", "web"]);
   });
 
   test.each([

@@ -12,11 +12,21 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { isSpec } from "../../config/generated/config.js";
+import { parseValid } from "../../config/json.ts";
 import type { Mount, Spec } from "../../config/types.ts";
 import { hasErrno } from "../../sys/error.ts";
+import { readText } from "../../sys/file.ts";
 import { basename, join } from "../../sys/path-names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
-import { mountSnapshot, readSnapshot, removeSnapshot, snapshotsOf, unmountSnapshot } from "../snapshot/snapshot.ts";
+import {
+  directoriesOf,
+  mountSnapshot,
+  readSnapshot,
+  removeSnapshot,
+  snapshotsOf,
+  unmountSnapshot,
+} from "../snapshot/snapshot.ts";
 import { openStore, type Store } from "../store/store.ts";
 
 export interface BundleMarker {
@@ -87,10 +97,7 @@ export function imageOfBundle(directory: string): string | null {
 
 /** What a bundle mounts of the host; `null` where that is lost. */
 export function mountsOfBundle(directory: string): string[] | null {
-  return orDamaged(() => {
-    const { mounts } = JSON.parse(readFileSync(join(directory, "config.json"), "utf8")) as Spec;
-    return (mounts as Mount[]).flatMap(({ source }) => source ?? []);
-  });
+  return orDamaged(() => (readSpec(directory).mounts as Mount[]).flatMap(({ source }) => source ?? []));
 }
 
 /** @returns `null` where what is read is lost, or not what was written */
@@ -112,13 +119,26 @@ export function damageOf(directory: string): string | null {
   const lost = ["config.json", MARKER, "rootfs"].find((name) => !existsSync(join(directory, name)));
   if (lost !== undefined) return `${join(directory, lost)}: is missing`;
   try {
+    readSpec(directory);
     const marker = readMarker(directory);
     if (marker === null || marker.snapshot === null) return null;
-    const snapshot = readSnapshot(openStore(marker.store), marker.snapshot);
-    return snapshot === null ? `its snapshot ${marker.snapshot} is missing` : null;
+    // It would be made, and be empty.
+    if (!existsSync(marker.store))
+      return `its store, ${marker.store}, is not there: a store that was moved is to be moved back`;
+    const store = openStore(marker.store);
+    const snapshot = readSnapshot(store, marker.snapshot);
+    if (snapshot === null) return `its snapshot ${marker.snapshot} is missing`;
+    const gone = directoriesOf(store, snapshot).find((path) => !existsSync(path));
+    return gone === undefined ? null : `${gone}: is missing`;
   } catch (error) {
     return (error as Error).message;
   }
+}
+
+/** The config.json of a bundle. @throws {ConfigError} */
+export function readSpec(directory: string): Spec {
+  const path = join(directory, "config.json");
+  return parseValid(readText(path), path, isSpec);
 }
 
 /** Mounts the layers of a bundle again, with what was written to them. @throws {Error} for a bundle that was never finished */

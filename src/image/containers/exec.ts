@@ -1,14 +1,12 @@
 /** Further processes in a container that runs. */
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { isSpec } from "../../config/generated/config.js";
-import { parseValid } from "../../config/json.ts";
-import type { IdMapping, Process, Spec } from "../../config/types.ts";
+import type { IdMapping, Process } from "../../config/types.ts";
 import type { Fd } from "../../sys/fd.ts";
-import { readText } from "../../sys/file.ts";
 import { memoryFileOf } from "../../sys/memory-file.ts";
 import { openRoot } from "../../sys/path.ts";
 import { join } from "../../sys/path-names.ts";
+import { readSpec } from "../bundle/marker.ts";
 import { mergeEnvironment, withoutGroups } from "../bundle/runtime-config.ts";
 import { runtimePath } from "../bundle/runtime-path.ts";
 import { type ResolvedUser, readInImage, resolveUser } from "../bundle/user.ts";
@@ -98,11 +96,6 @@ function processOf(store: Store, { id }: Container, { args, tty, user, cwd, env 
     document,
     [Symbol.dispose]: () => document.close(),
   };
-}
-
-function readSpec(bundle: string): Spec {
-  const path = join(bundle, "config.json");
-  return parseValid(readText(path), path, isSpec);
 }
 
 function userIn(path: string, user: string): ResolvedUser {

@@ -2,13 +2,14 @@
  * Whom a process in a network by pasta asks for names: those whom the host asks. A resolver on the host's loopback interface, such as
  * systemd's, cannot be reached from there: pasta takes what is sent to an address of its own, and passes it on.
  */
-import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "../../sys/path-names.ts";
 
 /** What pasta passes on to the host's resolver: of the link-local range, that of nobody. @see pasta(1), --dns-forward */
 export const DNS_FORWARD = "169.254.1.1";
 
 const HOSTS = "/etc/resolv.conf";
+export const RESOLVER_FILE = "resolv.conf";
 
 /** The text of a resolv.conf, with pasta's address in the place of the host's loopback interface; `null` where none has to be. Pure. */
 export function forwarded(text: string): string | null {
@@ -19,12 +20,14 @@ export function forwarded(text: string): string | null {
   return [`nameserver ${DNS_FORWARD}`, ...others].join("\n");
 }
 
-/** @param directory for a file of its own @returns the path of what is to be mounted on `/etc/resolv.conf`; `null` where the host has none */
+/**
+ * A copy, which is there whatever becomes of the host's, and can be made anew.
+ * @param directory for it @returns the path of what is to be mounted on `/etc/resolv.conf`; `null` where the host has none
+ */
 export function resolverFile(directory: string): string | null {
   if (!existsSync(HOSTS)) return null;
-  const text = forwarded(readFileSync(HOSTS, "utf8"));
-  if (text === null) return realpathSync(HOSTS);
-  const path = join(directory, "resolv.conf");
-  writeFileSync(path, text, { mode: 0o644 });
+  const text = readFileSync(HOSTS, "utf8");
+  const path = join(directory, RESOLVER_FILE);
+  writeFileSync(path, forwarded(text) ?? text, { mode: 0o644 });
   return path;
 }

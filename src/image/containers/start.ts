@@ -9,6 +9,7 @@ import { listContainers } from "./find.ts";
 import type { Message, Purpose } from "./monitor.ts";
 import { type Container, containerPath, isThere, lockContainer } from "./record.ts";
 import { runRuntime } from "./runtime.ts";
+import { checkSources } from "./sources.ts";
 import { currentStatus, isAbandoned, isEnding, isRunning, isRunningNow, isWatched } from "./status.ts";
 import { rawInput } from "./terminal.ts";
 import { waitUntil } from "./wait.ts";
@@ -72,6 +73,7 @@ async function isStartable(store: Store, container: Container): Promise<boolean>
   if (isRunning(current)) return false;
   const why = damageOf(containerPath(store, container.id, "bundle"));
   if (why !== null) throw new DamagedContainerError({ ...container, why }, { force: false });
+  checkSources(store, container);
   // One that has just ended is still being cleared.
   await waitUntil(() => !isWatched(store, container), 10_000);
   return isThere(store, container.id);

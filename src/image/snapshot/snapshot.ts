@@ -101,6 +101,12 @@ export function layersOfSnapshot(store: Store, { id, chain, namespace }: Snapsho
   return chain.map((chainId) => join(layerDirectory(store, chainId, namespace), "fs"));
 }
 
+/** All that a mount of a snapshot is made of. */
+export function directoriesOf(store: Store, snapshot: Snapshot): string[] {
+  const own = ["upper", "work"].map((name) => join(snapshotDirectory(store, snapshot.id), name));
+  return [...layersOfSnapshot(store, snapshot), ...own];
+}
+
 /** Mounts a snapshot on a directory. @param isVolatile see `OverlayMount` @throws {Error} with what the kernel says */
 export function mountSnapshot(store: Store, snapshot: Snapshot, target: string, isVolatile = false): void {
   const directory = snapshotDirectory(store, snapshot.id);
