@@ -361,6 +361,17 @@ describe.skipIf(why !== null)("COPY and ADD", () => {
     expect(lineOf(builder.tree("FROM scratch\nCOPY --chown=root a /a\n", { a: "" }), "a")).toBe('644 0:0 ""');
     expect(lineOf(builder.tree("FROM base:1\nCOPY --chown=:staff a /a\n", { a: "" }), "a")).toBe('644 0:50 ""');
     expect(lineOf(builder.tree("FROM scratch\nCOPY --chown=7:8 a /a\n", { a: "" }), "a")).toBe('644 7:8 ""');
+    // A variable that is empty: group 0, and, where there is nothing else, as without the flag.
+    for (const instruction of ["COPY", "ADD"]) {
+      const owned = (flags: string) =>
+        lineOf(builder.tree(`FROM base:1\nARG NONE=\n${instruction} ${flags} a /a\n`, { a: "" }), "a");
+      expect(owned("--chown=app:$NONE")).toBe('644 1000:0 ""');
+      expect(owned("--chown=7:$NONE")).toBe('644 7:0 ""');
+      expect(owned("--chown=$NONE --chmod=$NONE")).toBe('644 0:0 ""');
+    }
+    const kept =
+      "FROM scratch AS x\nCOPY --chown=3:4 a /a\nFROM scratch\nARG NONE=\nCOPY --from=x --chown=$NONE a /a\n";
+    expect(lineOf(builder.tree(kept, { a: "" }), "a")).toBe('644 3:4 ""');
   });
 
   test("--exclude and --parents", () => {

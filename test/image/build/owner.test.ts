@@ -19,6 +19,10 @@ test.each([
   [":staff", 0, 50],
   [":8", 0, 8],
   [":", 0, 0],
+  // A colon without a group is group 0, and not the user's own.
+  ["7:", 7, 0],
+  ["app:", 1000, 0],
+  ["root:", 0, 0],
   ["root", 0, 0],
   ["root:root", 0, 0],
   [":root", 0, 0],
@@ -28,7 +32,8 @@ test("root and numbers need no names of the image", () => {
   const nothing = () => {
     throw new Error("read");
   };
-  for (const text of ["root:root", ":root", "1:2", ":"]) expect(() => ownerOf(text, nothing)).not.toThrow();
+  for (const text of ["root:root", ":root", "1:2", ":", "7:", "root:"])
+    expect(() => ownerOf(text, nothing)).not.toThrow();
 });
 
 test.each([
@@ -36,5 +41,6 @@ test.each([
   [":nothing", /the group "nothing" is not in the image's \/etc\/group/],
   ["app:nothing", /the group "nothing"/],
   [":1:2", /more than one ":"/],
+  ["7::", /more than one ":"/],
   ["4294967295", /an id is a number of 0 to/],
 ])("--chown=%s is refused", (text, message) => expect(() => owner(text)).toThrow(message));

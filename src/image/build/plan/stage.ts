@@ -242,7 +242,8 @@ class StagePlanner {
         `${instruction} of several sources: the destination must be a directory: ${written}/ is right`,
       );
     }
-    const optional = (piece: Piece | null) => (piece === null ? null : scope.expand(piece));
+    // A flag of nothing is as none, as in BuildKit: `--chown=$OWNER` where OWNER is empty.
+    const optional = (piece: Piece | null) => (piece === null ? null : scope.expand(piece) || null);
     const at = copy.at;
     return {
       kind: "copy",
