@@ -210,6 +210,65 @@ describe.skipIf(why !== null)(`an ordinary user (${why ?? ""})`, () => {
     tsrunc("volume", "rm", "kept");
   });
 
+  test("has the users and groups that are mapped, and is told of those that are not", () => {
+    const files = [
+      "echo big:x:4000000:4000000::/:/bin/sh >> /etc/passwd",
+      "echo more:x:2000:app >> /etc/group",
+      "echo far:x:4000000:app >> /etc/group",
+      "mkdir -m 777 /out",
+    ];
+    const { code, stderr } = user.build(
+      "localhost/users:1",
+      `FROM localhost/base:1\nRUN ${files.join("; ")}\nUSER app\nRUN id -G > /out/groups\n`,
+    );
+    expect(code, stderr).toBe(0);
+    expect(user.must("image", "run", "localhost/users:1", "cat", "/out/groups")).toBe("1000 2000");
+    const named = user.tsrunc("image", "run", "--detach", "--name", "groups", "localhost/users:1", "sleep", "1000");
+    expect(named).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("left out the supplementary groups 4000000"),
+    });
+    const groups = (...args: string[]) => user.must("container", "exec", ...args, "groups", "id", "-G");
+    expect([groups(), groups("--user", "app"), groups("--user", "app:more"), groups("--user", "7:8")]).toEqual([
+      "1000 2000",
+      "1000 2000",
+      "2000",
+      "8",
+    ]);
+    const refusals: [string, RegExp][] = [
+      ["big", /the user .*big.*: the user id 4000000 is not mapped in this user namespace, which has 0 to \d+:/],
+      ["4000000", /the user id 4000000 is not mapped/],
+      ["app:far", /the user .*app:far.*: the group id 4000000 is not mapped/],
+      ["app:4000000", /the group id 4000000 is not mapped/],
+      ["app:none", /the group .*none.* is not in the image's \/etc\/group/],
+    ];
+    for (const [name, message] of refusals) {
+      for (const args of [
+        ["container", "exec", "--user", name, "groups", "id"],
+        ["image", "run", "--user", name, "localhost/users:1", "id"],
+        ["image", "run", "--user", name, "--name", "never", "localhost/users:1", "id"],
+      ]) {
+        const { code, stdout, stderr } = user.tsrunc(...args);
+        expect({ args, failed: code !== 0, stdout }).toEqual({ args, failed: true, stdout: "" });
+        expect(stderr).toMatch(message);
+        expect(stderr.trim().split("\n")).toHaveLength(1);
+      }
+    }
+    user.must("container", "rm", "--force", "groups");
+    expect(user.must("container", "list", "--format", "json")).toBe("[]");
+    for (const [rest, message] of [
+      ["USER big\nRUN id\n", /4:1: the user .*big.*: the user id 4000000 is not mapped/],
+      ["USER 4000000\nWORKDIR /new\n", /4:1: the user .*4000000.* is not mapped/],
+      ["RUN --mount=type=cache,target=/c,uid=4000000 id\n", /3:1: --mount=type=cache: the user id 4000000 is not/],
+    ] as const) {
+      // Again: what was refused has left nothing that would be taken for what was asked for.
+      for (let round = 0; round < 2; round++) {
+        const { code, stderr } = user.build("localhost/no:1", `FROM localhost/users:1\nUSER root\n${rest}`);
+        expect({ rest, round, code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
+      }
+    }
+  });
+
   test("leaves no process behind: what held the namespaces goes with the last container", async () => {
     await waitFor(() => user.processes().length === 0);
   });

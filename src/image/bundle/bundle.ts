@@ -20,6 +20,7 @@ import { Lease } from "../store/lease.ts";
 import { foreignWarning, formatPlatform } from "../store/platform.ts";
 import { type Image, type ResolveOptions, resolveImage } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
+import { fitUser, mappedIds } from "./mapped-ids.ts";
 import { claimBundle, removeBundle, replace } from "./marker.ts";
 import type { BundleOptions } from "./options.ts";
 import { toRuntimeConfig } from "./runtime-config.ts";
@@ -191,6 +192,15 @@ function writeConfig({ config }: Image, directory: string, options: BundleOption
   using rootfs = openRoot(join(directory, "rootfs"));
   const user = options.user ?? config.config?.User ?? "";
   const resolved = resolveUser(user, readInImage(rootfs, "/etc/passwd"), readInImage(rootfs, "/etc/group"));
+  // Otherwise whoever it is is mapped to the caller.
+  if (!options.rootless) {
+    const { user: fit, left } = fitUser(`the user ${JSON.stringify(user)}`, resolved.user, mappedIds());
+    resolved.user = fit;
+    if (left.length > 0)
+      progress.notice?.(
+        `left out the supplementary groups ${left.join(", ")}: they are not mapped in this user namespace`,
+      );
+  }
   makeWorkingDirectory(rootfs, options.cwd ?? config.config?.WorkingDir ?? "");
   const { spec, notices } = toRuntimeConfig(config, options, {
     user: resolved,

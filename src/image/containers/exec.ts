@@ -1,13 +1,15 @@
 /** Further processes in a container that runs. */
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import type { IdMapping, Process } from "../../config/types.ts";
+import type { Process } from "../../config/types.ts";
+import { hasErrno } from "../../sys/error.ts";
 import type { Fd } from "../../sys/fd.ts";
 import { memoryFileOf } from "../../sys/memory-file.ts";
 import { openRoot } from "../../sys/path.ts";
 import { join } from "../../sys/path-names.ts";
+import { fitUser, type MappedIds, mappedIds } from "../bundle/mapped-ids.ts";
 import { readSpec } from "../bundle/marker.ts";
-import { mergeEnvironment, withoutGroups } from "../bundle/runtime-config.ts";
+import { mergeEnvironment } from "../bundle/runtime-config.ts";
 import { runtimePath } from "../bundle/runtime-path.ts";
 import { type ResolvedUser, readInImage, resolveUser } from "../bundle/user.ts";
 import type { Store } from "../store/store.ts";
@@ -32,9 +34,10 @@ export interface ExecRequest {
 /** @returns the exit code of the process */
 export async function execInNamed(store: Store, container: Container, request: ExecRequest): Promise<number> {
   await recover(store, container);
-  const { status } = currentStatus(store, container);
-  if (status !== "running") throw new Error(`${container.name} does not run: it is ${status}`);
-  using given = processOf(store, container, request);
+  const { state, status } = currentStatus(store, container);
+  if (status !== "running" || state.phase !== "running")
+    throw new Error(`${container.name} does not run: it is ${status}`);
+  using given = processOf(store, container, state.process.pid, request);
   const args = [
     ...request.runtimeArgs,
     // Its own, whatever the caller's is.
@@ -68,7 +71,12 @@ interface Given extends Disposable {
   document: Fd | null;
 }
 
-function processOf(store: Store, { id }: Container, { args, tty, user, cwd, env }: ExecRequest): Given {
+function processOf(
+  store: Store,
+  { id, name }: Container,
+  pid: number,
+  { args, tty, user, cwd, env }: ExecRequest,
+): Given {
   if (user === null) {
     const options = [
       ...(tty ? ["--tty"] : []),
@@ -78,14 +86,14 @@ function processOf(store: Store, { id }: Container, { args, tty, user, cwd, env 
     return { options, args, document: null, [Symbol.dispose]: () => {} };
   }
   const bundle = containerPath(store, id, "bundle");
-  const { process: own = { cwd: "/" }, linux } = readSpec(bundle);
+  const { process: own = { cwd: "/" } } = readSpec(bundle);
   const { user: found, home } = userIn(join(bundle, "rootfs"), user);
   const process: Process = {
     ...own,
     args: [...args],
     terminal: tty,
     // Not with the groups of the container's own user, as the runtime's --user has it: those are for that one alone.
-    user: mapsOneGroup(linux?.gidMappings) ? withoutGroups(found).user : found,
+    user: fitUser(`the user ${JSON.stringify(user)}`, found, idsIn(name, pid)).user,
     cwd: cwd ?? own.cwd,
     env: mergeEnvironment([...(own.env ?? []), ...(home === null ? [] : [`HOME=${home}`]), ...env]),
   };
@@ -103,6 +111,11 @@ function userIn(path: string, user: string): ResolvedUser {
   return resolveUser(user, readInImage(rootfs, "/etc/passwd"), readInImage(rootfs, "/etc/group"));
 }
 
-function mapsOneGroup(mappings: readonly IdMapping[] = []): boolean {
-  return mappings.length > 0 && mappings.reduce((sum, { size }) => sum + size, 0) === 1;
+/** The ids of a container's user namespace. @throws {Error} for one that has just ended */
+function idsIn(name: string, pid: number): MappedIds {
+  try {
+    return mappedIds(pid);
+  } catch (error) {
+    throw hasErrno(error, "ENOENT", "ESRCH") ? new Error(`${name} does not run: it has just ended`) : error;
+  }
 }

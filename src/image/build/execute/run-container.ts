@@ -7,6 +7,7 @@ import type { Fd } from "../../../sys/fd.ts";
 import { makeNetworkNamespace } from "../../../sys/namespace.ts";
 import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
+import { fitUser, mappedIds } from "../../bundle/mapped-ids.ts";
 import { toRuntimeConfig } from "../../bundle/runtime-config.ts";
 import { runtimePath } from "../../bundle/runtime-path.ts";
 import { readInImage, resolveUser } from "../../bundle/user.ts";
@@ -110,7 +111,7 @@ function writeConfig(request: ContainerRequest, networkPath: string | null): voi
   } as const;
   const image = { ...platform, rootfs: { type: "layers", diff_ids: [] } } as const;
   const { spec } = toRuntimeConfig(image as never, options, {
-    user: resolved,
+    user: { ...resolved, user: fitUser(`the user ${JSON.stringify(user)}`, resolved.user, mappedIds()).user },
     volumes: [],
     cgroupV2: existsSync("/sys/fs/cgroup/cgroup.controllers"),
     uid: process.geteuid?.() ?? 0,

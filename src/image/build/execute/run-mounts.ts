@@ -6,6 +6,7 @@ import { mount, unmountDetach } from "../../../sys/mount.ts";
 import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
 import { isDirectory } from "../../../sys/stat.ts";
+import { refuseUnmapped } from "../../bundle/mapped-ids.ts";
 import { Notices } from "../../layer/notices.ts";
 import { overlayNamespace } from "../../snapshot/directories.ts";
 import { lock, tryLock } from "../../store/lock.ts";
@@ -51,6 +52,8 @@ export class PreparedMounts implements Disposable {
   }
 
   async #add(one: RunMount, context: MountContext): Promise<void> {
+    // Before anything is made for it, which a later build would find.
+    if ("uid" in one) refuseUnmapped(`--mount=type=${one.type}`, one);
     switch (one.type) {
       case "bind":
         return this.#bind(one, context);

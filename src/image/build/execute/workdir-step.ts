@@ -1,6 +1,7 @@
 /** Carries out WORKDIR, which makes its directory for the user that comes after it. */
 import { O } from "../../../sys/fd.ts";
 import { findInRoot } from "../../../sys/path.ts";
+import { refuseUnmapped } from "../../bundle/mapped-ids.ts";
 import { readInImage, resolveUser } from "../../bundle/user.ts";
 import type { Step } from "../plan/steps.ts";
 import { makeDirectories } from "./copy-files.ts";
@@ -15,5 +16,6 @@ export function makeWorkdir({ path, user }: Extract<Step, { kind: "workdir" }>, 
 function ownerOf(root: MountedLayers["root"], user: string): { uid: number; gid: number } | null {
   if (user === "") return null;
   const { uid, gid } = resolveUser(user, readInImage(root, "/etc/passwd"), readInImage(root, "/etc/group")).user;
+  refuseUnmapped(`the user ${JSON.stringify(user)}`, { uid, gid });
   return { uid, gid };
 }
