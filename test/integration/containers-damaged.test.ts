@@ -1,8 +1,18 @@
 /** Containers with a name of which something is lost: they are shown, refused in one line, and removed with all that they are. */
-import { execFileSync } from "node:child_process";
-import { chownSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import {
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { runtime } from "./harness.ts";
 import { list, monitorOf, must, one, scratch, tsrunc, until, useNamedContainers } from "./named.ts";
 
 useNamedContainers();
@@ -108,6 +118,81 @@ describe("a container that is damaged", () => {
     expect(existsSync(scratch.at(`store/snapshots/active/${snapshot}/upper`))).toBe(true);
     expect(tsrunc(["container", "start", "web"]).stderr).toMatch(/web is damaged: .*snapshot\.json.*container rm web/);
     must(["container", "rm", "web"]);
+  });
+});
+
+describe("a container of which the runtime's state is damaged, too", () => {
+  const inRuntime = (name: string) => join(scratch.at("run"), name);
+  const cut = (...paths: string[]) => {
+    for (const path of paths) truncateSync(path, 10);
+  };
+  const runtimesNames = () => readdirSync(scratch.at("run")).filter((name) => !name.includes(":"));
+  const isEnded = (pid: number) => !isAlive(pid) || readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  /** One whose monitor was killed. @returns its id and the pid of its process */
+  const unwatched = (...args: string[]) => {
+    const id = must(["image", "run", "--quiet", "--detach", "--name", "web", ...args, "demo"]).trim();
+    const { pid } = one("web") ?? { pid: 0 };
+    process.kill(monitorOf(id), "SIGKILL");
+    return { id, pid };
+  };
+
+  test.each([
+    ["and keeps its name", [], ["container.json"]],
+    ["and has lost its name", [], ["container.json", "state.json"]],
+    ["and has lost its name, and the runtime its configuration", ["config.json"], ["container.json", "state.json"]],
+  ])("%s is removed with its process, and nothing else is killed", async (_, ofRuntime, ofStore) => {
+    // What is told from the runtime's configuration is told without a host name, too.
+    const { id, pid } = unwatched("--hostname", "own");
+    const other = run("other");
+    const rootfs = inStore(id, "bundle/rootfs");
+    const stranger = spawn("chroot", [rootfs, "/bin/sleep", "1000"], { stdio: "ignore" });
+    await until(() => readlinkSync(`/proc/${stranger.pid}/root`) !== "/");
+    cut(...ofRuntime.concat("state.json").map((name) => join(inRuntime("web"), name)));
+    cut(...ofStore.concat("state.json").map((name) => inStore(id, name)));
+    must(["container", "rm", "--force", id]);
+    await until(() => isEnded(pid));
+    expect(isEnded(stranger.pid ?? 0)).toBe(false);
+    stranger.kill("SIGKILL");
+    expect(list().map(({ id, status }) => ({ id, status }))).toEqual([{ id: other, status: "running" }]);
+    expect(runtimesNames()).toEqual(["other"]);
+  });
+
+  test("is left alone, in one line, where nothing tells whether it is another one", async () => {
+    const { id, pid } = unwatched();
+    execFileSync("umount", ["--lazy", inStore(id, "bundle/rootfs")]);
+    cut(join(inRuntime("web"), "state.json"), join(inRuntime("web"), "config.json"), inStore(id, "state.json"));
+    const { code, stderr } = tsrunc(["container", "rm", "--force", "web"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/web is damaged, and its process was not found: web below .*run delete --force web/);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect([isEnded(pid), existsSync(inStore(id, "bundle")), runtimesNames()]).toEqual([false, true, ["web"]]);
+    execFileSync(runtime, ["--root", scratch.at("run"), "delete", "--force", "web"], { stdio: "ignore" });
+    must(["container", "rm", "--force", "web"]);
+    await until(() => isEnded(pid));
+  });
+
+  test("alone is stopped, started and removed", () => {
+    run("web");
+    const damage = () => cut(join(inRuntime("web"), "state.json"));
+    damage();
+    must(["container", "stop", "--time", "1", "web"]);
+    expect(one("web")).toMatchObject({ status: "exited", exitCode: 137 });
+    expect(runtimesNames()).toEqual([]);
+    must(["container", "start", "web"]);
+    damage();
+    must(["container", "rm", "--force", "web"]);
+    expect(runtimesNames()).toEqual([]);
+  });
+
+  test("alone gets its stop signal, and is started again after its process has ended", async () => {
+    const id = run("web", "sh", "-c", "trap 'exit 4' USR1; echo ready; while :; do sleep 0.05; done");
+    await until(() => must(["container", "logs", "web"]) === "ready\n");
+    cut(join(inRuntime("web"), "state.json"));
+    must(["container", "stop", id]);
+    expect(one("web")).toMatchObject({ status: "exited", exitCode: 4 });
+    expect(runtimesNames()).toEqual([]);
+    must(["container", "start", "web"]);
+    must(["container", "rm", "--force", "web"]);
   });
 });
 

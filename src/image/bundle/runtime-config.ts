@@ -49,7 +49,7 @@ const CAPABILITIES = [
 
 /** Annotations by which runtimes and engines take orders: an image gives none. */
 const ORDERS =
-  /^(run\.oci\.|org\.systemd\.property\.|org\.criu\.|io\.podman\.|io\.kubernetes\.|io\.containerd\.|io\.katacontainers\.|com\.docker\.runtime\.)/;
+  /^(run\.oci\.|org\.tsrunc\.|org\.systemd\.property\.|org\.criu\.|io\.podman\.|io\.kubernetes\.|io\.containerd\.|io\.katacontainers\.|com\.docker\.runtime\.)/;
 
 /** @throws {Error} when neither the image nor the options say what to run */
 export function toRuntimeConfig(image: ImageConfig, options: BundleOptions, facts: Facts): Converted {

@@ -15,6 +15,7 @@ import { type ResolveOptions, resolveImage } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { fillVolume } from "../volumes/fill.ts";
 import { ensureVolume, type NamedMount, volumeData } from "../volumes/volume.ts";
+import { CONTAINER_ANNOTATION } from "./damaged-in-runtime.ts";
 import { addContainer } from "./enter.ts";
 import { makeFifos } from "./monitor.ts";
 import { checkName, newId, newName } from "./names.ts";
@@ -106,6 +107,7 @@ export async function createContainer(request: CreateRequest): Promise<Container
       ...(progress ? { progress } : {}),
       options: {
         ...options,
+        annotations: { ...options.annotations, [CONTAINER_ANNOTATION]: container.id },
         hostname: options.hostname ?? container.id.slice(0, 12),
         mounts: [
           ...options.mounts,

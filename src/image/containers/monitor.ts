@@ -19,12 +19,13 @@ import type { Store } from "../store/store.ts";
 import { writeAllTo } from "../store/write.ts";
 import { readStateFile } from "./damaged.ts";
 import { readState } from "./find.ts";
+import { clearInRuntime, runtimeState } from "./in-runtime.ts";
 import { LogWriter } from "./log-file.ts";
 import { startPasta, stopPasta } from "./pasta.ts";
 import { bootId, exitCodeOf, identify, isAlive } from "./process.ts";
 import { type Container, containerPath, writeState } from "./record.ts";
 import { removeEnded } from "./remove.ts";
-import { clearInRuntime, runRuntime, runtimeState, withoutProgram } from "./runtime.ts";
+import { runRuntime, withoutProgram } from "./runtime.ts";
 import { Stream } from "./streams.ts";
 import { ConsoleSocket, Keyboard, SIZE_INTERVAL } from "./terminal.ts";
 

@@ -3,8 +3,10 @@ import { readFileSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import type { Fd } from "../../sys/fd.ts";
 import { syscall } from "../../sys/ffi.ts";
-import { hasEnded, processStat } from "../../sys/process.ts";
+import { hasEnded, pidfdFind, pidfdSendSignal, processStat } from "../../sys/process.ts";
 import type { ProcessIdentity } from "./record.ts";
+
+export const SIGKILL = 9;
 
 /** Another one each time the machine starts. @see random(4) */
 export function bootId(): string {
@@ -21,6 +23,13 @@ export function identify(pid: number): ProcessIdentity | null {
 export function isAlive({ pid, startTime, bootId: boot }: ProcessIdentity): boolean {
   const stat = processStat(pid);
   return stat !== null && stat.startTime === startTime && !hasEnded(stat) && boot === bootId();
+}
+
+/** Sends a signal to the process that is meant, and to no other. @returns whether it was there to get it */
+export function signalProcess(process: ProcessIdentity, signal: number): boolean {
+  using pidfd = pidfdFind(process.pid);
+  // Asked after the process is held, so that it is this one.
+  return pidfd !== null && isAlive(process) && pidfdSendSignal(pidfd.number, signal);
 }
 
 /**

@@ -1,17 +1,17 @@
 /** `container rm --force` of a container of which something is lost: what is left tells most of it. */
-import { POLL, poll } from "../../sys/poll.ts";
-import { pidfdFind, pidfdSendSignal } from "../../sys/process.ts";
+import { join } from "../../sys/path-names.ts";
 import type { Store } from "../store/store.ts";
 import { type DamagedContainer, DamagedContainerError, isDamaged, readEither } from "./damaged.ts";
+import { clearDamaged, damagedInRuntime } from "./damaged-in-runtime.ts";
+import { type Killed, killByRoot } from "./find-processes.ts";
+import { deleteByBundle } from "./in-runtime.ts";
 import { endPasta, pidFileOf } from "./pasta.ts";
-import { isAlive } from "./process.ts";
-import { lockContainer, type ProcessIdentity } from "./record.ts";
+import { SIGKILL, signalProcess } from "./process.ts";
+import { containerPath, lockContainer } from "./record.ts";
 import { removeFiles } from "./remove.ts";
-import { deleteByBundle } from "./runtime.ts";
 import { isWatched } from "./status.ts";
 import { waitUntil } from "./wait.ts";
 
-const SIGKILL = 9;
 /** Milliseconds that a killed process, and then its monitor, may take. */
 const PATIENCE = 10_000;
 
@@ -32,9 +32,12 @@ export async function removeDamaged(
   // Whoever had the lock may have removed it.
   if (now === null) return;
   const { state } = isDamaged(now) ? now : damaged;
-  for (const place of new Set([damaged.root ?? root, root])) deleteByBundle(store, damaged, place);
+  const places = [...new Set([damaged.root ?? root, root])];
+  for (const place of places) deleteByBundle(store, damaged, place);
   // Where the runtime did not know it any more.
-  if (state?.phase === "running") kill(state.process);
+  if (state?.phase === "running") signalProcess(state.process, SIGKILL);
+  const killed = killByRoot(join(containerPath(store, damaged.id, "bundle"), "rootfs"), PATIENCE);
+  for (const place of places) clearIn(place, damaged, killed, state !== null);
   if (!(await waitUntil(() => !isWatched(store, damaged), PATIENCE)))
     throw new Error(
       `the container ${damaged.name} is damaged, and runs: below ${root} the runtime has no such container; "tsrunc --root DIR container rm --force ${damaged.name}" names another place`,
@@ -43,11 +46,19 @@ export async function removeDamaged(
   await removeFiles(store, damaged);
 }
 
-/** Kills a process, and waits until it has ended. */
-function kill(process: ProcessIdentity): void {
-  using pidfd = pidfdFind(process.pid);
-  // Asked after the process is held, so that it is this one.
-  if (pidfd === null || !isAlive(process)) return;
-  pidfdSendSignal(pidfd.number, SIGKILL);
-  poll([{ fd: pidfd.number, events: POLL.IN }], PATIENCE);
+/**
+ * Clears what the runtime cannot read either, if it is this container.
+ * @param isKnown whether its state says what its process is
+ * @throws {Error} when one may be this one, and run
+ */
+function clearIn(root: string, damaged: DamagedContainer, killed: Killed, isKnown: boolean): void {
+  const { ours, unknown } = damagedInRuntime(damaged, root);
+  const isOurs = (name: string) => killed.cgroups.has(name) || killed.cgroups.has(`tsrunc-${name}.scope`);
+  clearDamaged(root, [...ours, ...unknown.filter(isOurs)]);
+  const left = unknown.filter((name) => !isOurs(name) && (!damaged.isNamed || name === damaged.name));
+  if (left.length === 0 || isKnown || killed.count > 0 || ours.length > 0) return;
+  const commands = left.map((name) => `"tsrunc --root ${root} delete --force ${name}"`).join(", ");
+  throw new Error(
+    `the container ${damaged.name} is damaged, and its process was not found: ${left.join(", ")} below ${root} may be it, and is damaged, too: ${commands} ends and clears that; then "tsrunc container rm --force ${damaged.name}" removes this one`,
+  );
 }

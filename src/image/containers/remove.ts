@@ -3,9 +3,9 @@ import { discardBundle } from "../bundle/marker.ts";
 import type { Store } from "../store/store.ts";
 import { dropContainer } from "./enter.ts";
 import { readState } from "./find.ts";
+import { clearInRuntime } from "./in-runtime.ts";
 import { type Named, NoSuchContainerError } from "./names.ts";
 import { type Container, containerPath, isThere, lockContainer } from "./record.ts";
-import { clearInRuntime } from "./runtime.ts";
 
 /** Removes one that does not run; the caller has its lock. */
 export async function removeLocked(store: Store, container: Container): Promise<void> {

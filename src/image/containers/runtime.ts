@@ -1,9 +1,7 @@
 /** The runtime, executed on a container. */
 import { spawnSync } from "node:child_process";
 import { runtimePath } from "../bundle/runtime-path.ts";
-import type { Store } from "../store/store.ts";
-import type { Named } from "./names.ts";
-import { type Container, containerPath } from "./record.ts";
+import type { Container } from "./record.ts";
 
 /** What a command of the runtime came to. */
 export interface RuntimeResult {
@@ -34,36 +32,8 @@ export function withoutProgram(text: string): string {
   return record === undefined ? line.replace(/^tsrunc: /, "") : (JSON.parse(record) as string);
 }
 
-/** The runtime's view of a container; `null` where it has none, or one of that name that is not this. */
-export function runtimeState(store: Store, container: Container): { status: string; pid: number } | null {
-  const { code, stdout } = runRuntime(container, ["state", container.name]);
-  if (code !== 0) return null;
-  const state = JSON.parse(stdout) as { status: string; pid: number; bundle: string };
-  return state.bundle === containerPath(store, container.id, "bundle") ? state : null;
-}
-
-/** Has the runtime kill and forget a container, if that is this one. */
-export function clearInRuntime(store: Store, container: Container): void {
-  if (runtimeState(store, container) !== null) runRuntime(container, ["delete", "--force", container.name]);
-}
-
-/** Has the runtime kill and forget whatever it has of a container, which is found by its bundle alone: its name may be lost. */
-export function deleteByBundle(store: Store, { id }: Named, root: string): void {
+/** What the runtime has below a `--root`, without what it cannot read; `null` where there is no such place. */
+export function listInRuntime(root: string): { id: string; bundle: string }[] | null {
   const { code, stdout } = runRuntime({ root }, ["list", "--format", "json"]);
-  if (code !== 0) return;
-  const all = (JSON.parse(stdout) ?? []) as { id: string; bundle: string }[];
-  const bundle = containerPath(store, id, "bundle");
-  for (const { id: name } of all.filter((one) => one.bundle === bundle)) {
-    const deleted = runRuntime({ root }, ["delete", "--force", name]);
-    if (deleted.code !== 0) throw new Error(deleted.error);
-  }
-}
-
-/** @returns whether it was there to get it @throws {Error} with what the runtime says */
-export function sendSignal(store: Store, container: Container, signal: number): boolean {
-  const { code, error } = runRuntime(container, ["kill", container.name, `${signal}`]);
-  if (code === 0) return true;
-  const state = runtimeState(store, container);
-  if (state === null || state.status === "stopped") return false;
-  throw new Error(error);
+  return code === 0 ? ((JSON.parse(stdout) ?? []) as { id: string; bundle: string }[]) : null;
 }

@@ -4,10 +4,10 @@ import { hasErrno } from "../../sys/error.ts";
 import { tryLock } from "../store/lock.ts";
 import type { Store } from "../store/store.ts";
 import { readState } from "./find.ts";
+import { runtimeState } from "./in-runtime.ts";
 import type { Named } from "./names.ts";
 import { isAlive } from "./process.ts";
 import { type Container, containerPath, type State } from "./record.ts";
-import { runtimeState } from "./runtime.ts";
 
 /** `incomplete`: its making was interrupted, and it can only be removed. */
 export type Status = "incomplete" | "created" | "starting" | "running" | "paused" | "exited";

@@ -1,12 +1,12 @@
 /** Ending the processes of containers. */
 import type { Store } from "../store/store.ts";
+import { sendSignal } from "./in-runtime.ts";
+import { SIGKILL } from "./process.ts";
 import type { Container } from "./record.ts";
-import { runRuntime, sendSignal } from "./runtime.ts";
+import { runRuntime } from "./runtime.ts";
 import { recover } from "./start.ts";
 import { currentStatus, isRunningNow, isWatched } from "./status.ts";
 import { waitUntil } from "./wait.ts";
-
-const SIGKILL = 9;
 
 /**
  * Sends the stop signal, and after some seconds SIGKILL; comes back when all is written down. One that does not run is fine.
