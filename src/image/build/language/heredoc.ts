@@ -46,11 +46,26 @@ export function readHeredocs(keyword: string, rest: Piece, lines: Lines): Heredo
     begun = heredocWords(rest, lines.escapeToken);
   } catch (error) {
     // A quote that is not closed concerns the shell, unless it is a delimiter's.
-    const at = /<<-?["']\S*$/.exec(rest.text);
-    if (at !== null) rest.fail(`the delimiter of a here-document: ${(error as Error).message}`, at.index);
+    const offset = beginOfOpenWord(rest.text, lines.escapeToken);
+    if (/^\d*<<-?[^<]/.test(rest.text.slice(offset)))
+      rest.fail(`the delimiter of a here-document: ${(error as Error).message}`, offset);
     return [];
   }
   return begun.map((heredoc) => ({ ...heredoc, content: readContent(heredoc, rest, lines) }));
+}
+
+/** Where the word begins that the text ends in, which a quote that is not closed makes reach to its end. */
+function beginOfOpenWord(text: string, escapeToken: string): number {
+  let begin = 0;
+  let quote: string | null = null;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text[at] as string;
+    if (unit === escapeToken && quote !== "'") at++;
+    else if (quote !== null) quote = unit === quote ? null : quote;
+    else if (unit === '"' || unit === "'") quote = unit;
+    else if (/\s/.test(unit)) begin = at + 1;
+  }
+  return begin;
 }
 
 function mayHave(keyword: string, rest: Piece): boolean {
