@@ -596,6 +596,38 @@ describe.skipIf(why !== null)("the image", () => {
     expect(tree.filter((line) => /^[ab]:/.test(line))).toEqual(['b: 644 0:0 "2\\n"']);
   });
 
+  test("has no layer of a step that changes nothing, where mount points were made for it, too", () => {
+    const bare =
+      "FROM base:1 AS b\nFROM scratch\nCOPY --from=b /bin /bin\nCOPY --from=b /etc/passwd /etc/\nCOPY a /srv/d/\nENV PATH=/bin\n";
+    builder.build(bare, { a: "" }, "-t", "bare:1");
+    const digests = (name: string): string[] =>
+      builder.inspect(name).layers.map(({ digest }: { digest: string }) => digest);
+    const text =
+      "FROM bare:1\nRUN true\nRUN --mount=type=tmpfs,target=/srv/d/mounted true\nRUN --mount=type=tmpfs,target=/srv/d/m touch /new\n";
+    const context = builder.context({ Dockerfile: text });
+    const archive = builder.at("still.tar");
+    builder.must("build", "-t", "still:1", context);
+    expect(digests("still:1").slice(0, -1)).toEqual(digests("bare:1"));
+    builder.must("save", "--output", archive, "still:1");
+    const blob = `blobs/${digests("still:1").at(-1)?.replace(":", "/")}`;
+    const layer = execFileSync("tar", ["-xOf", archive, blob], { maxBuffer: 1 << 24 });
+    expect(execFileSync("tar", ["-tz"], { input: layer, encoding: "utf8" })).toBe("new\n");
+  });
+
+  test("has a layer of a directory alone that was made, changed, or made anew", () => {
+    builder.build("FROM base:1\nRUN mkdir -p /opt/a/b /opt/c/d\n", {}, "-t", "directories:1");
+    const { layers } = builder.inspect("directories:1");
+    const steps = [
+      "mkdir /opt/a/b/new",
+      "chmod 700 /opt/a/b",
+      "chown 7:8 /opt/a",
+      "touch -d @5 /opt/c/d",
+      "rm -r /opt/c && mkdir -p /opt/c/d",
+    ];
+    builder.build(`FROM directories:1\n${steps.map((step) => `RUN ${step}\n`).join("")}`, {}, "-t", "changed:1");
+    expect(builder.inspect("changed:1").layers).toHaveLength(layers.length + steps.length);
+  });
+
   test("ONBUILD runs once in a direct child, of an image and of a stage", () => {
     builder.build("FROM base:1\nONBUILD RUN echo run >> /on\n", {}, "-t", "on:1");
     expect(lineOf(builder.tree("FROM on:1\n", {}, "-t", "child:1"), "on")).toBe('644 0:0 "run\\n"');

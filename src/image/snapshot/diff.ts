@@ -12,16 +12,16 @@
 import { readSync } from "node:fs";
 import { Readable } from "node:stream";
 import { createGzip, createZstdCompress } from "node:zlib";
-import { closeFd, listDirectory, openAt, readLinkAt, statAt } from "../../sys/at.ts";
+import { closeFd, listDirectory, openAt, openBeneath, readLinkAt, statAt } from "../../sys/at.ts";
 import { type ByteName, joinNames, printable } from "../../sys/byte-name.ts";
 import { check } from "../../sys/error.ts";
-import { O, open } from "../../sys/fd.ts";
+import { type Fd, O, open } from "../../sys/fd.ts";
 import { createHash } from "../../sys/hash.ts";
 import { join } from "../../sys/path-names.ts";
 import { isDirectory, isType, type Stat } from "../../sys/stat.ts";
 import { xattrsAt } from "../../sys/xattr.ts";
 import type { Compression } from "../layer/compression.ts";
-import { isOpaque, isWhiteout, type OverlayNamespace } from "../layer/lower-layers.ts";
+import { isOpaque, isWhiteout, LowerLayers, type OverlayNamespace } from "../layer/lower-layers.ts";
 import { Notices } from "../layer/notices.ts";
 import type { EntryType } from "../layer/tar-reader.ts";
 import { endOfArchive, headerOf, padding, type WrittenEntry } from "../layer/tar-writer.ts";
@@ -51,19 +51,19 @@ export function diffSnapshot(store: Store, snapshot: Snapshot, options: DiffOpti
   return diffDirectory(upper, {
     ...options,
     namespace: snapshot.namespace,
-    below: layersOfSnapshot(store, snapshot).at(-1) ?? null,
+    lower: layersOfSnapshot(store, snapshot).reverse(),
   });
 }
 
-/** {@link diffSnapshot}, of any directory in overlayfs's form. @param below root directory of the layer below it */
+/** {@link diffSnapshot}, of any directory in overlayfs's form. @param lower root directories of the layers below it, the uppermost first */
 export function diffDirectory(
   upper: string,
   {
     compression,
     sourceDateEpoch,
     namespace,
-    below,
-  }: DiffOptions & { namespace: OverlayNamespace; below: string | null },
+    lower,
+  }: DiffOptions & { namespace: OverlayNamespace; lower: readonly string[] },
 ): Diff {
   const hash = createHash("sha256");
   const notices = new Notices();
@@ -71,7 +71,7 @@ export function diffDirectory(
   const writer = new DiffWriter(namespace, latest, notices);
   let digest: string | undefined;
   const plain = function* (): Generator<Uint8Array> {
-    for (const chunk of writer.archive(upper, below)) {
+    for (const chunk of writer.archive(upper, lower)) {
       hash.update(chunk);
       yield chunk;
     }
@@ -114,34 +114,47 @@ class DiffWriter {
     private readonly notices: Notices,
   ) {}
 
-  *archive(upper: string, below: string | null): Generator<Uint8Array> {
+  *archive(upper: string, lower: readonly string[]): Generator<Uint8Array> {
     using root = open(upper, O.RDONLY | O.DIRECTORY);
-    if (below !== null && this.#isRootChanged(root.number, below)) {
+    using below = new Below(lower, this.namespace);
+    if (below.hasRootOtherThan(root.number)) {
       const stat = statAt(root.number, SELF) as Stat;
       yield this.#header("./" as ByteName, "directory", stat, root.number, SELF);
     }
-    yield* this.#directory(root.number, SELF);
+    yield* this.#content(root.number, SELF, below);
     yield endOfArchive();
   }
 
-  /** The root directory is there always: it is in the layer only if it was changed. */
-  #isRootChanged(root: number, below: string): boolean {
-    using lower = open(below, O.RDONLY | O.DIRECTORY);
-    const [now, before] = [statAt(root, SELF), statAt(lower.number, SELF)];
-    if (typeof now === "number" || typeof before === "number") return false;
-    return now.mode !== before.mode || now.uid !== before.uid || now.gid !== before.gid;
-  }
-
-  *#directory(fd: number, path: ByteName): Generator<Uint8Array> {
-    if (path !== SELF && isOpaque(fd, this.namespace))
-      yield this.#whiteout(joinNames(path, ".wh..wh..opq" as ByteName));
+  /** @param below what the layers below have there; `null` where none of it is seen */
+  *#content(fd: number, path: ByteName, below: Below | null): Generator<Uint8Array> {
     const entries = listDirectory(fd);
     if (typeof entries === "number") return void check(entries, () => `read ${printable(path)}`);
     const names = entries.map(({ name }) => name).sort();
-    for (const name of names) yield* this.#entry(fd, name, joinNames(path, name));
+    for (const name of names) yield* this.#entry(fd, name, joinNames(path, name), below);
   }
 
-  *#entry(directory: number, name: ByteName, path: ByteName): Generator<Uint8Array> {
+  /**
+   * A directory that is as it was and has nothing new is left out: the upper layer has it once something was made and removed in
+   * it, such as a mount point.
+   */
+  *#directory(fd: number, stat: Stat, path: ByteName, below: Below | null): Generator<Uint8Array> {
+    const header = () => this.#header(`${path}/` as ByteName, "directory", stat, fd, SELF);
+    if (isOpaque(fd, this.namespace)) {
+      yield header();
+      yield this.#whiteout(joinNames(path, ".wh..wh..opq" as ByteName));
+      yield* this.#content(fd, path, null);
+      return;
+    }
+    const content = this.#content(fd, path, below);
+    const first = content.next();
+    if (first.done && below?.hasSame(fd, stat, path)) return;
+    yield header();
+    if (first.done) return;
+    yield first.value;
+    yield* content;
+  }
+
+  *#entry(directory: number, name: ByteName, path: ByteName, below: Below | null): Generator<Uint8Array> {
     const what = () => `read ${printable(path)}`;
     const stat = statAt(directory, name);
     if (typeof stat === "number") return void check(stat, what);
@@ -154,10 +167,9 @@ class DiffWriter {
     if (name.startsWith(".wh."))
       throw new Error(`${printable(path)}: no layer can have a file whose name begins with .wh.`);
     if (isDirectory(stat)) {
-      yield this.#header(`${path}/` as ByteName, "directory", stat, directory, name);
       const fd = check(openAt(directory, name, O.RDONLY | O.DIRECTORY), what);
       try {
-        yield* this.#directory(fd, path);
+        yield* this.#directory(fd, stat, path, below);
       } finally {
         closeFd(fd);
       }
@@ -197,16 +209,70 @@ class DiffWriter {
     this.entries++;
     const isDevice = type === "characterDevice" || type === "blockDevice";
     const { major, minor } = isDevice ? deviceParts(stat.rdev) : NOTHING;
-    const all = type === "hardLink" ? NOTHING.xattrs : xattrsAt(directory, base);
-    const xattrs = new Map(typeof all === "number" ? [] : all);
-    for (const attribute of xattrs.keys()) {
-      if (/^(trusted|user)\.overlay\./.test(attribute) || attribute === "security.selinux") xattrs.delete(attribute);
-    }
+    const xattrs = type === "hardLink" ? NOTHING.xattrs : keptXattrs(directory, base);
     const mtime = this.latest !== null && stat.mtime > this.latest ? this.latest : stat.mtime;
     const { uid, gid } = stat;
     const size = type === "file" ? stat.size : 0;
     return headerOf({ name, type, linkName, mode: stat.mode & 0o7777, uid, gid, size, mtime, major, minor, xattrs });
   }
+}
+
+/** The layers below a snapshot's own. */
+class Below implements Disposable {
+  readonly #roots: readonly Fd[];
+  readonly #layers: LowerLayers;
+
+  constructor(roots: readonly string[], namespace: OverlayNamespace) {
+    const opened: Fd[] = [];
+    try {
+      for (const path of roots) opened.push(open(path, O.RDONLY | O.DIRECTORY));
+    } catch (error) {
+      for (const fd of opened) fd.close();
+      throw error;
+    }
+    this.#roots = opened;
+    this.#layers = new LowerLayers(opened, namespace);
+  }
+
+  /** The root directory is there always, and its times are nobody's: it is in the layer only if it was changed otherwise. */
+  hasRootOtherThan(root: number): boolean {
+    const [now, before] = [statAt(root, SELF), this.#layers.find(SELF)?.stat];
+    return typeof now !== "number" && before !== undefined && !hasSameOwnership(now, before);
+  }
+
+  /** Whether there is a directory like this one at a path. */
+  hasSame(directory: number, stat: Stat, path: ByteName): boolean {
+    const before = this.#layers.find(path);
+    if (before === null || !isDirectory(before.stat)) return false;
+    if (!hasSameOwnership(stat, before.stat) || stat.mtime !== before.stat.mtime) return false;
+    const fd = openBeneath(before.root, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    if (fd < 0) return false;
+    try {
+      return hasSameXattrs(keptXattrs(directory, SELF), keptXattrs(fd, SELF));
+    } finally {
+      closeFd(fd);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.#roots) fd.close();
+  }
+}
+
+function hasSameOwnership(a: Stat, b: Stat): boolean {
+  return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid;
+}
+
+/** The xattrs that a layer has: neither overlayfs's marks nor what the host decides. */
+function keptXattrs(directory: number, name: ByteName): Map<ByteName, ByteName> {
+  const all = xattrsAt(directory, name);
+  const isKept = (attribute: ByteName) =>
+    !/^(trusted|user)\.overlay\./.test(attribute) && attribute !== "security.selinux";
+  return new Map(typeof all === "number" ? [] : [...all].filter(([attribute]) => isKept(attribute)));
+}
+
+function hasSameXattrs(a: Map<ByteName, ByteName>, b: Map<ByteName, ByteName>): boolean {
+  return a.size === b.size && [...a].every(([attribute, value]) => b.get(attribute) === value);
 }
 
 const NOTHING: WrittenEntry = {
