@@ -1,11 +1,10 @@
 /** Stores and small images for tests. */
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { type Digest, digestOf } from "../../src/image/store/digest.ts";
+import { type Algorithm, type Digest, digestOf } from "../../src/image/store/digest.ts";
 import type { Descriptor, ImageConfig, Manifest } from "../../src/image/store/documents.ts";
 import { putImage } from "../../src/image/store/images.ts";
 import { ingest } from "../../src/image/store/ingest.ts";
@@ -61,11 +60,16 @@ export interface SampleImage {
 /**
  * Makes an image of layers that are no archives: who reads no layers does not see the difference.
  * @param contents one a layer
+ * @param algorithm of all that it is named by
  */
-export function sampleImage(contents: readonly string[], change: Partial<ImageConfig> = {}): SampleImage {
+export function sampleImage(
+  contents: readonly string[],
+  change: Partial<ImageConfig> = {},
+  algorithm: Algorithm = "sha256",
+): SampleImage {
   const blobs = new Map<Digest, Uint8Array>();
   const put = (mediaType: string, bytes: Uint8Array): Descriptor => {
-    const digest = digestOf(bytes);
+    const digest = digestOf(bytes, algorithm);
     blobs.set(digest, bytes);
     return { mediaType, digest, size: bytes.byteLength };
   };
@@ -76,7 +80,7 @@ export function sampleImage(contents: readonly string[], change: Partial<ImageCo
     config: { Cmd: ["/bin/sh"] },
     rootfs: {
       type: "layers",
-      diff_ids: contents.map((content): Digest => `sha256:${createHash("sha256").update(content).digest("hex")}`),
+      diff_ids: contents.map((content) => digestOf(content, algorithm)),
     },
     ...change,
   };

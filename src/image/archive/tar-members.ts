@@ -9,6 +9,7 @@ import type { Descriptor } from "../store/documents.ts";
 import { ingest, ingestNew, WrongContentError } from "../store/ingest.ts";
 import type { Lease } from "../store/lease.ts";
 import { LARGEST_DOCUMENT } from "../store/parse-documents.ts";
+import { readRange } from "../store/read-range.ts";
 import { type ArchiveLimits, decompressed } from "./decompress.ts";
 import { type Member, readMembers } from "./member-stream.ts";
 import { cleanName, HEAD, type Members, type Stored } from "./members.ts";
@@ -124,13 +125,8 @@ export class TarMembers implements Members {
     if (expected !== undefined && expected.size !== size) {
       throw new WrongContentError(`${this.label}: ${name}: has ${size} bytes, and ${expected.size} were announced`);
     }
-    if (large !== undefined && (expected === undefined || expected.digest === large.digest)) return large;
-    if (large !== undefined && expected !== undefined && splitDigest(expected.digest).algorithm === "sha256") {
-      throw new WrongContentError(
-        `${this.label}: ${name}: has another digest, ${large.digest} instead of ${expected.digest}`,
-      );
-    }
-    const bytes = small ?? (await this.readLarge(large as Stored));
+    if (large !== undefined) return await this.#storeLarge(lease, name, large, expected);
+    const bytes = small as Uint8Array;
     const digest = digestOf(bytes, expected === undefined ? "sha256" : splitDigest(expected.digest).algorithm);
     if (expected !== undefined && digest !== expected.digest) {
       throw new WrongContentError(
@@ -141,5 +137,22 @@ export class TarMembers implements Members {
       yield bytes.subarray(offset);
     });
     return { digest, size, head: bytes.slice(0, HEAD) };
+  }
+
+  /** What is in the store already, maybe under another digest than the one that it is called by. */
+  async #storeLarge(
+    lease: Lease,
+    name: string,
+    large: Stored,
+    expected: Pick<Descriptor, "digest" | "size"> = large,
+  ): Promise<Stored> {
+    if (expected.digest === large.digest) return large;
+    if (splitDigest(expected.digest).algorithm === splitDigest(large.digest).algorithm) {
+      throw new WrongContentError(
+        `${this.label}: ${name}: has another digest, ${large.digest} instead of ${expected.digest}`,
+      );
+    }
+    await ingest(lease, expected, (offset) => readRange(lease.store, large, offset, large.size - offset));
+    return { ...expected, head: large.head };
   }
 }

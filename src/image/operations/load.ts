@@ -189,7 +189,6 @@ class Loader {
     const own: Descriptor = { mediaType: root.mediaType, digest, size, ...(platform ? { platform } : {}) };
     if (root.kind === "manifest") {
       await this.#manifest(root.document, label);
-      await putDocument(this.lease, root.mediaType, bytes);
       return own;
     }
     if (this.options.all) {
@@ -200,7 +199,6 @@ class Loader {
         this.#taken.add(child.digest);
         await this.#root(child, label);
       }
-      await putDocument(this.lease, root.mediaType, bytes);
       return own;
     }
     const wanted = this.options.platform ?? hostPlatform();

@@ -15,7 +15,7 @@ import { Lease } from "../store/lease.ts";
 import { isConfigType, isRootType } from "../store/media-types.ts";
 import { LARGEST_DOCUMENT, parseImageConfig } from "../store/parse-documents.ts";
 import { choosePlatform, fitness, formatPlatform, hostPlatform } from "../store/platform.ts";
-import { putDocument } from "../store/put-document.ts";
+import { keepDocument } from "../store/put-document.ts";
 import { layersOf, NoSuchPlatformError } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { inParallel } from "./in-parallel.ts";
@@ -148,8 +148,7 @@ class Pull {
   }
 
   async #put({ descriptor, bytes }: FetchedRoot): Promise<void> {
-    await this.lease.protect([descriptor.digest]);
-    await putDocument(this.lease, descriptor.mediaType, bytes);
+    await keepDocument(this.lease, descriptor, bytes);
   }
 
   /** @param wanted what the config has to be for */

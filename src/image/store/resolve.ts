@@ -49,7 +49,7 @@ export interface ResolveOptions {
 
 /**
  * Finds an image and reads its documents. `reference` is a name (`alpine`, `localhost:5000/a:1`), a name with the digest of a manifest or
- * index, or the beginning of an id: of the digest of a configuration or of a manifest, with or without `sha256:`.
+ * index, or the beginning of an id: of the digest of a configuration or of a manifest, with or without the algorithm.
  * @throws {NoSuchImageError}
  * @throws {Error} for the beginning of several ids; for what is no image (an artifact, layers of an unknown type, diffIDs that do not match)
  * @throws {MissingBlobError} {@link DamagedBlobError} {@link ConfigError}
@@ -100,7 +100,7 @@ function orNothing<T>(act: () => T): T | null {
 const FEWEST_DIGITS = 4;
 
 async function byId(store: Store, entries: readonly Entry[], reference: string): Promise<Entry | null> {
-  const hex = reference.startsWith("sha256:") ? reference.slice("sha256:".length) : reference;
+  const hex = reference.replace(/^sha(256|512):/, "");
   if (hex.length < FEWEST_DIGITS || !/^[0-9a-f]+$/.test(hex)) return null;
   const begins = (digest: Digest | null) => digest !== null && splitDigest(digest).hex.startsWith(hex);
   const found = new Map<Digest, Entry>();

@@ -1,4 +1,5 @@
 /** Loading archives, as tools write them and as nobody should. */
+import { randomBytes } from "node:crypto";
 import { createWriteStream, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
@@ -12,6 +13,7 @@ import { quiet } from "../../../src/image/progress/reporter.ts";
 import { type Digest, digestOf } from "../../../src/image/store/digest.ts";
 import { listEntries } from "../../../src/image/store/images.ts";
 import { MEDIA_TYPE } from "../../../src/image/store/media-types.ts";
+import { resolveImage } from "../../../src/image/store/resolve.ts";
 import { gnuLong, paxRecord, tar, tarEntry } from "../../support/tar-writer.ts";
 import { encode, type SampleImage, Scratch, sampleImage, storeImage } from "../support.ts";
 
@@ -78,6 +80,21 @@ async function load(members: Members, options: LoadOptions & { wrap?: (bytes: Ui
 }
 
 const MANIFEST_CONFIG_LAYERS = 4;
+
+test.each(["oci-archive", "oci-dir"] as const)(
+  "an image named by sha512 is saved as %s, and loaded",
+  async (format) => {
+    using scratch = new Scratch();
+    // Larger than what is read as a document.
+    const large = sampleImage(["small", randomBytes(5 << 20).toString("base64")], {}, "sha512");
+    const [store, other] = [scratch.store("one"), scratch.store("other")];
+    await storeImage(store, "docker.io/library/a:1", large);
+    await saveImages(store, ["a:1"], { format, output: scratch.at("saved") }, quiet);
+    await loadImages(other, scratch.at("saved"), {}, quiet);
+    expect((await resolveImage(other, "a:1")).manifest).toEqual(large.manifest);
+    expect((await verifyStore(other, quiet)).problems).toEqual([]);
+  },
+);
 
 test.each<[what: string, members: Members, names: (string | null)[]]>([
   ["a layout", [...layout, ...index(named("quay.io/a/b:1")), ...blobs(image)], ["quay.io/a/b:1"]],

@@ -505,6 +505,49 @@ test("a layer named by its sha512 is compared with that", async () => {
   ).toContain("has another digest, sha512:");
 });
 
+describe("an image that is named by sha512 throughout", () => {
+  const image = sampleImage(["first layer", CONTENT], {}, "sha512");
+  const { descriptor } = image;
+  const platform = { os: "linux", architecture: image.config.architecture };
+  const index = encode({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [{ ...descriptor, platform }] });
+  const header: Lie = ({ url }, response) => {
+    if (url?.endsWith("/manifests/latest")) response.setHeader("docker-content-digest", descriptor.digest);
+    return false;
+  };
+
+  test.each<[how: string, at: string, lie: Lie]>([
+    ["by its digest", `@${descriptor.digest}`, () => false],
+    ["by a tag of which the registry says the digest", "", header],
+    ["by the digest of an index", `@${digestOf(index, "sha512")}`, () => false],
+  ])("is pulled %s, and is there", async (_, at, lie) => {
+    using scratch = new Scratch();
+    const store = scratch.store();
+    await using registry = await FakeRegistry.start(image);
+    registry.lie = lie;
+    registry.roots.set(digestOf(index, "sha512"), { mediaType: MEDIA_TYPE.index, bytes: index });
+    const reference = `${registry.host}/a/b${at}`;
+    await pullImage(store, reference, { plainHttp: true, patience: PATIENCE, authFile: scratch.authFile() }, quiet);
+    const { manifest } = await resolveImage(store, reference);
+    expect(manifest).toEqual(image.manifest);
+    for (const id of [descriptor.digest, image.manifest.config.digest.slice(0, 20)])
+      expect((await resolveImage(store, id)).descriptor.digest).toBe(descriptor.digest);
+    expect((await verifyStore(store, quiet)).problems).toEqual([]);
+    expect(readdirSync(`${store.paths.blobs}/sha256`)).toEqual([]);
+  });
+
+  test("is not taken for what has another digest", async () => {
+    using scratch = new Scratch();
+    await using registry = await FakeRegistry.start(image);
+    registry.roots.set(descriptor.digest, {
+      mediaType: MEDIA_TYPE.manifest,
+      bytes: encode({ ...image.manifest, x: 1 }),
+    });
+    const options = { plainHttp: true, patience: PATIENCE, authFile: scratch.authFile() };
+    const pulled = pullImage(scratch.store(), `${registry.host}/a/b@${descriptor.digest}`, options, quiet);
+    await expect(pulled).rejects.toThrow(/has another digest than was asked for, sha512:/);
+  });
+});
+
 test("of an index the image for the platform is taken, never an attestation", async () => {
   const prepare = (registry: FakeRegistry) => {
     const { descriptor } = registry.image;
