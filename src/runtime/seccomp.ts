@@ -18,7 +18,7 @@ import { encode } from "../sys/text.ts";
 import type { Context } from "./options.ts";
 
 /** Changes with what is made of a profile, so that older filters are built anew. */
-const FORMAT = "2";
+const FORMAT = "3";
 
 const FIELD = "/linux/seccomp";
 
@@ -61,14 +61,20 @@ export function seccompFilter({ root, log }: Context, spec: Spec): FilterSource 
   if (profile === undefined) return null;
   const failUnknown = failsUnknownSyscall(spec);
   const { path, key } = wayToFilter(profile, failUnknown);
+  const tell = ({ unknown }: CompiledFilter) => {
+    if (unknown.length > 0)
+      log.debug(`${FIELD}: passing over system calls that ${path} does not know: ${unknown.join(" ")}`);
+  };
   const kept = readFilter(root, key);
-  if (kept !== null) return new FilterSource(kept);
+  if (kept !== null) {
+    tell(kept);
+    return new FilterSource(kept.program);
+  }
   return new FilterSource(null, {
     filter: new FilterInTheMaking(planFilter(profile, native(), failUnknown), path),
-    finished: ({ program, unknown }) => {
-      if (unknown.length > 0)
-        log.debug(`${FIELD}: passing over system calls that ${path} does not know: ${unknown.join(" ")}`);
-      keepFilter(root, key, program);
+    finished: (compiled) => {
+      tell(compiled);
+      keepFilter(root, key, compiled);
     },
   });
 }
@@ -76,7 +82,8 @@ export function seccompFilter({ root, log }: Context, spec: Spec): FilterSource 
 /** Keeps a program as what a configuration's profile has been built to. @throws {Error} where nothing can be built */
 export function keepInstead({ root }: Context, spec: Spec, program: Uint8Array): void {
   const profile = spec.linux?.seccomp;
-  if (profile !== undefined) keepFilter(root, wayToFilter(profile, failsUnknownSyscall(spec)).key, program);
+  if (profile === undefined) return;
+  keepFilter(root, wayToFilter(profile, failsUnknownSyscall(spec)).key, { program, unknown: [] });
 }
 
 /** The library that builds a profile's filter, and the name by which that is kept. @throws {Error} without the library */

@@ -1,8 +1,9 @@
 /**
  * Filters that were built before, below `--root`: building one of Docker's profile takes 20 ms, four times a container's start.
  *
- * A file has the digest of its contents, then those. It is taken whole or not at all, and only where nobody but this user can have written
- * it: whoever could put a filter there would choose what containers may do.
+ * A file has the digest of its contents, then those: the length of the program, the program, and the names that nobody knew, which
+ * are told each time. It is taken whole or not at all, and only where nobody but this user can have written it: whoever could put a
+ * filter there would choose what containers may do.
  */
 import { type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
@@ -11,13 +12,19 @@ import { createHash } from "../sys/hash.ts";
 import { uninterrupted, writeSome } from "../sys/io.ts";
 import { randomNumber } from "../sys/random.ts";
 import { findLinkStat, fstat, isType } from "../sys/stat.ts";
+import { decode, encode } from "../sys/text.ts";
+import type { CompiledFilter } from "./compile.ts";
 
 /** Not an id that a container could have: those have no colon. */
 const DIRECTORY = "seccomp:filters";
 
 const DIGEST_BYTES = 32;
-/** Of the largest filter that the kernel takes, and a digest. */
-const LARGEST = 4096 * 8 + DIGEST_BYTES;
+const LENGTH_BYTES = 4;
+const HEAD_BYTES = DIGEST_BYTES + LENGTH_BYTES;
+/** Of names that nobody knew; with more of them, a filter is not kept. */
+const LARGEST_NAMES = 1 << 14;
+/** Of the largest filter that the kernel takes, what comes before it, and names. */
+const LARGEST = HEAD_BYTES + 4096 * 8 + LARGEST_NAMES;
 /** How many are kept: an engine has one profile, or a few. */
 const MOST_FILTERS = 64;
 
@@ -29,18 +36,20 @@ export function filterKey(parts: readonly string[]): string {
 }
 
 /** Reads a filter; `null` where there is none that can be trusted. */
-export function readFilter(root: string, key: string): Uint8Array | null {
+export function readFilter(root: string, key: string): CompiledFilter | null {
   try {
     using directory = openOwn(`${root}/${DIRECTORY}`);
     if (directory === null) return null;
     using file = open(key, O.RDONLY | O.NOFOLLOW | O.NONBLOCK, 0, directory.number);
     const { mode, uid, size } = fstat(file.number);
     if (!isType({ mode }, "regular") || uid !== process.geteuid?.() || (mode & 0o022) !== 0) return null;
-    if (size <= DIGEST_BYTES || size > LARGEST) return null;
+    if (size <= HEAD_BYTES || size > LARGEST) return null;
     const contents = Buffer.alloc(size);
     if (uninterrupted("read", file.number, contents) !== size) return null;
-    const program = contents.subarray(DIGEST_BYTES);
-    return contents.subarray(0, DIGEST_BYTES).equals(digest(program)) ? program : null;
+    if (!contents.subarray(0, DIGEST_BYTES).equals(digest(contents.subarray(DIGEST_BYTES)))) return null;
+    const end = HEAD_BYTES + contents.readUInt32LE(DIGEST_BYTES);
+    const names = decode(contents.subarray(end));
+    return { program: contents.subarray(HEAD_BYTES, end), unknown: names === "" ? [] : names.split("\n") };
   } catch {
     // Not there, or not to be read: it is built anew.
     return null;
@@ -48,7 +57,9 @@ export function readFilter(root: string, key: string): Uint8Array | null {
 }
 
 /** Keeps a filter. That it cannot be kept is no failure: it is built again next time. */
-export function keepFilter(root: string, key: string, program: Uint8Array): void {
+export function keepFilter(root: string, key: string, { program, unknown }: CompiledFilter): void {
+  const names = encode(unknown.join("\n"));
+  if (names.length > LARGEST_NAMES) return;
   try {
     mkdirAll(root, 0o711);
     mkdirAll(`${root}/${DIRECTORY}`, 0o700);
@@ -57,7 +68,10 @@ export function keepFilter(root: string, key: string, program: Uint8Array): void
     makeRoom(directory);
     const temporary = `.${randomNumber().toString(36).slice(2)}`;
     using file = open(temporary, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o600, directory.number);
-    const contents = Buffer.concat([digest(program), program]);
+    const length = Buffer.alloc(LENGTH_BYTES);
+    length.writeUInt32LE(program.length);
+    const kept = Buffer.concat([length, program, names]);
+    const contents = Buffer.concat([digest(kept), kept]);
     const whole = writeSome(file.number, contents) === contents.length;
     const renamed = whole && syscall("renameat2", directory.number, temporary, directory.number, key, 0) === 0;
     if (!renamed) syscall("unlinkat", directory.number, temporary, 0);
@@ -85,6 +99,6 @@ function makeRoom(directory: Fd): void {
   for (const { name } of aged.slice(0, names.length - MOST_FILTERS + 1)) syscall("unlinkat", directory.number, name, 0);
 }
 
-function digest(program: Uint8Array): Uint8Array {
-  return createHash("sha256").update(program).digest();
+function digest(bytes: Uint8Array): Uint8Array {
+  return createHash("sha256").update(bytes).digest();
 }

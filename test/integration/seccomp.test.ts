@@ -208,6 +208,20 @@ describe.skipIf(missing !== null)(`seccomp${missing === null ? "" : ` (${missing
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("no_such_call") });
   });
 
+  test("an unknown call is told in the log each time, also where the filter is kept from before", () => {
+    const bundle = makeBundle("true", (config) =>
+      filter(config, [{ names: ["no_such_call"], action: "SCMP_ACT_ERRNO" }]),
+    );
+    for (const log of ["first", "second"]) {
+      const path = join(directory(), log);
+      const { code, stderr } = tsrunc(["run", "--bundle", bundle.path, newId()], {
+        global: ["--debug", "--log", path],
+      });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(readFileSync(path, "utf8")).toMatch(/passing over system calls that .* does not know: no_such_call/);
+    }
+  });
+
   test("a filter as the kernel takes it comes by crun's annotation", () => {
     // mkdir and mkdirat get EACCES, all else is allowed. aarch64 has only the second, which is asked for twice there.
     const [mkdir, mkdirat] = process.arch === "arm64" ? [34, 34] : [83, 258];

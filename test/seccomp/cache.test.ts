@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { filterKey, keepFilter, readFilter } from "../../src/seccomp/cache.ts";
 
 const program = Uint8Array.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]);
+const filter = { program, unknown: ["one", "tw\u00f6"] };
 let root: string;
 let directory: string;
 
@@ -25,13 +26,20 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 describe("filters that are kept", () => {
   it("come back as they were", () => {
-    keepFilter(root, "key", program);
-    expect(readFilter(root, "key")).toEqual(Buffer.from(program));
+    keepFilter(root, "key", filter);
+    expect(readFilter(root, "key")).toEqual({ ...filter, program: Buffer.from(program) });
     expect(readFilter(root, "other")).toBeNull();
+    keepFilter(root, "known", { program, unknown: [] });
+    expect(readFilter(root, "known")).toEqual({ program: Buffer.from(program), unknown: [] });
+  });
+
+  it("are not kept with more names than there is room for", () => {
+    keepFilter(root, "key", { program, unknown: Array(9000).fill("x") });
+    expect(readFilter(root, "key")).toBeNull();
   });
 
   it("are not taken when a byte has changed, or one is missing", () => {
-    keepFilter(root, "key", program);
+    keepFilter(root, "key", filter);
     const file = join(directory, "key");
     const contents = readFileSync(file);
     writeFileSync(file, contents.subarray(0, -1));
@@ -42,7 +50,7 @@ describe("filters that are kept", () => {
   });
 
   it("are not taken where others can write: the file, or its directory", () => {
-    keepFilter(root, "key", program);
+    keepFilter(root, "key", filter);
     chmodSync(join(directory, "key"), 0o622);
     expect(readFilter(root, "key")).toBeNull();
     chmodSync(join(directory, "key"), 0o600);
@@ -51,7 +59,7 @@ describe("filters that are kept", () => {
   });
 
   it("are not taken through symlinks", () => {
-    keepFilter(root, "key", program);
+    keepFilter(root, "key", filter);
     symlinkSync("key", join(directory, "link"));
     expect(readFilter(root, "link")).toBeNull();
     const other = join(root, "other");
@@ -61,13 +69,13 @@ describe("filters that are kept", () => {
   });
 
   it("are at most 64", () => {
-    for (let number = 0; number < 70; number++) keepFilter(root, `key${number}`, program);
+    for (let number = 0; number < 70; number++) keepFilter(root, `key${number}`, filter);
     expect(readdirSync(directory)).toHaveLength(64);
     expect(readFilter(root, "key69")).not.toBeNull();
   });
 
   it("leave nothing half written", () => {
-    keepFilter(root, "key", program);
+    keepFilter(root, "key", filter);
     expect(readdirSync(directory)).toEqual(["key"]);
   });
 });
