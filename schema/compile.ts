@@ -56,6 +56,11 @@ const modules: Module[] = [
       { name: "isNamedState", schema: "named.json#/$defs/state", type: "KeptState" },
     ],
   },
+  {
+    name: "volume",
+    types: "../../image/volumes/volume.ts",
+    validators: [{ name: "isNamedVolume", schema: "named.json#/$defs/volume", type: "Volume" }],
+  },
 ];
 
 const annotations = new Set(["$schema", "title", "description"]);

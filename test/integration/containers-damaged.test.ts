@@ -209,3 +209,33 @@ test.each(["config.json", "image.json"])(
     must(["container", "rm", "web"]);
   },
 );
+
+test.each(damages.filter(([what]) => what !== "lost"))(
+  "a volume whose volume.json is %s is shown, refused, kept by a pruning and removed by its name; others are as they were",
+  (_, damage, why) => {
+    must(["volume", "create", "sound"]);
+    must(["image", "run", "--rm", "--volume", "bad:/data", "demo", "true"]);
+    damage(scratch.at("store/volumes/bad/volume.json"));
+    expect(must(["volume", "list"])).toMatch(/^bad +damaged/m);
+    const shown = JSON.parse(must(["volume", "list", "--format", "json"]));
+    expect(shown).toMatchObject([
+      { name: "bad", created: null, error: expect.stringMatching(why) },
+      { name: "sound", created: expect.any(String), error: null },
+    ]);
+    expect(JSON.parse(must(["volume", "inspect", "bad"]))).toMatchObject([{ name: "bad", labels: {} }]);
+    for (const args of [
+      ["volume", "create", "bad"],
+      ["image", "run", "--rm", "--volume", "bad:/data", "demo", "true"],
+    ]) {
+      const { code, stderr } = tsrunc(args);
+      expect({ args, code }).toEqual({ args, code: 1 });
+      expect(stderr).toMatch(/the volume bad is damaged: .*volume\.json.*tsrunc volume rm bad/);
+      expect(stderr).toMatch(why);
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+    }
+    must(["image", "run", "--rm", "--volume", "sound:/data", "demo", "true"]);
+    expect(must(["volume", "prune"])).toBe("sound\n");
+    expect(must(["volume", "rm", "bad"])).toBe("bad\n");
+    expect(must(["volume", "list", "--quiet"])).toBe("");
+  },
+);

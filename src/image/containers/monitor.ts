@@ -23,7 +23,7 @@ import { clearInRuntime, runtimeState } from "./in-runtime.ts";
 import { LogWriter } from "./log-file.ts";
 import { startPasta, stopPasta } from "./pasta.ts";
 import { bootId, exitCodeOf, identify, isAlive } from "./process.ts";
-import { type Container, containerPath, writeState } from "./record.ts";
+import { type Container, containerPath, isThere, type State, writeState } from "./record.ts";
 import { removeEnded } from "./remove.ts";
 import { runRuntime, withoutProgram } from "./runtime.ts";
 import { Stream } from "./streams.ts";
@@ -67,7 +67,7 @@ export async function monitor(store: Store, container: Container, purpose: Purpo
     const { message } = error as Error;
     clear(store, container);
     const startedAt = null;
-    writeState(store, container, { phase: "exited", startedAt, finishedAt: null, exitCode: null, error: message });
+    writeEnd(store, container, { phase: "exited", startedAt, finishedAt: null, exitCode: null, error: message });
     return say({ kind: "failed", message });
   }
   using log = opened;
@@ -77,11 +77,20 @@ export async function monitor(store: Store, container: Container, purpose: Purpo
   child.keyboard?.close();
   const startedAt = startOf(store, container);
   const finishedAt = new Date().toISOString();
-  writeState(store, container, { phase: "exited", startedAt, finishedAt, exitCode: code, error: null });
+  writeEnd(store, container, { phase: "exited", startedAt, finishedAt, exitCode: code, error: null });
   clear(store, container);
   held.close();
   if (container.autoRemove) await removeEnded(store, container);
   say({ kind: "exited", code });
+}
+
+/** Nobody wants to know it of a container that has been removed meanwhile. */
+function writeEnd(store: Store, container: Container, state: State): void {
+  try {
+    writeState(store, container, state);
+  } catch (error) {
+    if (isThere(store, container.id)) throw error;
+  }
 }
 
 /** @returns `null` where what is written down has been lost since: it is written anew then */

@@ -105,7 +105,7 @@ interface Watcher {
 /** @throws {Error} when it could not start the container */
 async function startMonitor(
   store: Store,
-  { id, root, interactive, tty }: Container,
+  { id, name, root, interactive, tty }: Container,
   purpose: Purpose,
 ): Promise<Watcher> {
   const args = ["--root", root, "container", MONITOR_COMMAND, "--store", store.root, "--for", purpose, id];
@@ -118,7 +118,7 @@ async function startMonitor(
   const first = await watcher.next();
   if (first?.kind === "started") return watcher;
   watcher.leave();
-  throw new Error(first?.kind === "failed" ? first.message : "what was to watch the container did not start");
+  throw new Error(first?.kind === "failed" ? first.message : `what was to watch ${name} was killed, or did not start`);
 }
 
 function watcherOf(child: ChildProcess): Watcher {

@@ -6,17 +6,20 @@ import { type DamagedContainer, DamagedContainerError, isDamaged } from "../cont
 import { listAll } from "../containers/find.ts";
 import { type Container, containerPath, lockNames } from "../containers/record.ts";
 import type { Store } from "../store/store.ts";
-import { dropVolume, ensureVolume, listVolumes, readVolume, type Volume, volumeData, volumesPath } from "./volume.ts";
+import { dropVolume, ensureVolume, readVolumeFile, volumeData, volumeNames, volumesPath } from "./volume.ts";
 
 /** A volume, as listings show it. */
 export interface ListedVolume {
   name: string;
-  created: string;
+  /** RFC 3339; `null` for one that is damaged. */
+  created: string | null;
   labels: Record<string, string>;
   /** Where its contents are on the host. */
   mountpoint: string;
   /** Names of the containers that it belongs to, also of those that do not run. */
   usedBy: string[];
+  /** Why it cannot be used. */
+  error: string | null;
 }
 
 /** Makes a volume; one that is there is left as it is. @param name default: a new one @returns its name */
@@ -32,12 +35,12 @@ export async function createVolume(
 
 export function describeVolumes(store: Store): ListedVolume[] {
   const users = usersOf(store);
-  return listVolumes(store).map((volume) => describe(store, volume, users));
+  return volumeNames(store).flatMap((name) => describe(store, name, users) ?? []);
 }
 
 /** @throws {Error} for one that is not there */
 export function inspectVolume(store: Store, name: string): ListedVolume {
-  return describe(store, findVolume(store, name), usersOf(store));
+  return describe(store, name, usersOf(store)) ?? noSuchVolume(name);
 }
 
 /**
@@ -46,7 +49,7 @@ export function inspectVolume(store: Store, name: string): ListedVolume {
  */
 export async function removeVolume(store: Store, name: string): Promise<void> {
   using _ = await lockNames(store);
-  findVolume(store, name);
+  if (readVolumeFile(store, name).is === "missing") noSuchVolume(name);
   refuseUnknownUse(store);
   const users = usersOf(store).get(name) ?? [];
   if (users.length > 0) throw new Error(`the volume ${name} belongs to ${users.join(", ")}: remove that first`);
@@ -58,14 +61,14 @@ export async function pruneVolumes(store: Store, { dryRun }: { dryRun: boolean }
   using _ = await lockNames(store);
   refuseUnknownUse(store);
   const users = usersOf(store);
-  const unused = listVolumes(store).flatMap(({ name }) => (users.has(name) ? [] : [name]));
+  // Of one that is damaged nobody knows what it is for: it is removed by name alone.
+  const isSound = (name: string) => readVolumeFile(store, name).is === "sound";
+  const unused = volumeNames(store).filter((name) => !users.has(name) && isSound(name));
   if (!dryRun) for (const name of unused) dropVolume(store, name);
   return unused;
 }
 
-function findVolume(store: Store, name: string): Volume {
-  const volume = readVolume(store, name);
-  if (volume !== null) return volume;
+function noSuchVolume(name: string): never {
   throw new Error(`no such volume: ${name} ("tsrunc volume list" shows those there are)`);
 }
 
@@ -98,6 +101,11 @@ function usersOf(store: Store): Map<string, string[]> {
   return users;
 }
 
-function describe(store: Store, { name, created, labels }: Volume, users: Map<string, string[]>): ListedVolume {
-  return { name, created, labels, mountpoint: volumeData(store, name), usedBy: users.get(name) ?? [] };
+/** @returns `null` for one that is not there */
+function describe(store: Store, name: string, users: Map<string, string[]>): ListedVolume | null {
+  const kept = readVolumeFile(store, name);
+  if (kept.is === "missing") return null;
+  const { created, labels } = kept.is === "sound" ? kept.document : { created: null, labels: {} };
+  const error = kept.is === "damaged" ? kept.why : null;
+  return { name, created, labels, mountpoint: volumeData(store, name), usedBy: users.get(name) ?? [], error };
 }

@@ -10,11 +10,12 @@
  * They are made and removed with the names of containers locked, so that none is removed that a container is just about to use.
  */
 
-import { mkdirSync, readFileSync, renameSync } from "node:fs";
-import { hasErrno } from "../../sys/error.ts";
+import { mkdirSync, renameSync } from "node:fs";
+import { isNamedVolume } from "../../config/generated/volume.js";
 import { mkdirAll, readDirectory } from "../../sys/file.ts";
 import { join, normalize } from "../../sys/path-names.ts";
 import { findOpposites } from "../bundle/options.ts";
+import { type Kept, readKept } from "../containers/kept.ts";
 import { checkName, isName } from "../containers/names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
 import { replaceFile, type Store } from "../store/store.ts";
@@ -77,24 +78,33 @@ export function volumeData(store: Store, name: string): string {
   return join(volumePath(store, name), "data");
 }
 
-/** All volumes, by name. */
-export function listVolumes(store: Store): Volume[] {
+/** The names of all volumes, those that are damaged too, in order. */
+export function volumeNames(store: Store): string[] {
   return readDirectory(volumesPath(store))
-    .flatMap(({ name }) => (isName(name) ? (readVolume(store, name) ?? []) : []))
-    .sort((one, other) => (one.name < other.name ? -1 : 1));
+    .flatMap(({ name }) => (isName(name) && readVolumeFile(store, name).is !== "missing" ? name : []))
+    .sort();
 }
 
-/** @returns `null` for one that is not there */
+/** @returns `null` for one that is not there @throws {DamagedVolumeError} */
 export function readVolume(store: Store, name: string): Volume | null {
+  const kept = readVolumeFile(store, name);
+  if (kept.is === "damaged") throw new DamagedVolumeError(name, kept.why);
+  return kept.is === "sound" ? kept.document : null;
+}
+
+/** What is written of a volume, or why it cannot be read: its contents are there all the same. */
+export function readVolumeFile(store: Store, name: string): Kept<Volume> {
   const path = join(volumePath(store, name), "volume.json");
-  try {
-    const volume = JSON.parse(readFileSync(path, "utf8")) as Volume;
-    if (volume.version !== 1 || volume.name !== name)
-      throw new Error(`${path}: is not what this version of tsrunc writes`);
-    return volume;
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENOTDIR")) return null;
-    throw error;
+  const kept = readKept(path, isNamedVolume);
+  if (kept.is !== "sound" || kept.document.name === name) return kept;
+  return { is: "damaged", why: `${path}: is of another volume, ${kept.document.name}`, rest: null };
+}
+
+export class DamagedVolumeError extends Error {
+  override readonly name = "DamagedVolumeError";
+
+  constructor(volume: string, why: string) {
+    super(`the volume ${volume} is damaged: ${why} ("tsrunc volume rm ${volume}" removes it, with all that is in it)`);
   }
 }
 

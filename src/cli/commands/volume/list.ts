@@ -17,7 +17,11 @@ export const command = defineCommand({
       if (volumes.length > 0) print(volumes.map(({ name }) => name).join("\n"));
     } else if (options.format === "json") print(JSON.stringify(volumes));
     else {
-      const rows = volumes.map(({ name, created, usedBy }) => [name, formatAge(created), usedBy.join(", ")]);
+      const rows = volumes.map(({ name, created, usedBy }) => [
+        name,
+        created === null ? "damaged" : formatAge(created),
+        usedBy.join(", "),
+      ]);
       print(alignColumns([["NAME", "CREATED", "USED BY"], ...rows]));
     }
     return 0;
