@@ -1,6 +1,7 @@
 /** Setting limits: carrying out the steps of `planResources`. */
 import { readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
+import { exists } from "../sys/file.ts";
 import type { CgroupDriver } from "./driver.ts";
 import type { CgroupHierarchy } from "./plan.ts";
 import { type ResourceStep, type WriteStep, writeResource } from "./resources.ts";
@@ -39,6 +40,15 @@ function applyDevices(filter: Extract<ResourceStep, { kind: "devices" }>["filter
 /** Says what the kernel's errno leaves open. */
 function explained(error: unknown, step: WriteStep, hierarchy: CgroupHierarchy): unknown {
   const { version, directory } = hierarchy;
+  if (version === 1 && hasErrno(error, "EINVAL")) {
+    const message = swapBelowMemory(step, directory);
+    return message === null ? error : new Error(message, { cause: error });
+  }
+  if (version === 1 && hasErrno(error, "ENOENT") && exists(directory)) {
+    const files = [step.file, ...(step.otherwise ? [step.otherwise.file] : [])].join(" nor ");
+    const message = `cannot set ${step.file} to ${JSON.stringify(step.value)}: this kernel has no ${files}`;
+    return new Error(message, { cause: error });
+  }
   if (step.file === "memory.limit_in_bytes" && hasErrno(error, "EBUSY")) {
     const [usage, peak] = ["memory.usage_in_bytes", "memory.max_usage_in_bytes"].map((file) =>
       readCgroupFile(directory, file).trim(),
@@ -54,4 +64,20 @@ function explained(error: unknown, step: WriteStep, hierarchy: CgroupHierarchy):
     }
   }
   return error;
+}
+
+/** Why the kernel has refused one of the two limits of memory, which it compares; `null` where they are not the reason. */
+function swapBelowMemory({ file, value }: WriteStep, directory: string): string | null {
+  const memoryFile = "memory.limit_in_bytes";
+  const togetherFile = "memory.memsw.limit_in_bytes";
+  if (file !== memoryFile && file !== togetherFile) return null;
+  // No limit is -1 when it is written, and when it is read the largest multiple of a page.
+  const limitOf = (name: string) => {
+    const bytes = BigInt(name === file ? value : readCgroupFile(directory, name).trim());
+    return bytes === -1n ? 1n << 63n : bytes;
+  };
+  const [memory, together] = [limitOf(memoryFile), limitOf(togetherFile)];
+  if (memory < 0n || together < 0n || together >= memory) return null;
+  const words = memory >= 1n << 62n ? "and there is none of memory" : `and that of memory is ${memory}`;
+  return `memory+swap limit should be >= memory limit: it is ${together}, ${words}`;
 }

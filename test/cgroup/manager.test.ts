@@ -6,6 +6,7 @@ import { readOwnCgroups } from "../../src/cgroup/layout.ts";
 import { type Cgroup, openCgroup } from "../../src/cgroup/manager.ts";
 import type { CgroupHierarchy, CgroupLocation } from "../../src/cgroup/plan.ts";
 import { parseSubCgroups } from "../../src/cgroup/sub-cgroups.ts";
+import type { Resources } from "../../src/config/types.ts";
 import { attachedDevicePrograms } from "../../src/sys/bpf.ts";
 import { disableControllers, Idler, ownCgroup, reasonToSkip, runInside } from "./live.ts";
 
@@ -103,6 +104,34 @@ describe.skipIf(skipV1 !== null)(title("on this machine's v1 hierarchies", skipV
       expect(read(cgroup, "memory", "memory.limit_in_bytes")).toBe(String(bytes));
       expect(read(cgroup, "memory", "memory.memsw.limit_in_bytes")).toBe(String(bytes));
     }
+  });
+
+  test("memory and swap below memory alone is told by both limits", () => {
+    const cgroup = make("all");
+    cgroup.create();
+    const set = (memory: Resources["memory"] & object) => () => cgroup.setResources({ memory }, { skipDevices: true });
+    const words = "memory+swap limit should be >= memory limit: it is 65536, and";
+    expect(set({ swap: 65536 })).toThrow(`${words} there is none of memory`);
+    expect(set({ limit: -1, swap: 65536 })).toThrow(`${words} there is none of memory`);
+    expect(set({ limit: 1 << 20, swap: 65536 })).toThrow(`${words} that of memory is 1048576`);
+    set({ limit: 1 << 20, swap: 2 << 20 })();
+    expect(set({ limit: 4 << 20 })).toThrow("memory limit: it is 2097152, and that of memory is 4194304");
+    expect(set({ limit: -2 })).toThrow('write "-2" to');
+  });
+
+  test("a file that this kernel has not is named, with the one that may stand for it", () => {
+    const cgroup = make("all");
+    cgroup.create();
+    expect(() => cgroup.setResources({ blockIO: { leafWeight: 500 } }, { skipDevices: true })).toThrow(
+      'cannot set blkio.leaf_weight to "500": this kernel has no blkio.leaf_weight',
+    );
+    const location = structuredClone(cgroup.location) as Extract<CgroupLocation, { driver: "cgroupfs" }>;
+    // The root has no weight, of no scheduler.
+    for (const hierarchy of location.hierarchies)
+      if (hierarchy.controllers.includes("blkio")) hierarchy.directory = hierarchy.mountPoint;
+    expect(() => openCgroup(location).setResources({ blockIO: { weight: 500 } }, { skipDevices: true })).toThrow(
+      'cannot set blkio.weight to "500": this kernel has no blkio.weight nor blkio.bfq.weight',
+    );
   });
 
   test("devices are denied but for those allowed, and a change changes only what differs", () => {
