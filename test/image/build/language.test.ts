@@ -78,6 +78,8 @@ describe("here-documents", () => {
     "RUN a<<EOF",
     'RUN ["a", "<<EOF"]',
     "RUN cat << EOF",
+    "RUN cat <<- EOF",
+    "COPY <<-\tEOF /x",
   ])("%j begins none", (line) => {
     expect(heredocs(`${line}\n`)).toEqual([]);
   });

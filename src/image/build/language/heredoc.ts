@@ -22,7 +22,7 @@ interface Lines {
 
 /** A word that begins a here-document. @returns `null` for another one */
 export function parseHeredoc(word: string, escapeToken: string): Omit<Heredoc, "content"> | null {
-  const match = /^(\d*)<<(-?)([^<]+)$/.exec(word);
+  const match = /^(\d*)<<(-?)([^<]*)$/.exec(word);
   if (match === null) return null;
   const [, fd = "", dash, delimiter = ""] = match;
   const options = { escapeToken, lookup: () => undefined, keepUnset: true };
@@ -66,6 +66,11 @@ function beginOfOpenWord(text: string, escapeToken: string): number {
     else if (/\s/.test(unit)) begin = at + 1;
   }
   return begin;
+}
+
+/** Whether a line would begin a here-document, as in a shell, if no blank came before the delimiter. */
+export function hasBlankBeforeDelimiter({ text }: Piece): boolean {
+  return /(^|\s)\d*<<-?\s+[^\s<]/.test(text);
 }
 
 function mayHave(keyword: string, rest: Piece): boolean {
