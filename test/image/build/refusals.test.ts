@@ -60,7 +60,7 @@ const REFUSALS: readonly [text: string, place: string, words: RegExp][] = [
   ["FROM a\nONBUILD COPY <<'E /x\nfoo\nE\n", "2:14", /delimiter of a here-document: a single quote is not closed/],
   ["FROM a\nRUN cat << E\nfoo\nE\n", "3:1", /unknown instruction "FOO".*no blank may follow the "<<" of line 2\)$/],
   ["FROM a\nCOPY <<- E /x\nfoo\nE\n", "3:1", /unknown instruction "FOO".*no blank may follow the "<<" of line 2\)$/],
-  ["FROM a\nRUN echo $((1 <<2))\nfoo\n", "3:1", /unknown instruction "FOO".*WORKDIR$/],
+  ["FROM a\nRUN echo $((1<<2))\nfoo\n", "3:1", /unknown instruction "FOO".*WORKDIR$/],
   ["FROM a\nENV x\n", "2:5", /ENV x: a value is missing/],
   ["FROM a\nENV x=1 y\n", "2:9", /"y" is no NAME=value/],
   ["FROM a\nENV =1\n", "2:5", /has no name before the "="/],
