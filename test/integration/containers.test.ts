@@ -288,6 +288,38 @@ describe("a container's life", () => {
     expect(list()).toEqual([]);
   });
 
+  test("is stopped by a command that comes while another starts it: both succeed, and each says so", async () => {
+    must(["image", "run", "--quiet", "--detach", "--name", "web", "demo"]);
+    must(["container", "stop", "--time", "0", "web"]);
+    const command = (...args: string[]) =>
+      new Promise<{ code: number | null; said: string }>((settle) => {
+        const [name = "", ...rest] = args;
+        const all = ["--root", scratch.at("run"), "container", name, "--store", scratch.at("store"), ...rest];
+        const child = spawn(runtime, all, { stdio: ["ignore", "ignore", "pipe"] });
+        let said = "";
+        child.stderr.setEncoding("utf8").on("data", (text) => (said += text));
+        child.on("close", (code) => settle({ code, said }));
+      });
+    for (let round = 0; round < 6; round++) {
+      const started = command("start", "web");
+      await sleep(round * 15);
+      const stopped = command("stop", "--time", "0", "web");
+      const fine = { code: 0, said: "" };
+      expect([await started, await stopped]).toEqual([fine, fine]);
+      must(["container", "stop", "--time", "0", "web"]);
+    }
+  });
+
+  test("is listed as the runtime has it: paused, running, ended", () => {
+    for (const name of ["one", "two", "three"]) must(["image", "run", "--quiet", "--detach", "--name", name, "demo"]);
+    execFileSync(runtime, ["--root", scratch.at("run"), "pause", "two"]);
+    must(["container", "stop", "--time", "0", "three"]);
+    const states = () => list().map(({ name, status }) => `${name} ${status}`);
+    expect(states()).toEqual(["one running", "two paused", "three exited"]);
+    must(["container", "stop", "--time", "0", "two"]);
+    expect(states()).toEqual(["one running", "two exited", "three exited"]);
+  });
+
   test("has a name that is its own, also when two want it at once", async () => {
     const codes = await Promise.all(
       [1, 2, 3].map(

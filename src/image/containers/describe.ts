@@ -5,7 +5,8 @@ import { type DamagedContainer, isDamaged } from "./damaged.ts";
 import { listAll } from "./find.ts";
 import { isAlive } from "./process.ts";
 import { type Container, containerPath, type Published } from "./record.ts";
-import { currentStatus, isRunning, type Status } from "./status.ts";
+import { listInRuntime } from "./runtime.ts";
+import { type Current, currentStatus, isRunning, type Status } from "./status.ts";
 
 /** A container, as programs read it. */
 export interface ListedContainer {
@@ -28,9 +29,26 @@ export interface ListedContainer {
 }
 
 export function describeContainers(store: Store): ListedContainer[] {
+  const statusOf = statusesInRuntime();
   return listAll(store).map((container) =>
-    isDamaged(container) ? describeDamaged(store, container) : describeContainer(store, container),
+    isDamaged(container)
+      ? describeDamaged(store, container)
+      : describe(
+          container,
+          currentStatus(store, container, () => statusOf(store, container)),
+        ),
   );
+}
+
+/** What the runtime says of containers: asked once for all, as each question is a process. */
+function statusesInRuntime(): (store: Store, container: Container) => string | undefined {
+  const places = new Map<string, Map<string, string>>();
+  return (store, { id, root }) => {
+    const known =
+      places.get(root) ?? new Map((listInRuntime(root) ?? []).map(({ bundle, status }) => [bundle, status]));
+    places.set(root, known);
+    return known.get(containerPath(store, id, "bundle"));
+  };
 }
 
 /** What is left to know of one that is damaged. */
@@ -53,7 +71,10 @@ function describeDamaged(store: Store, { id, name, why, container, state }: Dama
 }
 
 export function describeContainer(store: Store, container: Container): ListedContainer {
-  const current = currentStatus(store, container);
+  return describe(container, currentStatus(store, container));
+}
+
+function describe(container: Container, current: Current): ListedContainer {
   const { state, status } = current;
   const interrupted = state.phase === "starting" && status === "exited";
   return {

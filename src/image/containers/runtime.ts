@@ -33,7 +33,7 @@ export function withoutProgram(text: string): string {
 }
 
 /** What the runtime has below a `--root`, without what it cannot read; `null` where there is no such place. */
-export function listInRuntime(root: string): { id: string; bundle: string }[] | null {
+export function listInRuntime(root: string): { id: string; bundle: string; status: string }[] | null {
   const { code, stdout } = runRuntime({ root }, ["list", "--format", "json"]);
-  return code === 0 ? ((JSON.parse(stdout) ?? []) as { id: string; bundle: string }[]) : null;
+  return code === 0 ? ((JSON.parse(stdout) ?? []) as { id: string; bundle: string; status: string }[]) : null;
 }

@@ -112,7 +112,13 @@ async function startMonitor(
   const isAttached = purpose === "attach";
   const child = spawn(runtimePath(), args, {
     detached: true,
-    stdio: [isAttached && (interactive || tty) ? 0 : "ignore", "pipe", "inherit", ...(isAttached ? [1, 2] : [])],
+    stdio: [
+      isAttached && (interactive || tty) ? 0 : "ignore",
+      "pipe",
+      // One that takes over says nothing to a command that asked for something else.
+      purpose === "recover" ? "ignore" : "inherit",
+      ...(isAttached ? [1, 2] : []),
+    ],
   });
   const watcher = watcherOf(child);
   const first = await watcher.next();

@@ -18,14 +18,24 @@ export interface Current {
   state: State;
 }
 
-export function currentStatus(store: Store, container: Container): Current {
+/** @param inRuntime what the runtime says of it */
+export function currentStatus(
+  store: Store,
+  container: Container,
+  inRuntime: () => string | undefined = () => runtimeState(store, container)?.status,
+): Current {
   const current = writtenStatus(store, container);
   const { state } = current;
   if (state.phase !== "running" || current.status !== "running" || !isAlive(state.process)) return current;
-  return runtimeState(store, container)?.status === "paused" ? { state, status: "paused" } : current;
+  return inRuntime() === "paused" ? { state, status: "paused" } : current;
 }
 
-/** The same without a question to the runtime, which is a process for itself: what is paused is running. */
+/** Whether it is just being started, by a monitor that lives. */
+export function isStarting(store: Store, container: Container): boolean {
+  return writtenStatus(store, container).status === "starting";
+}
+
+/** {@link currentStatus} without a question to the runtime, which is a process for itself: what is paused is running. */
 function writtenStatus(store: Store, container: Container): Current {
   const state = readState(store, container);
   switch (state.phase) {
