@@ -2,6 +2,7 @@
 import type { Reporter } from "../progress/reporter.ts";
 import { formatBytes } from "../progress/units.ts";
 import { familiarReference, formatReference, parseReference } from "../reference/reference.ts";
+import type { RepositoryClient } from "../registry/client.ts";
 import type { Credentials } from "../registry/credentials.ts";
 import type { EndpointOptions } from "../registry/endpoints.ts";
 import { type FetchedRoot, fetchBlob } from "../registry/read.ts";
@@ -181,16 +182,27 @@ class Pull {
   async #blob(descriptor: Descriptor, label: string = shortDigest(descriptor.digest)): Promise<void> {
     const task = this.reporter.task(label, descriptor.size);
     await this.lease.protect([descriptor.digest]);
-    const result = await this.places.fromAny((client) =>
-      ingest(this.lease, descriptor, (offset) => fetchBlob(client, descriptor, offset), {
-        progress: (bytes) => task.update(bytes),
-        waiting: () => task.say("another process fetches it"),
-        checking: (bytes) => task.say(checkedSoFar(bytes, descriptor.size)),
-      }),
-    );
+    const listener = {
+      progress: (bytes: number) => task.update(bytes),
+      waiting: () => task.say("another process fetches it"),
+      checking: (bytes: number) => task.say(checkedSoFar(bytes, descriptor.size)),
+    };
+    const result = await this.places.fromAny(async (client) => {
+      try {
+        return await ingest(this.lease, descriptor, (offset) => fetchBlob(client, descriptor, offset), listener);
+      } catch (error) {
+        throw withSender(error, client, descriptor);
+      }
+    });
     if (result === "written") this.hasWritten = true;
     task.done(result === "held" ? "already there" : undefined);
   }
+}
+
+/** The store does not know who has sent what it refuses, and with mirrors it may be any of several. */
+function withSender(error: unknown, { endpoint }: RepositoryClient, { digest }: Descriptor): unknown {
+  if (!(error instanceof WrongContentError) || !error.message.startsWith(`${digest}: `)) return error;
+  return new WrongContentError(`${endpoint.base.host}: ${error.message}`, { cause: error });
 }
 
 /** What a person sees while a layer that is held already is read once more. */
