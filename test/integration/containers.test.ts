@@ -320,6 +320,28 @@ describe("a container's life", () => {
     expect(states()).toEqual(["one running", "two exited", "three exited"]);
   });
 
+  test("is shown, and executes another process, in a store that cannot be written to", async () => {
+    must(["image", "run", "--quiet", "--detach", "--name", "web", "demo", "sh", "-c", "echo said; sleep 100"]);
+    await until(() => must(["container", "logs", "web"]) === "said\n");
+    must(["volume", "create", "v"]);
+    const store = scratch.at("store");
+    execFileSync("mount", ["--bind", store, store]);
+    try {
+      execFileSync("mount", ["-o", "remount,ro,bind", store]);
+      expect(one("web")?.status).toBe("running");
+      expect(must(["container", "inspect", "web"])).toContain('"running"');
+      expect(must(["container", "logs", "web"])).toBe("said\n");
+      expect(must(["container", "exec", "web", "echo", "inside"])).toBe("inside\n");
+      expect(must(["volume", "list", "--quiet"])).toBe("v\n");
+      const { code, stderr } = tsrunc(["container", "rm", "--force", "web"]);
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("read-only file system") });
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+    } finally {
+      execFileSync("umount", [store]);
+    }
+    expect(one("web")?.status).toBe("running");
+  });
+
   test("has a name that is its own, also when two want it at once", async () => {
     const codes = await Promise.all(
       [1, 2, 3].map(

@@ -1,7 +1,6 @@
 /** What a container is doing, derived from what is written down and from what its process says. */
 import { existsSync } from "node:fs";
-import { hasErrno } from "../../sys/error.ts";
-import { tryLock } from "../store/lock.ts";
+import { isLocked } from "../store/lock.ts";
 import type { Store } from "../store/store.ts";
 import { readState } from "./find.ts";
 import { runtimeState } from "./in-runtime.ts";
@@ -77,14 +76,7 @@ export function isComplete(store: Store, { id }: Container): boolean {
 
 /** Whether it has a monitor. */
 export function isWatched(store: Store, { id }: Named): boolean {
-  try {
-    using free = tryLock(containerPath(store, id, "monitor"), "shared");
-    return free === null;
-  } catch (error) {
-    // The container is gone.
-    if (hasErrno(error, "ENOENT")) return false;
-    throw error;
-  }
+  return isLocked(containerPath(store, id, "monitor"));
 }
 
 /** Whether its monitor was killed: one is to take over what that did not do. */

@@ -6,7 +6,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { ERRNO } from "../../sys/errno.ts";
-import { check } from "../../sys/error.ts";
+import { check, orNull } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { flockNow, type LockMode } from "../../sys/flock.ts";
 import { findStat, fstat, isSameFile } from "../../sys/stat.ts";
@@ -29,6 +29,15 @@ export function tryLock(path: string, mode: LockMode): Fd | null {
     if (result === -ERRNO.EAGAIN) return null;
     if (result !== 0) check(result, () => `lock ${path}`);
   }
+}
+
+/** Whether another process has a file locked against all. One that is not there has no lock; nothing is made or written. */
+export function isLocked(path: string): boolean {
+  using file = orNull(() => open(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK));
+  if (file === null) return false;
+  const result = flockNow(file, "shared");
+  if (result !== 0 && result !== -ERRNO.EAGAIN) check(result, () => `lock ${path}`);
+  return result !== 0;
 }
 
 /** Whoever had the lock before may have removed the file, or put another in its place. */
