@@ -200,6 +200,11 @@ function connectionError(url: URL, error: unknown, proxy: HttpProxy | null): Err
       `there is no host of this name, or no network to ask for it (${error.message})`,
       false,
     );
+  // By the engine's words for the two: a server that begins TLS and one that does without it.
+  if (error.message === "Socket is closed" || error.message === "socket hang up") {
+    const hint = url.protocol === "https:" ? ": does it speak TLS? (--plain-http does without it)" : "";
+    return new ConnectionError(url, `closed the connection${hint}`);
+  }
   if (error.message === "aborted") return new ConnectionError(url, "the connection was closed half-way");
   const isProxys = proxy !== null && (syscall === "connect" || syscall === "getaddrinfo");
   return new ConnectionError(url, isProxys ? `the proxy ${proxy.host}: ${error.message}` : error.message);
