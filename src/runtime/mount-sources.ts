@@ -9,8 +9,8 @@ import { AT, Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { chmod, readText } from "../sys/file.ts";
 import { fsconfigCreateResult, fsmountResult, fsopenResult } from "../sys/filesystem-context.ts";
-import { mapOwners, mountSetAttributes, openTree } from "../sys/mount.ts";
-import { openNamespaceFile, setns } from "../sys/namespace.ts";
+import { mapOwners, mountSetAttributes, moveMount, openTree, setPropagation } from "../sys/mount.ts";
+import { openNamespaceFile, setns, unshare } from "../sys/namespace.ts";
 import { endWords, exit, fork, waitPid } from "../sys/process.ts";
 import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
 import { decode, encode } from "../sys/text.ts";
@@ -47,21 +47,32 @@ export function provideSource(step: Exclude<SourceStep, { kind: "id-mapping" }>,
 
 /**
  * Makes a device that may be mounted in a user namespace, in which nobody may make one: on a filesystem that belongs to this one's.
+ *
+ * A helper mounts that, in a mount namespace of its own: before Linux 6.15 nothing is taken off a filesystem that is mounted nowhere.
  * @param pid the init, whose user namespace maps the owner
  * @returns a detached mount of the device alone
- * @throws {SyscallError} also before Linux 6.15, which does not take it off a filesystem that is mounted nowhere
+ * @throws {Error} in the words of the helper's failure
  */
 function provideDevice(node: DeviceNode, pid: number): Fd {
+  const [uid, gid] = [hostId(node.uid, pid, "uid_map"), hostId(node.gid, pid, "gid_map")];
+  return fromHelper(() => {
+    unshare(["mount"]);
+    setPropagation("/", "private", true);
+    using filesystem = makeTmpfs();
+    moveMount(filesystem, "/");
+    check(makeDeviceNode(filesystem, node), () => `mknod ${node.name}`);
+    check(syscall("fchownat", filesystem.number, node.name, uid, gid, AT.SYMLINK_NOFOLLOW), () => `chown ${node.name}`);
+    // mknod(2) has left out what the umask says.
+    chmod(`${filesystem.procPath}/${node.name}`, node.mode);
+    return openTree(`${filesystem.procPath}/${node.name}`, { clone: true, recursive: false });
+  });
+}
+
+/** @returns a detached mount @throws {SyscallError} */
+function makeTmpfs(): Fd {
   using context = new Fd(check(fsopenResult("tmpfs"), "fsopen tmpfs"));
   check(fsconfigCreateResult(context), "make a tmpfs");
-  using filesystem = new Fd(check(fsmountResult(context, ["nosuid", "noexec"]), "fsmount tmpfs"));
-  check(makeDeviceNode(filesystem, node), () => `mknod ${node.name}`);
-  const [uid, gid] = [hostId(node.uid, pid, "uid_map"), hostId(node.gid, pid, "gid_map")];
-  const path = `${filesystem.procPath}/${node.name}`;
-  check(syscall("fchownat", filesystem.number, node.name, uid, gid, AT.SYMLINK_NOFOLLOW), () => `chown ${node.name}`);
-  // mknod(2) has left out what the umask says.
-  chmod(path, node.mode);
-  return openTree(path, { clone: true, recursive: false });
+  return new Fd(check(fsmountResult(context, ["nosuid", "noexec"]), "fsmount tmpfs"));
 }
 
 /** The id on this side of a process's map. @throws {Error} when there is none @see user_namespaces(7) */
