@@ -23,6 +23,7 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { afterEach, beforeEach, expect } from "vitest";
 import { baseConfig, type TestSpec } from "../support/config.ts";
+import { patience } from "../support/patience.ts";
 import { whyNoCgroups, whyNotPrivileged } from "../support/privileges.ts";
 import { findBusybox, makeRootfs } from "../support/rootfs.ts";
 import { leftovers, sweep } from "./leftovers.ts";
@@ -33,8 +34,7 @@ export const runtime = resolve(process.env.TSRUNC ?? "dist/tsrunc");
 /** Whether the runtime under test is tsrunc, and not a peer that the tests are tried on. */
 export const isTsrunc = basename(runtime) === "tsrunc";
 
-/** How many seconds a test waits for what is to happen; few where nothing will. */
-export const patience = Number(process.env.TSRUNC_TEST_PATIENCE ?? 10);
+export { patience };
 
 /** How many milliseconds a command has before it counts as hung and is killed; less than a test has, to be told of. */
 export const commandTimeout = Math.max(30_000, 5000 * patience);

@@ -82,7 +82,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
         config: { Cmd: ["/c"], Volumes: { "/data": {} }, WorkingDir: "/new" },
       });
       const directory = await bundle(store, scratch.at("b"), { form });
-      expect(readdirSync(`${directory}/rootfs/d`)).toEqual(["b", "c"]);
+      expect(readdirSync(`${directory}/rootfs/d`).toSorted()).toEqual(["b", "c"]);
       expect(statSync(`${directory}/rootfs`)).toMatchObject({ mode: 0o40711 });
       expect(existsSync(`${directory}/rootfs/new`)).toBe(true);
       const config = JSON.parse(readFileSync(`${directory}/config.json`, "utf8"));
@@ -109,7 +109,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
     const one = await bundle(store, scratch.at("one"));
     writeFileSync(`${one}/rootfs/d/new`, "x");
     const two = await bundle(store, scratch.at("two"));
-    expect(readdirSync(`${two}/rootfs/d`)).toEqual(["b", "c"]);
+    expect(readdirSync(`${two}/rootfs/d`).toSorted()).toEqual(["b", "c"]);
     expect(readdirSync(`${store.paths.snapshots}/layers`)).toHaveLength(2);
     removeBundle(one);
     removeBundle(two);
@@ -139,7 +139,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
     const store = scratch.store();
     await putLayers(store, "x", { layers: LAYERS, pack, mediaType: `application/vnd.oci.image.layer.v1.${type}` });
     const directory = await bundle(store, scratch.at("b"), { form: "copy" });
-    expect(readdirSync(`${directory}/rootfs/d`)).toEqual(["b", "c"]);
+    expect(readdirSync(`${directory}/rootfs/d`).toSorted()).toEqual(["b", "c"]);
   });
 
   test.each<[string, Partial<Made>, RegExp]>([
@@ -223,7 +223,7 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
     const store = scratch.store("a:b,c\\d\\:e f=g\n+h");
     await putLayers(store, "x", { layers: LAYERS });
     const directory = await bundle(store, scratch.at("b:c,d\\e f"));
-    expect(readdirSync(`${directory}/rootfs/d`)).toEqual(["b", "c"]);
+    expect(readdirSync(`${directory}/rootfs/d`).toSorted()).toEqual(["b", "c"]);
     writeFileSync(`${directory}/rootfs/d/new`, "new");
     expect(statSync(`${directory}/rootfs`).mode).toBe(0o40711);
     removeBundle(directory);

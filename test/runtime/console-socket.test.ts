@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, test } from "vitest";
 import { checkTerminal, connectTo, sendMaster, sendPidfd } from "../../src/runtime/console-socket.ts";
 import { mustSyscall } from "../../src/sys/error.ts";
@@ -56,12 +57,19 @@ describe("connectTo", () => {
     expect(() => connectTo("--console-socket", path)).toThrow(`--console-socket ${path}: there is no such socket`);
   });
 
-  test("waits for one whose listener has been started a moment ago", { retry: 2 }, () => {
+  test("waits for one whose listener has been started a moment ago", async () => {
     const path = join(directory, "late");
     const early = join(directory, "early");
     using _listener = listen(early);
-    spawn("sh", ["-c", 'sleep 0.03; mv "$0" "$1"', early, path], { stdio: "ignore" });
+    // In a thread that runs already: to start a program may take longer than is waited.
+    const code = `const { parentPort, workerData: [from, to] } = require("node:worker_threads");
+      parentPort.on("message", () => setTimeout(() => require("node:fs").renameSync(from, to), 30));
+      parentPort.postMessage("ready");`;
+    const worker = new Worker(code, { eval: true, workerData: [early, path] });
+    await once(worker, "message");
+    worker.postMessage("go");
     connectTo("--console-socket", path).close();
+    await worker.terminate();
   });
 
   test("says that the file is no socket", () => {

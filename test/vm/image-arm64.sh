@@ -22,7 +22,7 @@ packages=(
   # what the tests are about, and the peers that they compare with
   libstdc++6 libseccomp2 runc crun uidmap
   # what the tests use
-  busybox-static iproute2 procps psmisc e2fsprogs python3 libcap2-bin jq attr strace git ca-certificates
+  busybox-static iproute2 procps psmisc make e2fsprogs python3 libcap2-bin jq attr strace git ca-certificates
 )
 echo "vm: building a $suite machine of arm64 in $directory (a minute, once)"
 mkdir -p "$directory"

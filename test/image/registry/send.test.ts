@@ -4,9 +4,11 @@ import type { AddressInfo } from "node:net";
 import { createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { exchange } from "../../../src/image/registry/http.ts";
+import { slowness } from "../../support/patience.ts";
 
 /** Milliseconds: a fifth of 1024 bytes has to be taken meanwhile. */
-const PATIENCE = 200;
+const PATIENCE = 200 * slowness;
+const SECONDS = PATIENCE / 1000;
 /** More than the kernel keeps for a server that does not read. */
 const LARGE = 32 << 20;
 
@@ -61,18 +63,18 @@ test("a server that takes nothing any more is given up, however much there is to
   const port = await listen(() => {});
   const began = Date.now();
   await expect(put(port, LARGE)).rejects.toThrow(
-    /(nothing has|no more than \d+ bytes have) been taken (for|in) 0.2 seconds/,
+    new RegExp(`(nothing has|no more than \\d+ bytes have) been taken (for|in) ${SECONDS} seconds`),
   );
   expect(Date.now() - began).toBeLessThan(10 * PATIENCE);
 });
 
 test("one that has taken all and says nothing is, too", async () => {
-  await expect(put(await listen(() => {}), 1000)).rejects.toThrow("nothing has come for 0.2 seconds");
+  await expect(put(await listen(() => {}), 1000)).rejects.toThrow(`nothing has come for ${SECONDS} seconds`);
 });
 
 test("one that takes enough is waited for, for many times the patience", async () => {
   const size = 16 << 20;
-  const port = await listen((socket) => readSlowly(socket, size, 40));
+  const port = await listen((socket) => readSlowly(socket, size, 40 * slowness));
   const began = Date.now();
   expect((await put(port, size)).status).toBe(201);
   expect(Date.now() - began).toBeGreaterThan(3 * PATIENCE);
@@ -80,5 +82,5 @@ test("one that takes enough is waited for, for many times the patience", async (
 
 test("an answer before all was sent is heard", async () => {
   const port = await listen((socket) => void socket.write("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n"));
-  expect((await put(port, LARGE, 5000)).status).toBe(413);
+  expect((await put(port, LARGE, 5000 * slowness)).status).toBe(413);
 });
