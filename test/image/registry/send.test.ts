@@ -72,9 +72,11 @@ test("one that has taken all and says nothing is, too", async () => {
   await expect(put(await listen(() => {}), 1000)).rejects.toThrow(`nothing has come for ${SECONDS} seconds`);
 });
 
-test("one that takes enough is waited for, for many times the patience", async () => {
+test("one that takes enough is waited for, for many times the patience", async ({ skip }) => {
+  // It takes so little at a time there that the kernel tells of it too seldom.
+  if (slowness > 1) skip("needs a processor that is not emulated");
   const size = 16 << 20;
-  const port = await listen((socket) => readSlowly(socket, size, 40 * slowness));
+  const port = await listen((socket) => readSlowly(socket, size, 40));
   const began = Date.now();
   expect((await put(port, size)).status).toBe(201);
   expect(Date.now() - began).toBeGreaterThan(3 * PATIENCE);
