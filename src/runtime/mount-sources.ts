@@ -7,8 +7,9 @@ import type { OfKind } from "../plan/step.ts";
 import { check, SyscallError } from "../sys/error.ts";
 import { AT, Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
-import { chmod, readText } from "../sys/file.ts";
+import { chmod } from "../sys/file.ts";
 import { fsconfigCreateResult, fsmountResult, fsopenResult } from "../sys/filesystem-context.ts";
+import { readIdMap } from "../sys/id-maps.ts";
 import { mapOwners, mountSetAttributes, moveMount, openTree, setPropagation } from "../sys/mount.ts";
 import { openNamespaceFile, setns, unshare } from "../sys/namespace.ts";
 import { endWords, exit, fork, waitPid } from "../sys/process.ts";
@@ -77,9 +78,8 @@ function makeTmpfs(): Fd {
 
 /** The id on this side of a process's map. @throws {Error} when there is none @see user_namespaces(7) */
 function hostId(id: number, pid: number, map: "uid_map" | "gid_map"): number {
-  for (const line of readText(`/proc/${pid}/${map}`).split("\n")) {
-    const [inside = 0, outside = 0, size = 0] = line.trim().split(/\s+/).map(Number);
-    if (id >= inside && id < inside + size) return outside + id - inside;
+  for (const { containerID, hostID, size } of readIdMap(pid, map)) {
+    if (id >= containerID && id < containerID + size) return hostID + id - containerID;
   }
   throw new Error(`the owner ${id} of the device has no id outside the user namespace (${map})`);
 }

@@ -1,6 +1,6 @@
-/** The id maps of a new user namespace. */
+/** The id maps of user namespaces. */
 
-import { isExecutable, writeFile } from "./file.ts";
+import { isExecutable, readText, writeFile } from "./file.ts";
 import { join } from "./path-names.ts";
 import { exitCode } from "./process.ts";
 import { runProgram } from "./spawn.ts";
@@ -9,6 +9,20 @@ import type { IdRange } from "./user-namespace.ts";
 export interface IdMaps {
   uid: IdRange[];
   gid: IdRange[];
+}
+
+/** Reads the map of a process's user namespace. @throws {SyscallError} */
+export function readIdMap(pid: number | "self", map: "uid_map" | "gid_map"): IdRange[] {
+  return parseIdMap(readText(`/proc/${pid}/${map}`));
+}
+
+/** Reads the text of a `uid_map` or `gid_map`. Pure. @see user_namespaces(7) */
+export function parseIdMap(text: string): IdRange[] {
+  return text.split("\n").flatMap((line) => {
+    if (line.trim() === "") return [];
+    const [containerID = 0, hostID = 0, size = 0] = line.trim().split(/\s+/).map(Number);
+    return [{ containerID, hostID, size }];
+  });
 }
 
 /**

@@ -2,8 +2,8 @@
  * Which ids there are where a process is to run: an ordinary user has those of its own ranges, and the kernel refuses others with EINVAL alone.
  * @see user_namespaces(7), "User and group ID mappings"
  */
-import { readFileSync } from "node:fs";
 import type { IdMapping, User } from "../../config/types.ts";
+import { readIdMap } from "../../sys/id-maps.ts";
 
 /** Ids of a user namespace, as they are called inside. */
 export type Ids = readonly Pick<IdMapping, "containerID" | "size">[];
@@ -15,16 +15,7 @@ export interface MappedIds {
 
 /** The ids of a process's user namespace. */
 export function mappedIds(pid: number | "self" = "self"): MappedIds {
-  const read = (name: string) => parseIdMap(readFileSync(`/proc/${pid}/${name}`, "latin1"));
-  return { uids: read("uid_map"), gids: read("gid_map") };
-}
-
-/** Reads a `uid_map` or `gid_map`. Pure. */
-export function parseIdMap(text: string): Ids {
-  return text.split("\n").flatMap((line) => {
-    const [containerID = "", , size = ""] = line.trim().split(/\s+/);
-    return size === "" ? [] : [{ containerID: Number(containerID), size: Number(size) }];
-  });
+  return { uids: readIdMap(pid, "uid_map"), gids: readIdMap(pid, "gid_map") };
 }
 
 /**

@@ -8,7 +8,7 @@ import { exists, readDirectory } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
 import type { Named } from "./names.ts";
 import { isName, SHORT_ID } from "./names.ts";
-import { listInRuntime, runRuntime } from "./runtime.ts";
+import { listInRuntime } from "./runtime.ts";
 
 /** The runtime's containers are this program's by an annotation, which no image can make. */
 export const CONTAINER_ANNOTATION = "org.tsrunc.container";
@@ -33,14 +33,6 @@ export function damagedInRuntime({ id }: Pick<Named, "id">, root: string): Candi
     else if (owner === id || owner === id.slice(0, SHORT_ID)) candidates.ours.push(name);
   }
   return candidates;
-}
-
-/** Has the runtime kill and forget what it cannot read. @throws {Error} with what the runtime says */
-export function clearDamaged(root: string, names: readonly string[]): void {
-  for (const name of names) {
-    const { code, error } = runRuntime({ root }, ["delete", "--force", name]);
-    if (code !== 0) throw new Error(error);
-  }
 }
 
 /** The id of the container that a configuration was made for, or what older versions made of it; `null` where that is lost. */

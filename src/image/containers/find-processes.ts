@@ -7,8 +7,8 @@ import type { Fd } from "../../sys/fd.ts";
 import { readDirectory, readLink, readText } from "../../sys/file.ts";
 import { POLL, poll } from "../../sys/poll.ts";
 import { pidfdFind, pidfdSendSignal } from "../../sys/process.ts";
+import { SIGNALS } from "../../sys/signal.ts";
 import { findStat, isSameFile, type Stat } from "../../sys/stat.ts";
-import { SIGKILL } from "./process.ts";
 
 /** What was found and killed. */
 export interface Killed {
@@ -34,7 +34,7 @@ export function killByRoot(rootfs: string, patience: number): Killed {
       }
       held.push(pidfd);
       for (const name of cgroupsOf(pid)) killed.cgroups.add(name);
-      if (pidfdSendSignal(pidfd.number, SIGKILL)) killed.count++;
+      if (pidfdSendSignal(pidfd.number, SIGNALS.SIGKILL)) killed.count++;
     }
     for (const pidfd of held) poll([{ fd: pidfd.number, events: POLL.IN }], patience);
   } finally {

@@ -1,13 +1,14 @@
 /** A container, as the runtime has it. */
 import { exists } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
+import { SIGNALS } from "../../sys/signal.ts";
 import type { Store } from "../store/store.ts";
-import { clearDamaged, damagedInRuntime } from "./damaged-in-runtime.ts";
+import { damagedInRuntime } from "./damaged-in-runtime.ts";
 import { readState } from "./find.ts";
 import type { Named } from "./names.ts";
-import { SIGKILL, signalProcess } from "./process.ts";
+import { signalProcess } from "./process.ts";
 import { type Container, containerPath } from "./record.ts";
-import { listInRuntime, runRuntime } from "./runtime.ts";
+import { deleteInRuntime, listInRuntime, runRuntime } from "./runtime.ts";
 
 /** The runtime's view of a container; `null` where it has none, or one of that name that is not this. */
 export function runtimeState(store: Store, container: Container): { status: string; pid: number } | null {
@@ -21,16 +22,17 @@ export function runtimeState(store: Store, container: Container): { status: stri
 export function clearInRuntime(store: Store, container: Container): void {
   if (runtimeState(store, container) !== null) runRuntime(container, ["delete", "--force", container.name]);
   else if (exists(join(container.root, container.name)))
-    clearDamaged(container.root, damagedInRuntime(container, container.root).ours);
+    deleteInRuntime(container.root, damagedInRuntime(container, container.root).ours);
 }
 
 /** Has the runtime kill and forget whatever it has of a container, which is found by its bundle alone: its name may be lost. */
 export function deleteByBundle(store: Store, { id }: Named, root: string): void {
   const bundle = containerPath(store, id, "bundle");
-  for (const { id: name } of listInRuntime(root)?.filter((one) => one.bundle === bundle) ?? []) {
-    const deleted = runRuntime({ root }, ["delete", "--force", name]);
-    if (deleted.code !== 0) throw new Error(deleted.error);
-  }
+  const ours = listInRuntime(root)?.filter((one) => one.bundle === bundle) ?? [];
+  deleteInRuntime(
+    root,
+    ours.map(({ id: name }) => name),
+  );
 }
 
 /** @returns whether it was there to get it @throws {Error} with what the runtime says */
@@ -41,7 +43,7 @@ export function sendSignal(store: Store, container: Container, signal: number): 
   if (known?.status === "stopped") return false;
   if (known !== null) throw new Error(error);
   // The runtime cannot read what it has of it.
-  if (signal === SIGKILL) clearInRuntime(store, container);
+  if (signal === SIGNALS.SIGKILL) clearInRuntime(store, container);
   const state = readState(store, container);
   return state.phase === "running" && signalProcess(state.process, signal);
 }

@@ -6,8 +6,6 @@ import { syscall } from "../../sys/ffi.ts";
 import { hasEnded, pidfdFind, pidfdSendSignal, processStat } from "../../sys/process.ts";
 import type { ProcessIdentity } from "./record.ts";
 
-export const SIGKILL = 9;
-
 /** Another one each time the machine starts. @see random(4) */
 export function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();

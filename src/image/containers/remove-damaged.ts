@@ -1,14 +1,16 @@
 /** `container rm --force` of a container of which something is lost: what is left tells most of it. */
 import { join } from "../../sys/path-names.ts";
+import { SIGNALS } from "../../sys/signal.ts";
 import type { Store } from "../store/store.ts";
 import { type DamagedContainer, DamagedContainerError, isDamaged, readEither } from "./damaged.ts";
-import { clearDamaged, damagedInRuntime } from "./damaged-in-runtime.ts";
+import { damagedInRuntime } from "./damaged-in-runtime.ts";
 import { type Killed, killByRoot } from "./find-processes.ts";
 import { deleteByBundle } from "./in-runtime.ts";
 import { endPasta, pidFileOf } from "./pasta.ts";
-import { SIGKILL, signalProcess } from "./process.ts";
+import { signalProcess } from "./process.ts";
 import { containerPath, lockContainer } from "./record.ts";
 import { removeFiles } from "./remove.ts";
+import { deleteInRuntime } from "./runtime.ts";
 import { isWatched } from "./status.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -35,7 +37,7 @@ export async function removeDamaged(
   const places = [...new Set([damaged.root ?? root, root])];
   for (const place of places) deleteByBundle(store, damaged, place);
   // Where the runtime did not know it any more.
-  if (state?.phase === "running") signalProcess(state.process, SIGKILL);
+  if (state?.phase === "running") signalProcess(state.process, SIGNALS.SIGKILL);
   const killed = killByRoot(join(containerPath(store, damaged.id, "bundle"), "rootfs"), PATIENCE);
   for (const place of places) clearIn(place, damaged, killed, state !== null);
   if (!(await waitUntil(() => !isWatched(store, damaged), PATIENCE)))
@@ -54,7 +56,7 @@ export async function removeDamaged(
 function clearIn(root: string, damaged: DamagedContainer, killed: Killed, isKnown: boolean): void {
   const { ours, unknown } = damagedInRuntime(damaged, root);
   const isOurs = (name: string) => killed.cgroups.has(name) || killed.cgroups.has(`tsrunc-${name}.scope`);
-  clearDamaged(root, [...ours, ...unknown.filter(isOurs)]);
+  deleteInRuntime(root, [...ours, ...unknown.filter(isOurs)]);
   const left = unknown.filter((name) => !isOurs(name) && (!damaged.isNamed || name === damaged.name));
   if (left.length === 0 || isKnown || killed.count > 0 || ours.length > 0) return;
   const commands = left.map((name) => `"tsrunc --root ${root} delete --force ${name}"`).join(", ");

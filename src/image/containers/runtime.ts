@@ -32,6 +32,14 @@ export function withoutProgram(text: string): string {
   return record === undefined ? line.replace(/^tsrunc: /, "") : (JSON.parse(record) as string);
 }
 
+/** Has the runtime kill and forget containers, also those that it cannot read. @throws {Error} with what the runtime says */
+export function deleteInRuntime(root: string, names: readonly string[]): void {
+  for (const name of names) {
+    const { code, error } = runRuntime({ root }, ["delete", "--force", name]);
+    if (code !== 0) throw new Error(error);
+  }
+}
+
 /** What the runtime has below a `--root`, without what it cannot read; `null` where there is no such place. */
 export function listInRuntime(root: string): { id: string; bundle: string; status: string }[] | null {
   const { code, stdout } = runRuntime({ root }, ["list", "--format", "json"]);

@@ -1,7 +1,7 @@
 /** Ending the processes of containers. */
+import { SIGNALS } from "../../sys/signal.ts";
 import type { Store } from "../store/store.ts";
 import { sendSignal } from "./in-runtime.ts";
-import { SIGKILL } from "./process.ts";
 import { type Container, lockContainer } from "./record.ts";
 import { runRuntime } from "./runtime.ts";
 import { recover } from "./start.ts";
@@ -41,6 +41,6 @@ export async function killContainer(store: Store, container: Container): Promise
   await recover(store, container);
   await waitUntil(() => !isStarting(store, container), START_PATIENCE);
   const hasEnded = () => !isRunningNow(store, container);
-  if (!hasEnded()) sendSignal(store, container, SIGKILL);
+  if (!hasEnded()) sendSignal(store, container, SIGNALS.SIGKILL);
   if (!(await waitUntil(hasEnded, 10_000))) throw new Error(`${container.name} was killed, and has not ended yet`);
 }

@@ -1,16 +1,17 @@
 import { expect, test } from "vitest";
-import { fitUser, parseIdMap, refuseUnmapped } from "../../../src/image/bundle/mapped-ids.ts";
+import { fitUser, refuseUnmapped } from "../../../src/image/bundle/mapped-ids.ts";
+import { parseIdMap } from "../../../src/sys/id-maps.ts";
 
 const RANGES = parseIdMap(
   "         0       1000          1\n         1     100000      65536\n    100000       9999          1\n",
 );
 const MAPPED = { uids: RANGES, gids: RANGES };
 
-test("an id map is read as the ids inside", () => {
+test("an id map is read as the ids inside and outside", () => {
   expect(RANGES).toEqual([
-    { containerID: 0, size: 1 },
-    { containerID: 1, size: 65536 },
-    { containerID: 100000, size: 1 },
+    { containerID: 0, hostID: 1000, size: 1 },
+    { containerID: 1, hostID: 100000, size: 65536 },
+    { containerID: 100000, hostID: 9999, size: 1 },
   ]);
   expect(parseIdMap("")).toEqual([]);
 });

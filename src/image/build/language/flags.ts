@@ -1,6 +1,7 @@
 /** The flags of instructions: `--name=value` before the arguments. */
 import { closest } from "./closest.ts";
 import type { Piece } from "./position.ts";
+import { wordEnd } from "./shell-words.ts";
 
 /** What flags an instruction has; `boolean` ones may stand without a value. */
 export type FlagTable = Readonly<Record<string, "value" | "boolean" | "several">>;
@@ -16,7 +17,7 @@ export function readFlags(keyword: string, rest: Piece, table: FlagTable, escape
   const values = new Map<string, Piece[]>();
   let at = rest;
   for (;;) {
-    const length = wordLength(at.text, escapeToken);
+    const length = wordEnd(at.text, escapeToken);
     const word = at.slice(0, length);
     if (!word.text.startsWith("--")) return { values, rest: at };
     at = at.slice(length).trim();
@@ -41,19 +42,6 @@ function unknownFlag(keyword: string, word: Piece, name: string, table: FlagTabl
   return word.fail(
     `${keyword} has no flag --${name}: ${similar === null ? `it has ${known}` : `did you mean --${similar}? It has ${known}`}`,
   );
-}
-
-/** The length of the first word, in which blanks may be quoted or escaped. */
-function wordLength(text: string, escapeToken: string): number {
-  let quote: string | null = null;
-  for (let index = 0; index < text.length; index++) {
-    const unit = text[index] as string;
-    if (unit === escapeToken && quote !== "'") index++;
-    else if (quote !== null) quote = unit === quote ? null : quote;
-    else if (unit === '"' || unit === "'") quote = unit;
-    else if (/\s/.test(unit)) return index;
-  }
-  return text.length;
 }
 
 /** The truth value of a boolean flag. @throws {DockerfileError} */

@@ -1,6 +1,6 @@
 /** Here-documents of RUN, COPY and ADD. @see Dockerfile reference, "Here-Documents" */
 import type { Piece } from "./position.ts";
-import { expandWord, expandWords } from "./shell-words.ts";
+import { expandWord, expandWords, wordEnd } from "./shell-words.ts";
 
 export interface Heredoc {
   /** The delimiter, without quotes. */
@@ -46,7 +46,7 @@ export function readHeredocs(keyword: string, rest: Piece, lines: Lines): Heredo
     begun = heredocWords(rest, lines.escapeToken);
   } catch (error) {
     // A quote that is not closed concerns the shell, unless it is a delimiter's.
-    const offset = beginOfOpenWord(rest.text, lines.escapeToken);
+    const offset = beginOfLastWord(rest.text, lines.escapeToken);
     if (/^\d*<<-?[^<]/.test(rest.text.slice(offset)))
       rest.fail(`the delimiter of a here-document: ${(error as Error).message}`, offset);
     return [];
@@ -55,15 +55,12 @@ export function readHeredocs(keyword: string, rest: Piece, lines: Lines): Heredo
 }
 
 /** Where the word begins that the text ends in, which a quote that is not closed makes reach to its end. */
-function beginOfOpenWord(text: string, escapeToken: string): number {
+function beginOfLastWord(text: string, escapeToken: string): number {
   let begin = 0;
-  let quote: string | null = null;
-  for (let at = 0; at < text.length; at++) {
-    const unit = text[at] as string;
-    if (unit === escapeToken && quote !== "'") at++;
-    else if (quote !== null) quote = unit === quote ? null : quote;
-    else if (unit === '"' || unit === "'") quote = unit;
-    else if (/\s/.test(unit)) begin = at + 1;
+  let end = wordEnd(text, escapeToken);
+  while (end < text.length) {
+    begin = end + 1;
+    end = wordEnd(text, escapeToken, begin);
   }
   return begin;
 }

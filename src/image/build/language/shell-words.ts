@@ -19,6 +19,19 @@ export interface WordOptions {
   keepUnset?: boolean;
 }
 
+/** Where the word ends that begins at a place: at a blank that is neither quoted nor escaped, or with the text. */
+export function wordEnd(text: string, escapeToken: string, begin = 0): number {
+  let quote: string | null = null;
+  for (let index = begin; index < text.length; index++) {
+    const unit = text[index] as string;
+    if (unit === escapeToken && quote !== "'") index++;
+    else if (quote !== null) quote = unit === quote ? null : quote;
+    else if (unit === '"' || unit === "'") quote = unit;
+    else if (/\s/.test(unit)) return index;
+  }
+  return text.length;
+}
+
 /** Takes a word's quotes and escapes away and puts variables in: of all the text, blanks too. @throws {Error} */
 export function expandWord(text: string, options: WordOptions): string {
   return new WordScanner(text, options).until(null).word;
