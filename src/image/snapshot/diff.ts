@@ -12,20 +12,20 @@
 import { readSync } from "node:fs";
 import { Readable } from "node:stream";
 import { createGzip, createZstdCompress } from "node:zlib";
-import { closeFd, listDirectory, openAt, openBeneath, readLinkAt, statAt } from "../../sys/at.ts";
+import { closeFd, listDirectory, openAt, readLinkAt, statAt } from "../../sys/at.ts";
 import { type ByteName, joinNames, printable } from "../../sys/byte-name.ts";
 import { check } from "../../sys/error.ts";
-import { type Fd, O, open } from "../../sys/fd.ts";
+import { O, open } from "../../sys/fd.ts";
 import { createHash } from "../../sys/hash.ts";
 import { join } from "../../sys/path-names.ts";
 import { isDirectory, isType, type Stat } from "../../sys/stat.ts";
-import { xattrsAt } from "../../sys/xattr.ts";
 import type { Compression } from "../layer/compression.ts";
-import { isOpaque, isWhiteout, LowerLayers, type OverlayNamespace } from "../layer/lower-layers.ts";
+import { isOpaque, isWhiteout, type OverlayNamespace } from "../layer/lower-layers.ts";
 import { Notices } from "../layer/notices.ts";
 import type { EntryType } from "../layer/tar-reader.ts";
 import { endOfArchive, headerOf, padding, type WrittenEntry } from "../layer/tar-writer.ts";
 import type { Store } from "../store/store.ts";
+import { Below, keptXattrs, SELF } from "./below.ts";
 import { layersOfSnapshot, type Snapshot, snapshotDirectory } from "./snapshot.ts";
 
 export interface DiffOptions {
@@ -101,7 +101,6 @@ function compressed(plain: Iterable<Uint8Array>, compression: Compression): Asyn
 
 /** Bytes of content that are read at a time. */
 const CHUNK = 1 << 20;
-const SELF = "" as ByteName;
 
 class DiffWriter {
   entries = 0;
@@ -215,64 +214,6 @@ class DiffWriter {
     const size = type === "file" ? stat.size : 0;
     return headerOf({ name, type, linkName, mode: stat.mode & 0o7777, uid, gid, size, mtime, major, minor, xattrs });
   }
-}
-
-/** The layers below a snapshot's own. */
-class Below implements Disposable {
-  readonly #roots: readonly Fd[];
-  readonly #layers: LowerLayers;
-
-  constructor(roots: readonly string[], namespace: OverlayNamespace) {
-    const opened: Fd[] = [];
-    try {
-      for (const path of roots) opened.push(open(path, O.RDONLY | O.DIRECTORY));
-    } catch (error) {
-      for (const fd of opened) fd.close();
-      throw error;
-    }
-    this.#roots = opened;
-    this.#layers = new LowerLayers(opened, namespace);
-  }
-
-  /** The root directory is there always, and its times are nobody's: it is in the layer only if it was changed otherwise. */
-  hasRootOtherThan(root: number): boolean {
-    const [now, before] = [statAt(root, SELF), this.#layers.find(SELF)?.stat];
-    return typeof now !== "number" && before !== undefined && !hasSameOwnership(now, before);
-  }
-
-  /** Whether there is a directory like this one at a path. */
-  hasSame(directory: number, stat: Stat, path: ByteName): boolean {
-    const before = this.#layers.find(path);
-    if (before === null || !isDirectory(before.stat)) return false;
-    if (!hasSameOwnership(stat, before.stat) || stat.mtime !== before.stat.mtime) return false;
-    const fd = openBeneath(before.root, path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-    if (fd < 0) return false;
-    try {
-      return hasSameXattrs(keptXattrs(directory, SELF), keptXattrs(fd, SELF));
-    } finally {
-      closeFd(fd);
-    }
-  }
-
-  [Symbol.dispose](): void {
-    for (const fd of this.#roots) fd.close();
-  }
-}
-
-function hasSameOwnership(a: Stat, b: Stat): boolean {
-  return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid;
-}
-
-/** The xattrs that a layer has: neither overlayfs's marks nor what the host decides. */
-function keptXattrs(directory: number, name: ByteName): Map<ByteName, ByteName> {
-  const all = xattrsAt(directory, name);
-  const isKept = (attribute: ByteName) =>
-    !/^(trusted|user)\.overlay\./.test(attribute) && attribute !== "security.selinux";
-  return new Map(typeof all === "number" ? [] : [...all].filter(([attribute]) => isKept(attribute)));
-}
-
-function hasSameXattrs(a: Map<ByteName, ByteName>, b: Map<ByteName, ByteName>): boolean {
-  return a.size === b.size && [...a].every(([attribute, value]) => b.get(attribute) === value);
 }
 
 const NOTHING: WrittenEntry = {
