@@ -31,6 +31,8 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
 # build: whether the engine is a snapshot of itself, started; without, it runs on processors that have less than this one, too
 SNAPSHOT ?= $(if $(filter x86_64,$(MACHINE)),yes,no)
+# Not empty where the caller asks for another than was made last; `make install` and others alone take what is there.
+OTHER_SNAPSHOT := $(if $(filter command environment,$(origin SNAPSHOT)),$(filter-out $(SNAPSHOT),$(shell cat build/snapshot 2>/dev/null)))
 # test-vm: what to run; VM_MACHINES, VM_CACHE and others: see test/vm
 VM_TESTS ?= test/integration/machine
 # test-arm64: which integration tests; all of them take hours where qemu computes the processor
@@ -237,7 +239,7 @@ compile = $(BUN) build src/main.ts $(WORKERS) --tsconfig-override=build/commande
 	--define TSRUNC_COMPILED=true --define __dirname='"/"' --define __filename='"/"' --define process.arch='"$(2)"' --define TSRUNC_COMMIT='"$(COMMIT)"' \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --metafile=$(1)/modules.json $(3) --outfile $(1)/compiled
 
-dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SOURCES)
+dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SOURCES) $(if $(OTHER_SNAPSHOT),other-snapshot)
 	@$(ready) room 600
 	@echo "build: $@ (bun build --compile)"
 	@mkdir -p dist build
@@ -256,6 +258,7 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 		$(call write_whole,build/engine,$@); \
 	fi
 	@rm -f build/compiled build/engine build/koffi.node
+	@echo $(SNAPSHOT) > build/snapshot
 
 # The packages of npm as an aarch64 machine has them: the engine and koffi for the executable, and what the tests need there.
 build/arm64/node_modules/.package-lock.json: package.json package-lock.json
@@ -284,4 +287,4 @@ build/busybox: demo/busybox.sh
 	@$(ready)
 	@BUSYBOX=$(BUSYBOX) demo/busybox.sh $@
 
-.PHONY: help build built build-arm64 demo dummies fuzz test lint format types unit integration test-vm test-arm64 test-engines conformance conformance-mutants conformance-coverage bench soak install package test-packages uninstall clean
+.PHONY: other-snapshot help build built build-arm64 demo dummies fuzz test lint format types unit integration test-vm test-arm64 test-engines conformance conformance-mutants conformance-coverage bench soak install package test-packages uninstall clean
