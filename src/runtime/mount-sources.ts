@@ -5,10 +5,10 @@ import type { DeviceNode } from "../plan/devices.ts";
 import type { IdMappingSource, SourceStep } from "../plan/mount-steps.ts";
 import type { OfKind } from "../plan/step.ts";
 import { check, SyscallError } from "../sys/error.ts";
-import { AT, Fd, O, open } from "../sys/fd.ts";
+import { AT, type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { chmod } from "../sys/file.ts";
-import { fsconfigCreateResult, fsmountResult, fsopenResult } from "../sys/filesystem-context.ts";
+import { emptyTmpfs } from "../sys/filesystem-context.ts";
 import { readIdMap } from "../sys/id-maps.ts";
 import { mapOwners, mountSetAttributes, moveMount, openTree, setPropagation } from "../sys/mount.ts";
 import { openNamespaceFile, setns, unshare } from "../sys/namespace.ts";
@@ -59,7 +59,7 @@ function provideDevice(node: DeviceNode, pid: number): Fd {
   return fromHelper(() => {
     unshare(["mount"]);
     setPropagation("/", "private", true);
-    using filesystem = makeTmpfs();
+    using filesystem = emptyTmpfs(["nosuid", "noexec"]);
     moveMount(filesystem, "/");
     check(makeDeviceNode(filesystem, node), () => `mknod ${node.name}`);
     check(syscall("fchownat", filesystem.number, node.name, uid, gid, AT.SYMLINK_NOFOLLOW), () => `chown ${node.name}`);
@@ -67,13 +67,6 @@ function provideDevice(node: DeviceNode, pid: number): Fd {
     chmod(`${filesystem.procPath}/${node.name}`, node.mode);
     return openTree(`${filesystem.procPath}/${node.name}`, { clone: true, recursive: false });
   });
-}
-
-/** @returns a detached mount @throws {SyscallError} */
-function makeTmpfs(): Fd {
-  using context = new Fd(check(fsopenResult("tmpfs"), "fsopen tmpfs"));
-  check(fsconfigCreateResult(context), "make a tmpfs");
-  return new Fd(check(fsmountResult(context, ["nosuid", "noexec"]), "fsmount tmpfs"));
 }
 
 /** The id on this side of a process's map. @throws {Error} when there is none @see user_namespaces(7) */

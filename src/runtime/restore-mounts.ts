@@ -8,7 +8,7 @@ import type { RootfsStep } from "../plan/rootfs.ts";
 import { check } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { chmod, mkdir } from "../sys/file.ts";
-import { fsconfigCreate, fsmount, fsopen } from "../sys/filesystem-context.ts";
+import { emptyTmpfs } from "../sys/filesystem-context.ts";
 import { mountSetAttributes, moveMount, openTree, setPropagation, unmountDetach } from "../sys/mount.ts";
 
 /** A mount of the host's to be restored: its place, symlinks resolved, and what is bound there. */
@@ -42,19 +42,12 @@ export function prepareRoot(rootfs: string, directory: string, steps: readonly R
 
 /** On a filesystem that nobody else sees. */
 function makeOwnFiles(directory: string): void {
-  using filesystem = emptyFilesystem();
+  using filesystem = emptyTmpfs();
   moveMount(filesystem, directory);
   mkdir(ownFiles(directory).root, 0o755);
   const device = { name: "null", type: "c", major: 1, minor: 3, mode: 0o666, uid: 0, gid: 0, listed: false } as const;
   check(makeDeviceNode(filesystem, device), "mknod null");
   chmod(ownFiles(directory).null, device.mode);
-}
-
-function emptyFilesystem(): Fd {
-  using context = fsopen("tmpfs");
-  const made = context !== null && fsconfigCreate(context) ? fsmount(context, []) : null;
-  if (made === null) throw new Error("no tmpfs could be made");
-  return made;
 }
 
 /**
@@ -97,6 +90,6 @@ function bind(root: Fd, { source, target, tree, nofollow = [] }: Bind): string {
 function mountSomething(root: Fd, { target, fstype, flags }: Mount): void {
   if (flags.includes("remount")) return;
   using place = openDirectoryMountPoint(root, target, fstype).target;
-  using empty = emptyFilesystem();
+  using empty = emptyTmpfs();
   moveMount(empty, place);
 }

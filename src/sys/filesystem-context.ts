@@ -1,4 +1,5 @@
 /** Filesystems set up by descriptors, before anything is mounted. */
+import { check } from "./error.ts";
 import { Fd } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { attributeBits, type MountAttribute } from "./mount.ts";
@@ -60,4 +61,11 @@ export function fsmount(context: Fd, attributes: readonly MountAttribute[]): Fd 
 export function fsmountResult(context: Fd, attributes: readonly MountAttribute[]): number {
   const FSMOUNT_CLOEXEC = 1;
   return syscall("fsmount", context.number, FSMOUNT_CLOEXEC, attributeBits(attributes));
+}
+
+/** An empty filesystem in memory, mounted nowhere. @throws {SyscallError} */
+export function emptyTmpfs(attributes: readonly MountAttribute[] = []): Fd {
+  using context = new Fd(check(fsopenResult("tmpfs"), "fsopen tmpfs"));
+  check(fsconfigCreateResult(context), "make a tmpfs");
+  return new Fd(check(fsmountResult(context, attributes), "fsmount tmpfs"));
 }
