@@ -559,6 +559,16 @@ describe.skipIf(why !== null)("what cannot be taken is named:", () => {
     }
   });
 
+  test("an image, as written and as what the variables make of it", () => {
+    const { code, stderr } = builder.build("FROM scratch AS first\nARG v=1\nFROM base:${v}\n");
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/Dockerfile:3:6: FROM base:\$\{v\} becomes /),
+    });
+    expect(stderr).toContain('"base:": invalid reference');
+    expect(builder.build("FROM base:\n").stderr).toMatch(/Dockerfile:1:6: invalid reference/);
+  });
+
   test("the archive of an ADD", () => {
     const archive = builder.at("whole.tar.gz");
     execFileSync("tar", ["-C", builder.at("base"), "-czf", archive, "etc"]);

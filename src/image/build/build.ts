@@ -248,7 +248,9 @@ class Build {
       };
     } catch (error) {
       this.#signal.throwIfAborted();
-      throw new DockerfileError(stage.from.image.at(), (error as Error).message);
+      const { image } = stage.from;
+      const became = image.text === base.name ? "" : `FROM ${image.text} becomes ${JSON.stringify(base.name)}: `;
+      throw new DockerfileError(image.at(), `${became}${(error as Error).message}`);
     }
   }
 
