@@ -194,6 +194,15 @@ describe.runIf(isTsrunc)("what runc 1.1 does not know", () => {
     expect(stderr).toContain("process scheduler can't be used together with AllowedCPUs");
   });
 
+  test.each(["SCHED_FIFO", "SCHED_RR"])("%s is what the process has, or it is told what it takes", (policy) => {
+    const { code, stdout, stderr } = run("cut -d ' ' -f 41 /proc/self/stat", (config) => {
+      config.process.scheduler = { policy, priority: 10 };
+    });
+    if (code === 0) expect(stdout.trim()).toBe(policy === "SCHED_FIFO" ? "1" : "2");
+    else
+      expect(stderr).toMatch(/schedule by SCHED_.*EPERM.*\(it takes CAP_SYS_NICE and, on cgroup v1, .*realtimeRuntime/);
+  });
+
   test("time offsets move the clocks of the container", () => {
     const host = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
     const inside = output("cut -d ' ' -f 1 /proc/uptime", (config) => {
