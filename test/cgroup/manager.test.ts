@@ -146,6 +146,15 @@ describe.skipIf(skipV1 !== null)(title("on this machine's v1 hierarchies", skipV
     expect(list).toContain("c 1:3 rwm");
   });
 
+  test("devices that cannot be denied for the cgroups below are told with one of these", () => {
+    const cgroup = make("all");
+    cgroup.create();
+    mkdirSync(`${cgroup.paths().devices}/below`);
+    expect(() => cgroup.setResources({ devices: [{ allow: false, access: "rwm" }] })).toThrow(
+      /devices\.deny: EINVAL.* \(there are cgroups below .*, below for one: /,
+    );
+  });
+
   test("a limit of a controller that is not here is an error", () => {
     const location = structuredClone(make("all").location) as Extract<CgroupLocation, { driver: "cgroupfs" }>;
     location.hierarchies = location.hierarchies.filter(({ controllers }) => !controllers.includes("pids"));
