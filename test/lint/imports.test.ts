@@ -1,10 +1,14 @@
 /** The rules that are made of `lint/layers.ts`, each proved on a file that breaks it. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, test as anyTest, beforeAll, expect } from "vitest";
 import { configuration, LAYERS } from "../../lint/layers.ts";
+
+/** Not in an emulated machine: what it says of the sources is the same on any. */
+const biome = resolve("node_modules/.bin/biome");
+const test = anyTest.skipIf(!existsSync(biome));
 
 const folders = Object.keys(LAYERS);
 const pairs = folders.flatMap((from) =>
@@ -47,6 +51,7 @@ let tree: string;
 let offenders: Map<string, Set<string>>;
 
 beforeAll(() => {
+  if (!existsSync(biome)) return;
   tree = mkdtempSync(join(tmpdir(), "tsrunc-lint-"));
   execFileSync("git", ["init", "--quiet", tree]);
   const config = JSON.parse(readFileSync("biome.json", "utf8")) as Record<string, unknown>;
@@ -74,11 +79,12 @@ beforeAll(() => {
   offenders = lint();
 });
 
-afterAll(() => rmSync(tree, { recursive: true, force: true }));
+afterAll(() => {
+  if (existsSync(biome)) rmSync(tree, { recursive: true, force: true });
+});
 
 /** Lints the tree. @returns for each file, the text of what the rules on imports and globals found in it */
 function lint(): Map<string, Set<string>> {
-  const biome = resolve("node_modules/.bin/biome");
   const { stdout } = spawnSync(biome, ["lint", "--reporter=github", "--max-diagnostics=none", "."], {
     cwd: tree,
     encoding: "utf8",
