@@ -1,5 +1,5 @@
 /** Setting limits: carrying out the steps of `planResources`. */
-import { readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
+import { childCgroups, readCgroupFile, writeCgroupFile } from "../sys/cgroupfs.ts";
 import { hasErrno } from "../sys/error.ts";
 import { exists } from "../sys/file.ts";
 import type { CgroupDriver } from "./driver.ts";
@@ -33,7 +33,7 @@ function applyDevices(filter: Extract<ResourceStep, { kind: "devices" }>["filter
     driver.restrictDevices(hierarchy.directory, filter);
   } catch (error) {
     // Without privilege devices can be neither made nor restricted; the other limits still count.
-    if (!driver.rootless) throw error;
+    if (!driver.rootless) throw childrenInTheWay(error, hierarchy);
   }
 }
 
@@ -80,4 +80,14 @@ function swapBelowMemory({ file, value }: WriteStep, directory: string): string 
   if (memory < 0n || together < 0n || together >= memory) return null;
   const words = memory >= 1n << 62n ? "and there is none of memory" : `and that of memory is ${memory}`;
   return `memory+swap limit should be >= memory limit: it is ${together}, ${words}`;
+}
+
+/** On v1 the kernel neither takes away nor gives what is allowed by default while there are cgroups below. @see linux/security/device_cgroup.c */
+function childrenInTheWay(error: unknown, hierarchy: CgroupHierarchy | undefined): unknown {
+  if (hierarchy?.version !== 1 || !hasErrno(error, "EINVAL")) return error;
+  const { directory } = hierarchy;
+  const [child] = childCgroups(directory) ?? [];
+  if (child === undefined) return error;
+  const message = `${(error as Error).message} (there are cgroups below ${directory}, ${child} for one: remove them, or use another cgroup)`;
+  return new Error(message, { cause: error });
 }

@@ -1,8 +1,7 @@
 /** cgroup v1: a hierarchy a controller or two. On a hybrid machine the v2 one besides, which limits nothing. */
 
 import type { Resources } from "../config/types.ts";
-import { childCgroups, readCgroupFile, writeCgroupFile, writeCgroupLines } from "../sys/cgroupfs.ts";
-import { hasErrno } from "../sys/error.ts";
+import { readCgroupFile, writeCgroupFile, writeCgroupLines } from "../sys/cgroupfs.ts";
 import { dirname } from "../sys/path-names.ts";
 import { type DeviceFilter, deviceChanges, parseDevicesList, sameFilter } from "./devices.ts";
 import type { CgroupDriver } from "./driver.ts";
@@ -57,11 +56,7 @@ export class DriverV1 implements CgroupDriver {
     const list = () => readCgroupFile(directory, "devices.list");
     let written = "";
     for (const { allow, lines } of deviceChanges(parseDevicesList(list()), filter)) {
-      try {
-        writeCgroupLines(directory, allow ? "devices.allow" : "devices.deny", lines);
-      } catch (error) {
-        throw childrenInTheWay(error, directory);
-      }
+      writeCgroupLines(directory, allow ? "devices.allow" : "devices.deny", lines);
       written = `${lines.join("\n")}\n`;
     }
     // The kernel ignores some rules in silence. What a new cgroup is allowed it lists as it was written.
@@ -83,12 +78,4 @@ function inheritCpuset(hierarchy: CgroupHierarchy, directory: string, file: stri
   const parent = dirname(directory);
   inheritCpuset(hierarchy, parent, file);
   writeCgroupFile(directory, file, readCgroupFile(parent, file).trim());
-}
-
-/** What was allowed by default is not taken away, nor given, while there are cgroups below. @see linux/security/device_cgroup.c */
-function childrenInTheWay(error: unknown, directory: string): unknown {
-  const children = hasErrno(error, "EINVAL") ? childCgroups(directory) : null;
-  if (!children?.length) return error;
-  const message = `${(error as Error).message} (there are cgroups below ${directory}, ${children[0]} for one: remove them, or use another cgroup)`;
-  return new Error(message, { cause: error });
 }
