@@ -86,23 +86,31 @@ export const processHandlers: Handlers<ProcessStep, InitContext> = {
   execute: ({ args, limits }, context) => execute(args, limits, context),
 };
 
+function schedule(step: OfKind<ProcessStep, "scheduler">): void {
+  try {
+    setScheduling(step);
+  } catch (error) {
+    throw hasErrno(error, "EPERM") ? schedulingRefused(error as Error, step) : error;
+  }
+}
+
 /**
  * A deadline is only admitted for a process that may run on every CPU, and a policy for real time on cgroup v1 only where the cgroup has been given
  * time for it.
  * @see sched(7), "SCHED_DEADLINE"; linux/Documentation/scheduler/sched-rt-group.rst
  */
-function schedule(step: OfKind<ProcessStep, "scheduler">): void {
-  try {
-    setScheduling(step);
-  } catch (error) {
-    if (!hasErrno(error, "EPERM")) throw error;
-    const { message } = error as Error;
-    if (step.policy === "SCHED_DEADLINE" && step.cpuset)
-      throw new Error(`process scheduler can't be used together with AllowedCPUs: ${message}`);
-    if (step.policy !== "SCHED_FIFO" && step.policy !== "SCHED_RR") throw error;
-    throw new Error(
-      `${message} (it takes CAP_SYS_NICE and, on cgroup v1, /linux/resources/cpu/realtimeRuntime for the container and its parents)`,
-    );
+function schedulingRefused(error: Error, { policy, cpuset }: OfKind<ProcessStep, "scheduler">): Error {
+  const { message } = error;
+  switch (policy) {
+    case "SCHED_DEADLINE":
+      return cpuset ? new Error(`process scheduler can't be used together with AllowedCPUs: ${message}`) : error;
+    case "SCHED_FIFO":
+    case "SCHED_RR":
+      return new Error(
+        `${message} (it takes CAP_SYS_NICE and, on cgroup v1, /linux/resources/cpu/realtimeRuntime for the container and its parents)`,
+      );
+    default:
+      return error;
   }
 }
 
