@@ -8,7 +8,8 @@ import { configuration, LAYERS } from "../../lint/layers.ts";
 
 /** Not in an emulated machine: what it says of the sources is the same on any. */
 const biome = resolve("node_modules/.bin/biome");
-const test = anyTest.skipIf(!existsSync(biome));
+const isThere = existsSync(biome);
+const test = anyTest.skipIf(!isThere);
 
 const folders = Object.keys(LAYERS);
 const pairs = folders.flatMap((from) =>
@@ -51,7 +52,7 @@ let tree: string;
 let offenders: Map<string, Set<string>>;
 
 beforeAll(() => {
-  if (!existsSync(biome)) return;
+  if (!isThere) return;
   tree = mkdtempSync(join(tmpdir(), "tsrunc-lint-"));
   execFileSync("git", ["init", "--quiet", tree]);
   const config = JSON.parse(readFileSync("biome.json", "utf8")) as Record<string, unknown>;
@@ -80,7 +81,7 @@ beforeAll(() => {
 });
 
 afterAll(() => {
-  if (existsSync(biome)) rmSync(tree, { recursive: true, force: true });
+  if (isThere) rmSync(tree, { recursive: true, force: true });
 });
 
 /** Lints the tree. @returns for each file, the text of what the rules on imports and globals found in it */
