@@ -30,6 +30,6 @@ export function features(version: string, seccomp: NonNullable<FeaturesLinux["se
       memoryPolicy: { modes: [...MEMORY_MODES], flags: [...MEMORY_FLAGS] },
     },
     annotations: { "org.tsrunc.version": version, "org.opencontainers.runc.checkpoint.enabled": "true" },
-    potentiallyUnsafeConfigAnnotations: ["run.oci."],
+    potentiallyUnsafeConfigAnnotations: ["org.criu.config", "org.systemd.property.", "run.oci."],
   };
 }

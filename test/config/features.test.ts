@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { features } from "../../src/config/features.ts";
 import { isFeatures } from "../../src/config/generated/features.js";
@@ -32,4 +34,26 @@ test("the capabilities are those of capabilities(7), by name", () => {
 
 test("the version of the program is among the annotations", () => {
   expect(features("1.2.3", { enabled: true }).annotations).toMatchObject({ "org.tsrunc.version": "1.2.3" });
+});
+
+/** String literals of the source that name an annotation of a configuration, or begin the names of several. */
+function annotationsInSource(): string[] {
+  const source = join(import.meta.dirname, "../../src");
+  const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /^(?!image\/).*\.ts$/.test(name),
+  );
+  return files.flatMap((name) => {
+    const text = readFileSync(join(source, name), "utf8");
+    return [...text.matchAll(/["`]((?:run\.oci|org\.criu|org\.systemd\.property)\.[\w.-]*)["`$]/g)].map(([, found]) =>
+      String(found),
+    );
+  });
+}
+
+test("whatever the program does for an annotation of a configuration is among what may be unsafe", () => {
+  const { potentiallyUnsafeConfigAnnotations: unsafe = [] } = features("1", { enabled: true });
+  const found = annotationsInSource();
+  expect(found).toEqual(expect.arrayContaining(["org.criu.config", "org.systemd.property.", "run.oci.handler"]));
+  const listed = (name: string) => unsafe.some((one) => one === name || (one.endsWith(".") && name.startsWith(one)));
+  expect(found.filter((name) => !listed(name))).toEqual([]);
 });
