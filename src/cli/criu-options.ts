@@ -1,5 +1,5 @@
-/** The options that `checkpoint` and `restore` share, and what they become. Names and meaning are runc's. */
-import type { CGROUP_MODE } from "../criu/messages.ts";
+/** The options that `checkpoint` and `restore` share, and what they become. Names and meaning are runc's; `--network-lock` is crun's. */
+import type { CGROUP_MODE, NETWORK_LOCK } from "../criu/messages.ts";
 import type { CommonOptions } from "../criu/options.ts";
 import { resolve } from "../sys/path-names.ts";
 import { list, type Option, type OptionValues, text, toggle } from "./option.ts";
@@ -14,6 +14,8 @@ const manageCgroupsMode: Option<string | undefined> = text(
   "what CRIU does about cgroups (default: soft)",
 );
 
+const LOCKS = ["iptables", "nftables", "skip"] as const satisfies (keyof typeof NETWORK_LOCK)[];
+
 export const criuOptions = {
   "image-path": text("DIR", "directory of the images (default: checkpoint, in the current directory)"),
   "work-path": text("DIR", "directory of CRIU's log and temporary files (default: that of the images)"),
@@ -24,6 +26,7 @@ export const criuOptions = {
   "lazy-pages": toggle("leave memory pages where they are until they are needed (userfaultfd)"),
   "auto-dedup": toggle("remove from earlier images what later ones have, too"),
   "manage-cgroups-mode": manageCgroupsMode,
+  "network-lock": text(LOCKS.join("|"), "how CRIU keeps packets away meanwhile (default: as CRIU does)"),
   "empty-ns": list("NAMESPACE", "leave a namespace empty: network, which always is"),
 } as const;
 
@@ -34,6 +37,7 @@ export function criuChoices(options: OptionValues<typeof criuOptions>): CommonOp
       throw new UsageError(`--empty-ns: namespace ${JSON.stringify(name)} is not supported: only network is`);
   }
   const workPath = options["work-path"];
+  const networkLock = options["network-lock"];
   return {
     imagePath: resolve(options["image-path"] || "checkpoint"),
     ...(workPath && { workPath: resolve(workPath) }),
@@ -44,6 +48,7 @@ export function criuChoices(options: OptionValues<typeof criuOptions>): CommonOp
     lazyPages: options["lazy-pages"],
     autoDedup: options["auto-dedup"],
     manageCgroupsMode: modeOf(options["manage-cgroups-mode"]),
+    ...(networkLock && { networkLock: lockOf(networkLock) }),
   };
 }
 
@@ -53,4 +58,10 @@ function modeOf(given: string | undefined): Mode {
   const mode = MODES.find((one) => one === given);
   if (mode === undefined) throw new UsageError(`--manage-cgroups-mode ${given}: must be one of ${MODES.join(", ")}`);
   return mode;
+}
+
+function lockOf(given: string): (typeof LOCKS)[number] {
+  const lock = LOCKS.find((one) => one === given);
+  if (lock === undefined) throw new UsageError(`--network-lock ${given}: must be one of ${LOCKS.join(", ")}`);
+  return lock;
 }

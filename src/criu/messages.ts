@@ -70,8 +70,10 @@ const OPTIONS = {
   lazy_pages: [48, "boolean"],
   orphan_pts_master: [50, "boolean"],
   config_file: [51, "text"],
+  tcp_close: [52, "boolean"],
   lsm_profile: [53, "text"],
   lsm_mount_context: [63, "text"],
+  network_lock: [64, "integer"],
 } as const;
 
 const FEATURES = { mem_track: [1, "boolean"], lazy_pages: [2, "boolean"] } as const;
@@ -115,3 +117,6 @@ export const TYPE = {
 
 /** What CRIU does about cgroups, `criu_cg_mode`. The first is 0, and sent like all others: without it CRIU does what `soft` says. */
 export const CGROUP_MODE = { ignore: 0, soft: 3, full: 4, strict: 5, default: 6 } as const;
+
+/** How CRIU keeps packets away while connections are written down, and until they are back: `criu_network_lock_method`. */
+export const NETWORK_LOCK = { iptables: 1, nftables: 2, skip: 3 } as const;

@@ -1,5 +1,5 @@
 /** What a caller may ask of a checkpoint and of its restoration. */
-import type { CGROUP_MODE } from "./messages.ts";
+import type { CGROUP_MODE, NETWORK_LOCK } from "./messages.ts";
 
 /** What both know. */
 export interface CommonOptions {
@@ -14,6 +14,8 @@ export interface CommonOptions {
   lazyPages: boolean;
   autoDedup: boolean;
   manageCgroupsMode: keyof typeof CGROUP_MODE;
+  /** CRIU's own choice when left out. */
+  networkLock?: keyof typeof NETWORK_LOCK;
 }
 
 export interface DumpOptions extends CommonOptions {
@@ -31,6 +33,8 @@ export interface DumpOptions extends CommonOptions {
 }
 
 export interface RestoreOptions extends CommonOptions {
+  /** TCP connections come back closed. */
+  tcpClose: boolean;
   /** `TYPE:NAME`, of the security module. */
   lsmProfile?: string;
   lsmMountContext?: string;

@@ -2,7 +2,7 @@
 import type { Spec } from "../config/types.ts";
 import { NAMESPACE_FLAGS } from "../sys/namespace.ts";
 import type { ExternalMount } from "./external-mounts.ts";
-import { CGROUP_MODE, type CriuOptions, type CriuRequest, TYPE } from "./messages.ts";
+import { CGROUP_MODE, type CriuOptions, type CriuRequest, NETWORK_LOCK, TYPE } from "./messages.ts";
 import { joinedNamespaces, keyOf } from "./namespaces.ts";
 import type { CommonOptions, DumpOptions, RestoreOptions } from "./options.ts";
 
@@ -73,6 +73,7 @@ export function restoreRequest(input: RestoreInput): CriuRequest {
       log_file: LOG.restore,
       root: input.root,
       evasive_devices: true,
+      tcp_close: options.tcpClose,
       // So that the init is our child, not CRIU's.
       rst_sibling: true,
       inherit_fd: [...input.inherited],
@@ -104,6 +105,7 @@ function common(options: CommonOptions, { hasWork, configFile, mounts }: Surroun
     // The master of the container's terminal is with its caller.
     orphan_pts_master: true,
     ext_mnt: [...mounts],
+    ...(options.networkLock && { network_lock: NETWORK_LOCK[options.networkLock] }),
     ...(configFile !== null && { config_file: configFile }),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CGROUP_MODE, TYPE } from "../../src/criu/messages.ts";
+import { CGROUP_MODE, NETWORK_LOCK, TYPE } from "../../src/criu/messages.ts";
 import type { DumpOptions } from "../../src/criu/options.ts";
 import {
   type DumpInput,
@@ -108,6 +108,12 @@ describe("a dump", () => {
     });
   });
 
+  test.each(Object.entries(NETWORK_LOCK))("packets are kept away by %s, which is sent as %i", (networkLock, number) => {
+    expect(dump({ networkLock: networkLock as keyof typeof NETWORK_LOCK }).opts).toMatchObject({
+      network_lock: number,
+    });
+  });
+
   test.each(Object.entries(CGROUP_MODE))("cgroups mode %s is sent as %i", (mode, number) => {
     const { opts } = dump({ manageCgroupsMode: mode as keyof typeof CGROUP_MODE });
     expect(opts).toMatchObject({ manage_cgroups_mode: number, manage_cgroups: mode !== "ignore" });
@@ -116,7 +122,7 @@ describe("a dump", () => {
 
 test("a restoration", () => {
   const { type, opts } = restoreRequest({
-    options: { ...choices, lsmProfile: "apparmor:web", lsmMountContext: "c" },
+    options: { ...choices, tcpClose: true, networkLock: "skip", lsmProfile: "apparmor:web", lsmMountContext: "c" },
     hasWork: false,
     configFile: null,
     mounts: [{ key: "/data", val: "/srv/data" }],
@@ -143,6 +149,8 @@ test("a restoration", () => {
     root: "/run/tsrunc/web/criu/root",
     rst_sibling: true,
     evasive_devices: true,
+    tcp_close: true,
+    network_lock: 3,
     orphan_pts_master: true,
     ext_mnt: [{ key: "/data", val: "/srv/data" }],
     inherit_fd: [

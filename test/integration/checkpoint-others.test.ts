@@ -41,6 +41,27 @@ while True:
         connection.sendall(f"{number}:{line}\\n".encode())
 `;
 
+/** Has a connection to itself, and says at SIGUSR1 whether that still carries anything. */
+const BOTH_ENDS = `
+import signal, socket
+listener = socket.create_server(("127.0.0.1", 7008))
+client = socket.create_connection(("127.0.0.1", 7008))
+server, _ = listener.accept()
+listener.close()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+open("/ready", "w").close()
+signal.sigwait([signal.SIGUSR1])
+try:
+    client.settimeout(5)
+    server.sendall(b"hello")
+    answer = client.recv(5)
+except OSError:
+    answer = b""
+with open("/report", "w") as report:
+    report.write("open\\n" if answer else "closed\\n")
+signal.pause()
+`;
+
 const usesPython: Edit = (config, { rootfs }) => {
   for (const name of ["lib", "lib64"]) symlinkSync(`usr/${name}`, join(rootfs, name));
   config.mounts.push({ destination: "/usr", type: "bind", source: "/usr", options: ["rbind", "ro"] });
@@ -141,6 +162,21 @@ describe.skipIf(criu.kind === "none")(`with ${criu.kind === "none" ? criu.whyNot
       const report = join(made.bundle.rootfs, "report");
       await until("the report", () => existsSync(report));
       expect(JSON.parse(readFileSync(report, "utf8"))).toMatchObject({ tcp: "over TCP", back: "and back" });
+    },
+    60_000,
+  );
+
+  test.skipIf(noTcp !== null)(
+    `connections come back closed with --tcp-close, and the process goes on (${noTcp ?? ""})`,
+    async () => {
+      const made = start(["/usr/bin/python3", "-c", BOTH_ENDS], usesPython);
+      await until("the process to be ready", () => existsSync(join(made.bundle.rootfs, "ready")));
+      checkpoint(made.id, "--tcp-established");
+      restore(made, "--tcp-close");
+      succeed(["kill", made.id, "USR1"]);
+      const report = join(made.bundle.rootfs, "report");
+      await until("the report", () => existsSync(report) && readFileSync(report, "utf8").endsWith("\n"));
+      expect(readFileSync(report, "utf8")).toBe("closed\n");
     },
     60_000,
   );
