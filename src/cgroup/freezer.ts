@@ -45,7 +45,7 @@ export function whileFrozen<T>(hierarchy: CgroupHierarchy, act: () => T): T {
 }
 
 /** Thaws a cgroup that may be gone meanwhile. @throws {SyscallError} */
-function thawIfThere(hierarchy: CgroupHierarchy): void {
+export function thawIfThere(hierarchy: CgroupHierarchy): void {
   try {
     thaw(hierarchy);
   } catch (error) {

@@ -254,6 +254,19 @@ describe.each([
     expect(await process.ended).toBe("SIGTERM");
   });
 
+  live("nothing is left frozen by killAll, nor anybody left out, when a process cannot be told", async () => {
+    const cgroup = make(only);
+    cgroup.create();
+    using process = new Idler();
+    cgroup.join(process.pid);
+    // What the kernel says of a signal that there is none of stands for EPERM, which root does not get.
+    const NO_SIGNAL = 1000;
+    expect(() => cgroup.killAll(NO_SIGNAL)).toThrow("EINVAL");
+    expect(cgroup.isFrozen()).toBe(false);
+    cgroup.killAll(15);
+    expect(await process.ended).toBe("SIGTERM");
+  });
+
   live("remove takes the cgroups below with it", () => {
     const cgroup = make(only);
     cgroup.create();
