@@ -2,8 +2,9 @@
 
 import { ERRNO } from "./errno.ts";
 import { check, SyscallError } from "./error.ts";
-import { Fd } from "./fd.ts";
+import { Fd, O, open } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
+import { basename, dirname } from "./path-names.ts";
 import { POLL, poll } from "./poll.ts";
 import { encode } from "./text.ts";
 
@@ -41,7 +42,7 @@ export function socketpair(): [Fd, Fd] {
  * Connects to a stream socket by path. Neither that nor a message sent to it later waits for ever.
  * @param patience how long each may wait for the other end, in milliseconds
  * @throws {SyscallError} `connect to <path>`; EAGAIN when nobody has accepted in time
- * @throws {Error} when the path is longer than a socket address holds (107 bytes)
+ * @throws {Error} for a name in the abstract namespace that is longer than a socket address holds (107 bytes)
  * @see unix(7)
  */
 export function connect(path: string, patience = PATIENCE): Fd {
@@ -79,9 +80,13 @@ export function sendDatagram(path: string, text: string, fds: readonly number[] 
   sendMessage(socket.number, encode(text), fds);
 }
 
+/** The most bytes of a path that a socket address holds. @see unix(7) */
+const MAX_PATH = 107;
+
 function withAddress(call: "bind" | "connect", type: number, path: string, patience = PATIENCE): Fd {
-  const name = encode(path.replace(/^@/, "\0")); // the abstract namespace, as systemd writes it
-  if (name.length > 107) throw new Error(`socket path ${path} is longer than the 107 bytes that unix(7) allows`);
+  using short = shortPath(call, path);
+  const name = encode(short.path.replace(/^@/, "\0")); // the abstract namespace, as systemd writes it
+  if (name.length > MAX_PATH) throw new Error(`the last name of ${path} is longer than unix(7) allows`);
   const address = Buffer.alloc(110);
   address.writeUInt16LE(AF_UNIX, 0);
   address.set(name, 2);
@@ -93,6 +98,21 @@ function withAddress(call: "bind" | "connect", type: number, path: string, patie
   if (result < 0) fd.close();
   check(result, () => `${call} to ${path}`);
   return fd;
+}
+
+/**
+ * A path that a socket address holds, for as long as this is not disposed of: a long one by a descriptor of the socket, or of the directory
+ * where it is to be.
+ * @throws {SyscallError} `open`
+ * @throws {Error} for an abstract name, to which no descriptor leads
+ */
+function shortPath(call: "bind" | "connect", path: string): { path: string } & Disposable {
+  if (encode(path).length <= MAX_PATH) return { path, [Symbol.dispose]() {} };
+  if (path.startsWith("@"))
+    throw new Error(`socket name ${path} is longer than the ${MAX_PATH} bytes that unix(7) allows`);
+  const fd = open(call === "connect" ? path : dirname(path), O.PATH);
+  const shown = call === "connect" ? fd.procPath : `${fd.procPath}/${basename(path)}`;
+  return { path: shown, [Symbol.dispose]: () => fd.close() };
 }
 
 /**

@@ -1,14 +1,16 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { hasErrno } from "../../src/sys/error.ts";
 import {
+  bindDatagramSocket,
   connect,
   isHungUp,
   listenAt,
   receiveBytes,
   receiveMessage,
+  sendDatagram,
   sendMessage,
   socketpair,
 } from "../../src/sys/socket.ts";
@@ -85,16 +87,39 @@ test("descriptors of one who is not trusted are let go of", () => {
 });
 
 /** A socket on which somebody listens and does nothing else. */
-function idleListener(): string {
-  const directory = mkdtempSync(join(tmpdir(), "tsrunc-socket-"));
+function idleListener(...below: string[]): string {
+  const top = mkdtempSync(join(tmpdir(), "tsrunc-socket-"));
+  const directory = join(top, ...below);
+  mkdirSync(directory, { recursive: true });
   const path = join(directory, "idle");
   const listener = listenAt(path);
   onTestFinished(() => {
     listener.close();
-    rmSync(directory, { recursive: true });
+    rmSync(top, { recursive: true });
   });
   return path;
 }
+
+test("a path may be longer than an address", () => {
+  const before = readdirSync("/proc/self/fd").length;
+  const path = idleListener("d".repeat(120), "e".repeat(120));
+  expect(existsSync(path)).toBe(true);
+  using socket = connect(path);
+  expect(isHungUp(socket.number)).toBe(false);
+  const datagrams = `${path}-datagrams`;
+  using received = bindDatagramSocket(datagrams);
+  sendDatagram(datagrams, "hello");
+  expect(text(received.number)).toBe("hello");
+  // The listener, and the two above.
+  expect(readdirSync("/proc/self/fd").length).toBe(before + 3);
+});
+
+test("one that is not there is named, and so is a name that no descriptor can stand for", () => {
+  const long = join(tmpdir(), "n".repeat(120));
+  expect(() => connect(long)).toThrow(`open ${long}: ENOENT`);
+  expect(() => listenAt(long)).toThrow("is longer than unix(7) allows");
+  expect(() => connect(`@${"n".repeat(120)}`)).toThrow("longer than the 107 bytes that unix(7) allows");
+});
 
 test("nobody waits for ever for a connection that is not accepted", () => {
   const path = idleListener();
