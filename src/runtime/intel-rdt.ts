@@ -67,12 +67,8 @@ export class ResctrlGroup {
     }
     this.#diagnosed(() => {
       mkdirIfMissing(directory);
+      if (this.#plan.monitoring !== null) mkdirIfMissing(join(this.#root, this.#plan.monitoring));
       this.join(pid);
-      if (this.#plan.monitoring !== null) {
-        const monitoring = join(this.#root, this.#plan.monitoring);
-        mkdirIfMissing(monitoring);
-        addTask(monitoring, pid);
-      }
       // In one write: resctrl takes all lines or none.
       const schemata = this.#plan.schemata.map((line) => `${line}\n`).join("");
       if (schemata !== "") writeFile(join(directory, "schemata"), schemata);
@@ -94,10 +90,14 @@ export class ResctrlGroup {
     return () => writeFile(file, former.map((line) => `${line.trim()}\n`).join(""));
   }
 
-  /** Puts another process in the group. A group that has been removed meanwhile is none of its business. */
+  /** Puts a process in the group, and in its monitoring. What has been removed meanwhile is none of its business. */
   join(pid: number): void {
-    const directory = join(this.#root, this.#plan.group);
-    if (exists(directory)) addTask(directory, pid);
+    const { group, monitoring } = this.#plan;
+    // In this order: a task that enters a class is of no monitoring group any more.
+    for (const path of [group, ...(monitoring === null ? [] : [monitoring])]) {
+      const directory = join(this.#root, path);
+      if (exists(directory)) addTask(directory, pid);
+    }
   }
 
   #diagnosed(action: () => void): void {
@@ -135,31 +135,72 @@ function addTask(directory: string, pid: number): void {
 
 /**
  * What `events` says of a container's class of service, in runc's words; nothing without one.
+ * @param root where the resctrl filesystem is mounted
  * @see linux/Documentation/arch/x86/resctrl.rst
  */
-export function intelRdtStats(intelRdt: IntelRdt | undefined, id: string): Record<string, unknown> {
-  const root = intelRdt === undefined ? null : findResctrl();
+export function intelRdtStats(
+  intelRdt: IntelRdt | undefined,
+  id: string,
+  root: string | null = intelRdt === undefined ? null : findResctrl(),
+): Record<string, unknown> {
   const plan = planIntelRdt(intelRdt, id);
   if (root === null || plan === null) return {};
-  const found: Record<string, unknown> = {};
-  const add = (directory: string, suffix: string) => {
-    const text = orNull(() => readText(join(directory, "schemata"))) ?? "";
-    for (const line of text.split("\n").map((words) => words.trim())) {
-      if (line.startsWith("L3:")) found[`l3_cache_schema${suffix}`] = line;
-      if (line.startsWith("MB:")) found[`mem_bw_schema${suffix}`] = line;
-    }
+  const schemata = linesOf(join(root, plan.group, "schemata"));
+  return {
+    ...resourceInfo(join(root, "info/L3"), "l3_cache_info", ["cbm_mask", "min_cbm_bits", "num_closids"]),
+    ...resourceInfo(join(root, "info/MB"), "mem_bw_info", [
+      ...["bandwidth_gran", "delay_linear", "min_bandwidth", "num_closids"],
+    ]),
+    ...schemaOf(linesOf(join(root, "schemata")), "_root"),
+    ...schemaOf(schemata, ""),
+    ...(schemata.length > 0 && { schemata }),
+    // Without monitoring of its own a container is counted with the others of its class.
+    ...monitoringStats(join(root, plan.monitoring ?? plan.group, "mon_data")),
   };
-  add(root, "_root");
-  add(join(root, plan.group), "");
-  if (plan.monitoring === null) return found;
-  const data = join(root, plan.monitoring, "mon_data");
-  const domains = orNull(() => readDirectory(data)) ?? [];
-  const value = (domain: string, file: string) => Number(orNull(() => readText(join(data, domain, file))) ?? 0);
-  const names = domains.map(({ name }) => String(name)).filter((name) => name.startsWith("mon_L3_"));
-  found["mbm_stats"] = names.map((name) => ({
-    mbm_total_bytes: value(name, "mbm_total_bytes"),
-    mbm_local_bytes: value(name, "mbm_local_bytes"),
-  }));
-  found["cmt_stats"] = names.map((name) => ({ llc_occupancy: value(name, "llc_occupancy") }));
+}
+
+/** The lines of a file, without the spaces by which resctrl aligns them; none where it cannot be read. */
+function linesOf(path: string): string[] {
+  const text = orNull(() => readText(path)) ?? "";
+  return text.split("\n").flatMap((line) => line.trim() || []);
+}
+
+function schemaOf(lines: readonly string[], suffix: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const line of lines) {
+    if (line.startsWith("L3:")) found[`l3_cache_schema${suffix}`] = line;
+    if (line.startsWith("MB:")) found[`mem_bw_schema${suffix}`] = line;
+  }
   return found;
+}
+
+/** What the hardware offers of a resource; a mask is hexadecimal, all else are numbers. */
+function resourceInfo(directory: string, name: string, files: readonly string[]): Record<string, unknown> {
+  const found = files.flatMap((file) => {
+    const [value] = linesOf(join(directory, file));
+    return value === undefined ? [] : [[file, file === "cbm_mask" ? value : Number(value)] as const];
+  });
+  return found.length === 0 ? {} : { [name]: Object.fromEntries(found) };
+}
+
+/** What is counted for each cache, as far as the hardware does. */
+function monitoringStats(data: string): Record<string, unknown> {
+  const domains = (orNull(() => readDirectory(data)) ?? []).map(({ name }) => String(name));
+  const counts = (files: readonly string[]) => {
+    return domains
+      .filter((name) => name.startsWith("mon_L3_"))
+      .flatMap((name) => {
+        const read = files.flatMap((file) => {
+          const [value] = linesOf(join(data, name, file));
+          return value === undefined ? [] : [[file, Number(value)] as const];
+        });
+        return read.length === 0 ? [] : [Object.fromEntries(read)];
+      });
+  };
+  const bandwidth = counts(["mbm_total_bytes", "mbm_local_bytes"]);
+  const occupancy = counts(["llc_occupancy"]);
+  return {
+    ...(bandwidth.length > 0 && { mbm_stats: bandwidth }),
+    ...(occupancy.length > 0 && { cmt_stats: occupancy }),
+  };
 }

@@ -6,20 +6,11 @@ import { givesShare, mergeResources, withUnrestored } from "../cgroup/update.ts"
 import { effectiveResources } from "../config/resources.ts";
 import type { IntelRdt, Resources, Spec } from "../config/types.ts";
 import { planIntelRdt } from "../plan/intel-rdt.ts";
-import { exists } from "../sys/file.ts";
-import { join } from "../sys/path-names.ts";
 import { lockDirectory } from "./container-lock.ts";
-import { findResctrl, ResctrlGroup } from "./intel-rdt.ts";
+import { ResctrlGroup } from "./intel-rdt.ts";
 import type { Context } from "./options.ts";
 import { containerStatus } from "./status.ts";
-import {
-  type Container,
-  loadContainer,
-  loadSavedConfig,
-  NoSuchContainerError,
-  saveConfig,
-  saveContainer,
-} from "./store.ts";
+import { type Container, loadContainer, loadSavedConfig, NoSuchContainerError, saveConfig } from "./store.ts";
 
 /** What is to change. What it does not name stays as it is. */
 export interface UpdateOptions {
@@ -48,7 +39,7 @@ export function updateContainer(context: Context, { id, resources, intelRdt }: U
   const undo = openCgroup(container.cgroup).updateResources(former, change);
   let undoClass: (() => void) | null = null;
   try {
-    if (intelRdt !== undefined) undoClass = setClass(context, container, spec, intelRdt);
+    if (intelRdt !== undefined) undoClass = setClass(container, spec, intelRdt);
     const merged = { ...spec.linux?.intelRdt, ...intelRdt };
     const linux = { ...spec.linux, resources: mergeResources(former, change) };
     saveConfig(context.root, id, { ...spec, linux: intelRdt === undefined ? linux : { ...linux, intelRdt: merged } });
@@ -69,20 +60,16 @@ function warnOfUselessShare(context: Context, resources: Resources): void {
     context.log.warn("unable to apply both a share of CPU time and cpu.idle: no share counts in an idle cgroup");
 }
 
-/** @returns takes the change back */
-function setClass(context: Context, container: Container, spec: Spec, change: Partial<IntelRdt>): () => void {
-  const { closID, enableMonitoring } = spec.linux?.intelRdt ?? {};
+/**
+ * @returns takes the change back
+ * @throws {Error} for a container without a class: writing its init to one would leave its threads and its other processes where they are
+ */
+function setClass({ id }: Container, { linux = {} }: Spec, change: Partial<IntelRdt>): () => void {
+  if (linux.intelRdt === undefined) throw new Error("updating a non-existent Intel RDT configuration is not supported");
+  const { closID, enableMonitoring } = linux.intelRdt;
   const plan = planIntelRdt(
     { ...change, ...(closID && { closID }), ...(enableMonitoring && { enableMonitoring }) },
-    container.id,
+    id,
   );
-  if (plan === null || container.init === null) return () => {};
-  const group = new ResctrlGroup(plan);
-  if (exists(join(findResctrl() ?? "", plan.group))) return group.update();
-  // A container that was made without a class gets one now; what it runs already and its children are in it from now on.
-  if (group.removable) {
-    saveContainer(context.root, { ...container, resctrl: group.removable });
-  }
-  group.create(container.init.pid);
-  return () => {};
+  return plan === null ? () => {} : new ResctrlGroup(plan).update();
 }

@@ -55,6 +55,17 @@ describe("update", () => {
     expect(file(id, version === 1 ? "cpu.shares" : "cpu.weight")).toBe(version === 1 ? "512" : "59");
   });
 
+  test.skipIf(!isTsrunc)(
+    "a container without a class of service gets none later, nor what is asked for besides",
+    () => {
+      const id = start({ pids: { limit: 20 } });
+      const update = ["update", "--pids-limit", "30", "--l3-cache-schema", "L3:0=f", id];
+      expect(refused(update)).toContain("updating a non-existent Intel RDT configuration is not supported");
+      expect(file(id, "pids.max")).toBe("20");
+      expect(savedResources(id)?.pids).toEqual({ limit: 20 });
+    },
+  );
+
   test.skipIf(!isTsrunc)("what is kept of the container's configuration has the new limits", () => {
     const id = start({ memory: { limit: 64 * MIB }, pids: { limit: 20 } });
     succeed(["update", "--memory", "96M", id]);
