@@ -130,10 +130,11 @@ function openSource({ source, origin, tree, otherwise, nofollow = [] }: Bind, co
     opened = openTree(otherwise, { clone: true, recursive: tree });
   }
   if (origin.from === "init" && origin.idmap !== null) {
-    const { name, recursive } = origin.idmap;
-    using idmap = context.inherited.get(name);
-    if (idmap === undefined) throw new Error(`no user namespace ${name} came from the parent`);
+    const { name, recursive, last } = origin.idmap;
+    const idmap = context.inherited.get(name);
+    if (idmap === undefined) throw new Error(`no user namespace of ${name} came from the parent`);
     mapOwners(opened, idmap, recursive);
+    if (last) idmap.close();
   }
   return opened;
 }

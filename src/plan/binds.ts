@@ -9,10 +9,12 @@ import {
   type MountEntry,
   type MountPlan,
   type MountStep,
+  type MountStepOrLink,
   type MountSurroundings,
   refuse,
   type SourceStep,
 } from "./mount-steps.ts";
+import { mapped } from "./mount-words.ts";
 
 /**
  * Plans a bind mount.
@@ -60,19 +62,44 @@ function planPlain(entry: MountEntry, source: string, tree: boolean, { parentHel
 
 function planIdMapped(entry: MountEntry, source: string, tree: boolean, around: MountSurroundings): Source {
   const named = nameOf(entry.index);
-  const { name } = named;
   const mapping = idMapping(entry, around);
+  const name = mapped(mapping);
   const recursive = entry.options.idmap === "ridmap";
   if (!around.parentHelps) {
     return {
-      origin: { from: "init", idmap: { name, recursive } },
-      sources: [{ kind: "id-mapping", ...named, mapping }],
+      origin: { from: "init", idmap: { name, recursive, last: true } },
+      sources: [{ kind: "id-mapping", ...named, name, mapping }],
     };
   }
+  const idmap = { name, mapping, recursive };
   return {
-    origin: { from: "parent", name },
-    sources: [{ kind: "open-source", ...named, source, tree, idmap: { mapping, recursive }, ...symlinksOf(entry) }],
+    origin: { from: "parent", name: named.name },
+    sources: [{ kind: "open-source", ...named, source, tree, idmap, ...symlinksOf(entry) }],
   };
+}
+
+/**
+ * Mounts with the same owners share a user namespace: it is made for the first of them, and the init lets go of it after the last. There may be
+ * more mounts than descriptors.
+ */
+export function shareMappings(plans: readonly MountPlan[]): MountPlan[] {
+  const made = new Set<string>();
+  const isFirst = (source: SourceStep) => source.kind !== "id-mapping" || !made.has(source.name);
+  const shared = plans.map((plan) => {
+    const sources = plan.sources.filter(isFirst);
+    for (const { name } of sources) made.add(name);
+    return { ...plan, sources };
+  });
+  const needed = new Set<string>();
+  const markLast = (step: MountStepOrLink): MountStepOrLink => {
+    if (step.kind !== "bind" || step.origin.from !== "init" || step.origin.idmap === null) return step;
+    const { name } = step.origin.idmap;
+    const last = !needed.has(name);
+    needed.add(name);
+    return { ...step, origin: { ...step.origin, idmap: { ...step.origin.idmap, last } } };
+  };
+  const reversed = shared.toReversed().map((plan) => ({ ...plan, steps: plan.steps.toReversed().map(markLast) }));
+  return reversed.toReversed().map((plan) => ({ ...plan, steps: plan.steps.toReversed() }));
 }
 
 function symlinksOf({ options: { nofollow } }: MountEntry): { nofollow?: NoFollow[] } {

@@ -28,8 +28,8 @@ export type Placed = Omit<MountBase, "kind">;
 
 /** Who opens what is bound. */
 export type BindOrigin =
-  /** The init, by path; the namespace named by `idmap`, which the parent made, then maps the owners. */
-  | { from: "init"; idmap: { name: string; recursive: boolean } | null }
+  /** The init, by path; the namespace named by `idmap`, which the parent made, then maps the owners. After its last mount it is closed. */
+  | { from: "init"; idmap: { name: string; recursive: boolean; last: boolean } | null }
   /** The init; where it may not go (a user namespace's root has no power over others' directories), the parent for it. */
   | { from: "init-or-parent"; name: string }
   /** The parent: only it may map the owners of a filesystem that is not the user namespace's own. */
@@ -65,7 +65,7 @@ export type MountStep =
 
 /** What the parent opens for the init. */
 export type SourceStep =
-  /** A user namespace to map a mount's owners by; before the fork. */
+  /** A user namespace to map owners of mounts by; before the fork. */
   | (StepBase & { kind: "id-mapping"; name: string; entry: number; mapping: IdMappingSource })
   /** A tree of mounts, attached nowhere; when the init asks for it, since earlier mounts may be part of it. */
   | (StepBase & {
@@ -74,7 +74,7 @@ export type SourceStep =
       entry: number;
       source: string;
       tree: boolean;
-      idmap: { mapping: IdMappingSource; recursive: boolean } | null;
+      idmap: { name: string; mapping: IdMappingSource; recursive: boolean } | null;
       nofollow?: NoFollow[];
     })
   /** A device that the host lacks, on a filesystem of its own; when the init asks for it. */

@@ -54,7 +54,8 @@ function bracketed(words: readonly string[], step: MountBase & { data?: string }
   return all.length === 0 ? "" : ` [${all.join(",")}]`;
 }
 
-function mapped(mapping: IdMappingSource): string {
+/** Ids as they are mapped; two mappings that read the same are the same. */
+export function mapped(mapping: IdMappingSource): string {
   if (mapping.from === "namespace") return `the ids of ${mapping.path}`;
   const list = (maps: readonly IdMapping[]) => maps.map((m) => `${m.containerID}:${m.hostID}:${m.size}`).join(" ");
   return `uids ${list(mapping.uid)}, gids ${list(mapping.gid)}`;

@@ -2,6 +2,7 @@
 
 import { mountContextType, systemdHierarchyMount } from "../config/annotations.ts";
 import type { Spec } from "../config/types.ts";
+import { shareMappings } from "./binds.ts";
 import type { CgroupMount } from "./cgroups.ts";
 import { type DeviceStep, describeDevices, planDevices } from "./devices.ts";
 import type { HostFacts } from "./host.ts";
@@ -53,7 +54,7 @@ export function planRootfs(input: RootfsInput): RootfsPlan {
   const mounts = spec.mounts ?? [];
   const own = (linux.namespaces ?? []).some(({ type }) => type === "mount");
   const around = mountSurroundings(input);
-  const planned = mounts.map((mount, entry) => planMount(entry, mount, around));
+  const planned = shareMappings(mounts.map((mount, entry) => planMount(entry, mount, around)));
   const { steps, readonlyLater } = keepMounts(planned);
   const bound = mounts.some(({ destination, options = [] }) => isBind(options) && cleanPath(destination) === "/dev");
   const ownDev = !bound;

@@ -22,7 +22,7 @@ import { Conversation, type Request } from "./conversation.ts";
 import { admit, forkInit } from "./fork.ts";
 import { ResctrlGroup } from "./intel-rdt.ts";
 import type { Interruption } from "./interruption.ts";
-import { openMapping, provideSource } from "./mount-sources.ts";
+import { closeMappings, type Mappings, openMapping, provideSource } from "./mount-sources.ts";
 import { moveNetDevice } from "./net-devices.ts";
 import { makeNotifyDirectory } from "./notify-socket.ts";
 import { conversationOf, type ParentContext, pidfdOf, sharedHandlers } from "./parent-steps.ts";
@@ -41,8 +41,8 @@ export interface LaunchContext extends ParentContext {
   /** Whether the init is left waiting for `start` by another command. */
   readonly waits: boolean;
   readonly interruption: Interruption;
-  /** What the init gets opened, by the names of the plan. */
-  readonly inherited: Map<string, Fd>;
+  /** What the init gets opened, or has this process open sources with. */
+  readonly inherited: Mappings;
   hookOutput: OpenHookOutput | null;
   classOfService: ResctrlGroup | null;
   /** Makes it known that the container is complete. */
@@ -73,7 +73,7 @@ export const launchHandlers: Handlers<ParentContainerStep, LaunchContext> = {
   "open-hook-output": (_, context) => {
     context.hookOutput = openHookOutput(context.spec, context.container.bundle);
   },
-  "id-mapping": ({ name, mapping }, { inherited }) => void inherited.set(name, openMapping(mapping)),
+  "id-mapping": ({ name, mapping }, { inherited }) => void openMapping(name, mapping, inherited),
   "fork-init": forkContainerInit,
   "write-id-maps": ({ maps }, context) => writeIdMaps(conversationOf(context).pid, maps, context.host.euid),
   "warn-of-strays": (_, { container, spec, context }) => {
@@ -140,7 +140,7 @@ function forkContainerInit({ namespaces }: OfKind<ParentContainerStep, "fork-ini
   });
   context.conversation = new Conversation(forked, context.console, log, context.interruption, "init");
   entrance.settle(forked.pid);
-  for (const fd of inherited.values()) fd.close();
+  closeMappings(inherited);
 }
 
 /** Does what the init asks for. @throws {Error} that names the source */
@@ -160,7 +160,7 @@ export function answerInit(request: Request, context: LaunchContext): void {
   }
   if (context.context.log.tracing) context.context.log.debug(`parent: ${describeStep(step)}`);
   try {
-    using source = provideSource(step, pid);
+    using source = provideSource(step, pid, context.inherited);
     channel.send({ type: "source" }, [source.number]);
   } catch (error) {
     throw new Error(`${describeStep(step)}: ${(error as Error).message}`);

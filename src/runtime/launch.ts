@@ -9,6 +9,7 @@ import { clearAfterFailure } from "./clear.ts";
 import { checkTerminal, connectReceivers, connectTo } from "./console-socket.ts";
 import type { Interruption } from "./interruption.ts";
 import { answerInit, type LaunchContext, launchHandlers } from "./launch-steps.ts";
+import { closeMappings } from "./mount-sources.ts";
 import type { Context, CreateOptions } from "./options.ts";
 import { carryOut, conversationOf, pidfdOf } from "./parent-steps.ts";
 import { checkPidFile } from "./pid-file.ts";
@@ -76,6 +77,7 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
     throw left === null ? reason : new Error(`${reason.message}; ${left}`);
   } finally {
     shared.hookOutput?.[Symbol.dispose]();
+    closeMappings(shared.inherited);
   }
 }
 

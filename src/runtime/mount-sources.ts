@@ -17,10 +17,22 @@ import { receiveMessage, sendMessage, socketpair } from "../sys/socket.ts";
 import { decode, encode } from "../sys/text.ts";
 import { userNamespaceWithMaps } from "../sys/user-namespace.ts";
 
-/** Opens the user namespace that an id-mapped mount takes its maps from, before the fork. @throws {SyscallError} */
-export function openMapping(mapping: IdMappingSource): Fd {
-  if (mapping.from === "namespace") return openNamespaceFile(mapping.path);
-  return userNamespaceWithMaps(mapping.uid, mapping.gid);
+/** User namespaces that id-mapped mounts take their maps from, by the names of the plan: made once, however many mounts have them. */
+export type Mappings = Map<string, Fd>;
+
+/** Opens one that is not open yet. @throws {SyscallError} */
+export function openMapping(name: string, mapping: IdMappingSource, mappings: Mappings): Fd {
+  const open = mappings.get(name);
+  if (open !== undefined) return open;
+  const made =
+    mapping.from === "namespace" ? openNamespaceFile(mapping.path) : userNamespaceWithMaps(mapping.uid, mapping.gid);
+  mappings.set(name, made);
+  return made;
+}
+
+export function closeMappings(mappings: Mappings): void {
+  for (const fd of mappings.values()) fd.close();
+  mappings.clear();
 }
 
 /**
@@ -30,13 +42,14 @@ export function openMapping(mapping: IdMappingSource): Fd {
  * part of it, and the locks that the user namespace has put on its mounts stay with the copy.
  *
  * @param pid the init
+ * @param mappings left open for the sources that come after this one
  * @returns a detached tree of mounts
  * @throws {Error} in the words of the helper's failure
  */
-export function provideSource(step: Exclude<SourceStep, { kind: "id-mapping" }>, pid: number): Fd {
+export function provideSource(step: Exclude<SourceStep, { kind: "id-mapping" }>, pid: number, mappings: Mappings): Fd {
   if (step.kind === "make-device") return provideDevice(step.node, pid);
   const { source, tree: recursive, idmap, nofollow = [] } = step;
-  using userNamespace = idmap === null ? null : openMapping(idmap.mapping);
+  const userNamespace = idmap === null ? null : openMapping(idmap.name, idmap.mapping, mappings);
   using namespace = open(`/proc/${pid}/ns/mnt`, O.RDONLY);
   return fromHelper(() => {
     setns(namespace.number, ["mount"]);
@@ -87,8 +100,12 @@ export function openLiveSource({ source, tree, idmap, nofollow = [] }: OfKind<So
   // Otherwise a copy of a shared mount is its peer.
   mountSetAttributes(opened, { propagation: "slave", recursive: true });
   if (idmap === null) return opened;
-  using userNamespace = openMapping(idmap.mapping);
-  mapOwners(opened, userNamespace, idmap.recursive);
+  const mappings: Mappings = new Map();
+  try {
+    mapOwners(opened, openMapping(idmap.name, idmap.mapping, mappings), idmap.recursive);
+  } finally {
+    closeMappings(mappings);
+  }
   return opened;
 }
 

@@ -45,7 +45,7 @@ function main(): number {
   });
   const inherited = new Map<string, Fd>();
   for (const step of plan.sources) {
-    if (step.kind === "id-mapping") inherited.set(step.name, openMapping(step.mapping));
+    if (step.kind === "id-mapping") openMapping(step.name, step.mapping, inherited);
   }
   const [ours, theirs] = socketpair();
   const pid = fork({ flags: BigInt(namespaceFlags(types)) });
@@ -98,7 +98,7 @@ function serve(channel: Channel<ParentMessage, InitMessage>, pid: number, source
     if (message?.type !== "source") return;
     const step = sources.find(({ name }) => name === message.name);
     if (step === undefined || step.kind === "id-mapping") throw new Error(`no source ${message.name}`);
-    using source = provideSource(step, pid);
+    using source = provideSource(step, pid, new Map());
     channel.send({ type: "source" }, [source.number]);
   }
 }

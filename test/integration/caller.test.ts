@@ -125,6 +125,23 @@ test.each([123, 456])("a container without rlimits has those of who calls: %i de
   expect(shell(script).trim()).toBe(String(limit));
 });
 
+test("there may be more id-mapped mounts than descriptors", () => {
+  const COUNT = 150;
+  const maps = [{ containerID: 0, hostID: 77, size: 1 }];
+  const { path } = makeBundle(
+    ["sh", "-c", "ls /mapped | wc -l; stat -c %u /mapped/0 /mapped/149; ls /proc/self/fd"],
+    (config) => {
+      config.process.rlimits = [];
+      for (let index = 0; index < COUNT; index++) {
+        const mount = { destination: `/mapped/${index}`, source: directory(), options: ["bind"] };
+        config.mounts.push({ ...mount, uidMappings: maps, gidMappings: maps });
+      }
+    },
+  );
+  const script = `ulimit -n 64; "$0" --root ${stateRoot()} run --bundle ${path} ${newId()}`;
+  expect(shell(script).trim().split("\n")).toEqual([String(COUNT), "77", "77", "0", "1", "2", "3"]);
+});
+
 const unfit = cannotRun() ?? (existsSync("/sys/fs/cgroup/cgroup.controllers") ? "has no cgroup v1" : null);
 
 test.skipIf(unfit !== null)(`the cgroups are those of the caller's mount namespace (${unfit ?? ""})`, () => {

@@ -253,7 +253,27 @@ describe("an id-mapped mount", () => {
       "mount 0 of config.json (/mounts/0): make a user namespace of uids 0:1000:1, gids 0:1000:1",
     ]);
     expect(mountsOf({ mounts: [{ ...mount, options: ["rbind", "ridmap"] }] })).toMatchObject([
-      { origin: { from: "init", idmap: { name: "mount-0", recursive: true } } },
+      { origin: { from: "init", idmap: { name: "uids 0:1000:1, gids 0:1000:1", recursive: true, last: true } } },
+    ]);
+  });
+
+  test("shares the namespace with all that have the same maps, and the last lets go of it", () => {
+    const others = [{ containerID: 0, hostID: 2000, size: 1 }];
+    const other = { ...mount, uidMappings: others };
+    const tmpfs = { destination: "/t", type: "tmpfs" };
+    const mounts = [mount, other, tmpfs, { ...mount, destination: "/c" }, { ...mount, destination: "/d" }];
+    expect(plan({ mounts }).sources.map(words)).toEqual([
+      "mount 0 of config.json (/mounts/0): make a user namespace of uids 0:1000:1, gids 0:1000:1",
+      "mount 1 of config.json (/mounts/1): make a user namespace of uids 0:2000:1, gids 0:1000:1",
+    ]);
+    const idmaps = mountsOf({ mounts }).flatMap((step) => {
+      return step.kind === "bind" && step.origin.from === "init" && step.origin.idmap ? [step.origin.idmap] : [];
+    });
+    expect(idmaps.map(({ name, last }) => [name.slice(0, 11), last])).toEqual([
+      ["uids 0:1000", false],
+      ["uids 0:2000", true],
+      ["uids 0:1000", false],
+      ["uids 0:1000", true],
     ]);
   });
 
