@@ -1,10 +1,10 @@
 /** The options before the command, and the context that they make. */
 
-import { inUserNamespace } from "../runtime/host.ts";
 import type { Context, Logger } from "../runtime/options.ts";
 import { callerUid } from "../sys/executable.ts";
 import { chmod, mkdirAll } from "../sys/file.ts";
 import { resolve } from "../sys/path-names.ts";
+import { inUserNamespace } from "../sys/user-namespace.ts";
 import type { Parsed, Syntax } from "./command.ts";
 import { choice, type OptionValues, text, toggle, tristate } from "./option.ts";
 import { UsageError } from "./usage-error.ts";

@@ -4,8 +4,9 @@ import { type CgroupMount, detectCgroupMounts } from "../cgroup/layout.ts";
 import type { HostFacts } from "../plan/host.ts";
 import { lastCapability } from "../sys/capability.ts";
 import { orNull } from "../sys/error.ts";
-import { exists, readLink, readText } from "../sys/file.ts";
+import { exists, readText } from "../sys/file.ts";
 import { stat } from "../sys/stat.ts";
+import { inUserNamespace } from "../sys/user-namespace.ts";
 
 /** Gathers the facts: those that not every plan asks for, when it does. */
 export function hostFacts(): HostFacts {
@@ -30,14 +31,6 @@ export function hostFacts(): HostFacts {
       return lastCapability();
     },
   };
-}
-
-/** Whether this process is in a user namespace other than the initial one. @see linux/include/linux/proc_ns.h, PROC_USER_INIT_INO */
-export function inUserNamespace(): boolean {
-  const INITIAL = "user:[4026531837]";
-  const own = orNull(() => readLink("/proc/self/ns/user"));
-  // A kernel without user namespaces has no such file.
-  return own !== null && own !== INITIAL;
 }
 
 /** @see linux/include/linux/proc_ns.h, PROC_CGROUP_INIT_INO */

@@ -1,12 +1,25 @@
 /** User namespaces that exist for their id maps only. */
 
+import { orNull } from "./error.ts";
 import { type Fd, O, open } from "./fd.ts";
-import { writeFile } from "./file.ts";
+import { readLink, writeFile } from "./file.ts";
 import { NAMESPACE_FLAGS } from "./namespace.ts";
 import { exit, fork, sendSignal, waitPid } from "./process.ts";
 import { receiveMessage, socketpair } from "./socket.ts";
 
 const SIGKILL = 9;
+
+/**
+ * Whether this process is in a user namespace other than the initial one. Its id map does not tell: another one may map each id to itself, as
+ * systemd's `PrivateUsers=full` has it.
+ * @see linux/include/linux/proc_ns.h, PROC_USER_INIT_INO
+ */
+export function inUserNamespace(): boolean {
+  const INITIAL = "user:[4026531837]";
+  const own = orNull(() => readLink("/proc/self/ns/user"));
+  // A kernel without user namespaces has no such file.
+  return own !== null && own !== INITIAL;
+}
 
 /** One line of an id map. */
 export interface IdRange {

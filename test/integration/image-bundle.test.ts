@@ -1,11 +1,13 @@
 /** Bundles of images, as root: mounted and copied, changed and diffed, interrupted and removed. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -28,7 +30,9 @@ import { Scratch } from "../image/support.ts";
 import { BUNDLE_OPTIONS } from "../support/bundle-options.ts";
 import { type Made, putLayers, sha256 } from "../support/image-of-layers.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
+
 import { type TarSpec, tar } from "../support/tar-writer.ts";
+import { until } from "./harness.ts";
 
 const dir = (name: string, more: Partial<TarSpec> = {}): TarSpec => ({ name, type: "5", ...more });
 const file = (name: string, content = name, more: Partial<TarSpec> = {}): TarSpec => ({ name, content, ...more });
@@ -454,3 +458,32 @@ describe.skipIf(whyNotPrivileged() !== null)("a diff", () => {
     },
   );
 });
+
+/** The output of a shell script in a user namespace that maps each id to itself, as systemd's `PrivateUsers=full` has it. */
+async function inIdentityNamespace(script: string, ...args: string[]): Promise<string> {
+  const waiting = ["--user", "--mount", "sh", "-c", 'read go; exec sh -ec "$@"', "sh", script, "sh", ...args];
+  const child = spawn("unshare", waiting, { stdio: ["pipe", "pipe", "inherit"] });
+  const output: string[] = [];
+  child.stdout.on("data", (chunk) => output.push(String(chunk)));
+  const closed = once(child, "close");
+  await until("the namespace", () => {
+    return readlinkSync(`/proc/${child.pid}/ns/user`) !== readlinkSync("/proc/self/ns/user");
+  });
+  for (const map of ["uid_map", "gid_map"]) writeFileSync(`/proc/${child.pid}/${map}`, "0 0 4294967295");
+  child.stdin.end("go\n");
+  await closed;
+  return output.join("");
+}
+
+test.skipIf(whyNotPrivileged() !== null)(
+  "a bundle in a user namespace is one of a user namespace, though that maps each id to itself",
+  async () => {
+    using scratch = new Scratch();
+    const opaque = tar(dir("d/"), file("d/.wh..wh..opq", ""), file("d/c"));
+    await putLayers(scratch.store(), "x", { layers: [LAYERS[0] as Buffer, opaque] });
+    const script =
+      '"$1" image bundle --store "$2" x "$3" > /dev/null 2>&1; ls "$3/rootfs/d"; "$1" image unbundle "$3" > /dev/null';
+    const program = process.env["TSRUNC"] ?? "dist/tsrunc";
+    expect(await inIdentityNamespace(script, program, scratch.at("store"), scratch.at("b"))).toBe("c\n");
+  },
+);

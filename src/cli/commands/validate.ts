@@ -1,6 +1,6 @@
 import { validateBundle } from "../../config/load.ts";
-import { inUserNamespace } from "../../runtime/host.ts";
 import { resolve } from "../../sys/path-names.ts";
+import { inUserNamespace } from "../../sys/user-namespace.ts";
 import { defineCommand } from "../command.ts";
 import { text } from "../option.ts";
 import { print } from "../output.ts";

@@ -9,9 +9,9 @@
  * | `bundles/<name>` | the bundle of an `image run`; locked by that and by its runtime |
  * | `active/<id>/` | a snapshot that someone may write to: `snapshot.json`, and for overlays `upper` and `work` |
  */
-import { readFileSync } from "node:fs";
 import { mkdirAll } from "../../sys/file.ts";
 import { join } from "../../sys/path-names.ts";
+import { inUserNamespace } from "../../sys/user-namespace.ts";
 import type { OverlayNamespace } from "../layer/lower-layers.ts";
 import type { Store } from "../store/store.ts";
 
@@ -28,6 +28,6 @@ export function layerDirectory(store: Store, chainId: string, namespace: Overlay
 }
 
 /** Which marks of overlayfs a mount of this process reads: in a user namespace it may not have those of the system. @see overlayfs.rst, userxattr */
-export function overlayNamespace(uidMap: string = readFileSync("/proc/self/uid_map", "latin1")): OverlayNamespace {
-  return /^\s*0\s+0\s+4294967295\s*$/.test(uidMap) ? "trusted" : "user";
+export function overlayNamespace(): OverlayNamespace {
+  return inUserNamespace() ? "user" : "trusted";
 }
