@@ -42,6 +42,7 @@ function bindHint(code: string, source: string): string | null {
 function filesystemHint(code: string, { fstype, data }: { fstype: string; data: string }): string | null {
   switch (code) {
     case "ENODEV":
+      if (fstype === "" || fstype === "none") return "what is no filesystem needs one of the options bind and rbind";
       return `this kernel does not know the filesystem ${fstype}`;
     case "EPERM":
       return "not permitted in this user namespace, or its network, pid, ipc or cgroup namespace is another's";

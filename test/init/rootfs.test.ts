@@ -204,6 +204,9 @@ describe("a failed mount says what, where and why", () => {
     expect(failure(withMount({ ...tmpfs, type: "no_such_fs" }))).toMatch(
       /ENODEV.*does not know the filesystem no_such_fs/,
     );
+    for (const type of ["", "none"]) {
+      expect(failure(withMount({ ...tmpfs, type }))).toMatch(/ENODEV.*needs one of the options bind and rbind/);
+    }
   });
 });
 

@@ -22,8 +22,8 @@ const INTEGERS: Record<string, [signature: string, least: bigint, greatest: bigi
 /**
  * The properties that annotations ask for.
  *
- * A value is a string in quotes, `true` or `false`, a number with or without its type (`int32` without), an array of strings, or a tuple of
- * such. As in unit files, a name that ends in `Sec` is a time in seconds: it becomes `…USec`, in microseconds.
+ * A value is a string in quotes, `true` or `false`, a number with or without its type (`int32` without), or an array of such.
+ * As in unit files, a name that ends in `Sec` is a time in seconds: it becomes `…USec`, in microseconds.
  * @throws {Error} with the annotation's name, for what is none of these
  */
 export function annotationProperties(annotations: Readonly<Record<string, string>>): Property[] {
