@@ -39,16 +39,13 @@ export function resolveUser(text: string, passwd: string, group: string): Resolv
       `the user ${JSON.stringify(userText)} is not in the image's /etc/passwd: write a number, or a name of it`,
     );
   }
-  const found = { uid: uid ?? entry?.uid ?? 0, home: entry?.home || null };
-  if (groupText !== undefined && groupText !== "") {
-    return { user: { uid: found.uid, gid: groupId(groupText, text, group) }, home: found.home };
-  }
-  const gid = entry?.gid ?? 0;
-  // A user by number gets no groups of the image: conversion.md. One by name has the primary group among them, so that a file which
-  // grants that group less than others keeps doing so.
-  if (uid !== null || entry === undefined) return { user: { uid: found.uid, gid }, home: found.home };
-  const additionalGids = [...new Set([gid, ...groupsOf(entry.name, group)])];
-  return { user: { uid: found.uid, gid, additionalGids }, home: found.home };
+  const hasGroup = groupText !== undefined && groupText !== "";
+  const gid = hasGroup ? groupId(groupText, text, group) : (entry?.gid ?? 0);
+  // A user by number gets no groups of the image: conversion.md. The primary group is among them always, so that a file which grants that group
+  // less than others keeps doing so after a program has changed the primary one (CVE-2022-36109).
+  const others = hasGroup || uid !== null || entry === undefined ? [] : groupsOf(entry.name, group);
+  const additionalGids = [...new Set([gid, ...others])];
+  return { user: { uid: uid ?? entry?.uid ?? 0, gid, additionalGids }, home: entry?.home || null };
 }
 
 /** A number, if it is one: all digits are a number, whatever names the image has. */

@@ -10,12 +10,12 @@ describe("a user of an image", () => {
     ["", { uid: 0, gid: 0, additionalGids: [0] }, "/root"],
     ["root", { uid: 0, gid: 0, additionalGids: [0] }, "/root"],
     ["app", { uid: 1000, gid: 1001, additionalGids: [1001, 2000, 2001] }, "/home/app"],
-    ["app:extra", { uid: 1000, gid: 2000 }, "/home/app"],
-    ["app:7", { uid: 1000, gid: 7 }, "/home/app"],
-    ["1000", { uid: 1000, gid: 1001 }, "/home/app"],
-    ["5", { uid: 5, gid: 0 }, null],
-    ["5:6", { uid: 5, gid: 6 }, null],
-    ["4294967294", { uid: 4294967294, gid: 0 }, null],
+    ["app:extra", { uid: 1000, gid: 2000, additionalGids: [2000] }, "/home/app"],
+    ["app:7", { uid: 1000, gid: 7, additionalGids: [7] }, "/home/app"],
+    ["1000", { uid: 1000, gid: 1001, additionalGids: [1001] }, "/home/app"],
+    ["5", { uid: 5, gid: 0, additionalGids: [0] }, null],
+    ["5:6", { uid: 5, gid: 6, additionalGids: [6] }, null],
+    ["4294967294", { uid: 4294967294, gid: 0, additionalGids: [0] }, null],
   ])("%j", (text, user, home) => {
     expect(resolve(text)).toEqual({ user, home });
   });
@@ -35,7 +35,7 @@ describe("a user of an image", () => {
   });
 
   test("without the image's files is root, or a number", () => {
-    expect(resolveUser("", "", "").user).toEqual({ uid: 0, gid: 0 });
-    expect(resolveUser("7:8", "", "").user).toEqual({ uid: 7, gid: 8 });
+    expect(resolveUser("", "", "").user).toEqual({ uid: 0, gid: 0, additionalGids: [0] });
+    expect(resolveUser("7:8", "", "").user).toEqual({ uid: 7, gid: 8, additionalGids: [8] });
   });
 });
