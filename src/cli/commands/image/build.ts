@@ -1,14 +1,6 @@
 import { defineCommand } from "../../command.ts";
 import { fileName, toFileName } from "../../file-name.ts";
-import {
-  toAgents,
-  toBuildArguments,
-  toContexts,
-  toEpoch,
-  toOutput,
-  toPairs,
-  toSecrets,
-} from "../../image-build-options.ts";
+import { toAgents, toBuildArguments, toContexts, toEpoch, toOutput, toSecrets } from "../../image-build-options.ts";
 import {
   openNamedStore,
   platformOption,
@@ -18,6 +10,7 @@ import {
   toRegistryOptions,
   withReporter,
 } from "../../image-options.ts";
+import { toLabels } from "../../labels.ts";
 import { choice, list, text, toggle } from "../../option.ts";
 import { print } from "../../output.ts";
 
@@ -75,7 +68,7 @@ export const command = defineCommand({
         tags: options.tag,
         buildArgs,
         target: options.target ?? null,
-        labels: toPairs("label", options.label),
+        labels: toLabels(options.label),
         secrets: toSecrets(options.secret),
         ssh: toAgents(options.ssh),
         contexts: toContexts(options["build-context"]),

@@ -1,8 +1,8 @@
 import { defineCommand } from "../../command.ts";
 import { openNamedStore, storeOptions } from "../../image-options.ts";
+import { toLabels } from "../../labels.ts";
 import { choice, list } from "../../option.ts";
 import { print } from "../../output.ts";
-import { UsageError } from "../../usage-error.ts";
 
 export const command = defineCommand({
   synopsis: "[name]",
@@ -15,11 +15,7 @@ export const command = defineCommand({
     format: choice(["text", "json"], "text or json (default: text)", { short: "f" }),
   },
   async run({ options, args: [name] }) {
-    const labels = options.label.map((label): [string, string] => {
-      const at = label.indexOf("=");
-      if (at < 1) throw new UsageError(`--label ${JSON.stringify(label)}: NAME=VALUE is right`);
-      return [label.slice(0, at), label.slice(at + 1)];
-    });
+    const labels = toLabels(options.label);
     const { createVolume, inspectVolume } = await import("../../../image/volumes/operations.ts");
     const store = await openNamedStore(options);
     const made = await createVolume(store, name, Object.fromEntries(labels));
