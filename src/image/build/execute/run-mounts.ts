@@ -42,6 +42,7 @@ export class PreparedMounts implements Disposable {
   static async make({ mounts, script, args, at }: RunStep, context: MountContext): Promise<PreparedMounts> {
     const prepared = new PreparedMounts();
     try {
+      await prepared.#lockCaches(mounts, context);
       for (const one of mounts) await prepared.#add(one, context);
       if (script !== null) prepared.#addScript(script, args[0] as string, context.workspace);
       return prepared;
@@ -60,7 +61,7 @@ export class PreparedMounts implements Disposable {
       case "cache":
         return this.#cache(one, context);
       case "tmpfs": {
-        const size = one.size === null ? [] : [`size=${one.size}`];
+        const size = [...(one.size === null ? [] : [`size=${one.size}`]), ...(one.readOnly ? ["ro"] : [])];
         return void this.mounts.push({
           destination: one.target,
           type: "tmpfs",
@@ -72,6 +73,15 @@ export class PreparedMounts implements Disposable {
         return this.#secret(one, context);
       case "ssh":
         return this.#ssh(one, context);
+    }
+  }
+
+  /** Each once, and all in one order: a command would wait for itself otherwise, and two commands for each other. */
+  async #lockCaches(mounts: readonly RunMount[], { workspace }: MountContext): Promise<void> {
+    const names = mounts.flatMap((one) => (one.type === "cache" && one.sharing === "locked" ? [cacheName(one)] : []));
+    for (const name of [...new Set(names)].sort()) {
+      const { path, use } = await useKept(workspace.store, "mounts", name);
+      this.#opened.push(use, await lock(`${path}.lock`, "exclusive"));
     }
   }
 
@@ -98,7 +108,6 @@ export class PreparedMounts implements Disposable {
     const { path, use } = await useKept(store, "mounts", cacheName(one));
     this.#opened.push(use);
     let place = path;
-    if (one.sharing === "locked") this.#opened.push(await lock(`${place}.lock`, "exclusive"));
     if (one.sharing === "private") {
       const mine = tryLock(`${place}.lock`, "exclusive");
       if (mine === null) place = join(workspace.directory(), randomHex(4));
