@@ -79,6 +79,49 @@ describe.skipIf(why !== null)(`COPY and ADD (${why ?? ""})`, () => {
     expect(pathsOf(builder.tree("FROM scratch\nCOPY a/**/package.json /p/\n", FILES))).toEqual(["p", "p/package.json"]);
   });
 
+  test("--parents from a pattern before the pivot", () => {
+    const files = { "a/b1/c/d/e/f": "", "a/b2/c/e/g": "", "a/b3": "", "a/x/c/e/h": "" };
+    expect(pathsOf(builder.tree("FROM scratch\nCOPY --parents a/b*/./c/**/e /p/\n", files))).toEqual(
+      "p p/c p/c/d p/c/d/e p/c/d/e/f p/c/e p/c/e/g".split(" "),
+    );
+    expect(pathsOf(builder.tree("FROM scratch\nCOPY --parents a/b1/./c a/b2/./c/e/g /p/\n", files))).toEqual(
+      "p p/c p/c/d p/c/d/e p/c/d/e/f p/c/e p/c/e/g".split(" "),
+    );
+  });
+
+  test.each<[flags: string, paths: string]>([
+    ["--exclude=s/d s", "p p/s p/s/y"],
+    ["--exclude=d s", "p p/s p/s/d p/s/d/m p/s/d/t p/s/y"],
+    ["--exclude=d/m s/./d", "p p/d p/d/t"],
+    ["--exclude=m s/./d", "p p/d p/d/m p/d/t"],
+    ["--exclude=**/t s/d/t s/y", "p p/s p/s/y"],
+    ["--exclude=s --exclude=!s/d/t s", "p p/s p/s/d p/s/d/t"],
+  ])("--exclude with --parents counts from where the kept part begins: %s", (flags, paths) => {
+    const files = { "s/d/m": "", "s/d/t": "", "s/y": "" };
+    expect(pathsOf(builder.tree(`FROM scratch\nCOPY --parents ${flags} /p/\n`, files))).toEqual(paths.split(" "));
+  });
+
+  test("directories and archives that a pattern finds are put together in one place, files are not", () => {
+    const files = { "d1/a": "", "d2/b": "", "x1.tar": { archive: "" }, "x2.tar": { archive: "" }, f1: "", f2: "" };
+    expect(pathsOf(builder.tree("FROM scratch\nCOPY d* /p\nADD d* /q\n", files))).toEqual(
+      "p p/a p/b q q/a q/b".split(" "),
+    );
+    expect(builder.tree("FROM scratch\nADD x*.tar /p\n", files)).toEqual(
+      builder.tree("FROM scratch\nADD x1.tar x2.tar /p/\n", files),
+    );
+    for (const text of ["COPY f* /p", "ADD f* /p", "ADD *1* /p"])
+      expect(builder.build(`FROM scratch\n${text}\n`, files).stderr).toMatch(
+        /Dockerfile:2:1: \d files match, so the destination must be a directory: \/p\/ is right/,
+      );
+  });
+
+  test("a here-document whose name can be none of a file", () => {
+    for (const name of [".", ".."])
+      expect(builder.build(`FROM scratch\nCOPY <<${name} /d/\nx\n${name}\n`).stderr).toContain(
+        `Dockerfile:2:1: the here-document "${name}" cannot be the name of a file`,
+      );
+  });
+
   test("** goes through no symlink, and out of the context by none", () => {
     const context = builder.context({ Dockerfile: "FROM scratch\nCOPY --parents **/x /p/\n", "d/x": "in" });
     const outside = builder.at("outside");
@@ -134,6 +177,22 @@ describe.skipIf(why !== null)(`COPY and ADD (${why ?? ""})`, () => {
     expect(builder.build("FROM scratch\n", {}, "--build-context", "x=https://h.example/y").stderr).toContain(
       "NAME=DIRECTORY",
     );
+  });
+
+  test("ADD of a URL without a name, to a file", async () => {
+    const server = createHttpServer((_, response) => response.end("page"));
+    await new Promise<void>((settle) => server.listen(0, "127.0.0.1", settle));
+    const url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
+    const output = builder.at("page");
+    try {
+      const context = builder.context({ Dockerfile: `FROM scratch\nADD ${url} /d/page.html\n` });
+      expect(await buildAside(context, "--output", output)).toMatchObject({ code: 0 });
+      const into = builder.context({ Dockerfile: `FROM scratch\nADD ${url} /d/\n` });
+      expect((await buildAside(into)).stderr).toMatch(/Dockerfile:2:5: .*its path ends with no name of a file/);
+    } finally {
+      server.close();
+    }
+    expect(readdirSync(join(output, "d"))).toEqual(["page.html"]);
   });
 
   test("ADD of a URL: asked for again only if it has changed; the checksum of what is kept needs no server", async () => {
@@ -274,6 +333,20 @@ describe.skipIf(why !== null)("RUN", () => {
     expect(builder.must("run", "told:1", "cat", "/h")).toBe("box\n1\n");
   });
 
+  test("cache mounts that are locked: one twice in a command, and two in either order side by side", () => {
+    const mount = (id: string, target: string) => `--mount=type=cache,sharing=locked,id=locked-${id},target=${target}`;
+    const text = [
+      "FROM base:1 AS a",
+      `RUN ${mount("a", "/1")} ${mount("b", "/2")} ${mount("a", "/3")} sleep 1; touch /1/x; ls /3/x > /said`,
+      "FROM base:1 AS b",
+      `RUN ${mount("b", "/1")} ${mount("a", "/2")} sleep 1; touch /1/x; ls /1/x > /said`,
+      "FROM scratch",
+      "COPY --from=a /said /a",
+      "COPY --from=b /said /b",
+    ].join("\n");
+    expect(pathsOf(builder.tree(text))).toEqual(["a", "b"]);
+  });
+
   test("cache mounts: shared between builds, with the owner that is asked for, and pruned beyond a bound", () => {
     const text =
       "FROM base:1\nARG n\nUSER app\nRUN --mount=type=cache,target=/c,id=bound,uid=1000,mode=0750 echo $n >> /c/all; cat /c/all; stat -c '%a %u' /c\n";
@@ -341,6 +414,12 @@ describe.skipIf(why !== null)("the context", () => {
     const output = `${context}-out`;
     expect(builder.image("build", ["-f", join(context, "sub/Dockerfile"), "-o", output, context]).code).toBe(0);
     expect(readdirSync(output).sort()).toEqual([".dockerignore", "Dockerfile", "b"]);
+  });
+
+  test("a label without a value is there, and empty", () => {
+    expect(builder.build("FROM scratch\n", {}, "--label", "a", "--label", "b=c=d", "-t", "labels:1").code).toBe(0);
+    expect(builder.inspect("labels:1").config.Labels).toEqual({ a: "", b: "c=d" });
+    expect(builder.build("FROM scratch\n", {}, "--label", "=x").stderr).toContain('--label "=x": NAME=VALUE is right');
   });
 
   test("ONBUILD: once in each of two children of one file, and from an image", () => {

@@ -10,6 +10,11 @@ test.each([
   expect(nameOfUrl(url)).toBe(name);
 });
 
+test("where there is none, that of the destination is taken", () => {
+  expect(nameOfUrl("http://h.example/", "name")).toBe("name");
+  expect(nameOfUrl("http://h.example/a", "name")).toBe("a");
+});
+
 test.each([
   ["http://h.example:99999/x", /is no URL: .*a port from 1 to 65535/],
   ["http://h.example:0/x", /is no URL/],

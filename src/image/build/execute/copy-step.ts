@@ -60,17 +60,26 @@ export class PreparedCopy implements Disposable {
       }
       for (const url of urls) parts.push(await fetched(step, url, workspace, opened, limits));
       if (step.files.length > 0) parts.push(inline(step, workspace, opened));
-      const count = parts.reduce((sum, { items }) => sum + items.length, 0);
-      if (count > 1 && !step.destination.endsWith("/") && step.destination !== "/" && !step.parents)
-        throw new DockerfileError(
-          step.at,
-          `${count} files match, so the destination must be a directory: ${step.destination}/ is right`,
-        );
-      return new PreparedCopy(step, workspace, parts, opened);
+      const prepared = new PreparedCopy(step, workspace, parts, opened);
+      // What may be an archive is looked at when it is copied.
+      for (const { items, mayUnpack } of parts)
+        if (!mayUnpack && items.some(({ kind }) => kind === "file")) prepared.#refuseSeveral();
+      return prepared;
     } catch (error) {
       for (const one of opened.reverse()) one[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** Where more than one file has one name to go to, of which the last would be left. Directories, and archives, have their contents put together. */
+  #refuseSeveral(): void {
+    const { at, destination, parents } = this.step;
+    const count = this.parts.reduce((sum, { items }) => sum + items.length, 0);
+    if (count > 1 && !destination.endsWith("/") && !parents)
+      throw new DockerfileError(
+        at,
+        `${count} files match, so the destination must be a directory: ${destination}/ is right`,
+      );
   }
 
   /** Of all that is copied. */
@@ -91,6 +100,7 @@ export class PreparedCopy implements Disposable {
         const ownerOf = (tree: SourceTree) => owner ?? (tree.owners === "root" ? { uid: 0, gid: 0 } : null);
         for (const item of part.items) {
           const unpacked = part.mayUnpack ? await this.#unpacked(part.tree, item) : null;
+          if (part.mayUnpack && unpacked === null && item.kind === "file") this.#refuseSeveral();
           const tree = unpacked?.tree ?? part.tree;
           const items = unpacked === null ? [item] : [unpacked.item];
           copyItems(tree, items, {
@@ -154,7 +164,8 @@ async function fetched(
   try {
     const { download } = await import("./download.ts");
     const directory = workspace.directory();
-    const { name } = await download(workspace.store, text, step.checksum, directory, limits);
+    const otherwise = step.destination.endsWith("/") ? null : (step.destination.split("/").at(-1) as string);
+    const { name } = await download(workspace.store, text, step.checksum, directory, limits, otherwise);
     return partOf(step, directory, [name], () => 0o600, step.unpack === "all", opened);
   } catch (error) {
     limits.signal.throwIfAborted();
@@ -166,7 +177,7 @@ async function fetched(
 function inline(step: CopyStep, workspace: Workspace, opened: Disposable[]): Part {
   const directory = workspace.directory();
   for (const { name, content } of step.files) {
-    if (name.includes("/"))
+    if (name.includes("/") || name === "." || name === "..")
       throw new DockerfileError(step.at, `the here-document ${JSON.stringify(name)} cannot be the name of a file`);
     writeFileSync(join(directory, name), content, { mode: 0o644 });
   }

@@ -17,14 +17,20 @@ export interface Download {
   digest: string;
 }
 
-/** The name of a URL's file. @throws {Error} for what is no URL, and for one whose path ends with a slash */
-export function nameOfUrl(url: string): string {
+/**
+ * The name of a URL's file.
+ * @param otherwise the name where the URL has none; `null` where it must have one
+ * @throws {Error} for what is no URL, and for one whose path ends with a slash
+ */
+export function nameOfUrl(url: string, otherwise: string | null = null): string {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed === null || parsed.port === "0")
     throw new Error(`${url}: is no URL: http[s]://HOST[:PORT]/PATH is right, a port from 1 to 65535`);
-  const name = decoded(parsed.pathname.split("/").at(-1) ?? "", url);
+  const name = decoded(parsed.pathname.split("/").at(-1) ?? "", url) || (otherwise ?? "");
   if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0"))
-    throw new Error(`${url}: its path ends with no name of a file`);
+    throw new Error(
+      `${url}: its path ends with no name of a file: a destination that is one, without a slash at its end, is right`,
+    );
   return name;
 }
 
@@ -54,6 +60,7 @@ interface Kept {
  * Fetches a file. What was fetched before is kept: it is asked for again only if it has changed, and not at all if the checksum says that it is
  * what is wanted. A server that gives no validators is asked for all of it each time.
  * @param directory gets the file
+ * @param otherwise its name where the URL has none
  * @throws {Error} for what cannot be fetched, or comes too slowly, and for a wrong checksum
  */
 export async function download(
@@ -62,8 +69,9 @@ export async function download(
   checksum: string | null,
   directory: string,
   { signal, patience }: Limits,
+  otherwise: string | null = null,
 ): Promise<Download> {
-  const name = nameOfUrl(url);
+  const name = nameOfUrl(url, otherwise);
   const { path: place, use } = await useKept(store, "downloads", url);
   using _ = use;
   const kept = readKept(place);

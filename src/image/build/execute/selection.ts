@@ -1,7 +1,7 @@
 /** What a COPY or ADD takes: the files of its sources, where each goes, and a digest of it all. */
 import { readSync } from "node:fs";
 import { closeFd } from "../../../sys/at.ts";
-import { type ByteName, baseOf, nameOfText, parentOf } from "../../../sys/byte-name.ts";
+import { type ByteName, baseOf, parentOf } from "../../../sys/byte-name.ts";
 import { O } from "../../../sys/fd.ts";
 import { createHash, type Hash } from "../../../sys/hash.ts";
 import { isDirectory, isType } from "../../../sys/stat.ts";
@@ -43,57 +43,68 @@ export function selectFiles(
   return step.sources.flatMap((one) => {
     const { text, at } = one;
     try {
-      const [prefix, source] = step.parents ? pivot(text) : ["", text];
-      const found = tree.find(joined(prefix, source), step.parents);
+      const found = step.parents
+        ? findFromPivots(tree, text)
+        : tree.find(text).map((item) => ({ ...item, pivot: null }));
       if (found.length === 0) onNothing(one);
-      return found
-        .filter(
-          ({ file, name }) => exclude === null || isDirectory(file.stat) || !exclude.excludes(textOf(baseOf(name))),
-        )
-        .map(({ name, file }) => selected(tree, name, file, exclude, step.parents ? prefix : null));
+      return found.flatMap((item) => selected(tree, item, exclude));
     } catch (error) {
       throw error instanceof DockerfileError ? error : new DockerfileError(at, (error as Error).message);
     }
   });
 }
 
-/** With `--parents`, `./` in the middle says where the kept part begins. */
-function pivot(source: string): [prefix: string, rest: string] {
+/** What a source names, and, with `--parents`, where the kept part of its path begins. */
+interface Found {
+  name: ByteName;
+  file: TreeFile;
+  pivot: ByteName | null;
+}
+
+/** With `--parents`, `./` in the middle says where the kept part begins. What is before it may be a pattern, too. */
+function findFromPivots(tree: SourceTree, source: string): Found[] {
   const at = source.indexOf("/./");
-  return at === -1 ? ["", source] : [source.slice(0, at), source.slice(at + 3)];
+  if (at === -1) return tree.find(source, true).map((item) => ({ ...item, pivot: SELF }));
+  const [before, after] = [source.slice(0, at), source.slice(at + 3)];
+  return tree
+    .find(before)
+    .filter(({ file }) => isDirectory(file.stat))
+    .flatMap(({ name: pivot }) => tree.find(after, true, pivot).map((item) => ({ ...item, pivot })));
 }
 
-function joined(prefix: string, source: string): string {
-  return prefix === "" ? source : `${prefix}/${source}`;
-}
-
-function selected(
-  tree: SourceTree,
-  name: ByteName,
-  file: TreeFile,
-  exclude: IgnoreRules | null,
-  prefix: string | null,
-): SelectedItem {
-  const root = { ...file, below: SELF };
-  const files = isDirectory(file.stat) ? [root, ...tree.walk(file.path, exclude)] : [root];
+/** None where the source itself is left out. */
+function selected(tree: SourceTree, { name, file, pivot }: Found, exclude: IgnoreRules | null): SelectedItem[] {
   const kind = isDirectory(file.stat) ? "directory" : "file";
-  return { name, kind, parents: prefix === null ? null : parentsOf(tree, name, prefix), files };
+  const root = { ...file, below: SELF };
+  const parents = pivot === null ? null : parentsOf(tree, name, pivot);
+  // Patterns count from the directory that is copied; with `--parents`, from where the kept part begins.
+  const top = pivot === null || name === pivot ? SELF : belowPivot(name, pivot);
+  const below = kind === "file" && pivot === null ? baseOf(name) : top;
+  const isLeftOut = below !== SELF && (exclude?.excludes(textOf(below)) ?? false);
+  if (isLeftOut && (kind === "file" || !exclude?.hasExceptions)) return [];
+  if (kind === "file") return [{ name, kind, parents, files: [root] }];
+  const rules =
+    exclude === null || top === SELF
+      ? exclude
+      : {
+          excludes: (path: string) => exclude.excludes(`${textOf(top)}/${path}`),
+          hasExceptions: exclude.hasExceptions,
+        };
+  const files = [...tree.walk(file.path, rules)];
+  return isLeftOut && files.length === 0 ? [] : [{ name, kind, parents, files: [root, ...files] }];
 }
 
-/** The directories between the pivot and a source. */
-function parentsOf(tree: SourceTree, name: ByteName, prefix: string): SelectedFile[] | null {
-  const start = nameOfText(
-    prefix
-      .split("/")
-      .filter((part) => part !== "" && part !== ".")
-      .join("/"),
-  );
-  if (name === start) return null;
+function belowPivot(name: ByteName, pivot: ByteName): ByteName {
+  return pivot === SELF ? name : (name.slice(pivot.length + 1) as ByteName);
+}
+
+/** The directories between the pivot and a source; `null` for what the pivot itself names. */
+function parentsOf(tree: SourceTree, name: ByteName, pivot: ByteName): SelectedFile[] | null {
+  if (name === pivot) return null;
   const parents: SelectedFile[] = [];
-  for (let at = parentOf(name); at !== SELF && at !== start; at = parentOf(at)) {
+  for (let at = parentOf(name); at !== SELF && at !== pivot; at = parentOf(at)) {
     const file = tree.resolve(at);
-    const below = start === SELF ? at : (at.slice(start.length + 1) as ByteName);
-    if (file !== null && isDirectory(file.stat)) parents.unshift({ ...file, below });
+    if (file !== null && isDirectory(file.stat)) parents.unshift({ ...file, below: belowPivot(at, pivot) });
   }
   return parents;
 }

@@ -48,13 +48,14 @@ export class SourceTree {
 
   /**
    * What a source names: one path, or all that match a pattern, in the order of their names.
+   * @param from where the source begins
    * @param isDeep whether `**` stands for any directories, or none, as with `--parents`; else it is a `*`, as Go's matcher has it
    * @returns none where a pattern matches nothing
    * @throws {Error} for one that leads out, and for a name where there is nothing
    */
-  find(source: string, isDeep = false): { name: ByteName; file: TreeFile }[] {
+  find(source: string, isDeep = false, from: ByteName = SELF): { name: ByteName; file: TreeFile }[] {
     const components = this.#components(source);
-    let found: ByteName[] = [SELF];
+    let found: ByteName[] = [from];
     let looked = found;
     for (const [index, component] of components.entries()) {
       const isAny = isDeep && component === "**" && index < components.length - 1;
@@ -208,7 +209,7 @@ export class SourceTree {
    */
   *walk(
     directory: ByteName,
-    exclude: IgnoreRules | null = null,
+    exclude: Pick<IgnoreRules, "excludes" | "hasExceptions"> | null = null,
     below: ByteName = SELF,
   ): Generator<TreeFile & { below: ByteName }> {
     for (const name of this.list(directory)) {

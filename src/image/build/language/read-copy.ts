@@ -3,7 +3,7 @@ import { readBoolean } from "./flags.ts";
 import { parseHeredoc } from "./heredoc.ts";
 import type { Copy, Instruction } from "./instructions.ts";
 import type { RawInstruction } from "./lines.ts";
-import type { Piece } from "./position.ts";
+import { locating, type Piece } from "./position.ts";
 import { expandWord } from "./shell-words.ts";
 import { readArray } from "./values.ts";
 
@@ -25,7 +25,8 @@ export function readCopy({
   if (destination === undefined || words.length === 0) {
     return rest.fail(`${keyword} needs a source and a destination: ${keyword} SOURCE… DESTINATION is right`);
   }
-  const isHeredoc = ({ text }: Piece) => raw.heredocs.length > 0 && parseHeredoc(text, escapeToken) !== null;
+  const isHeredoc = (word: Piece) =>
+    raw.heredocs.length > 0 && locating(word, () => parseHeredoc(word.text, escapeToken)) !== null;
   if (isHeredoc(destination)) destination.fail(`a here-document is a source: the destination is missing after it`);
   const one = (name: string) => flags.get(name)?.[0] ?? null;
   const from = one("from");
