@@ -91,7 +91,7 @@ describe("here-documents", () => {
 });
 
 describe("variables", () => {
-  const values: Record<string, string> = { set: "value", empty: "", path: "a/b/c.tar.gz", sp: "x y" };
+  const values: Record<string, string> = { set: "value", empty: "", path: "a/b/c.tar.gz", sp: "x y", größe: "7" };
   const options = { escapeToken: "\\", lookup: (name: string) => values[name] };
 
   test.each([
@@ -110,6 +110,8 @@ describe("variables", () => {
     ['"a\\b" "a\\"b" a\\ b', 'a\\b a"b a b'],
     ["$", "$"],
     ["a$1b$", "ab$"],
+    ["a$001b|${001:-c}|${0}|$0x", "ab|c||x"],
+    ["$größe|${größe}m|$g_1", "7|7m|"],
   ])("%j becomes %j", (text, expected) => {
     expect(expandWord(text, options)).toBe(expected);
   });

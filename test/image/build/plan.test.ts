@@ -5,7 +5,7 @@ import { parseDockerfile, parseTrigger } from "../../../src/image/build/language
 import { type Graph, planGraph } from "../../../src/image/build/plan/graph.ts";
 import { portKeys } from "../../../src/image/build/plan/ports.ts";
 import { planStage } from "../../../src/image/build/plan/stage.ts";
-import type { RunStep, StagePlan, Step } from "../../../src/image/build/plan/steps.ts";
+import type { RunMount, RunStep, StagePlan, Step } from "../../../src/image/build/plan/steps.ts";
 import type { ExecutionConfig } from "../../../src/image/store/documents.ts";
 
 const PLATFORM = { os: "linux", architecture: "arm64", variant: "v8" };
@@ -78,6 +78,14 @@ describe("stages", () => {
     ]);
   });
 
+  test.each<[target: string | null, text: string, value: string]>([
+    [null, "FROM x\n", "default"],
+    [null, "FROM x AS Final\n", "final"],
+    ["first", "FROM x AS first\nFROM y AS final\n", "first"],
+  ])("the target's name is TARGETSTAGE: %j of %j", (target, text, value) => {
+    expect(graphOf(text, target).automatic.get("TARGETSTAGE")).toBe(value);
+  });
+
   test("warn of arguments that nobody takes", () => {
     expect(
       graphOf("FROM x\nARG a\n", null, {
@@ -113,6 +121,13 @@ describe("variables", () => {
   test("of a base that is a stage are inherited, others not", () => {
     expect(plan("FROM x\nENV e=$v\n", {}, {}, { v: "1" }).config.Env).toContain("e=1");
     expect(plan("FROM w\nARG v=1\nFROM x\nENV e=$v\n").config.Env).toContain("e=");
+  });
+
+  test("the default of an ARG that is given is not looked at", () => {
+    const text = "FROM x\nARG a\nARG b=${a:?missing}\nENV e=$b\n";
+    expect(plan(text, {}, { b: "1" }).config.Env).toContain("e=1");
+    expect(plan(text, {}, { a: "2" }).config.Env).toContain("e=2");
+    expect(() => plan(text)).toThrow("Dockerfile:3:7: a: missing");
   });
 
   test("ARG without a value takes that from before the first FROM", () => {
@@ -174,6 +189,25 @@ describe("configuration", () => {
     ]);
   });
 
+  test("ports of the host in EXPOSE count for nothing, with a warning", () => {
+    expect(["8080:80", "127.0.0.1:81:81/udp", ":82", "[::1]::83", "9000-9001:90-91"].flatMap(portKeys)).toEqual([
+      "80/tcp",
+      "81/udp",
+      "82/tcp",
+      "83/tcp",
+      "90/tcp",
+      "91/tcp",
+    ]);
+    const { warnings } = parseDockerfile("FROM x\nEXPOSE 80 8080:81 $p:1\n", "Dockerfile");
+    expect(warnings.map(({ at, rule }) => `${at.line}:${at.column} ${rule}`)).toEqual(["2:11 ExposeInvalidFormat"]);
+  });
+
+  test("MAINTAINER is prose", () => {
+    expect(plan('FROM x\nENV a=1\nMAINTAINER "Tim" O\'Reilly $a <t@host.example>\n').author).toBe(
+      '"Tim" O\'Reilly $a <t@host.example>',
+    );
+  });
+
   test("several CMDs, ENTRYPOINTs and HEALTHCHECKs of a stage: a warning for each that does not count", () => {
     const { warnings } = parseDockerfile(
       "FROM x\nCMD a\nCMD b\nENTRYPOINT c\nENTRYPOINT d\nCMD e\nFROM y\nCMD f\n",
@@ -206,8 +240,16 @@ describe("configuration", () => {
     ]);
   });
 
-  test("what looks like an array and is none: a warning", () => {
-    expect(parseDockerfile("FROM x\nCMD ['a', 'b']\nRUN [ -e /x ] && y\n", "Dockerfile").warnings).toHaveLength(1);
+  test.each([
+    ["CMD ['a', 'b']", 1],
+    ["CMD [ 'a', 'b' ]", 1],
+    ['ENTRYPOINT ["a" "b"]', 1],
+    ["RUN [ -e /x ] && y", 0],
+    ['RUN [ "$x" = "y" ]', 0],
+    ["RUN [ \"$(id -u):$(id -g)\" = '1:2' ] && [ 'a' != \"b\" ]", 0],
+    ["RUN [ \\\n  'a' = \"$a\" ]", 0],
+  ])("what looks like an array and is none is warned of: %s", (text, count) => {
+    expect(parseDockerfile(`FROM x\n${text}\n`, "Dockerfile").warnings).toHaveLength(count);
   });
 });
 
@@ -231,6 +273,36 @@ describe("steps", () => {
   ])("COPY a %s goes to %s", (destination, absolute) => {
     const { steps } = plan(`FROM x\nENV DIR=/opt/\nWORKDIR /w\nCOPY a ${destination}\n`);
     expect(steps.at(-1)).toMatchObject({ kind: "copy", destination: absolute });
+  });
+
+  test("quotes of a flag's value are no part of it", () => {
+    const { steps, config } = plan(
+      'FROM w AS s\nFROM x\nRUN --network="none" --security=\'sandbox\' y\nCOPY --from="s" --link="true" --chown="1:2" --exclude="a b" c d\nHEALTHCHECK --interval="5s" --retries="3" CMD z\n',
+    );
+    expect(steps[0]).toMatchObject({ kind: "run", network: "none" });
+    expect(steps[1]).toMatchObject({ from: { kind: "stage", index: 0 }, chown: "1:2", exclude: ["a b"] });
+    expect(config.Healthcheck).toMatchObject({ Interval: 5e9, Retries: 3 });
+  });
+
+  test.each<[flag: string, mount: Partial<RunMount>]>([
+    ['"type=tmpfs,target=/t"', { type: "tmpfs", target: "/t", readOnly: false }],
+    ['type=bind,"source=a,b",target=/t', { type: "bind", source: "a,b" }],
+    ['type=bind,source="a b","target=/t"', { type: "bind", source: "a b", target: "/t" }],
+    ['from="s",target=/t', { type: "bind", from: { kind: "stage", index: 0 } }],
+    ["type=$T,target=/t", { type: "cache", target: "/t" }],
+    ["Type=TmpFS,target=/t,ro", { type: "tmpfs", readOnly: true }],
+    ["type=cache,target=/t,sharing=LOCKED", { type: "cache", sharing: "locked" }],
+    ["type=secret,id=i,readonly", { type: "secret", readOnly: true }],
+    ["type=secret,id=i,rw", { type: "secret", readOnly: true }],
+    ["type=ssh,rw=true", { type: "ssh", readOnly: false }],
+  ])("--mount=%s", (flag, mount) => {
+    const [step] = runs(plan(`FROM w AS s\nFROM x\nENV T=cache\nRUN --mount=${flag} y\n`));
+    expect(step?.mounts[0]).toMatchObject(mount);
+  });
+
+  test("in a here-document an escaped line feed, a dollar and a backtick are the shell's", () => {
+    const { steps } = plan('FROM x\nCOPY <<a /d/\none \\\n  two \\` \\a "\\b"\na\n');
+    expect(steps.at(-1)).toMatchObject({ files: [{ name: "a", content: 'one   two ` \\a "\\b"\n' }] });
   });
 
   test("here-documents are expanded as such, or byte for byte", () => {

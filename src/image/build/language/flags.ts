@@ -1,10 +1,10 @@
 /** The flags of instructions: `--name=value` before the arguments. */
 import { closest } from "./closest.ts";
-import type { Piece } from "./position.ts";
-import { wordEnd } from "./shell-words.ts";
+import { locating, type Piece } from "./position.ts";
+import { withoutQuotes, wordEnd } from "./shell-words.ts";
 
-/** What flags an instruction has; `boolean` ones may stand without a value. */
-export type FlagTable = Readonly<Record<string, "value" | "boolean" | "several">>;
+/** What flags an instruction has; `boolean` ones may stand without a value, `several` be given more than once. `options`, too, whose quotes say what belongs together. */
+export type FlagTable = Readonly<Record<string, "value" | "boolean" | "several" | "options">>;
 
 export interface Flags {
   values: ReadonlyMap<string, Piece[]>;
@@ -26,12 +26,20 @@ export function readFlags(keyword: string, rest: Piece, table: FlagTable, escape
     const name = word.text.slice(2, equals === -1 ? undefined : equals);
     const kind = Object.hasOwn(table, name) ? table[name] : undefined;
     if (kind === undefined) unknownFlag(keyword, word, name, table);
-    const value = equals === -1 ? null : word.slice(equals + 1);
+    const written = equals === -1 ? null : word.slice(equals + 1);
+    const value = written === null || kind === "options" ? written : unquoted(written, escapeToken);
     if (value === null && kind !== "boolean") word.fail(`the flag --${name} needs a value: --${name}=VALUE is right`);
     const before = values.get(name) ?? [];
-    if (before.length > 0 && kind !== "several") word.fail(`the flag --${name} is given twice: once is right`);
+    if (before.length > 0 && kind !== "several" && kind !== "options")
+      word.fail(`the flag --${name} is given twice: once is right`);
     values.set(name, [...before, value ?? word.slice(word.text.length)]);
   }
+}
+
+/** Quotes of a value are gone before it is looked at, as in BuildKit: `--from="builder"` is `--from=builder`. @throws {DockerfileError} for one that is not closed */
+export function unquoted(value: Piece, escapeToken: string): Piece {
+  const text = locating(value, () => withoutQuotes(value.text, escapeToken));
+  return text === value.text ? value : value.replaced(text);
 }
 
 function unknownFlag(keyword: string, word: Piece, name: string, table: FlagTable): never {

@@ -1,7 +1,7 @@
 /** Reads a Dockerfile into stages of instructions. Every refusal has file, line and column. */
 import { checked } from "./checks.ts";
 import { closest } from "./closest.ts";
-import { type Flags, type FlagTable, readFlags } from "./flags.ts";
+import { type Flags, type FlagTable, readFlags, unquoted } from "./flags.ts";
 import { hasBlankBeforeDelimiter } from "./heredoc.ts";
 import type { Dockerfile, From, HealthcheckTest, Instruction, MountFlag, Stage, Warning } from "./instructions.ts";
 import { type Directive, type RawInstruction, splitFile } from "./lines.ts";
@@ -38,7 +38,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   COPY: { flags: { ...COPY_FLAGS, from: "value", parents: "boolean" }, read: readCopy },
   ENTRYPOINT: plain(({ rest, warnings }) => ({ kind: "entrypoint", command: readCommand(rest, warnings) })),
   ENV: plain(({ rest, escapeToken }) => ({ kind: "env", assignments: readAssignments("ENV", rest, escapeToken) })),
-  EXPOSE: plain(({ rest }) => ({ kind: "expose", values: some("EXPOSE", rest, rest.words()) })),
+  EXPOSE: plain(readExpose),
   FROM: { flags: { platform: "value" }, read: readFrom },
   HEALTHCHECK: {
     flags: {
@@ -56,7 +56,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   })),
   MAINTAINER: plain(({ rest }) => ({ kind: "maintainer", value: one("MAINTAINER", rest) })),
   ONBUILD: plain(readOnbuild),
-  RUN: { flags: { mount: "several", network: "value", security: "value", device: "several" }, read: readRun },
+  RUN: { flags: { mount: "options", network: "value", security: "value", device: "several" }, read: readRun },
   SHELL: plain(({ rest }) => {
     const args = readArray(rest);
     if (args === null || args.length === 0)
@@ -167,6 +167,15 @@ function some(keyword: string, rest: Piece, values: Piece[]): Piece[] {
   return values;
 }
 
+function readExpose({ rest, warnings }: Reading): Bare {
+  const values = some("EXPOSE", rest, rest.words());
+  for (const value of values.filter(({ text }) => /^[^$]*:[^$]*$/.test(text))) {
+    const text = `EXPOSE ${value.text}: what is before the last ":" does not count, ports of the host are chosen when a container is run`;
+    warnings.push({ at: value.at(), rule: "ExposeInvalidFormat", text });
+  }
+  return { kind: "expose", values };
+}
+
 function readFrom({ raw, rest, flags }: Reading): Instruction {
   const [image, as, name, more] = rest.words();
   if (image === undefined) return rest.fail("FROM needs an image");
@@ -184,13 +193,13 @@ function readFrom({ raw, rest, flags }: Reading): Instruction {
   return { kind: "from", ...common(raw), image, platform, name: name?.text.toLowerCase() ?? null };
 }
 
-function readRun({ raw, rest, flags, warnings }: Reading): Instruction {
+function readRun({ raw, rest, flags, escapeToken, warnings }: Reading): Instruction {
   const security = flags.get("security")?.[0];
   if (security !== undefined && security.text !== "sandbox")
     security.fail(`--security=${security.text}: only "sandbox" is there: a build gets no more rights than a container`);
   const device = flags.get("device")?.[0];
   if (device !== undefined) device.fail("--device is not supported: a build gets no devices of the host");
-  const mounts = (flags.get("mount") ?? []).map(readMountFlag);
+  const mounts = (flags.get("mount") ?? []).map((flag) => readMountFlag(flag, escapeToken));
   const network = flags.get("network")?.[0] ?? null;
   if (network !== null && !["default", "none", "host"].includes(network.text))
     network.fail(`--network=${network.text}: default, none or host is right`);
@@ -200,8 +209,9 @@ function readRun({ raw, rest, flags, warnings }: Reading): Instruction {
   return { kind: "run", ...common(raw), command, heredocs: raw.heredocs, mounts, network };
 }
 
-/** Options are separated by commas; one in double quotes may have commas in it. */
-function readMountFlag(at: Piece): MountFlag {
+/** Options are separated by commas; one in double quotes may have commas in it. Quotes may also be around all of them, or around a value. */
+function readMountFlag(flag: Piece, escapeToken: string): MountFlag {
+  const at = /^"[^"]*"$|^'[^']*'$/.test(flag.text) ? unquoted(flag, escapeToken) : flag;
   const fields = [...at.text.matchAll(/("(?:[^"]|"")*"|[^,]*)(?:,|$)/g)].filter(([all]) => all !== "");
   const options = fields.map((match) => {
     const field = match[1] as string;
@@ -209,7 +219,8 @@ function readMountFlag(at: Piece): MountFlag {
     const piece = at.slice(match.index + (isQuoted ? 1 : 0), match.index + field.length - (isQuoted ? 1 : 0));
     const equals = piece.text.indexOf("=");
     const name = (equals === -1 ? piece.text : piece.text.slice(0, equals)).toLowerCase().trim();
-    return { name, value: equals === -1 ? piece.slice(piece.text.length) : piece.slice(equals + 1), at: piece };
+    const value = equals === -1 ? piece.slice(piece.text.length) : unquoted(piece.slice(equals + 1), escapeToken);
+    return { name, value };
   });
   return { at, options };
 }

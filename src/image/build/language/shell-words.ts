@@ -13,7 +13,7 @@ export interface WordOptions {
   lookup: Lookup;
   /** Quotes and escapes stay as they are. */
   raw?: boolean;
-  /** Quotes are letters like others, and the escape character is for itself, a dollar and a line feed alone: as in a here-document. */
+  /** Quotes are letters like others, and the escape character is for itself, a dollar, a backtick and a line feed alone: as in a here-document. */
   keepQuotes?: boolean;
   /** Variables that are not set stay as they are written. */
   keepUnset?: boolean;
@@ -30,6 +30,21 @@ export function wordEnd(text: string, escapeToken: string, begin = 0): number {
     else if (/\s/.test(unit)) return index;
   }
   return text.length;
+}
+
+/** Takes quotes and escapes away alone: variables stay, of which a later look may make something. @throws {Error} for a quote that is not closed */
+export function withoutQuotes(text: string, escapeToken: string): string {
+  let result = "";
+  let quote: string | null = null;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text[index] as string;
+    if (unit === escapeToken && quote !== "'") result += text[++index] ?? "";
+    else if (unit === quote) quote = null;
+    else if (quote === null && (unit === '"' || unit === "'")) quote = unit;
+    else result += unit;
+  }
+  if (quote !== null) throw new Error(`a quote is not closed: ${JSON.stringify(text.slice(0, 40))}`);
+  return result;
 }
 
 /** Takes a word's quotes and escapes away and puts variables in: of all the text, blanks too. @throws {Error} */
@@ -62,6 +77,14 @@ export class WordScanner {
 
   next(): string | undefined {
     return this.text[this.#at++];
+  }
+
+  /** What an expression, a sticky one, matches here; it is passed over. Empty for nothing. */
+  take(expression: RegExp): string {
+    expression.lastIndex = this.#at;
+    const found = expression.exec(this.text)?.[0] ?? "";
+    this.#at += found.length;
+    return found;
   }
 
   /** Reads on to a character that is not quoted, which it takes, or to the end. @param rawEscapes escapes stay, for patterns */
@@ -101,9 +124,13 @@ export class WordScanner {
         this.next();
         if (this.options.raw || rawEscapes) add(unit, false);
         const escaped = this.next();
-        const isLetter = this.options.keepQuotes && escaped !== "$" && escaped !== this.options.escapeToken;
-        if (isLetter) add(unit, false);
-        if (escaped !== undefined) add(escaped, true);
+        if (!this.options.keepQuotes) {
+          if (escaped !== undefined) add(escaped, true);
+          continue;
+        }
+        const isSpecial = escaped === "$" || escaped === "`" || escaped === this.options.escapeToken;
+        // A line that is continued has neither.
+        if (escaped !== "\n") add(`${isSpecial ? "" : unit}${escaped ?? ""}`, true);
       } else if (/\s/.test(unit)) {
         this.next();
         word += unit;

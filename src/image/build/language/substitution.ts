@@ -4,8 +4,11 @@
  */
 import type { WordScanner } from "./shell-words.ts";
 
-/** The shell's own parameters, which a Dockerfile never has, are names all the same. */
-const SPECIAL = /^[@*#?\-$!0]$/;
+/**
+ * A name: letters of any script, digits and "_"; digits alone, as a shell has them for arguments; or one of the shell's own parameters, which a
+ * Dockerfile never has.
+ */
+const NAME = /\p{Nd}+|[@*#?\-$!]|[\p{L}\p{Nd}_]+/uy;
 
 const MODIFIERS = ":-word, -word, :+, +, :?, ?, #, ##, %, %%, /pattern/replacement and //pattern/replacement";
 
@@ -13,12 +16,12 @@ const MODIFIERS = ":-word, -word, :+, +, :?, ?, #, ##, %, %%, /pattern/replaceme
 export function substitute(scanner: WordScanner): string {
   scanner.next();
   if (scanner.peek() !== "{") {
-    const name = readName(scanner);
+    const name = scanner.take(NAME);
     if (name === "") return "$";
     return lookUp(scanner, name) ?? (scanner.options.keepUnset ? `$${name}` : "");
   }
   scanner.next();
-  const name = readName(scanner);
+  const name = scanner.take(NAME);
   const unit = scanner.next();
   if (name === "" || unit === undefined)
     throw new Error(`a substitution is not closed, or names nothing: $\{name} is right`);
@@ -51,16 +54,6 @@ function unsupported(name: string, modifier: string): never {
 
 function lookUp(scanner: WordScanner, name: string): string | undefined {
   return scanner.options.lookup(name);
-}
-
-function readName(scanner: WordScanner): string {
-  const first = scanner.peek() ?? "";
-  if (SPECIAL.test(first)) return scanner.next() as string;
-  const isPart = /[0-9]/.test(first) ? /[0-9]/ : /[A-Za-z0-9_]/;
-  let name = "";
-  for (let unit = scanner.peek(); unit !== undefined && isPart.test(unit); unit = scanner.peek())
-    name += scanner.next();
-  return name;
 }
 
 /** @param present the value where it counts as set */

@@ -24,8 +24,9 @@ function parsed(text: string): unknown {
 export function readCommand(rest: Piece, warnings: Warning[]): CommandForm {
   const args = readArray(rest);
   if (args !== null) return { kind: "exec", args };
-  // "[ -f x ] && …" is the shell's own.
-  if (/^\[\s*['"“]/.test(rest.text) && /\]\s*$/.test(rest.text)) {
+  // "[ -f x ] && …" is the shell's own, and so is `[ "$x" = y ]`, which has blanks inside of its brackets and no comma between quotes.
+  const isTest = /^\[\s.*\s\]\s*$/s.test(rest.text) && !/['"”]\s*,/.test(rest.text);
+  if (!isTest && /^\[\s*['"“]/.test(rest.text) && /\]\s*$/.test(rest.text)) {
     warnings.push({
       at: rest.at(),
       rule: "JSONArgsRecommended",

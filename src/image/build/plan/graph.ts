@@ -50,7 +50,7 @@ export type NamedContexts = ReadonlyMap<string, NamedContext>;
 
 /** @throws {DockerfileError} @throws {Error} for a target that is not there */
 export function planGraph(dockerfile: Dockerfile, options: GraphOptions): Graph {
-  const automatic = platformArguments(options);
+  const automatic = automaticArguments(dockerfile, options);
   const scope = new Scope(dockerfile.escapeToken, [], automatic);
   const globals = new Map<string, string>();
   for (const { name, value } of dockerfile.globals.flatMap(({ assignments }) => assignments)) {
@@ -74,7 +74,10 @@ export function planGraph(dockerfile: Dockerfile, options: GraphOptions): Graph 
   };
 }
 
-function platformArguments({ buildPlatform, targetPlatform, target }: GraphOptions): Map<string, string> {
+function automaticArguments(
+  { stages }: Dockerfile,
+  { buildPlatform, targetPlatform, target }: GraphOptions,
+): Map<string, string> {
   const of = (prefix: string, platform: Platform): [string, string][] => [
     [`${prefix}PLATFORM`, formatPlatform(platform)],
     [`${prefix}OS`, platform.os],
@@ -84,7 +87,7 @@ function platformArguments({ buildPlatform, targetPlatform, target }: GraphOptio
   return new Map([
     ...of("BUILD", buildPlatform),
     ...of("TARGET", targetPlatform),
-    ["TARGETSTAGE", target ?? "default"],
+    ["TARGETSTAGE", target || (stages.at(-1)?.from.name ?? "default")],
   ]);
 }
 
@@ -152,6 +155,11 @@ function addNeed(
   if (name === "") throw new DockerfileError(at, "from= is empty: a stage or an image is right");
   const found = findSource(name, stage.index, stages, contexts);
   if (found.kind === "stage") needs.add(found.index);
+  else if (found.kind === "image" && findNamed(name, stages.length, stages) !== null)
+    throw new DockerfileError(
+      at,
+      `the stage ${JSON.stringify(name)} comes after this one: only what is before it in the file can be taken from`,
+    );
   else if (/^\d+$/.test(name) && found.kind === "image")
     throw new DockerfileError(at, `there is no stage ${name} before this one, which is stage ${stage.index}`);
 }

@@ -7,18 +7,18 @@ import { findSource, type Graph } from "./graph.ts";
 import type { Scope } from "./scope.ts";
 import type { RunMount } from "./steps.ts";
 
+/** Whether it may be written to: BuildKit takes that for all, though a secret never may. */
+const ACCESS = ["rw", "readwrite", "ro", "readonly"] as const;
+
 const OPTIONS = {
-  bind: ["type", "target", "dst", "destination", "source", "src", "from", "rw", "readwrite", "ro", "readonly"],
+  bind: ["type", "target", "dst", "destination", "source", "src", "from", ...ACCESS],
   cache: [
     "type",
     "id",
     "target",
     "dst",
     "destination",
-    "ro",
-    "readonly",
-    "rw",
-    "readwrite",
+    ...ACCESS,
     "sharing",
     "from",
     "source",
@@ -27,9 +27,23 @@ const OPTIONS = {
     "uid",
     "gid",
   ],
-  tmpfs: ["type", "target", "dst", "destination", "size"],
-  ssh: ["type", "id", "target", "dst", "destination", "required", "mode", "uid", "gid"],
-  secret: ["type", "id", "target", "dst", "destination", "required", "mode", "uid", "gid", "env", "source", "src"],
+  tmpfs: ["type", "target", "dst", "destination", ...ACCESS, "size"],
+  ssh: ["type", "id", "target", "dst", "destination", ...ACCESS, "required", "mode", "uid", "gid"],
+  secret: [
+    "type",
+    "id",
+    "target",
+    "dst",
+    "destination",
+    ...ACCESS,
+    "required",
+    "mode",
+    "uid",
+    "gid",
+    "env",
+    "source",
+    "src",
+  ],
 } as const;
 
 type MountType = keyof typeof OPTIONS;
@@ -41,8 +55,8 @@ export function planMount(
   scope: Scope,
   cwd: string,
 ): RunMount {
-  const given = options.find(({ name }) => name === "type");
-  const type = (given?.value.text ?? "bind") as MountType;
+  const given = options.findLast(({ name }) => name === "type");
+  const type = (given === undefined ? "bind" : scope.expand(given.value).toLowerCase()) as MountType;
   if (!Object.hasOwn(OPTIONS, type))
     return (given?.value ?? at).fail(
       `the mount type ${JSON.stringify(type)} is not known: ${Object.keys(OPTIONS).join(", ")} are`,
@@ -99,7 +113,7 @@ export function planMount(
     case "bind":
       return { ...place, type, from: source ?? { kind: "context" }, source: text("source") ?? "/" };
     case "cache": {
-      const sharing = text("sharing") ?? "shared";
+      const sharing = text("sharing")?.toLowerCase() ?? "shared";
       if (sharing !== "shared" && sharing !== "private" && sharing !== "locked")
         return (values.get("sharing") as Piece).fail(`sharing=${sharing}: shared, private or locked is right`);
       const ids = { mode: number("mode", 8, 0o755), uid: number("uid", 10, 0), gid: number("gid", 10, 0) };

@@ -1,13 +1,20 @@
 /** EXPOSE's arguments as the keys of a configuration. */
+import { isIP } from "node:net";
 
-/** `80`, `80/tcp`, `8000-8002/UDP` and so on: a key a port, protocol in lower case. @throws {Error} */
+/**
+ * `80`, `80/tcp`, `8000-8002/UDP` and so on: a key a port, protocol in lower case. What `[ADDRESS:][PORT]:` before it says of the host counts for
+ * nothing, as in BuildKit: that is chosen when a container is run.
+ * @throws {Error}
+ */
 export function portKeys(text: string): string[] {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/([A-Za-z]+))?$/.exec(text);
+  const match = /^(?:(?:(.*):)?([\d-]*):)?(\d{1,5})(?:-(\d{1,5}))?(?:\/([A-Za-z]+))?$/.exec(text);
   const wrong = (why: string) =>
     new Error(`invalid port ${JSON.stringify(text)}: ${why}: PORT[-PORT][/tcp|udp|sctp] is right`);
-  if (match === null)
-    throw wrong(text.includes(":") ? "ports of the host are chosen when a container is run" : "it is no port");
-  const [, first = "", last = first, protocol = "tcp"] = match;
+  if (match === null) throw wrong("it is no port");
+  const [, address = "", host = "", first = "", last = first, protocol = "tcp"] = match;
+  if (address !== "" && isIP(address.replace(/^\[(.*)\]$/, "$1")) === 0)
+    throw wrong(`${JSON.stringify(address)} is no address`);
+  if (host !== "" && !/^\d{1,5}(-\d{1,5})?$/.test(host)) throw wrong(`${JSON.stringify(host)} is no port of the host`);
   const [low, high] = [Number(first), Number(last)];
   if (low < 1 || high > 65535) throw wrong("ports are numbers of 1 to 65535");
   if (low > high) throw wrong("the range has nothing in it");

@@ -115,7 +115,8 @@ class StagePlanner {
         break;
       }
       case "maintainer":
-        this.#author = scope.expand(instruction.value);
+        // Prose: no variables, and an apostrophe is one.
+        this.#author = instruction.value.text;
         break;
       case "expose":
         for (const piece of instruction.values) {
@@ -174,9 +175,9 @@ class StagePlanner {
     const { globals, automatic } = this.graph;
     for (const { name, value } of instruction.assignments) {
       const key = this.#scope.expand(name);
-      const given = this.options.buildArgs.get(key);
-      const initial = value === null ? (globals.get(key) ?? automatic.get(key)) : this.#scope.expand(value);
-      this.#scope.setArg(key, given ?? initial);
+      const initial = () => (value === null ? (globals.get(key) ?? automatic.get(key)) : this.#scope.expand(value));
+      // A default that is not needed may be wrong: `ARG A=${B:?A or B must be given}`.
+      this.#scope.setArg(key, this.options.buildArgs.get(key) ?? initial());
       if (!this.#declared.includes(key)) this.#declared.push(key);
     }
     this.#steps.push({ kind: "config", at: instruction.at, text: instruction.text, history: instruction.text });
