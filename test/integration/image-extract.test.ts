@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { sourceOf } from "../../src/image/layer/byte-source.ts";
 import { type Extracted, extractLayer } from "../../src/image/layer/extract.ts";
 import { DEFAULT_LIMITS } from "../../src/image/layer/limits.ts";
+import { mountOverlay } from "../../src/image/snapshot/overlay-mount.ts";
 import type { ByteName } from "../../src/sys/byte-name.ts";
 import { O, open } from "../../src/sys/fd.ts";
 import { openRoot } from "../../src/sys/path.ts";
@@ -39,9 +40,11 @@ function mounted<T>(scratch: Scratch, layers: readonly LayerSpec[], look: (direc
   });
   const target = scratch.at("merged");
   mkdirSync(target);
-  const lowerdir = [...directories].reverse().join(":");
   mkdirSync(scratch.at("empty"));
-  execFileSync("mount", ["-t", "overlay", "overlay", "-o", `ro,lowerdir=${scratch.at("empty")}:${lowerdir}`, target]);
+  mountOverlay(
+    { lower: [scratch.at("empty"), ...directories.reverse()], upper: null, namespace: OPTIONS.overlay },
+    target,
+  );
   try {
     return look(target);
   } finally {
@@ -182,6 +185,17 @@ describe.skipIf(whyNot !== null)("layers", () => {
     ).toEqual(same);
     expect(both(lower, [file(".wh.d", ""), file("d/.wh.x", "")])).toEqual(["s  0:0 -> d"]);
     expect(both([file("a/.wh..wh..opq", ""), file(".wh.b", "")])).toEqual([]);
+  });
+
+  test("empty the root directory, and what is below is no parent of anything any more", () => {
+    const lower = [dir("d/", { mode: 0o700, uid: 7 }), file("d/x"), file("y")];
+    const expected = both([], [dir("d/"), file("d/n")]);
+    expect(both(lower, [dir("d/"), file("d/n"), file(".wh..wh..opq", "")])).toEqual(expected);
+    expect(both(lower, [file("./.wh..wh..opq", ""), dir("d/"), file("d/n")])).toEqual(expected);
+    expect(both(lower, [file(".wh..wh..opq", "")], [dir("d/"), file("d/n")])).toEqual(expected);
+    expect(both(lower, [file(".wh..wh..opq", "")], [file("d/n")])).toEqual(expected);
+    expect(both(lower, [file(".wh..wh..opq", ""), file("d/n")])).toEqual(expected);
+    expect(both([], lower, [file(".wh..wh..opq", "")], [file(".wh.y", ""), dir("d/"), file("d/n")])).toEqual(expected);
   });
 
   test("hide nothing by whiteouts inside of an opaque directory", () => {

@@ -23,11 +23,16 @@ export function opaqueXattr(namespace: OverlayNamespace): ByteName {
 }
 
 export class LowerLayers {
+  /** The uppermost first, without those that an opaque root directory hides. */
+  readonly roots: readonly Fd[];
+
   /** @param roots the uppermost first */
   constructor(
-    readonly roots: readonly Fd[],
+    roots: readonly Fd[],
     private readonly namespace: OverlayNamespace,
-  ) {}
+  ) {
+    this.roots = withoutHidden(roots, ({ number }) => isOpaque(number, namespace));
+  }
 
   /** What is at a path; no symlink is followed. @returns `null` when there is nothing, or it was removed */
   find(path: ByteName): Found | null {
@@ -78,6 +83,16 @@ export class LowerLayers {
     }
     return { found, directories };
   }
+}
+
+/**
+ * The layers of a stack down to the first whose root directory is opaque: what is below is not seen. overlayfs itself asks that of other directories
+ * alone, so such layers must not be mounted.
+ * @param stack the uppermost first
+ */
+export function withoutHidden<T>(stack: readonly T[], hasOpaqueRoot: (layer: T) => boolean): readonly T[] {
+  const last = stack.findIndex(hasOpaqueRoot);
+  return last === -1 ? stack : stack.slice(0, last + 1);
 }
 
 /** Whether it is what hides a name of lower layers. */

@@ -9,7 +9,7 @@
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { fsconfigCreate, fsconfigSet, fscontextMessages, fsmount, fsopen } from "../../sys/filesystem-context.ts";
 import { mount, moveMount } from "../../sys/mount.ts";
-import type { OverlayNamespace } from "../layer/lower-layers.ts";
+import { isOpaque, type OverlayNamespace, withoutHidden } from "../layer/lower-layers.ts";
 
 export interface OverlayMount {
   /** Directories of the layers, the uppermost first. */
@@ -33,8 +33,9 @@ const LONGEST_VALUE = 255;
 const SEPARATORS = /[\\:,]/;
 
 /** Mounts on a directory. @throws {Error} with what the kernel says */
-export function mountOverlay(overlay: OverlayMount, target: string): void {
-  const { lower } = overlay;
+export function mountOverlay(wanted: OverlayMount, target: string): void {
+  const lower = withoutHidden(wanted.lower, (path) => hasOpaqueRoot(path, wanted.namespace));
+  const overlay = { ...wanted, lower };
   if (lower.length > MOST_LAYERS) {
     throw new Error(`the image has ${lower.length} layers, and overlayfs takes ${MOST_LAYERS} at most: use --copy`);
   }
@@ -52,6 +53,11 @@ export function mountOverlay(overlay: OverlayMount, target: string): void {
   } finally {
     for (const fd of opened) fd.close();
   }
+}
+
+function hasOpaqueRoot(path: string, namespace: OverlayNamespace): boolean {
+  using root = open(path, O.PATH | O.DIRECTORY);
+  return isOpaque(root.number, namespace);
 }
 
 /** @returns `null` where the kernel does not take layers one by one @throws {Error} when it cannot mount what it took */
