@@ -373,6 +373,16 @@ describe.skipIf(whyNotPrivileged() !== null)("a bundle", () => {
     expect(readFileSync(scratch.at("full/mine"), "utf8")).toBe("mine");
   });
 
+  test("is for its owner alone where it is made, and otherwise as it was", async () => {
+    using scratch = new Scratch();
+    const store = scratch.store();
+    await putLayers(store, "x", { layers: LAYERS });
+    mkdirSync(scratch.at("there"), { mode: 0o755 });
+    const mode = (name: string) => statSync(scratch.at(name)).mode & 0o777;
+    for (const name of ["there", "new/made"]) await bundle(store, scratch.at(name), { form: "copy" });
+    expect(["there", "new", "new/made"].map(mode)).toEqual([0o755, 0o755, 0o700]);
+  });
+
   test("keeps its layers from being collected, and lets go of them with its directory", async () => {
     using scratch = new Scratch();
     const store = scratch.store();

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { hasErrno } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { mkdirAllInRoot, openRoot } from "../../sys/path.ts";
-import { join, resolve } from "../../sys/path-names.ts";
+import { dirname, join, resolve } from "../../sys/path-names.ts";
 import { LowerLayers } from "../layer/lower-layers.ts";
 import { Notices } from "../layer/notices.ts";
 import { copyLayers as copyUnpacked, sharesContents } from "../snapshot/copy-tree.ts";
@@ -82,7 +82,10 @@ export async function makeBundle(request: BundleRequest): Promise<string> {
   }
 }
 
-/** The path with no symlinks on the way to it: what it names must stay what it names. */
+/**
+ * The path with no symlinks on the way to it: what it names must stay what it names. A directory that is made is its owner's alone: in a rootfs that
+ * others may go to, they could start what the image has of setuid programs (CVE-2021-41103).
+ */
 function realDirectory(path: string): string {
   const absolute = resolve(process.cwd(), path);
   try {
@@ -91,7 +94,8 @@ function realDirectory(path: string): string {
     if (!hasErrno(error, "ENOENT")) throw notMade(path, error as Error);
   }
   try {
-    mkdirSync(absolute, { recursive: true, mode: 0o755 });
+    mkdirSync(dirname(absolute), { recursive: true, mode: 0o755 });
+    mkdirSync(absolute, { mode: 0o700 });
     return realpathSync(absolute);
   } catch (error) {
     throw notMade(path, error as Error);
