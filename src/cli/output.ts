@@ -20,18 +20,25 @@ export function writeAll(fd: number, text: string | Uint8Array): void {
   }
 }
 
-const STDOUT = 1;
-
 /**
  * Prints a text on stdout, and a newline where it does not end in one.
  * @throws {Error} `write to standard output: …`, also where the caller has closed that
  */
 export function print(text: string): void {
+  printTo(1, "output", text);
+}
+
+/** The same on stderr, where stdout has something else. */
+export function printError(text: string): void {
+  printTo(2, "error", text);
+}
+
+function printTo(fd: number, name: string, text: string): void {
   try {
-    if ((statusFlags(STDOUT) & MISSING_STREAM) === MISSING_STREAM) throw new SyscallError("write", ERRNO.EBADF);
-    writeAll(STDOUT, text.endsWith("\n") ? text : `${text}\n`);
+    if ((statusFlags(fd) & MISSING_STREAM) === MISSING_STREAM) throw new SyscallError("write", ERRNO.EBADF);
+    writeAll(fd, text.endsWith("\n") ? text : `${text}\n`);
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
-    throw new Error(`write to standard output: ${error.code}: ${errnoText(error.errno)}`);
+    throw new Error(`write to standard ${name}: ${error.code}: ${errnoText(error.errno)}`);
   }
 }

@@ -95,7 +95,7 @@ describe("a container's life", () => {
       ]).trim();
     expect(groups("roots")).toBe("0");
     expect(groups("roots", "--user", "app")).toBe("1000");
-    expect(groups("roots", "--user", "5")).toBe("");
+    expect(groups("roots", "--user", "5")).toBe("0");
     expect(groups("apps")).toBe("1000");
     expect(groups("apps", "--user", "root")).toBe("0");
     const say = (...options: string[]) =>

@@ -422,6 +422,33 @@ describe.skipIf(why !== null)("the context", () => {
     expect(builder.build("FROM scratch\n", {}, "--label", "=x").stderr).toContain('--label "=x": NAME=VALUE is right');
   });
 
+  test.each(["-", "type=oci", "type=docker"])("--output %s: an archive alone on stdout, the id on stderr", (output) => {
+    const context = builder.context({ Dockerfile: "FROM base:1\n" });
+    const build = [TSRUNC, "--root", builder.at("run"), "image", "build", "-q", "--store", builder.at("store")];
+    const shell = (redirection: string) =>
+      spawnSync("sh", ["-c", `"$@" ${redirection}`, "sh", ...build, "--output", output, context], {
+        maxBuffer: 64 << 20,
+      });
+    const { stdout, stderr, status } = shell("");
+    expect(status).toBe(0);
+    expect(stdout.subarray(-1024)).toEqual(Buffer.alloc(1024));
+    expect(stderr.toString()).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+    for (const [redirection, why] of [
+      ["> /dev/full", "ENOSPC: no space left on device"],
+      ["| head -c 5", "EPIPE: broken pipe"],
+    ] as const)
+      expect(shell(redirection).stderr.toString()).toMatch(new RegExp(`^[^\n]*${why}[^\n]*\n$`));
+  });
+
+  test("--output to a file that takes no more is told in one line", () => {
+    const context = builder.context({ Dockerfile: "FROM base:1\n" });
+    for (const type of ["tar", "oci", "docker"])
+      expect(builder.image("build", ["-q", "--output", `type=${type},dest=/dev/full`, context])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^[^\n]*ENOSPC: no space left on device[^\n]*\n$/),
+      });
+  });
+
   test("ONBUILD: once in each of two children of one file, and from an image", () => {
     builder.build(
       "FROM base:1\nONBUILD RUN echo run >> /on\nONBUILD COPY --from=base:1 /etc/passwd /copied\n",

@@ -17,9 +17,14 @@ export async function packInto(output: Writable, write: (archive: Pack) => Promi
     await Promise.race([writing, written]);
     await written;
   } catch (error) {
-    for (const one of [writing, written]) one.catch(() => {});
+    writing.catch(() => {});
     archive.destroy();
-    throw error;
+    // Who puts members into an archive whose output has failed learns that alone, and may learn it first.
+    const failed = await written.then(
+      () => null,
+      (reason: NodeJS.ErrnoException) => reason,
+    );
+    throw failed?.errno === undefined ? error : failed;
   }
 }
 

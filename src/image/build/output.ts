@@ -1,6 +1,7 @@
 /** Carries out `--output`: the result as a directory, an archive of its files, or an archive of the image. */
 import { spawn } from "node:child_process";
 import { createWriteStream, mkdirSync } from "node:fs";
+import { pipeline } from "node:stream/promises";
 import { O, open } from "../../sys/fd.ts";
 import { Notices } from "../layer/notices.ts";
 import { saveImages } from "../operations/save.ts";
@@ -53,7 +54,7 @@ export async function writeOutput(
 }
 
 /** By tar(1), which keeps all that there is to keep. */
-function writeTar(directory: string, path: string): Promise<void> {
+async function writeTar(directory: string, path: string): Promise<void> {
   const args = [
     "--create",
     "--format=posix",
@@ -65,14 +66,28 @@ function writeTar(directory: string, path: string): Promise<void> {
     ".",
   ];
   const child = spawn("tar", args, {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
   });
-  child.stdout.pipe(path === "-" ? process.stdout : createWriteStream(path));
-  return new Promise((settle, reject) => {
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said = `${said}${text}`.slice(0, 1000);
+  });
+  const ended = new Promise<void>((settle, reject) => {
     child.on("error", (error) =>
       reject(new Error(`tar, which writes the archive, cannot be started: ${error.message}`)),
     );
-    child.on("close", (code) => (code === 0 ? settle() : reject(new Error(`tar ended with ${code}`))));
+    child.on("close", (code) =>
+      code === 0 ? settle() : reject(new Error(`tar ended with ${code}: ${said.split("\n", 1)[0]}`)),
+    );
   });
+  const written =
+    path === "-"
+      ? pipeline(child.stdout, process.stdout, { end: false })
+      : pipeline(child.stdout, createWriteStream(path));
+  // The writing's own error says more than that of a tar whose pipe was closed.
+  const [writing, tar] = await Promise.allSettled([written, ended]);
+  if (writing.status === "rejected")
+    throw new Error(`--output ${path === "-" ? "to stdout" : path}: ${(writing.reason as Error).message}`);
+  if (tar.status === "rejected") throw tar.reason;
 }

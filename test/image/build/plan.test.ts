@@ -86,6 +86,16 @@ describe("stages", () => {
     expect(graphOf(text, target).automatic.get("TARGETSTAGE")).toBe(value);
   });
 
+  test("of platforms: an argument of the command line is in the place of what is there without one", () => {
+    const text = "FROM x AS of-freebsd\nFROM of-$TARGETOS\nARG TARGETOS\nARG TARGETARCH\n";
+    const graph = graphOf(text, null, { TARGETOS: "freebsd", BUILDARCH: "m68k" });
+    expect(graph.nodes[1]?.base).toEqual({ kind: "stage", index: 0 });
+    expect(graph.warnings).toEqual([]);
+    expect(plan(`${text}ENV e=$TARGETOS-$TARGETARCH\n`, {}, { TARGETOS: "freebsd" }).config.Env).toContain(
+      "e=freebsd-arm64",
+    );
+  });
+
   test("warn of arguments that nobody takes", () => {
     expect(
       graphOf("FROM x\nARG a\n", null, {

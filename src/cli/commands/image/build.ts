@@ -12,7 +12,7 @@ import {
 } from "../../image-options.ts";
 import { toLabels } from "../../labels.ts";
 import { choice, list, text, toggle } from "../../option.ts";
-import { print } from "../../output.ts";
+import { print, printError } from "../../output.ts";
 
 export const command = defineCommand({
   synopsis: "<context>",
@@ -60,6 +60,7 @@ export const command = defineCommand({
     const { parsePlatform } = await import("../../../image/store/platform.ts");
     const store = await openNamedStore(options);
     const buildArgs = toBuildArguments(options["build-arg"]);
+    const output = options.output === undefined ? null : toOutput(options.output);
     const lines = await withReporter(options.progress === "json" ? "json" : options.quiet, (reporter) =>
       runBuild({
         store,
@@ -80,7 +81,7 @@ export const command = defineCommand({
         compression: options.compression,
         sourceDateEpoch: toEpoch(buildArgs.get("SOURCE_DATE_EPOCH") ?? process.env["SOURCE_DATE_EPOCH"]),
         iidFile: options.iidfile ?? null,
-        output: options.output === undefined ? null : toOutput(options.output),
+        output,
         registry: toRegistryOptions(options),
         runtimeArgs,
         reporter,
@@ -88,7 +89,9 @@ export const command = defineCommand({
         explain: options.explain,
       }),
     );
-    for (const line of lines) print(line);
+    // An archive on stdout ends where it ends.
+    const isTaken = output !== null && output.path === "-" && !options.explain;
+    for (const line of lines) (isTaken ? printError : print)(line);
     return 0;
   },
 });

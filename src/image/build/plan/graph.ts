@@ -70,13 +70,13 @@ export function planGraph(dockerfile: Dockerfile, options: GraphOptions): Graph 
     globals,
     automatic,
     contexts,
-    warnings: [...dockerfile.warnings, ...unused(dockerfile, options.buildArgs)],
+    warnings: [...dockerfile.warnings, ...unused(dockerfile, options.buildArgs, automatic)],
   };
 }
 
 function automaticArguments(
   { stages }: Dockerfile,
-  { buildPlatform, targetPlatform, target }: GraphOptions,
+  { buildPlatform, targetPlatform, target, buildArgs }: GraphOptions,
 ): Map<string, string> {
   const of = (prefix: string, platform: Platform): [string, string][] => [
     [`${prefix}PLATFORM`, formatPlatform(platform)],
@@ -84,11 +84,13 @@ function automaticArguments(
     [`${prefix}ARCH`, platform.architecture],
     [`${prefix}VARIANT`, platform.variant ?? ""],
   ];
-  return new Map([
+  const values = new Map([
     ...of("BUILD", buildPlatform),
     ...of("TARGET", targetPlatform),
     ["TARGETSTAGE", target || (stages.at(-1)?.from.name ?? "default")],
   ]);
+  // The command line's say counts here, too, and without an ARG: `FROM stage-$TARGETOS`.
+  return new Map([...values].map(([name, value]) => [name, buildArgs.get(name) ?? value]));
 }
 
 /** What `FROM --platform` asks for. A variable without a value is most often a misspelt one. */
@@ -130,7 +132,8 @@ function fromOptions({ mounts }: Run) {
 
 function baseOf(from: From, image: string, index: number, stages: readonly Stage[], contexts: NamedContexts): Base {
   const given = contexts.get(image.toLowerCase());
-  if (given?.kind === "image") return { kind: "image", name: given.name };
+  if (given?.kind === "image")
+    return given.name.toLowerCase() === "scratch" ? { kind: "scratch" } : { kind: "image", name: given.name };
   if (given !== undefined)
     from.image.fail(
       `the build context ${JSON.stringify(image)} is a directory, which is no image: docker-image://NAME is right for FROM`,
@@ -201,7 +204,11 @@ function neededBy(target: number, nodes: readonly StageNode[]): number[] {
 }
 
 /** Arguments of the command line that no ARG takes. */
-function unused({ globals, stages }: Dockerfile, buildArgs: ReadonlyMap<string, string>): Warning[] {
+function unused(
+  { globals, stages }: Dockerfile,
+  buildArgs: ReadonlyMap<string, string>,
+  automatic: ReadonlyMap<string, string>,
+): Warning[] {
   const declared = new Set(
     [...globals, ...stages.flatMap(({ instructions }) => instructions)]
       .flatMap((instruction) => (instruction.kind === "arg" ? instruction.assignments : []))
@@ -210,7 +217,7 @@ function unused({ globals, stages }: Dockerfile, buildArgs: ReadonlyMap<string, 
   const at = stages[0]?.from.at;
   if (at === undefined) return [];
   return [...buildArgs.keys()]
-    .filter((name) => !declared.has(name) && !PROXIES.test(name) && !isForBuilder(name))
+    .filter((name) => !declared.has(name) && !automatic.has(name) && !PROXIES.test(name) && !isForBuilder(name))
     .map((name) => ({ at, rule: null, text: `--build-arg ${name} is not used: no ARG ${name} takes it` }));
 }
 
