@@ -333,6 +333,13 @@ describe.skipIf(why !== null)("RUN", () => {
     expect(builder.must("run", "told:1", "cat", "/h")).toBe("box\n1\n");
   });
 
+  test("a mount below another one is seen, in whatever order they are written", () => {
+    const text =
+      "FROM base:1\nRUN --mount=type=bind,source=f,target=/m/s/f --mount=type=tmpfs,target=/m/s --mount=type=bind,source=d,target=/m,rw ls /m /m/s /m/s/f > /said\n";
+    expect(lineOf(builder.tree(text, { f: "", "d/x": "" }), "said")).toContain("x");
+    expect(builder.build(text, { f: "", "d/x": "" }).code).toBe(0);
+  });
+
   test("cache mounts that are locked: one twice in a command, and two in either order side by side", () => {
     const mount = (id: string, target: string) => `--mount=type=cache,sharing=locked,id=locked-${id},target=${target}`;
     const text = [

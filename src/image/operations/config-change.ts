@@ -1,76 +1,60 @@
-/** Instructions that change an image's configuration, as `docker import --change` takes them. */
+/** Instructions that change an image's configuration, as `docker import --change` takes them: a Dockerfile's, read and planned as one's. */
+import type { Instruction } from "../build/language/instructions.ts";
+import { parseDockerfile } from "../build/language/parse.ts";
+import { DockerfileError } from "../build/language/position.ts";
+import { planGraph } from "../build/plan/graph.ts";
+import { planStage } from "../build/plan/stage.ts";
 import type { ExecutionConfig } from "../store/documents.ts";
+import { hostPlatform } from "../store/platform.ts";
 
-/**
- * Applies one instruction.
- * @throws {Error} for one that is not known, or that cannot be read
- */
-export function applyChange(config: ExecutionConfig, instruction: string): void {
-  const match = /^\s*([A-Za-z]+)\s+(.*\S)\s*$/s.exec(instruction);
-  const name = match?.[1]?.toUpperCase() ?? "";
-  const change = Object.hasOwn(CHANGES, name) ? CHANGES[name] : undefined;
-  if (match === null || change === undefined) {
-    throw new Error(`${JSON.stringify(instruction)}: ${Object.keys(CHANGES).join(", ")} and a value are expected`);
-  }
+/** Those that change nothing but the configuration. */
+const CHANGES: ReadonlySet<Instruction["kind"]> = new Set([
+  "cmd",
+  "entrypoint",
+  "env",
+  "expose",
+  "healthcheck",
+  "label",
+  "onbuild",
+  "shell",
+  "stopsignal",
+  "user",
+  "volume",
+  "workdir",
+]);
+
+/** What keeps the PATH of a build FROM scratch away: an image that is imported has what it is given. */
+const NO_PATH = "PATH=";
+
+/** @throws {Error} that names the instruction, for one that is none of these, or that cannot be read */
+export function configOf(changes: readonly string[]): ExecutionConfig {
   try {
-    change(config, match[2] as string);
+    const dockerfile = parseDockerfile("FROM scratch", "--change");
+    const platform = hostPlatform();
+    const options = { buildArgs: new Map(), target: null, buildPlatform: platform, targetPlatform: platform };
+    const [stage] = dockerfile.stages;
+    const base = { config: { Env: [NO_PATH] }, author: null, args: new Map(), triggers: [] };
+    const { config } = planStage(
+      { ...(stage as NonNullable<typeof stage>), instructions: changes.flatMap(instructionsOf) },
+      base,
+      planGraph(dockerfile, options),
+      { buildArgs: options.buildArgs, network: "default" },
+    );
+    const env = config.Env?.filter((one) => one !== NO_PATH) ?? [];
+    const all = { ...config, Env: env.length > 0 ? env : null };
+    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
   } catch (error) {
-    throw new Error(`${JSON.stringify(instruction)}: ${(error as Error).message}`);
+    throw error instanceof DockerfileError ? new Error(`${error.at.file}: ${error.what}`) : error;
   }
 }
 
-const CHANGES: Readonly<Record<string, (config: ExecutionConfig, value: string) => void>> = {
-  CMD: (config, value) => {
-    config.Cmd = command(value);
-  },
-  ENTRYPOINT: (config, value) => {
-    config.Entrypoint = command(value);
-  },
-  ENV: (config, value) => {
-    const [name, content] = pair(value);
-    config.Env = [...(config.Env ?? []).filter((one) => !one.startsWith(`${name}=`)), `${name}=${content}`];
-  },
-  EXPOSE: (config, value) => {
-    for (const port of value.split(/\s+/)) {
-      if (!/^\d{1,5}(-\d{1,5})?(\/(tcp|udp|sctp))?$/.test(port))
-        throw new Error(`${port}: port[/tcp|udp|sctp] is expected`);
-      config.ExposedPorts = { ...config.ExposedPorts, [port.includes("/") ? port : `${port}/tcp`]: {} };
-    }
-  },
-  LABEL: (config, value) => {
-    const [name, content] = pair(value);
-    config.Labels = { ...config.Labels, [name]: content };
-  },
-  STOPSIGNAL: (config, value) => {
-    config.StopSignal = value;
-  },
-  USER: (config, value) => {
-    config.User = value;
-  },
-  VOLUME: (config, value) => {
-    for (const path of array(value) ?? value.split(/\s+/)) config.Volumes = { ...config.Volumes, [path]: {} };
-  },
-  WORKDIR: (config, value) => {
-    if (!value.startsWith("/")) throw new Error("an absolute path is expected");
-    config.WorkingDir = value;
-  },
-};
-
-/** The array form, or a command for the shell. */
-function command(value: string): string[] {
-  return array(value) ?? ["/bin/sh", "-c", value];
-}
-
-function array(value: string): string[] | null {
-  if (!value.startsWith("[")) return null;
-  const parsed: unknown = JSON.parse(value);
-  if (Array.isArray(parsed) && parsed.every((item) => typeof item === "string")) return parsed as string[];
-  throw new Error("an array of strings is expected");
-}
-
-/** `NAME=value`, the value in quotes perhaps. */
-function pair(value: string): [string, string] {
-  const match = /^([^\s=]+)=(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|(.*))$/s.exec(value);
-  if (match === null) throw new Error("NAME=value is expected");
-  return [match[1] as string, match[2]?.replace(/\\(.)/g, "$1") ?? match[3] ?? match[4] ?? ""];
+function instructionsOf(change: string) {
+  const file = JSON.stringify(change);
+  const instructions = parseDockerfile(`FROM scratch\n${change}\n`, file).stages.flatMap((one) => one.instructions);
+  const known = () => [...CHANGES].map((kind) => kind.toUpperCase()).join(", ");
+  if (instructions.length === 0) throw new Error(`${file}: ${known()} and a value are expected`);
+  const other = instructions.find(({ kind }) => !CHANGES.has(kind));
+  if (other !== undefined)
+    throw new Error(`${file}: ${other.kind.toUpperCase()} changes more than the configuration: ${known()} do not`);
+  return instructions;
 }

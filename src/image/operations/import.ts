@@ -18,7 +18,7 @@ import { MEDIA_TYPE } from "../store/media-types.ts";
 import { hostPlatform } from "../store/platform.ts";
 import { putDocument } from "../store/put-document.ts";
 import type { Store } from "../store/store.ts";
-import { applyChange } from "./config-change.ts";
+import { configOf } from "./config-change.ts";
 
 export interface ImportOptions {
   name?: string;
@@ -40,8 +40,7 @@ export async function importImage(
   reporter: Reporter,
 ): Promise<{ digest: Digest }> {
   const name = options.name === undefined ? null : parseName(options.name);
-  const config: NonNullable<ImageConfig["config"]> = {};
-  for (const change of options.changes) applyChange(config, change);
+  const config = configOf(options.changes);
   using lease = await Lease.take(store);
   const task = reporter.task(basename(path === "-" ? "stdin" : path), null);
   const digester = new Digester();

@@ -119,6 +119,14 @@ describe("variables", () => {
     ]);
   });
 
+  test("of a base without a name are none", () => {
+    expect(plan("FROM x\nENV a=1\n", { Env: ["PATH=/bin", "", "=x", "bare"] }).config.Env).toEqual([
+      "PATH=/bin",
+      "bare=",
+      "a=1",
+    ]);
+  });
+
   test("of ENV and ARG: the later counts", () => {
     const env = (text: string, args: Record<string, string> = {}) =>
       runs(plan(text, { Env: ["PATH=/bin"] }, args)).map((step) => step.env.find((one) => one.startsWith("v=")));

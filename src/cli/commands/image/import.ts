@@ -23,7 +23,7 @@ export const command = defineCommand({
     ...storeOptions,
     change: list(
       "INSTRUCTION",
-      "CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR as in a Dockerfile; may be repeated",
+      "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME or WORKDIR as in a Dockerfile; may be repeated",
       { short: "c" },
     ),
     message: text("TEXT", "a comment for the image's history", { short: "m" }),

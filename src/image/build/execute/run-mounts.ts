@@ -45,6 +45,8 @@ export class PreparedMounts implements Disposable {
       await prepared.#lockCaches(mounts, context);
       for (const one of mounts) await prepared.#add(one, context);
       if (script !== null) prepared.#addScript(script, args[0] as string, context.workspace);
+      // What is below another mount must come after it, or nobody sees it.
+      prepared.mounts.sort((one, other) => depthOf(one.destination) - depthOf(other.destination));
       return prepared;
     } catch (error) {
       prepared[Symbol.dispose]();
@@ -178,6 +180,10 @@ export class PreparedMounts implements Disposable {
   [Symbol.dispose](): void {
     for (const one of this.#opened.reverse()) one[Symbol.dispose]();
   }
+}
+
+function depthOf(path: string): number {
+  return path.split("/").filter((part) => part !== "").length;
 }
 
 function cacheName({ id, uid, gid, mode, from, source }: Of<"cache">): string {

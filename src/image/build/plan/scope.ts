@@ -21,7 +21,8 @@ export class Scope {
     env: readonly string[],
     args: ReadonlyMap<string, string>,
   ) {
-    this.#env = new Map(env.map(splitVariable));
+    // What has no name is no variable, whatever the base image says.
+    this.#env = new Map(env.map(splitVariable).filter(([name]) => name !== ""));
     this.#args = new Map(args);
     this.#seen = new Map([...this.#env, ...this.#args]);
   }
