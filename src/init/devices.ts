@@ -8,7 +8,7 @@ import { AT, Fd, O } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
 import { chmod, exists } from "../sys/file.ts";
 import { mountSetAttributes, moveMount, openTree } from "../sys/mount.ts";
-import { mkdirAllInRoot } from "../sys/path.ts";
+import { mkdirAllInRoot, readlinkAt } from "../sys/path.ts";
 import { FILE_TYPE, fstat, isType, majorOf, makeDevice, minorOf, type Stat } from "../sys/stat.ts";
 import type { InitContext } from "./context.ts";
 import { askForSource } from "./mounts.ts";
@@ -50,7 +50,10 @@ export const deviceHandlers: Handlers<DeviceStep, InitContext> = {
     using parent = mkdirAllInRoot(rootOf(context), path.slice(0, cut) || "/");
     const removed = syscall("unlinkat", parent.number, name, 0);
     if (removed !== -ENOENT) check(removed, () => `unlink ${path}`);
-    check(syscall("symlinkat", to, parent.number, name), () => `symlink ${path}`);
+    const result = syscall("symlinkat", to, parent.number, name);
+    // Another container on the same rootfs may have been quicker.
+    const isMade = result === -EEXIST && readlinkAt(parent, name, () => `symlink ${path}`) === to;
+    if (!isMade) check(result, () => `symlink ${path}`);
   },
 };
 

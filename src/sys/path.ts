@@ -10,6 +10,7 @@ import { check, SyscallError } from "./error.ts";
 import { AT_FDCWD, Fd, O, open } from "./fd.ts";
 import { syscall } from "./ffi.ts";
 import { openat2, RESOLVE } from "./openat2.ts";
+import { fstat, isType } from "./stat.ts";
 import { decode } from "./text.ts";
 
 export { openProcfs } from "./procfs.ts";
@@ -121,12 +122,21 @@ function deepestExisting(rootfs: Fd, components: readonly string[]): { directory
 /** Makes one component; one that is there already, another was quicker, will do, if it is no symlink. */
 function makeOne(directory: number, name: string, made: Made, mode: number): number {
   if (made === "file") {
-    return syscall("openat", directory, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW | O.CLOEXEC, mode);
+    const created = syscall("openat", directory, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW | O.CLOEXEC, mode);
+    return created === -EEXIST ? openExisting(directory, name) : created;
   }
   const result = syscall("mkdirat", directory, name, mode);
   if (result < 0 && result !== -EEXIST) return result;
   const opened = syscall("openat", directory, name, O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC, 0);
   return opened < 0 && result === -EEXIST ? -EEXIST : opened;
+}
+
+/** Opens what is there, whatever it is; a symlink is -EEXIST. */
+function openExisting(directory: number, name: string): number {
+  const opened = syscall("openat", directory, name, O.PATH | O.NOFOLLOW | O.CLOEXEC, 0);
+  if (opened < 0 || !isType(fstat(opened), "symlink")) return opened;
+  syscall("close", opened);
+  return -EEXIST;
 }
 
 /** The target of a symlink. @throws {SyscallError} EEXIST when the name is none: something else is in the way */

@@ -1,10 +1,11 @@
 /** Races that a container with a shared volume runs against the start of another. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { exchange, STARTS, stopAttackers } from "./attackers.ts";
-import { directory, hasProgram, makeBundle, newId, tsrunc, useContainers } from "./harness.ts";
+import { directory, hasProgram, makeBundle, newId, runtime, stateRoot, tsrunc, useContainers } from "./harness.ts";
 
 useContainers();
 stopAttackers();
@@ -153,5 +154,38 @@ describe.skipIf(!hasProgram("python3"))("a neighbour that exchanges directories 
       }
     }
     expect(started).toBeGreaterThan(0);
+  });
+});
+
+describe("containers that start at once on one rootfs", () => {
+  test("each find what another was quicker to make: directories, files and links", { timeout: 300_000 }, async () => {
+    const [ROUNDS, STARTS_AT_ONCE, PLACES] = [3, 6, 20];
+    const source = join(directory(), "source");
+    writeFileSync(source, "");
+    const first = makeBundle("true");
+    for (let round = 0; round < ROUNDS; round++) {
+      const failures = Array.from({ length: STARTS_AT_ONCE }, async () => {
+        const { path } = makeBundle("true", (config) => {
+          config.root = { path: first.rootfs };
+          // Without a filesystem of its own for /dev.
+          config.mounts = config.mounts.filter(({ destination }) => !destination.startsWith("/dev"));
+          for (let place = 0; place < PLACES; place++) {
+            const at = `/round${round}/${place}`;
+            config.mounts.push(
+              { destination: `${at}/directory/below`, type: "tmpfs", source: "tmpfs" },
+              { destination: `${at}/file`, source, options: ["bind"] },
+            );
+          }
+        });
+        const child = spawn(runtime, ["--root", stateRoot(), "run", "--bundle", path, newId()], {
+          stdio: ["ignore", "ignore", "pipe"],
+        });
+        const errors: string[] = [];
+        child.stderr.on("data", (chunk) => errors.push(String(chunk)));
+        const [code] = await once(child, "close");
+        return { code, stderr: errors.join("") };
+      });
+      expect(await Promise.all(failures)).toEqual(failures.map(() => ({ code: 0, stderr: "" })));
+    }
   });
 });
