@@ -192,11 +192,11 @@ export function containerIds(root: string): string[] {
   }
 }
 
-/** Removes a container's directory, and all that it holds. */
+/** Removes a container's directory, and all that it holds. @throws {SyscallError} */
 export function removeDirectory(root: string, id: string): void {
   const directory = containerDirectory(root, id);
-  // Mostly these are all, and the directory need not be read.
-  for (const name of [STATE, CONFIG]) syscall("unlinkat", AT_FDCWD, join(directory, name), 0);
+  // Mostly these are all, and the directory need not be read. The state goes last: who looks meanwhile must not take it for lost.
+  for (const name of [CONFIG, START_FIFO, STATE]) removeAll(join(directory, name));
   if (syscall("unlinkat", AT_FDCWD, directory, AT.REMOVEDIR) < 0) removeAll(directory);
 }
 

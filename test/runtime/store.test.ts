@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ import {
   saveConfig,
   saveContainer,
 } from "../../src/runtime/store.ts";
+import { whyNotPrivileged } from "../support/privileges.ts";
 
 let root: string;
 
@@ -109,4 +111,24 @@ describe("removeDirectory", () => {
     removeDirectory(root, "c1");
     expect(containerIds(root)).toEqual([]);
   });
+
+  it.skipIf(whyNotPrivileged() !== null)(
+    "takes the state last, so that who looks meanwhile does not find it lost",
+    () => {
+      claimDirectory(root, "c1").close();
+      saveContainer(root, container);
+      saveConfig(root, "c1", { ociVersion: "1.3.0" });
+      // What is mounted on cannot be removed: so the removal stands still here.
+      const config = join(root, "c1", "config.json");
+      execFileSync("mount", ["--bind", config, config]);
+      try {
+        expect(() => removeDirectory(root, "c1")).toThrow("EBUSY");
+      } finally {
+        execFileSync("umount", [config]);
+      }
+      expect(findContainer(root, "c1")).toEqual(container);
+      removeDirectory(root, "c1");
+      expect(findContainer(root, "c1")).toBeNull();
+    },
+  );
 });
