@@ -2,14 +2,14 @@
 
 import type { Resources } from "../config/types.ts";
 import { readCgroupFile, writeCgroupFile, writeCgroupLines } from "../sys/cgroupfs.ts";
+import { exists } from "../sys/file.ts";
 import { dirname } from "../sys/path-names.ts";
 import { type DeviceFilter, deviceChanges, parseDevicesList, sameFilter } from "./devices.ts";
 import type { CgroupDriver } from "./driver.ts";
 import { makePath } from "./make-path.ts";
 import type { CgroupHierarchy, FsLocation } from "./plan.ts";
 import { type WriteStep, writeResource } from "./resources.ts";
-import { cpusetWrites } from "./resources-shared.ts";
-import { planV1Writes, realtimeWrites } from "./resources-v1.ts";
+import { cpusetWritesV1, planV1Writes, realtimeWrites } from "./resources-v1.ts";
 
 export class DriverV1 implements CgroupDriver {
   readonly #location: FsLocation;
@@ -41,9 +41,10 @@ export class DriverV1 implements CgroupDriver {
     const write = (step: WriteStep) => writeResource(step, (file, value) => writeCgroupFile(directory, file, value));
     if (controllers.includes("cpuset")) {
       // Whatever is set must be in the parent's, which may be new and empty itself.
-      inheritCpuset(hierarchy, resources.cpu?.cpus ? dirname(directory) : directory, "cpuset.cpus");
-      inheritCpuset(hierarchy, resources.cpu?.mems ? dirname(directory) : directory, "cpuset.mems");
-      cpusetWrites(resources.cpu).forEach(write);
+      const prefix = exists(`${hierarchy.mountPoint}/cpuset.cpus`) ? "cpuset." : "";
+      inheritCpuset(hierarchy, resources.cpu?.cpus ? dirname(directory) : directory, `${prefix}cpus`);
+      inheritCpuset(hierarchy, resources.cpu?.mems ? dirname(directory) : directory, `${prefix}mems`);
+      cpusetWritesV1(resources.cpu).forEach(write);
     }
     if (controllers.includes("cpu") && resources.cpu !== undefined) realtimeWrites(resources.cpu).forEach(write);
   }

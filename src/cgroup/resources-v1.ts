@@ -20,7 +20,7 @@ export function planV1Writes(resources: Resources): Writes {
     throw new Error("invalid configuration: cannot use unified on cgroup v1");
   }
   return [
-    ...cpusetWrites(resources.cpu),
+    ...cpusetWritesV1(resources.cpu),
     ...memoryWrites(resources.memory),
     ...cpuWrites(resources.cpu),
     ...pidsWrites(resources.pids),
@@ -29,6 +29,13 @@ export function planV1Writes(resources: Resources): Writes {
     ...networkWrites(resources.network),
     ...rdmaWrites(resources.rdma),
   ];
+}
+
+/** Mounted with `noprefix`, or as the filesystem `cpuset` that there was before cgroups, its files are without the prefix. @see cpuset(7) */
+export function cpusetWritesV1(cpu: Resources["cpu"]): Writes {
+  return cpusetWrites(cpu).map((write) => {
+    return { ...write, otherwise: { file: write.file.replace(/^cpuset\./, ""), value: write.value } };
+  });
 }
 
 /** Real-time bandwidth: a process with a real-time policy can join only after these are set. */

@@ -29,7 +29,10 @@ export function readStats(driver: CgroupDriver): Stats {
 
 function cpuset(directory: string): Stats["cpuset"] {
   const found: Stats["cpuset"] = {};
-  const lists = { cpus: ["cpuset.cpus", "cpuset.cpus.effective"], mems: ["cpuset.mems", "cpuset.mems.effective"] };
+  const lists = {
+    cpus: ["cpuset.cpus", "cpuset.cpus.effective", "cpus"],
+    mems: ["cpuset.mems", "cpuset.mems.effective", "mems"],
+  };
   for (const [name, files] of Object.entries(lists)) {
     const text = files.map((file) => fileIn(directory, file)?.trim() ?? "").find((list) => list !== "");
     if (text) found[name] = parseCpuList(text) ?? [];
@@ -45,7 +48,7 @@ function cpuset(directory: string): Stats["cpuset"] {
     sched_load_balance: "sched_load_balance",
     sched_relax_domain_level: "sched_relax_domain_level",
   })) {
-    found[name] = Number(fileIn(directory, `cpuset.${file}`)?.trim() ?? 0);
+    found[name] = Number((fileIn(directory, `cpuset.${file}`) ?? fileIn(directory, file))?.trim() ?? 0);
   }
   return found;
 }
