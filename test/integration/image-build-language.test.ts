@@ -195,6 +195,45 @@ describe.skipIf(why !== null)(`COPY and ADD (${why ?? ""})`, () => {
     expect(readdirSync(join(output, "d"))).toEqual(["page.html"]);
   });
 
+  test("ADD of a URL shows a host its own secret, and no other host that the first leads to", async () => {
+    const seen: string[] = [];
+    const server = createHttpServer((request, response) => {
+      const { port } = server.address() as { port: number };
+      const { host = "", authorization } = request.headers;
+      seen.push(`${host.split(":")[0]}${request.url} ${authorization}`);
+      if (request.url === "/away") response.writeHead(302, { location: `http://localhost:${port}/f` }).end();
+      else if (request.url === "/here") response.writeHead(307, { location: "/f" }).end();
+      else if (request.url === "/loop") response.writeHead(301, { location: "/loop" }).end();
+      else if (host.startsWith("127.") && authorization === undefined) response.writeHead(401).end();
+      else response.end("content");
+    });
+    await new Promise<void>((settle) => server.listen(0, settle));
+    const url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+    const token = builder.at("token");
+    writeFileSync(token, "s3cret\n");
+    const add = (path: string, ...args: string[]) =>
+      buildAside(builder.context({ Dockerfile: `FROM scratch\nADD ${url}${path} /f\n` }), ...args);
+    try {
+      const secret = ["--secret", `id=HTTP_AUTH_TOKEN_127.0.0.1,src=${token}`];
+      for (const path of ["/f?1", "/away", "/here"]) expect(await add(path, ...secret)).toMatchObject({ code: 0 });
+      expect(await add("/f?2", "--secret", `id=HTTP_AUTH_HEADER_127.0.0.1,src=${token}`)).toMatchObject({ code: 0 });
+      expect(seen).toEqual([
+        "127.0.0.1/f?1 Bearer s3cret",
+        "127.0.0.1/away Bearer s3cret",
+        "localhost/f undefined",
+        "127.0.0.1/here Bearer s3cret",
+        "127.0.0.1/f Bearer s3cret",
+        "127.0.0.1/f?2 s3cret",
+      ]);
+      const { code, stderr } = await add("/f?3");
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/401 Unauthorized: --secret id=HTTP_AUTH_TOKEN_127\.0\.0\.1,src=FILE shows it a token/);
+      expect((await add("/loop")).stderr).toMatch(/cannot be fetched: more than 10 redirects/);
+    } finally {
+      server.close();
+    }
+  });
+
   test("ADD of a URL: asked for again only if it has changed; the checksum of what is kept needs no server", async () => {
     const asked: (string | undefined)[] = [];
     let [body, etag] = ["one", '"1"'];

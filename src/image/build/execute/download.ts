@@ -8,7 +8,9 @@ import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
 import { atPace, inTime, PaceError } from "../../registry/pace.ts";
 import type { Store } from "../../store/store.ts";
+import type { SecretSource } from "../options.ts";
 import { useKept } from "./kept.ts";
+import { readSecret } from "./secret.ts";
 
 export interface Download {
   /** Name of the file in the directory. */
@@ -42,12 +44,32 @@ function decoded(text: string, url: string): string {
   }
 }
 
-/** What ends a download early. */
+/** What ends a download early, and what it may show. */
 export interface Limits {
   signal: AbortSignal;
   /** Milliseconds within which a server has to answer, and to send something: see `registry/pace.ts`. */
   patience: number;
+  secrets: ReadonlyMap<string, SecretSource>;
 }
+
+/**
+ * What a host is shown: the secret HTTP_AUTH_HEADER_<host>, or HTTP_AUTH_TOKEN_<host> as a bearer's token. No other host is, also where the one
+ * leads there, nor anybody in the clear whom TLS led there.
+ * @see Dockerfile reference, "ADD", "Secrets"
+ */
+function authorizationFor({ hostname }: URL, secrets: ReadonlyMap<string, SecretSource>): string | null {
+  for (const [prefix, scheme] of [
+    ["HTTP_AUTH_TOKEN_", "Bearer "],
+    ["HTTP_AUTH_HEADER_", ""],
+  ] as const) {
+    const source = secrets.get(`${prefix}${hostname}`);
+    const text = source === undefined ? undefined : readSecret(source)?.toString("utf8").trim();
+    if (text !== undefined) return `${scheme}${text}`;
+  }
+  return null;
+}
+
+const MOST_REDIRECTS = 10;
 
 /** What a server said of what it gave, kept beside it. */
 interface Kept {
@@ -68,7 +90,7 @@ export async function download(
   url: string,
   checksum: string | null,
   directory: string,
-  { signal, patience }: Limits,
+  limits: Limits,
   otherwise: string | null = null,
 ): Promise<Download> {
   const name = nameOfUrl(url, otherwise);
@@ -77,13 +99,13 @@ export async function download(
   const kept = readKept(place);
   const to = join(directory, name);
   if (kept !== null && kept.digest === checksum) return taken(place, kept, to, name);
-  using connection = new Connection(url, { signal, patience });
+  using connection = new Connection(url, limits);
   const response = await connection.request(kept);
   if (response.status === 304 && kept !== null && (checksum === null || checksum === kept.digest))
     return taken(place, kept, to, name);
   const fresh = response.status === 304 ? await connection.request(null) : response;
   if (!fresh.ok || fresh.body === null)
-    throw new Error(`${url}: the server answers ${fresh.status} ${fresh.statusText}`.trimEnd());
+    throw new Error(`${url}: the server answers ${fresh.status} ${fresh.statusText}`.trimEnd() + hintOf(fresh, url));
   const hash = createHash("sha256");
   const hashing = new Transform({
     transform(chunk: Uint8Array, _, done) {
@@ -103,6 +125,12 @@ export async function download(
   return { name, digest };
 }
 
+function hintOf({ status }: Response, url: string): string {
+  if (status !== 401 && status !== 403) return "";
+  const { hostname } = new URL(url);
+  return `: --secret id=HTTP_AUTH_TOKEN_${hostname},src=FILE shows it a token, HTTP_AUTH_HEADER_${hostname} another credential`;
+}
+
 /** What is asked of a server, until that is given up. */
 class Connection implements Disposable {
   readonly #end = new AbortController();
@@ -119,15 +147,29 @@ class Connection implements Disposable {
       ...(kept?.etag ? { "if-none-match": kept.etag } : {}),
       ...(kept?.lastModified && !kept.etag ? { "if-modified-since": kept.lastModified } : {}),
     };
-    const answer = fetch(this.url, {
-      redirect: "follow",
-      signal: AbortSignal.any([signal, this.#end.signal]),
-      headers,
-    });
+    const ended = AbortSignal.any([signal, this.#end.signal]);
     try {
-      return await inTime(answer, patience, () => new PaceError(0, patience));
+      return await inTime(this.#follow(headers, ended), patience, () => new PaceError(0, patience));
     } catch (error) {
       throw this.#failure(error);
+    }
+  }
+
+  /** Goes where redirects lead: here, since each host is shown its own. */
+  async #follow(headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
+    let wasSecure = false;
+    for (let url = new URL(this.url), count = 0; ; count++) {
+      const isSecure = url.protocol === "https:";
+      const authorization = wasSecure && !isSecure ? null : authorizationFor(url, this.limits.secrets);
+      wasSecure ||= isSecure;
+      const shown = authorization === null ? headers : { ...headers, authorization };
+      const response = await fetch(url, { redirect: "manual", signal, headers: shown });
+      const location = response.headers.get("location");
+      if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return response;
+      if (count === MOST_REDIRECTS) throw new Error(`more than ${MOST_REDIRECTS} redirects`);
+      await response.body?.cancel();
+      url = new URL(location, url);
+      if (url.protocol !== "http:" && url.protocol !== "https:") throw new Error(`it leads to ${url.protocol}`);
     }
   }
 

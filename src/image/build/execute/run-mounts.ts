@@ -1,5 +1,5 @@
 /** What is mounted while a RUN is at work: as mounts of the runtime's configuration. */
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import type { Mount } from "../../../config/types.ts";
 import { O, open } from "../../../sys/fd.ts";
 import { mount, unmountDetach } from "../../../sys/mount.ts";
@@ -17,6 +17,7 @@ import { asCopy } from "./binds.ts";
 import { copyItems } from "./copy-files.ts";
 import { useKept } from "./kept.ts";
 import { relaySocket } from "./relay-socket.ts";
+import { readSecret } from "./secret.ts";
 import { type SelectedItem, selectFiles } from "./selection.ts";
 import type { Sources } from "./sources.ts";
 import { textOf } from "./tree.ts";
@@ -199,10 +200,4 @@ function copyInto(directory: string, item: SelectedItem, tree: Parameters<typeof
   const stat = item.files[0]?.stat;
   const destination = isPlace ? "/" : stat !== undefined && isDirectory(stat) ? `/${name}/` : `/${name}`;
   copyItems(tree, [item], { rootfs: root, destination, owner, mode: null, replacesDirectories: false, context });
-}
-
-function readSecret(source: SecretSource): Buffer | null {
-  if (source.kind === "file") return readFileSync(source.path);
-  const value = process.env[source.name];
-  return value === undefined ? null : Buffer.from(value);
 }
