@@ -318,6 +318,17 @@ describe("steps", () => {
     expect(step?.mounts[0]).toMatchObject(mount);
   });
 
+  test("agents' sockets have places of their own", () => {
+    const [step] = runs(
+      plan("FROM x\nRUN --mount=type=ssh,id=a --mount=type=ssh,id=b,target=/b --mount=type=ssh,id=c y\n"),
+    );
+    expect(step?.mounts.map(({ target }) => target)).toEqual([
+      "/run/buildkit/ssh_agent.0",
+      "/b",
+      "/run/buildkit/ssh_agent.2",
+    ]);
+  });
+
   test("in a here-document an escaped line feed, a dollar and a backtick are the shell's", () => {
     const { steps } = plan('FROM x\nCOPY <<a /d/\none \\\n  two \\` \\a "\\b"\na\n');
     expect(steps.at(-1)).toMatchObject({ files: [{ name: "a", content: 'one   two ` \\a "\\b"\n' }] });

@@ -168,7 +168,9 @@ export class PreparedMounts implements Disposable {
     chownSync(path, one.uid, one.gid);
     chmodSync(path, one.mode);
     this.#push(one.target, path, one.readOnly);
-    this.env.push(`SSH_AUTH_SOCK=${one.target}`);
+    // The first is the one that programs find; the others are asked for by their places.
+    if (!this.env.some((variable) => variable.startsWith("SSH_AUTH_SOCK=")))
+      this.env.push(`SSH_AUTH_SOCK=${one.target}`);
   }
 
   #addScript(script: string, target: string, workspace: Workspace): void {

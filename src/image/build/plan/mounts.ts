@@ -48,12 +48,12 @@ const OPTIONS = {
 
 type MountType = keyof typeof OPTIONS;
 
-/** @throws {DockerfileError} */
+/** @param agents how many agents' sockets the command has already @throws {DockerfileError} */
 export function planMount(
   { at, options }: MountFlag,
   { stage, dockerfile: { stages }, contexts }: { stage: Stage } & Pick<Graph, "dockerfile" | "contexts">,
   scope: Scope,
-  cwd: string,
+  { cwd, agents }: { cwd: string; agents: number },
 ): RunMount {
   const given = options.findLast(({ name }) => name === "type");
   const type = (given === undefined ? "bind" : scope.expand(given.value).toLowerCase()) as MountType;
@@ -135,7 +135,7 @@ export function planMount(
       };
     case "ssh": {
       const ids = { mode: number("mode", 8, 0o600), uid: number("uid", 10, 0), gid: number("gid", 10, 0) };
-      const socket = target === null ? "/run/buildkit/ssh_agent.0" : place.target;
+      const socket = target === null ? `/run/buildkit/ssh_agent.${agents}` : place.target;
       return {
         ...place,
         target: socket,

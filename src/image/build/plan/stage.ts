@@ -11,7 +11,7 @@ import { planMount } from "./mounts.ts";
 import { portKeys } from "./ports.ts";
 import { PROXY_NAMES, Scope } from "./scope.ts";
 import { signalName } from "./signal.ts";
-import type { CopyStep, RunStep, StagePlan, Step } from "./steps.ts";
+import type { CopyStep, RunMount, RunStep, StagePlan, Step } from "./steps.ts";
 
 /** What a stage is built on. */
 export interface StageBase {
@@ -227,8 +227,17 @@ class StagePlanner {
       cwd,
       user: this.#config.User ?? "",
       network: (network?.text as RunStep["network"] | undefined) ?? this.options.network,
-      mounts: mounts.map((flag) => planMount(flag, { stage: this.stage, ...this.graph }, this.#scope, cwd)),
+      mounts: this.#mounts(mounts, cwd),
     };
+  }
+
+  #mounts(flags: Run["mounts"], cwd: string): RunMount[] {
+    const planned: RunMount[] = [];
+    for (const flag of flags) {
+      const agents = planned.filter(({ type }) => type === "ssh").length;
+      planned.push(planMount(flag, { stage: this.stage, ...this.graph }, this.#scope, { cwd, agents }));
+    }
+    return planned;
   }
 
   #copy(copy: Copy): CopyStep {
