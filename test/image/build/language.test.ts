@@ -91,7 +91,15 @@ describe("here-documents", () => {
 });
 
 describe("variables", () => {
-  const values: Record<string, string> = { set: "value", empty: "", path: "a/b/c.tar.gz", sp: "x y", größe: "7" };
+  const values: Record<string, string> = {
+    set: "value",
+    empty: "",
+    path: "a/b/c.tar.gz",
+    sp: "x y",
+    größe: "7",
+    slash: "/",
+    wide: "a\u{1F600}x",
+  };
   const options = { escapeToken: "\\", lookup: (name: string) => values[name] };
 
   test.each([
@@ -104,6 +112,8 @@ describe("variables", () => {
     ["${path#*/}|${path##*/}", "b/c.tar.gz|c.tar.gz"],
     ["${path%.*}|${path%%.*}", "a/b/c.tar|a/b/c"],
     ["${path/\\//-}|${path//\\//-}|${path//[/x}", "a-b/c.tar.gz|a-b-c.tar.gz|a/b/c.tar.gz"],
+    ["${path//\\//\\/}|${path/$slash/$set}", "a\\/b\\/c.tar.gz|avalueb/c.tar.gz"],
+    ["${wide%?}|${wide#?}|${wide%%x*}", "a\u{1F600}|\u{1F600}x|a\u{1F600}"],
     ["${un:-${set}}", "value"],
     ['${un:-"a b"}', "a b"],
     ['\\$set \'$set\' "$set" "\\$set"', "$set $set value $set"],

@@ -78,7 +78,9 @@ function trimmed(scanner: WordScanner, operator: "#" | "%", value: string): stri
   if (isLongest) scanner.next();
   const { word: pattern } = scanner.until("}", true);
   const whole = new RegExp(`^${patternToExpression(pattern, scanner.options.escapeToken)}$`, "su");
-  const cuts = Array.from({ length: value.length + 1 }, (_, index) => index);
+  // Between characters, of which some are two units.
+  const cuts = [0];
+  for (const one of value) cuts.push((cuts.at(-1) as number) + one.length);
   const fromEnd = operator === "%" ? !isLongest : isLongest;
   for (const cut of fromEnd ? cuts.reverse() : cuts) {
     const [head, tail] = [value.slice(0, cut), value.slice(cut)];
@@ -93,7 +95,8 @@ function replaced(scanner: WordScanner, name: string, value: string): string {
   if (isAll) scanner.next();
   let parts: [string, string];
   try {
-    parts = [scanner.until("/", true).word, scanner.until("}").word];
+    // Escapes stay in both, as in BuildKit: `${path//\//\/}` puts a backslash before each slash.
+    parts = [scanner.until("/", true).word, scanner.until("}", true).word];
   } catch {
     throw new Error(`$\{${name}/…} is not complete: $\{${name}/pattern/replacement} is right`);
   }
