@@ -49,8 +49,9 @@ export function applyCapabilities(step: OfKind<CapabilityStep, "set-capabilities
       inheritable: wanted.inheritable & had,
     });
   }
-  if (lacking.size > 0) {
-    const message = `can't grant capabilities that tsrunc itself has not: ${[...lacking].join(", ")}`;
+  const news = [...lacking].filter((name) => !step.told.includes(name));
+  if (news.length > 0) {
+    const message = `can't grant capabilities that tsrunc itself has not: ${news.join(", ")}`;
     channel.send({ type: "warning", message });
   }
   try {
@@ -61,7 +62,7 @@ export function applyCapabilities(step: OfKind<CapabilityStep, "set-capabilities
   const failures: { name: string; failure: SyscallError }[] = [];
   for (const name of step.ambient) {
     const failure = lacking.has(name) ? null : raiseAmbient(numberOf(name));
-    if (failure !== null) failures.push({ name, failure });
+    if (failure !== null && !step.told.includes(name)) failures.push({ name, failure });
   }
   // One warning for all: Buildah asks for eleven at each RUN, and its user sees what we say.
   const [first, ...others] = failures;

@@ -16,6 +16,8 @@ export type CapabilityStep =
       ambient: string[];
       /** What there was to warn of, which may be why the rest is refused. */
       warning: string | null;
+      /** Nothing is said of these: the container was warned of what it could not have when it was made. */
+      told: string[];
     });
 
 /** What {@link planCapabilities} gives. */
@@ -30,9 +32,15 @@ export interface CapabilityPlan {
 /**
  * Plans the five sets. Those that are not given are empty.
  * @param last the highest capability number of the kernel
+ * @param container what the container itself asks for: `exec` repeats no warning of that, since a caller reads it as the process's own words
  */
-export function planCapabilities(capabilities: Capabilities, last: number): CapabilityPlan {
+export function planCapabilities(
+  capabilities: Capabilities,
+  last: number,
+  container: Capabilities = {},
+): CapabilityPlan {
   const pointer = "/process/capabilities";
+  const told = [...new Set(Object.values(container).flat())];
   const unknown = new Set<string>();
   const known = (names: readonly string[] = []): string[] =>
     names.filter((name) => {
@@ -49,11 +57,11 @@ export function planCapabilities(capabilities: Capabilities, last: number): Capa
     ambient: known(capabilities.ambient),
   };
   const dropped = capabilityNames().filter((name, number) => number <= last && !sets.bounding.includes(name));
-  const warning =
-    unknown.size === 0 ? null : `ignoring unknown or unavailable capabilities: [${[...unknown].sort().join(" ")}]`;
+  const news = [...unknown].filter((name) => !told.includes(name)).sort();
+  const warning = news.length === 0 ? null : `ignoring unknown or unavailable capabilities: [${news.join(" ")}]`;
   return {
     warning,
     bounding: [{ kind: "drop-bounding", pointer: `${pointer}/bounding`, capabilities: dropped }],
-    sets: [{ kind: "set-capabilities", pointer, ...sets, warning }],
+    sets: [{ kind: "set-capabilities", pointer, ...sets, warning, told }],
   };
 }

@@ -168,7 +168,8 @@ export function planProcess(input: ProcessInput): ProcessPlan {
     throw new Error("process.args: an argument contains a nul byte");
   const environment = planEnvironment(process.env ?? []);
   const uid = process.user?.uid ?? 0;
-  const capabilities = planCapabilities(process.capabilities ?? {}, input.host.lastCapability);
+  const told = input.purpose === "exec" ? input.spec.process?.capabilities : {};
+  const capabilities = planCapabilities(process.capabilities ?? {}, input.host.lastCapability, told);
 
   const identity: ProcessStep[] = [{ kind: "keep-passed-descriptors", passed: input.passedFds }];
   if (cwd) identity.push({ kind: "change-directory", pointer: "/process/cwd", path: cwd, retry: false });

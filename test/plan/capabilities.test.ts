@@ -37,6 +37,13 @@ describe("planCapabilities", () => {
     expect(plan.sets).toMatchObject([{ permitted: [] }]);
   });
 
+  it("is silent of what the container was warned of when it was made", () => {
+    const sets = { bounding: ["CAP_OLD", "CAP_NEW"], ambient: ["CAP_KILL"] };
+    const plan = planCapabilities(sets, LAST, { bounding: ["CAP_OLD"], ambient: ["CAP_KILL"] });
+    expect(plan.warning).toBe("ignoring unknown or unavailable capabilities: [CAP_NEW]");
+    expect(plan.sets).toMatchObject([{ told: ["CAP_OLD", "CAP_KILL"] }]);
+  });
+
   it("is silent when it knows all names", () => {
     expect(planCapabilities({ ambient: ["CAP_KILL"] }, LAST).warning).toBeNull();
   });
