@@ -393,6 +393,29 @@ describe.skipIf(why !== null)("RUN", () => {
     expect(pathsOf(builder.tree(text))).toEqual(["a", "b"]);
   });
 
+  test("a build that waits for a locked cache mount ends by a signal", async () => {
+    const mount = "RUN --mount=type=cache,sharing=locked,id=held,target=/c";
+    const first = buildAside(
+      builder.context({ Dockerfile: `FROM base:1\n${mount} touch /c/begun; until [ -e /c/go ]; do sleep 0.1; done\n` }),
+    );
+    const mounts = builder.at("store/build/mounts");
+    const held = () => readdirSync(mounts).find((name) => existsSync(join(mounts, name, "begun")));
+    await waitFor(() => existsSync(mounts) && held() !== undefined);
+    const args = ["--root", builder.at("run"), "image", "build", "--store", builder.at("store")];
+    const second = spawn(TSRUNC, [...args, builder.context({ Dockerfile: `FROM base:1\n${mount} true\n` })]);
+    let said = "";
+    second.stderr.on("data", (chunk: Buffer) => {
+      said += chunk;
+    });
+    const ended = new Promise<number | null>((settle) => second.on("close", settle));
+    await waitFor(() => said.includes("RUN --mount"));
+    second.kill("SIGTERM");
+    expect(await ended).toBe(1);
+    expect(said).toContain("ended by SIGTERM");
+    writeFileSync(join(mounts, held() as string, "go"), "");
+    expect((await first).code).toBe(0);
+  });
+
   test("cache mounts: shared between builds, with the owner that is asked for, and pruned beyond a bound", () => {
     const text =
       "FROM base:1\nARG n\nUSER app\nRUN --mount=type=cache,target=/c,id=bound,uid=1000,mode=0750 echo $n >> /c/all; cat /c/all; stat -c '%a %u' /c\n";

@@ -49,12 +49,19 @@ function isAt(file: Fd, path: string): boolean {
 /**
  * Takes a lock, waiting for others.
  * @param onWait called once, when there is something to wait for
- * @throws {SyscallError} `open`, `lock`
+ * @param signal ends the waiting
+ * @throws {SyscallError} `open`, `lock` @throws what the signal was aborted with
  */
-export async function lock(path: string, mode: LockMode, onWait: () => void = () => {}): Promise<Fd> {
+export async function lock(
+  path: string,
+  mode: LockMode,
+  onWait: () => void = () => {},
+  signal?: AbortSignal,
+): Promise<Fd> {
   for (let pause: number = PAUSE.first; ; pause = Math.min(2 * pause, PAUSE.most)) {
     const file = tryLock(path, mode);
     if (file !== null) return file;
+    signal?.throwIfAborted();
     if (pause === PAUSE.first) onWait();
     await sleep(pause);
   }

@@ -94,7 +94,7 @@ export async function download(
   otherwise: string | null = null,
 ): Promise<Download> {
   const name = nameOfUrl(url, otherwise);
-  const { path: place, use } = await useKept(store, "downloads", url);
+  const { path: place, use } = await useKept(store, "downloads", url, limits.signal);
   using _ = use;
   const kept = readKept(place);
   const to = join(directory, name);

@@ -17,11 +17,12 @@ export async function useKept(
   store: Store,
   place: "mounts" | "downloads",
   what: string,
+  signal: AbortSignal,
 ): Promise<{ path: string; use: Fd }> {
   const directory = join(store.root, "build", place);
   mkdirAll(directory, 0o700);
   const path = join(directory, createHash("sha256").update(what).digest("hex"));
-  const use = await lock(usePath(path), "shared");
+  const use = await lock(usePath(path), "shared", undefined, signal);
   const now = new Date();
   utimesSync(usePath(path), now, now);
   return { path, use };

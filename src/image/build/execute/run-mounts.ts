@@ -30,6 +30,8 @@ export interface MountContext {
   sources: Sources;
   secrets: ReadonlyMap<string, SecretSource>;
   ssh: ReadonlyMap<string, string>;
+  /** Ends the waiting for what another command has. */
+  signal: AbortSignal;
 }
 
 /** Mounts that are there until the end of their block. */
@@ -51,6 +53,7 @@ export class PreparedMounts implements Disposable {
       return prepared;
     } catch (error) {
       prepared[Symbol.dispose]();
+      context.signal.throwIfAborted();
       throw error instanceof DockerfileError ? error : new DockerfileError(at, (error as Error).message);
     }
   }
@@ -80,11 +83,12 @@ export class PreparedMounts implements Disposable {
   }
 
   /** Each once, and all in one order: a command would wait for itself otherwise, and two commands for each other. */
-  async #lockCaches(mounts: readonly RunMount[], { workspace }: MountContext): Promise<void> {
+  async #lockCaches(mounts: readonly RunMount[], { workspace, signal }: MountContext): Promise<void> {
     const names = mounts.flatMap((one) => (one.type === "cache" && one.sharing === "locked" ? [cacheName(one)] : []));
     for (const name of [...new Set(names)].sort()) {
-      const { path, use } = await useKept(workspace.store, "mounts", name);
-      this.#opened.push(use, await lock(`${path}.lock`, "exclusive"));
+      const { path, use } = await useKept(workspace.store, "mounts", name, signal);
+      this.#opened.push(use);
+      this.#opened.push(await lock(`${path}.lock`, "exclusive", undefined, signal));
     }
   }
 
@@ -106,9 +110,9 @@ export class PreparedMounts implements Disposable {
   }
 
   /** A directory of the store, which later builds find as this one leaves it. One id for another owner, mode or origin is another directory, as in BuildKit. */
-  async #cache(one: Of<"cache">, { workspace, sources }: MountContext): Promise<void> {
+  async #cache(one: Of<"cache">, { workspace, sources, signal }: MountContext): Promise<void> {
     const { store } = workspace;
-    const { path, use } = await useKept(store, "mounts", cacheName(one));
+    const { path, use } = await useKept(store, "mounts", cacheName(one), signal);
     this.#opened.push(use);
     let place = path;
     if (one.sharing === "private") {

@@ -18,7 +18,6 @@ export interface RunContext extends MountContext {
   platform: Platform;
   hostname: string;
   runtimeArgs: readonly string[];
-  signal: AbortSignal;
 }
 
 /** What every container has mounted, and not every image a mount point for. */
