@@ -1,12 +1,14 @@
 /** `image list`, `inspect` and `history`: what there is. */
 import { parseReference, repositoryName } from "../reference/reference.ts";
+import { readBlob } from "../store/blobs.ts";
 import type { Digest } from "../store/digest.ts";
 import type { Descriptor, ImageConfig, Index, Manifest } from "../store/documents.ts";
 import { documentsBelow } from "../store/documents-below.ts";
 import { ANNOTATION, type Entry, listEntries } from "../store/images.ts";
 import { isIndexType } from "../store/media-types.ts";
+import { parseRoot } from "../store/parse-documents.ts";
 import { formatPlatform } from "../store/platform.ts";
-import { findEntry, type ResolveOptions, readImage } from "../store/resolve.ts";
+import { findEntry, isUnpackable, type ResolveOptions, readImage } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 
 /** A line of the list. */
@@ -26,6 +28,8 @@ export interface ListedImage {
   platforms: string[];
   /** RFC 3339. */
   created: string | null;
+  /** What it is for, where it is no image to run; `null` for an image. */
+  artifactType: string | null;
   /** Bytes of config and layers as they are in the store; of an index of all its images that are there. */
   size: number;
   /** Why it cannot be read, where it cannot. */
@@ -46,22 +50,37 @@ async function describeEntry(store: Store, { name, descriptor }: Entry): Promise
     digest: descriptor.digest,
     chosenFrom: (descriptor.annotations?.[ANNOTATION.chosenFrom] as Digest | undefined) ?? null,
   };
-  const nothing = { id: null, platforms: [], created: null, size: descriptor.size };
+  const nothing = { id: null, platforms: [], created: null, artifactType: null, size: descriptor.size };
   try {
     if (isIndexType(descriptor.mediaType))
       return { ...common, ...nothing, ...(await describeIndex(store, descriptor)), problem: null };
+    const artifact = await findArtifact(store, descriptor, name ?? descriptor.digest);
+    if (artifact !== null) return { ...common, ...nothing, ...artifact, problem: null };
     const { configDigest, config, manifest } = await readImage(store, { name, descriptor });
     return {
       ...common,
       id: configDigest,
       platforms: [formatPlatform(config)],
       created: config.created ?? null,
+      artifactType: null,
       size: sizeOf(manifest),
       problem: null,
     };
   } catch (error) {
     return { ...common, ...nothing, problem: (error as Error).message };
   }
+}
+
+/** What is kept for other programs. @see image-spec, manifest.md, "Guidelines for Artifact Usage" */
+async function findArtifact(
+  store: Store,
+  descriptor: Descriptor,
+  label: string,
+): Promise<Pick<ListedImage, "id" | "artifactType" | "size"> | null> {
+  const root = parseRoot(await readBlob(store, descriptor), descriptor.mediaType, `manifest of ${label}`);
+  if (root.kind === "index" || isUnpackable(root.document)) return null;
+  const { artifactType, config } = root.document;
+  return { id: config.digest, artifactType: artifactType || config.mediaType, size: sizeOf(root.document) };
 }
 
 async function describeIndex(store: Store, descriptor: Descriptor): Promise<Pick<ListedImage, "platforms" | "size">> {
@@ -176,12 +195,16 @@ export interface HistoryStep {
 /** The steps, the last first. Layers that no step claims come after those that do. */
 export function historyOf({ history, layers }: Pick<InspectedImage, "history" | "layers">): HistoryStep[] {
   let next = 0;
-  const steps = history.map(
-    ({ created, created_by: createdBy = "", comment = "", empty_layer: empty = false }): HistoryStep => {
-      const layer = empty ? undefined : layers[next++];
-      return { created: created ?? null, createdBy, comment, size: layer?.size ?? 0, layer: layer?.digest ?? null };
-    },
-  );
+  const steps = history.map(({ created, created_by: createdBy, comment, empty_layer: empty }): HistoryStep => {
+    const layer = empty ? undefined : layers[next++];
+    return {
+      created: created ?? null,
+      createdBy: createdBy ?? "",
+      comment: comment ?? "",
+      size: layer?.size ?? 0,
+      layer: layer?.digest ?? null,
+    };
+  });
   const rest = layers
     .slice(next)
     .map(({ size, digest }): HistoryStep => ({ created: null, createdBy: "", comment: "", size, layer: digest }));

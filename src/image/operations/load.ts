@@ -1,5 +1,5 @@
 /** `image load`: archives and directories of images into the store. */
-import { isArchiveManifest, isIndex, isLayoutFile } from "../../config/generated/image.js";
+import { isArchiveManifest, isLayoutFile } from "../../config/generated/image.js";
 import { basename } from "../../sys/path-names.ts";
 import type { ArchiveLimits } from "../archive/decompress.ts";
 import { DirectoryMembers } from "../archive/directory-members.ts";
@@ -9,17 +9,18 @@ import { TarMembers } from "../archive/tar-members.ts";
 import { DEFAULT_LIMITS } from "../layer/limits.ts";
 import type { Reporter } from "../progress/reporter.ts";
 import { parseName } from "../reference/reference.ts";
-import { readBlob } from "../store/blobs.ts";
+import { hasBlob, readBlob } from "../store/blobs.ts";
+import { chooseImage } from "../store/choose.ts";
 import { collectLocked, UnknownContentError } from "../store/collect.ts";
-import { type Digest, shortDigest, splitDigest } from "../store/digest.ts";
+import { type Digest, isDigest, shortDigest, splitDigest } from "../store/digest.ts";
 import type { ArchiveManifest, Descriptor, Index, LayoutFile, Manifest, Platform } from "../store/documents.ts";
 import { ANNOTATION, putImage } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
-import { isConfigType, isRootType } from "../store/media-types.ts";
-import { parseDocument, parseImageConfig, parseRoot } from "../store/parse-documents.ts";
-import { choosePlatform, hostPlatform } from "../store/platform.ts";
+import { isConfigType, isRootType, layerKind } from "../store/media-types.ts";
+import { parseDocument, parseImageConfig, parseLayoutIndex, parseRoot, type Root } from "../store/parse-documents.ts";
+import { fitness, formatPlatform, machinePlatform } from "../store/platform.ts";
 import { putDocument } from "../store/put-document.ts";
-import { layersOf, NoSuchPlatformError } from "../store/resolve.ts";
+import { isUnpackable, layersOf } from "../store/resolve.ts";
 import { lockStore, type Store } from "../store/store.ts";
 import { type Found, loadDockerArchive } from "./load-docker-archive.ts";
 
@@ -113,6 +114,9 @@ async function removeUnused(store: Store, lease: Lease): Promise<void> {
   }
 }
 
+/** What is listed like an image, and is for other programs. */
+class NoImageError extends Error {}
+
 class Loader {
   /** What indexes have named so far. */
   readonly #taken = new Set<Digest>();
@@ -128,7 +132,7 @@ class Loader {
   async load(): Promise<Found[]> {
     const { label } = this.members;
     const index = await this.members.document("index.json");
-    if (index !== null) return await this.#layout(parseDocument<Index>(index, isIndex, `${label}: index.json`));
+    if (index !== null) return await this.#layout(parseLayoutIndex(index, `${label}: index.json`));
     const manifest = await this.members.document("manifest.json");
     if (manifest === null) {
       const old = (await this.members.document("repositories")) !== null;
@@ -149,18 +153,28 @@ class Loader {
     const marker = await this.members.document("oci-layout");
     if (marker === null) throw new Error(`${label}: has an index.json and no oci-layout: it is no OCI layout`);
     parseDocument<LayoutFile>(marker, isLayoutFile, `${label}: oci-layout`);
-    if (manifests.length === 0) throw new Error(`${label}: its index.json names no image`);
     const found = new Map<Digest, Found>();
+    let passedOver: Error | null = null;
     for (const entry of manifests) {
       if (!isRootType(entry.mediaType)) continue;
       const name = this.#nameOf(entry);
       const before = found.get(entry.digest);
       // Several tags of an image are several entries of one digest.
-      if (before !== undefined) before.names.push(name);
-      else found.set(entry.digest, { descriptor: await this.#root(entry, name ?? entry.digest), names: [name] });
+      if (before !== undefined) {
+        before.names.push(name);
+        continue;
+      }
+      try {
+        found.set(entry.digest, { descriptor: await this.#root(entry, name ?? entry.digest), names: [name] });
+      } catch (error) {
+        // What is beside the images, such as their signatures, is for others.
+        if (!(error instanceof NoImageError)) throw error;
+        passedOver ??= error;
+        this.reporter.note(`${error.message}: it is passed over`);
+      }
     }
-    if (found.size === 0) throw new Error(`${label}: its index.json names no image`);
-    return [...found.values()];
+    if (found.size > 0) return [...found.values()];
+    throw passedOver ?? new Error(`${label}: its index.json names no image`);
   }
 
   /** containerd's name, or the spec's, which may be a tag alone. */
@@ -183,12 +197,11 @@ class Loader {
   }
 
   async #root(entry: Descriptor, label: string): Promise<Descriptor> {
-    const bytes = await this.#document(entry);
-    const root = parseRoot(bytes, entry.mediaType, `${this.members.label}: manifest ${entry.digest}`);
-    const { digest, size, platform } = entry;
-    const own: Descriptor = { mediaType: root.mediaType, digest, size, ...(platform ? { platform } : {}) };
+    if (!isDigest(entry.digest)) throw new NoImageError(`${label}: the digest ${entry.digest} cannot be verified`);
+    const root = await this.#read(entry);
+    const own = withoutExtras(entry);
     if (root.kind === "manifest") {
-      await this.#manifest(root.document, label);
+      await this.#manifest(root.document, label, this.options.all ? undefined : this.options.platform);
       return own;
     }
     if (this.options.all) {
@@ -197,35 +210,68 @@ class Loader {
         // An index may name another many times over.
         if (this.#taken.has(child.digest)) continue;
         this.#taken.add(child.digest);
-        await this.#root(child, label);
+        if (await this.#has(child)) await this.#root(child, label);
+        else
+          this.reporter.note(`${label}: ${blobName(child.digest)} of its index is missing: it is loaded without that`);
       }
       return own;
     }
-    const wanted = this.options.platform ?? hostPlatform();
-    const chosen = choosePlatform(root.document.manifests, wanted);
-    if (chosen === null) throw new NoSuchPlatformError(label, wanted, root.document.manifests);
-    return { ...(await this.#root(chosen, label)), annotations: { [ANNOTATION.chosenFrom]: digest } };
+    const wanted = this.options.platform ?? machinePlatform();
+    const source = {
+      read: async (one: Descriptor) => ({ root: await this.#read(one) }),
+      config: async ({ config }: Manifest) => parseImageConfig(await this.#document(config), `config of ${label}`),
+    };
+    const { descriptor, manifest } = await chooseImage(root.document, wanted, source, label);
+    await this.#manifest(manifest, label);
+    return { ...withoutExtras(descriptor), annotations: { [ANNOTATION.chosenFrom]: entry.digest } };
   }
 
-  async #document({ digest, size }: Descriptor): Promise<Uint8Array> {
-    const name = blobName(digest);
-    const stored = await this.members.store(this.lease, name, { digest, size });
-    if (stored === null) throw new Error(`${this.members.label}: ${name}: is missing`);
-    return await readBlob(this.store, stored);
+  async #read(entry: Descriptor): Promise<Root> {
+    const name = `${this.members.label}: manifest ${entry.digest}`;
+    return parseRoot(await this.#document(entry), entry.mediaType, name);
   }
 
-  async #manifest({ config, layers }: Manifest, label: string): Promise<void> {
-    const parsed = await this.#document(config);
-    if (isConfigType(config.mediaType))
-      layersOf({ schemaVersion: 2, config, layers }, parseImageConfig(parsed, `config of ${label}`), label);
-    else if (!this.options.all)
-      throw new Error(`${label}: is no image but an artifact: its config is of type ${config.mediaType}`);
-    for (const { digest, size } of layers) {
-      const task = this.reporter.task(shortDigest(digest), size);
-      if ((await this.members.store(this.lease, blobName(digest), { digest, size })) === null)
-        throw new Error(`${this.members.label}: ${blobName(digest)}: is missing`);
+  async #document(descriptor: Descriptor): Promise<Uint8Array> {
+    await this.#content(descriptor);
+    return await readBlob(this.store, descriptor);
+  }
+
+  /** Takes content in. What a layout lacks may be in the store already. @see image-spec, image-layout.md, "Blobs" */
+  async #content(descriptor: Descriptor): Promise<void> {
+    if (!(await this.#has(descriptor)))
+      throw new Error(`${this.members.label}: ${blobName(descriptor.digest)}: is missing`);
+  }
+
+  async #has({ digest, size }: Descriptor): Promise<boolean> {
+    if (!isDigest(digest)) return false;
+    await this.lease.protect([digest]);
+    const stored = await this.members.store(this.lease, blobName(digest), { digest, size });
+    return stored !== null || hasBlob(this.store, { digest, size });
+  }
+
+  /** @param wanted what the config has to be for */
+  async #manifest(manifest: Manifest, label: string, wanted?: Platform): Promise<void> {
+    const { config, layers } = manifest;
+    if (!this.options.all || isUnpackable(manifest)) await this.#image(manifest, label, wanted);
+    for (const one of [config, ...layers]) {
+      const task = this.reporter.task(shortDigest(one.digest), one.size);
+      await this.#content(one);
       task.done();
     }
+  }
+
+  /** What could not be unpacked, or is for another platform than the wanted one, is no image to load. */
+  async #image(manifest: Manifest, label: string, wanted: Platform | undefined): Promise<void> {
+    const { config, layers } = manifest;
+    if (!isConfigType(config.mediaType))
+      throw new NoImageError(`${label}: is no image but an artifact: its config is of type ${config.mediaType}`);
+    const other = layers.find(({ mediaType }) => layerKind(mediaType) === null);
+    if (other !== undefined)
+      throw new NoImageError(`${label}: is no image to run: a layer is of type ${other.mediaType}`);
+    const parsed = parseImageConfig(await this.#document(config), `config of ${label}`);
+    layersOf(manifest, parsed, label);
+    if (wanted !== undefined && fitness(parsed, wanted) === null)
+      throw new Error(`${label}: is for ${formatPlatform(parsed)}, not for ${formatPlatform(wanted)}`);
   }
 
   /** skopeo's `dir:`: the manifest, and contents by their hexadecimal digits. */
@@ -245,6 +291,10 @@ class Loader {
     layersOf(root.document, parseImageConfig(await readBlob(this.store, config), `config of ${label}`), label);
     return { descriptor: await putDocument(this.lease, root.mediaType, bytes), names: [null] };
   }
+}
+
+function withoutExtras({ mediaType, digest, size, platform }: Descriptor): Descriptor {
+  return { mediaType, digest, size, ...(platform ? { platform } : {}) };
 }
 
 function blobName(digest: Digest): string {

@@ -8,16 +8,17 @@ import type { EndpointOptions } from "../registry/endpoints.ts";
 import { type FetchedRoot, fetchBlob } from "../registry/read.ts";
 import type { Patience } from "../registry/retry.ts";
 import { readBlob } from "../store/blobs.ts";
-import { type Digest, shortDigest } from "../store/digest.ts";
-import type { Descriptor, Index, Manifest, Platform } from "../store/documents.ts";
+import { chooseImage, DEEPEST_INDEX, type DocumentSource } from "../store/choose.ts";
+import { type Digest, isDigest, shortDigest } from "../store/digest.ts";
+import type { Descriptor, ImageConfig, Index, Manifest, Platform } from "../store/documents.ts";
 import { ANNOTATION, putImage } from "../store/images.ts";
 import { ingest, WrongContentError } from "../store/ingest.ts";
 import { Lease } from "../store/lease.ts";
 import { isConfigType, isRootType } from "../store/media-types.ts";
 import { LARGEST_DOCUMENT, parseImageConfig } from "../store/parse-documents.ts";
-import { choosePlatform, fitness, formatPlatform, hostPlatform } from "../store/platform.ts";
+import { fitness, formatPlatform, machinePlatform } from "../store/platform.ts";
 import { keepDocument } from "../store/put-document.ts";
-import { layersOf, NoSuchPlatformError } from "../store/resolve.ts";
+import { isUnpackable, layersOf } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { inParallel } from "./in-parallel.ts";
 import { PullPlaces } from "./pull-places.ts";
@@ -119,25 +120,21 @@ class Pull {
   }
 
   async #choose(index: Index): Promise<Descriptor> {
-    const wanted = this.options.platform ?? hostPlatform();
-    let document = index;
-    for (let depth = 0; depth < 4; depth++) {
-      const next = choosePlatform(document.manifests, wanted);
-      if (next === null) throw new NoSuchPlatformError(this.label, wanted, document.manifests);
-      const fetched = await this.places.root(next.digest, next);
-      if (fetched.root.kind === "manifest") {
-        await this.#manifest(fetched, fetched.root.document, next.platform ? undefined : wanted);
-        return { ...fetched.descriptor, ...(next.platform ? { platform: next.platform } : {}) };
-      }
-      document = fetched.root.document;
-    }
-    throw new Error(`${this.label}: too many indexes are in each other`);
+    const wanted = this.options.platform ?? machinePlatform();
+    const source: DocumentSource<FetchedRoot> = {
+      read: (descriptor) => this.places.root(descriptor.digest, descriptor),
+      config: ({ config }) => this.#fetchConfig(config),
+    };
+    const { descriptor, found, manifest } = await chooseImage(index, wanted, source, this.label);
+    await this.#manifest(found, manifest, undefined);
+    return { ...found.descriptor, ...(descriptor.platform ? { platform: descriptor.platform } : {}) };
   }
 
   async #index(fetched: FetchedRoot, { manifests }: Index, depth: number): Promise<void> {
-    if (depth > 4) throw new Error(`${this.label}: too many indexes are in each other`);
+    if (depth > DEEPEST_INDEX) throw new Error(`${this.label}: more than ${DEEPEST_INDEX} indexes are in each other`);
     for (const child of manifests) {
       if (!isRootType(child.mediaType)) continue;
+      if (!isDigest(child.digest)) throw new Error(`${this.label}: the digest ${child.digest} cannot be verified`);
       // An index may name another many times over.
       if (this.#fetched.has(child.digest)) continue;
       this.#fetched.add(child.digest);
@@ -166,17 +163,21 @@ class Pull {
   }
 
   async #config(config: Descriptor, manifest: Manifest, wanted: Platform | undefined): Promise<void> {
+    const parsed = await this.#fetchConfig(config);
+    if (wanted !== undefined && fitness(parsed, wanted) === null) {
+      throw new Error(`${this.label}: is for ${formatPlatform(parsed)}, not for ${formatPlatform(wanted)}`);
+    }
+    // What could not be unpacked is told before it is fetched.
+    if (!this.options.all || isUnpackable(manifest)) layersOf(manifest, parsed, this.label);
+  }
+
+  async #fetchConfig(config: Descriptor): Promise<ImageConfig> {
     if (config.size > LARGEST_DOCUMENT)
       throw new WrongContentError(
         `${this.label}: its config has ${config.size} bytes, more than the ${LARGEST_DOCUMENT} that are read`,
       );
     await this.#blob(config, `config ${shortDigest(config.digest)}`);
-    const parsed = parseImageConfig(await readBlob(this.store, config), `config of ${this.label}`);
-    if (wanted !== undefined && fitness(parsed, wanted) === null) {
-      throw new Error(`${this.label}: is for ${formatPlatform(parsed)}, not for ${formatPlatform(wanted)}`);
-    }
-    // What could not be unpacked is told before it is fetched.
-    if (!this.options.all) layersOf(manifest, parsed, this.label);
+    return parseImageConfig(await readBlob(this.store, config), `config of ${this.label}`);
   }
 
   async #blob(descriptor: Descriptor, label: string = shortDigest(descriptor.digest)): Promise<void> {

@@ -20,7 +20,8 @@ import { documentsBelow } from "../store/documents-below.ts";
 import { ANNOTATION, type Entry } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
 import { isIndexType, layerKind, MEDIA_TYPE } from "../store/media-types.ts";
-import { findEntry, type Image, readImage } from "../store/resolve.ts";
+import { parseRoot } from "../store/parse-documents.ts";
+import { findEntry, type Image, isUnpackable, readImage } from "../store/resolve.ts";
 import { lockStore, replaceFile, type Store } from "../store/store.ts";
 
 /**
@@ -174,9 +175,8 @@ async function writeLayout(
 ): Promise<void> {
   await addDocument(archive, "oci-layout", { imageLayoutVersion: "1.0.0" });
   await addDocument(archive, "index.json", indexOf(entries));
-  const images = await Promise.all(
-    entries.filter(({ descriptor }) => !isIndexType(descriptor.mediaType)).map((entry) => readImage(store, entry)),
-  );
+  const images: Image[] = [];
+  for (const entry of entries) if (await isImage(store, entry)) images.push(await readImage(store, entry));
   if (images.length > 0)
     await addDocument(
       archive,
@@ -193,6 +193,13 @@ async function writeLayout(
     await addMember(archive, memberName(digest), size, streamBlob(store, { digest, size }));
     task.done();
   }
+}
+
+/** Whether Docker's list can have it: neither an index nor an artifact. */
+async function isImage(store: Store, { descriptor }: Entry): Promise<boolean> {
+  if (isIndexType(descriptor.mediaType)) return false;
+  const root = parseRoot(await readBlob(store, descriptor), descriptor.mediaType, `manifest ${descriptor.digest}`);
+  return root.kind === "manifest" && isUnpackable(root.document);
 }
 
 function memberName(digest: Digest): string {

@@ -8,9 +8,8 @@ import { type Digest, shortDigest } from "../store/digest.ts";
 import type { Descriptor } from "../store/documents.ts";
 import { documentsBelow } from "../store/documents-below.ts";
 import { listEntries } from "../store/images.ts";
-import { isConfigType } from "../store/media-types.ts";
 import { parseImageConfig } from "../store/parse-documents.ts";
-import { layersOf } from "../store/resolve.ts";
+import { isUnpackable, layersOf } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { inParallel } from "./in-parallel.ts";
 
@@ -85,7 +84,7 @@ async function check(
       if (root.kind === "index") continue;
       const { config, layers } = root.document;
       for (const layer of layers) isSound(layer);
-      if (!isSound(config) || !isConfigType(config.mediaType)) continue;
+      if (!isSound(config) || !isUnpackable(root.document)) continue;
       layersOf(root.document, parseImageConfig(await readBlob(store, config), `config of ${label}`), label);
     } catch (error) {
       add(one.digest, label, (error as Error).message);

@@ -4,7 +4,7 @@ import { hasErrno } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { join } from "../../sys/path-names.ts";
 import { findLinkStat, fstat, isType } from "../../sys/stat.ts";
-import { type Digest, Digester, digestOf, splitDigest } from "./digest.ts";
+import { type Digest, Digester, digestOf, isDigest, splitDigest } from "./digest.ts";
 import type { Descriptor } from "./documents.ts";
 import { LARGEST_DOCUMENT } from "./parse-documents.ts";
 import type { Store } from "./store.ts";
@@ -42,6 +42,7 @@ export function blobPath({ paths }: Store, digest: Digest): string {
 
 /** Whether content is there, and as large as it should be. Protect it with a lease first. */
 export function hasBlob(store: Store, { digest, size }: Identity): boolean {
+  if (!isDigest(digest)) return false;
   const file = findLinkStat(blobPath(store, digest));
   return file !== null && isType(file, "regular") && file.size === size;
 }

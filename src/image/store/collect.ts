@@ -73,7 +73,8 @@ function visit(store: Store, root: Descriptor, label: string, blobs: Set<Digest>
   const queue: { descriptor: Descriptor; optional: boolean }[] = [{ descriptor: root, optional: false }];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     const { descriptor, optional } = next;
-    if (blobs.has(descriptor.digest)) continue;
+    // What is listed by an algorithm that is not known here is not here.
+    if (!isDigest(descriptor.digest) || blobs.has(descriptor.digest)) continue;
     blobs.add(descriptor.digest);
     if (!isRootType(descriptor.mediaType)) continue;
     // Of an index not all images need be here.

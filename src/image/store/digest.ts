@@ -15,20 +15,31 @@ export type Digest = `${Algorithm}:${string}`;
  * @throws {Error} for what is none, and for an algorithm that cannot be verified here
  */
 export function parseDigest(text: string): Digest {
+  const algorithm = checkDigest(text);
+  if (!isKnown(algorithm)) {
+    throw new Error(`the digest ${text} cannot be verified: sha256 and sha512 are known, and ${algorithm} is not`);
+  }
+  return text as Digest;
+}
+
+/**
+ * Checks the form of a digest, which may be of an algorithm that is not known: it may be listed, and not be relied on.
+ * @returns the algorithm
+ * @throws {Error}
+ */
+export function checkDigest(text: string): string {
   const match = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/.exec(text);
   if (match === null)
     throw new Error(`${JSON.stringify(text)} is no digest: sha256:<64 hexadecimal digits> is expected`);
   const [, algorithm = "", encoded = ""] = match;
-  if (!Object.hasOwn(ALGORITHMS, algorithm)) {
-    throw new Error(`the digest ${text} cannot be verified: sha256 and sha512 are known, and ${algorithm} is not`);
-  }
-  const digits = ALGORITHMS[algorithm as Algorithm];
-  if (encoded.length !== digits || !/^[0-9a-f]+$/.test(encoded)) {
-    throw new Error(
-      `${JSON.stringify(text)} is no digest: ${algorithm} has ${digits} hexadecimal digits in lower case`,
-    );
-  }
-  return text as Digest;
+  if (!isKnown(algorithm)) return algorithm;
+  const digits = ALGORITHMS[algorithm];
+  if (encoded.length === digits && /^[0-9a-f]+$/.test(encoded)) return algorithm;
+  throw new Error(`${JSON.stringify(text)} is no digest: ${algorithm} has ${digits} hexadecimal digits in lower case`);
+}
+
+function isKnown(algorithm: string): algorithm is Algorithm {
+  return Object.hasOwn(ALGORITHMS, algorithm);
 }
 
 /** Whether a text is a digest that can be verified. */

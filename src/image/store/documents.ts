@@ -11,31 +11,32 @@ import type { Digest } from "./digest.ts";
 export interface Platform {
   architecture: string;
   os: string;
-  variant?: string;
-  "os.version"?: string;
+  variant?: string | null;
+  "os.version"?: string | null;
   "os.features"?: string[] | null;
 }
 
 /** A reference to content. */
 export interface Descriptor {
   mediaType: string;
+  /** In an index, and of a subject, it may be of an algorithm that is not known here: see `isDigest`. */
   digest: Digest;
   /** Bytes. */
   size: number;
   /** Where else the content may be: for foreign layers only. */
   urls?: string[] | null;
   annotations?: Record<string, string> | null;
-  artifactType?: string;
+  artifactType?: string | null;
   platform?: Platform | null;
   /** The content itself in base64; not used, since the digest has to be right either way. */
-  data?: string;
+  data?: string | null;
 }
 
 /** The manifest of one image for one platform. */
 export interface Manifest {
   schemaVersion: 2;
-  mediaType?: string;
-  artifactType?: string;
+  mediaType?: string | null;
+  artifactType?: string | null;
   config: Descriptor;
   layers: Descriptor[];
   subject?: Descriptor | null;
@@ -45,8 +46,8 @@ export interface Manifest {
 /** A list of manifests, or of further indexes. */
 export interface Index {
   schemaVersion: 2;
-  mediaType?: string;
-  artifactType?: string;
+  mediaType?: string | null;
+  artifactType?: string | null;
   manifests: Descriptor[];
   subject?: Descriptor | null;
   annotations?: Record<string, string> | null;
@@ -74,11 +75,11 @@ export interface ExecutionConfig {
   /** Docker's; durations in nanoseconds. */
   Healthcheck?: {
     Test?: string[] | null;
-    Interval?: number;
-    Timeout?: number;
-    StartPeriod?: number;
-    StartInterval?: number;
-    Retries?: number;
+    Interval?: number | null;
+    Timeout?: number | null;
+    StartPeriod?: number | null;
+    StartInterval?: number | null;
+    Retries?: number | null;
   } | null;
 }
 
@@ -86,22 +87,22 @@ export interface ExecutionConfig {
 export interface HistoryEntry {
   /** RFC 3339. */
   created?: string | null;
-  created_by?: string;
-  author?: string;
-  comment?: string;
+  created_by?: string | null;
+  author?: string | null;
+  comment?: string | null;
   /** Whether the step made no layer. */
-  empty_layer?: boolean;
+  empty_layer?: boolean | null;
 }
 
 /** The configuration of an image. */
 export interface ImageConfig {
   /** RFC 3339. */
   created?: string | null;
-  author?: string;
+  author?: string | null;
   architecture: string;
   os: string;
-  variant?: string;
-  "os.version"?: string;
+  variant?: string | null;
+  "os.version"?: string | null;
   "os.features"?: string[] | null;
   config?: ExecutionConfig | null;
   rootfs: {

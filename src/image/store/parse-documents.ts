@@ -2,7 +2,8 @@
 import { ConfigError } from "../../config/error.ts";
 import { isImageConfig, isIndex, isManifest } from "../../config/generated/image.js";
 import { failure, type Validator } from "../../config/schema.ts";
-import type { ImageConfig, Index, Manifest } from "./documents.ts";
+import { checkDigest, parseDigest } from "./digest.ts";
+import type { Descriptor, ImageConfig, Index, Manifest } from "./documents.ts";
 import { isIndexType, isRootType, MEDIA_TYPE } from "./media-types.ts";
 
 /** The largest document that is read, in bytes: what registries take and other tools read. */
@@ -64,10 +65,43 @@ export function parseRoot(bytes: Uint8Array, promised: string | undefined, name:
   const mediaType = ownType(document, promised, name);
   if (isIndexType(mediaType)) {
     if (!isIndex(document)) throw failure(isIndex.errors?.[0], document, name);
+    checkIndexDigests(document, name);
     return { kind: "index", mediaType, document };
   }
   if (!isManifest(document)) throw failure(isManifest.errors?.[0], document, name);
+  const { config, layers, subject } = document;
+  checkEach([config], parseDigest, () => "/config", name);
+  checkEach(layers, parseDigest, (at) => `/layers/${at}`, name);
+  checkEach(subject ? [subject] : [], checkDigest, () => "/subject", name);
   return { kind: "manifest", mediaType, document };
+}
+
+/** Parses the list of images of an OCI layout. @throws {ConfigError} */
+export function parseLayoutIndex(bytes: Uint8Array, name: string): Index {
+  const index = parseDocument<Index>(bytes, isIndex, name);
+  checkIndexDigests(index, name);
+  return index;
+}
+
+/** What an index lists may be for others, who know more algorithms. */
+function checkIndexDigests({ manifests, subject }: Index, name: string): void {
+  checkEach(manifests, checkDigest, (at) => `/manifests/${at}`, name);
+  checkEach(subject ? [subject] : [], checkDigest, () => "/subject", name);
+}
+
+function checkEach(
+  descriptors: readonly Descriptor[],
+  check: (digest: string) => unknown,
+  pointer: (at: number) => string,
+  name: string,
+): void {
+  for (const [at, { digest }] of descriptors.entries()) {
+    try {
+      check(digest);
+    } catch (error) {
+      throw new ConfigError(`${pointer(at)}/digest`, undefined, (error as Error).message, name);
+    }
+  }
 }
 
 function ownType(document: Record<string, unknown>, promised: string | undefined, name: string): string {
@@ -82,7 +116,7 @@ function ownType(document: Record<string, unknown>, promised: string | undefined
       name,
     );
   }
-  const own = document["mediaType"];
+  const own = document["mediaType"] ?? undefined;
   if (own !== undefined && typeof own !== "string") throw new ConfigError("/mediaType", own, "must be a string", name);
   const known = promised !== undefined && isRootType(promised) ? promised : undefined;
   if (own !== undefined && known !== undefined && own !== known) {

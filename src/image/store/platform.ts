@@ -1,4 +1,6 @@
 /** Platforms: which of an index's images runs here. @see image-spec, image-index.md, and Go's GOOS, GOARCH and GOARM */
+import { orNull } from "../../sys/error.ts";
+import { readText } from "../../sys/file.ts";
 import type { Descriptor, Platform } from "./documents.ts";
 
 /** Go's names for what uname(2), Debian and people call it. */
@@ -22,9 +24,30 @@ const ARCHITECTURES: Readonly<Record<string, Pick<Platform, "architecture" | "va
   mips64el: { architecture: "mips64le" },
 };
 
-/** The platform of this machine. */
+/** The platform of this machine, as what is made here is for: without a variant, it runs on all of them. */
 export function hostPlatform(): Platform {
   return canonical({ os: "linux", architecture: process.arch });
+}
+
+/** What this machine's processor runs: the platform with the newest variant of it. */
+export function machinePlatform(): Platform {
+  const host = hostPlatform();
+  if (host.architecture !== "amd64") return host;
+  return canonical({ ...host, variant: `v${levelOf(orNull(() => readText("/proc/cpuinfo")) ?? "")}` });
+}
+
+/** What each level of x86-64 has beyond the one before, as Linux calls it. @see the x86-64 psABI, "Micro-Architecture Levels" */
+const LEVELS = [
+  "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3",
+  "abm avx avx2 bmi1 bmi2 f16c fma movbe xsave",
+  "avx512bw avx512cd avx512dq avx512f avx512vl",
+];
+
+/** The level of x86-64. @param cpuinfo `/proc/cpuinfo` */
+export function levelOf(cpuinfo: string): number {
+  const flags = new Set((/^flags\s*:(.*)$/m.exec(cpuinfo)?.[1] ?? "").split(" "));
+  const missing = LEVELS.findIndex((level) => level.split(" ").some((flag) => !flags.has(flag)));
+  return missing === -1 ? LEVELS.length + 1 : missing + 1;
 }
 
 /**
@@ -48,18 +71,14 @@ function canonical(platform: Platform): Platform {
   const name = platform.architecture.toLowerCase();
   const known = Object.hasOwn(ARCHITECTURES, name) ? ARCHITECTURES[name] : undefined;
   const { architecture, variant } = { ...(known ?? { architecture: name }), ...variantOf(platform) } as Platform;
-  if (
-    variant === undefined ||
-    (architecture === "arm64" && variant === "v8") ||
-    (architecture === "amd64" && variant === "v1")
-  ) {
+  if (!variant || (architecture === "arm64" && variant === "v8") || (architecture === "amd64" && variant === "v1")) {
     return { ...without(platform), architecture };
   }
   return { ...without(platform), architecture, variant };
 }
 
 function variantOf({ variant }: Platform): { variant?: string } {
-  if (variant === undefined || variant === "") return {};
+  if (!variant) return {};
   // "8" for "v8", as some builders write it.
   return { variant: /^\d/.test(variant) ? `v${variant}` : variant.toLowerCase() };
 }
@@ -74,7 +93,7 @@ export function formatPlatform({
   architecture,
   variant,
 }: Pick<Platform, "os" | "architecture" | "variant">): string {
-  return [os, architecture, ...(variant === undefined || variant === "" ? [] : [variant])].join("/");
+  return [os, architecture, ...(variant ? [variant] : [])].join("/");
 }
 
 /** What processors run besides their own, all but a few of them. @see containerd's platforms.Only, which Docker goes by */
@@ -85,10 +104,11 @@ const ALSO_RUNS: Readonly<Record<string, string>> = { amd64: "386", arm64: "arm"
  * emulator of binfmt_misc, or to be copied from, it may be what is wanted.
  */
 export function foreignWarning(label: string, image: Platform): string | null {
-  const host = hostPlatform();
+  const host = machinePlatform();
   const { os, architecture } = canonical(image);
   if (fitness(image, host) !== null || (os === host.os && architecture === ALSO_RUNS[host.architecture])) return null;
-  const [own, its] = [formatPlatform(host), formatPlatform(image)];
+  const own = formatPlatform(architecture === host.architecture ? host : hostPlatform());
+  const its = formatPlatform(image);
   return `${label}: the image's platform (${its}) does not match this machine's (${own}), and none was asked for (--platform ${its} does)`;
 }
 
@@ -101,13 +121,13 @@ export function fitness(offered: Platform, wanted: Platform): number | null {
   if (image.os !== host.os || image.architecture !== host.architecture) return null;
   const versions = [image, host].map(({ architecture, variant }) => version(architecture, variant));
   const [has = null, runs = null] = versions;
-  if (has === null || runs === null) return image.variant === host.variant || image.variant === undefined ? 0 : null;
+  if (has === null || runs === null) return !image.variant || image.variant === host.variant ? 0 : null;
   return has > runs ? null : runs - has;
 }
 
 /** The number of a variant; `null` for one that has none. Without a variant: the oldest that is meant by that, and of arm the newest. */
-function version(architecture: string, variant: string | undefined): number | null {
-  if (variant === undefined) return { arm: 7, arm64: 8, amd64: 1 }[architecture] ?? null;
+function version(architecture: string, variant: string | null | undefined): number | null {
+  if (!variant) return { arm: 7, arm64: 8, amd64: 1 }[architecture] ?? null;
   const match = /^v(\d+)(?:\.(\d+))?$/.exec(variant);
   return match === null ? null : Number(match[1]) + Number(match[2] ?? 0) / 100;
 }
@@ -116,19 +136,4 @@ function version(architecture: string, variant: string | undefined): number | nu
 export function isRunnable({ platform, annotations }: Descriptor): boolean {
   if (annotations?.["vnd.docker.reference.type"] !== undefined) return false;
   return platform?.os !== "unknown" || platform.architecture !== "unknown";
-}
-
-/**
- * The manifest of an index for a platform: the best variant, of equals the first. Manifests without a platform come after those that say
- * theirs: what they are for shows in their configuration.
- * @returns `null` when there is none
- */
-export function choosePlatform(manifests: readonly Descriptor[], wanted: Platform): Descriptor | null {
-  let best: { descriptor: Descriptor; rank: number } | null = null;
-  for (const descriptor of manifests.filter(isRunnable)) {
-    const { platform } = descriptor;
-    const rank = platform ? fitness(platform, wanted) : Number.MAX_SAFE_INTEGER;
-    if (rank !== null && (best === null || rank < best.rank)) best = { descriptor, rank };
-  }
-  return best?.descriptor ?? null;
 }

@@ -1,13 +1,14 @@
 /** From what a person writes to an image of the store. */
 import { formatReference, parseReference, repositoryName } from "../reference/reference.ts";
 import { readBlob } from "./blobs.ts";
+import { chooseImage } from "./choose.ts";
 import { type Digest, shortDigest, splitDigest } from "./digest.ts";
 import type { Descriptor, ImageConfig, Manifest, Platform } from "./documents.ts";
 import { ANNOTATION, type Entry, listEntries } from "./images.ts";
 import type { Lease } from "./lease.ts";
 import { isConfigType, isIndexType, type LayerKind, layerKind } from "./media-types.ts";
 import { parseImageConfig, parseRoot } from "./parse-documents.ts";
-import { choosePlatform, fitness, formatPlatform, hostPlatform } from "./platform.ts";
+import { fitness, formatPlatform, machinePlatform } from "./platform.ts";
 import type { Store } from "./store.ts";
 
 /** A layer of an image. */
@@ -156,42 +157,30 @@ export async function readImage(
   };
 }
 
-/** How deep indexes may be in each other. */
-const DEEPEST_INDEX = 4;
-
 async function chooseManifest(
   store: Store,
   root: Descriptor,
   { platform, lease }: ResolveOptions,
   label: string,
 ): Promise<Pick<Image, "descriptor" | "manifest">> {
-  let descriptor = root;
-  for (let depth = 0; depth <= DEEPEST_INDEX; depth++) {
+  const read = async (descriptor: Descriptor) => {
     await lease?.protect([descriptor.digest]);
-    const parsed = parseRoot(await readBlob(store, descriptor), descriptor.mediaType, `manifest of ${label}`);
-    if (parsed.kind === "manifest") return { descriptor, manifest: parsed.document };
-    const wanted = platform ?? hostPlatform();
-    const next = choosePlatform(parsed.document.manifests, wanted);
-    if (next === null) throw new NoSuchPlatformError(label, wanted, parsed.document.manifests);
-    descriptor = next;
-  }
-  throw new Error(`${label}: more than ${DEEPEST_INDEX} indexes are in each other`);
+    return { root: parseRoot(await readBlob(store, descriptor), descriptor.mediaType, `manifest of ${label}`) };
+  };
+  const config = async ({ config: one }: Manifest) =>
+    parseImageConfig(await readBlob(store, one), `config of ${label}: ${one.digest}`);
+  const parsed = (await read(root)).root;
+  if (parsed.kind === "manifest") return { descriptor: root, manifest: parsed.document };
+  const wanted = platform ?? machinePlatform();
+  return await chooseImage(parsed.document, wanted, { read, config }, label);
 }
 
 /** An image is for another platform than the wanted one. */
 export class ForeignImageError extends Error {}
 
-/** An index has nothing for a platform. */
-export class NoSuchPlatformError extends Error {
-  override readonly name = "NoSuchPlatformError";
-
-  constructor(label: string, wanted: Platform, offered: readonly Descriptor[]) {
-    const names = offered.flatMap(({ platform }) =>
-      platform && platform.os !== "unknown" ? [formatPlatform(platform)] : [],
-    );
-    const there = names.length === 0 ? "it has no images that say what they are for" : `it has ${names.join(", ")}`;
-    super(`${label}: has no image for ${formatPlatform(wanted)}: ${there} (see --platform)`);
-  }
+/** Whether its layers can be unpacked. What has others is for another program, and is kept and handed on as it is. */
+export function isUnpackable({ config, layers }: Manifest): boolean {
+  return isConfigType(config.mediaType) && layers.every(({ mediaType }) => layerKind(mediaType) !== null);
 }
 
 /** Pairs the layers with their diffIDs. @throws {Error} for another number of them, and for layers that cannot be unpacked */

@@ -766,3 +766,40 @@ test("what is held already is read once more, and says so while it is", async ()
   }
   expect(said).toContainEqual(expect.stringMatching(/^checking what is there {2}[\d.]+ kB \/ [\d.]+ kB$/));
 });
+
+/** Another image that a registry has beside its own. */
+function beside(registry: FakeRegistry, image: ReturnType<typeof sampleImage>): void {
+  for (const [digest, bytes] of image.blobs) registry.image.blobs.set(digest, bytes);
+  const { digest, mediaType } = image.descriptor;
+  registry.roots.set(digest, { mediaType, bytes: image.blobs.get(digest) as Uint8Array });
+}
+
+test("of what does not say what it is for the image is taken that is for this machine", async () => {
+  const { error, registry } = await pull(() => false, {
+    prepare: (own) => {
+      const foreign = sampleImage(["foreign"], { architecture: "s390x" });
+      beside(own, foreign);
+      const nested = encode({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [foreign.descriptor] });
+      const below = { mediaType: MEDIA_TYPE.index, digest: digestOf(nested), size: nested.byteLength };
+      own.roots.set(below.digest, { mediaType: MEDIA_TYPE.index, bytes: nested });
+      const unknown = { mediaType: "application/xml", digest: `blake3:${"a".repeat(64)}`, size: 1 };
+      const manifests = [unknown, below, own.image.descriptor];
+      const bytes = encode({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests });
+      own.roots.set("latest", { mediaType: MEDIA_TYPE.index, bytes });
+    },
+  });
+  expect(error).toBeNull();
+  expect(registry.count("manifests/")).toBe(4);
+});
+
+test("all of an index is kept if all of it can be verified", async () => {
+  const prepare = (own: FakeRegistry) => {
+    const manifests = [own.image.descriptor, { ...own.image.descriptor, digest: `blake3:${"a".repeat(64)}` }];
+    own.roots.set("latest", {
+      mediaType: MEDIA_TYPE.index,
+      bytes: encode({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests }),
+    });
+  };
+  expect((await pull(() => false, { prepare })).error).toBeNull();
+  expect((await pull(() => false, { prepare, all: true })).error).toContain("cannot be verified");
+});

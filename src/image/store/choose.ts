@@ -1,0 +1,107 @@
+/** From an index to the image in it that runs on a platform. @see image-spec, image-index.md */
+import { isDigest } from "./digest.ts";
+import type { Descriptor, ImageConfig, Index, Manifest, Platform } from "./documents.ts";
+import { isConfigType, isRootType } from "./media-types.ts";
+import type { Root } from "./parse-documents.ts";
+import { fitness, formatPlatform, isRunnable } from "./platform.ts";
+
+/** How deep indexes may be in each other. */
+export const DEEPEST_INDEX = 4;
+/** How many documents are read to find one. */
+const MOST_READ = 64;
+
+/** Where the documents of an index come from. */
+export interface DocumentSource<T extends { root: Root }> {
+  /** Of a manifest or an index. */
+  read(descriptor: Descriptor): Promise<T>;
+  config(manifest: Manifest): Promise<ImageConfig>;
+}
+
+/** The image that was found. */
+export interface Chosen<T> {
+  /** As an index lists it. */
+  descriptor: Descriptor;
+  found: T;
+  manifest: Manifest;
+}
+
+/** An index has nothing for a platform. */
+export class NoSuchPlatformError extends Error {
+  override readonly name = "NoSuchPlatformError";
+
+  constructor(label: string, wanted: Platform, offered: readonly Descriptor[]) {
+    const names = offered.flatMap(({ platform }) =>
+      platform && platform.os !== "unknown" ? [formatPlatform(platform)] : [],
+    );
+    const there =
+      names.length === 0 ? "it has no images that say what they are for" : `it has ${[...new Set(names)].join(", ")}`;
+    super(`${label}: has no image for ${formatPlatform(wanted)}: ${there} (see --platform)`);
+  }
+}
+
+/**
+ * Finds the image for a platform: of the manifests that say theirs the best; else in what says none, an index or a manifest, the first that
+ * has one or, by its configuration, is one.
+ * @throws {NoSuchPlatformError}
+ * @throws {Error} for an index that is too deep or too wide to be looked through
+ */
+export async function chooseImage<T extends { root: Root }>(
+  index: Index,
+  wanted: Platform,
+  source: DocumentSource<T>,
+  label: string,
+): Promise<Chosen<T>> {
+  const offered: Descriptor[] = [];
+  const seen = new Set<string>();
+  async function search({ manifests }: Index, depth: number): Promise<Chosen<T> | null> {
+    if (depth > DEEPEST_INDEX) throw new Error(`${label}: more than ${DEEPEST_INDEX} indexes are in each other`);
+    offered.push(...manifests);
+    for (const descriptor of candidatesFor(manifests, wanted)) {
+      if (seen.has(descriptor.digest)) continue;
+      seen.add(descriptor.digest);
+      if (seen.size > MOST_READ)
+        throw new Error(`${label}: after ${MOST_READ} of its manifests none is for ${formatPlatform(wanted)}`);
+      const found = await source.read(descriptor);
+      const { root } = found;
+      if (root.kind === "index") {
+        const inner = await search(root.document, depth + 1);
+        if (inner !== null) return inner;
+      } else if (await isFor(root.document, descriptor, wanted, source))
+        return { descriptor, found, manifest: root.document };
+    }
+    return null;
+  }
+  const chosen = await search(index, 1);
+  if (chosen === null) throw new NoSuchPlatformError(label, wanted, offered);
+  return chosen;
+}
+
+/** Whether it is an image, and one for the platform: who lists it without one leaves that to its configuration. */
+async function isFor<T extends { root: Root }>(
+  manifest: Manifest,
+  { platform }: Descriptor,
+  wanted: Platform,
+  source: DocumentSource<T>,
+): Promise<boolean> {
+  if (!isConfigType(manifest.config.mediaType)) return false;
+  return Boolean(platform) || fitness(await source.config(manifest), wanted) !== null;
+}
+
+/** What demands features of the system, of which nobody here knows whether it has them, comes after what does not. */
+const DEMANDING = 1e6;
+
+/**
+ * The manifests and indexes that may be or have an image for a platform, the best first: those that say so by variant, of equals in their order;
+ * then those that do not say what they are for. What is listed by a media type or a digest that is not known is for others.
+ */
+export function candidatesFor(manifests: readonly Descriptor[], wanted: Platform): Descriptor[] {
+  const ranked: { descriptor: Descriptor; rank: number }[] = [];
+  for (const descriptor of manifests) {
+    const { platform, mediaType, digest } = descriptor;
+    if (!isRootType(mediaType) || !isDigest(digest) || !isRunnable(descriptor)) continue;
+    const fit = platform ? fitness(platform, wanted) : Number.MAX_SAFE_INTEGER;
+    if (fit === null) continue;
+    ranked.push({ descriptor, rank: fit + (platform?.["os.features"]?.length ? DEMANDING : 0) });
+  }
+  return ranked.toSorted((one, other) => one.rank - other.rank).map(({ descriptor }) => descriptor);
+}
