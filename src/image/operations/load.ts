@@ -170,7 +170,7 @@ class Loader {
         // What is beside the images, such as their signatures, is for others.
         if (!(error instanceof NoImageError)) throw error;
         passedOver ??= error;
-        this.reporter.note(`${error.message}: it is passed over`);
+        this.reporter.note(`${error.message}: passed over`);
       }
     }
     if (found.size > 0) return [...found.values()];
@@ -264,10 +264,14 @@ class Loader {
   async #image(manifest: Manifest, label: string, wanted: Platform | undefined): Promise<void> {
     const { config, layers } = manifest;
     if (!isConfigType(config.mediaType))
-      throw new NoImageError(`${label}: is no image but an artifact: its config is of type ${config.mediaType}`);
+      throw new NoImageError(
+        `${label}: is no image but an artifact: its config is of type ${config.mediaType} (--all keeps it as it is)`,
+      );
     const other = layers.find(({ mediaType }) => layerKind(mediaType) === null);
     if (other !== undefined)
-      throw new NoImageError(`${label}: is no image to run: a layer is of type ${other.mediaType}`);
+      throw new NoImageError(
+        `${label}: is no image to run: a layer is of type ${other.mediaType} (--all keeps it as it is)`,
+      );
     const parsed = parseImageConfig(await this.#document(config), `config of ${label}`);
     layersOf(manifest, parsed, label);
     if (wanted !== undefined && fitness(parsed, wanted) === null)

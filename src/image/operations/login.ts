@@ -16,14 +16,21 @@ function registryOf(text: string): string {
 
 /**
  * Checks credentials with a registry, and keeps them.
+ * @param warns is told of what the registry warns of
  * @returns where they are kept
  * @throws {AccessError} when the registry does not take them: then nothing is kept
  */
-export async function login(text: string, user: string, password: string, options: RegistryOptions): Promise<string> {
+export async function login(
+  text: string,
+  user: string,
+  password: string,
+  options: RegistryOptions,
+  warns: (line: string) => void,
+): Promise<string> {
   const registry = registryOf(text);
   const endpoint = endpointsOf(registry, options).find(({ mirror }) => !mirror);
   if (endpoint === undefined) throw new Error(`${registry}: no place to log in to`);
-  const patience = options.patience ?? DEFAULT_PATIENCE;
+  const patience = { warns, ...(options.patience ?? DEFAULT_PATIENCE) };
   const client = new RepositoryClient(
     endpoint,
     { registry, repository: "" },

@@ -26,7 +26,11 @@ export class PullPlaces {
       const credentials = endpoint.mirror
         ? await findCredentials(endpoint.base.host, repository, options.authFile)
         : (options.credentials ?? (await findCredentials(registry, repository, options.authFile)));
-      const patience = { waits: (line: string) => reporter.wait(line), ...(options.patience ?? DEFAULT_PATIENCE) };
+      const patience = {
+        waits: (line: string) => reporter.wait(line),
+        warns: (line: string) => reporter.note(line),
+        ...(options.patience ?? DEFAULT_PATIENCE),
+      };
       // A mirror that does not answer is not waited for.
       const own = endpoint.mirror ? { ...patience, retries: 0 } : patience;
       clients.push(new RepositoryClient(endpoint, reference, credentials, own, "pull"));

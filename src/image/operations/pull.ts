@@ -155,7 +155,9 @@ class Pull {
     await this.lease.protect([fetched.descriptor.digest, config.digest, ...layers.map(({ digest }) => digest)]);
     if (isConfigType(config.mediaType)) await this.#config(config, manifest, wanted);
     else if (!this.options.all)
-      throw new Error(`${this.label}: is no image but an artifact: its config is of type ${config.mediaType}`);
+      throw new Error(
+        `${this.label}: is no image but an artifact: its config is of type ${config.mediaType} (--all keeps it as it is)`,
+      );
     else await this.#blob(config);
     const different = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
     await inParallel(different, this.options.parallel ?? PARALLEL, (layer) => this.#blob(layer));

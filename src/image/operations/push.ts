@@ -4,6 +4,7 @@ import { familiarReference, parseReference, type Reference } from "../reference/
 import { RepositoryClient } from "../registry/client.ts";
 import { findCredentials } from "../registry/credentials.ts";
 import { endpointsOf } from "../registry/endpoints.ts";
+import { listReferrer } from "../registry/referrers.ts";
 import { DEFAULT_PATIENCE } from "../registry/retry.ts";
 import { pushBlob, pushRoot } from "../registry/write.ts";
 import { hasBlob, MissingBlobError, readBlob } from "../store/blobs.ts";
@@ -54,7 +55,11 @@ export async function pushImage(
     endpoint,
     reference,
     credentials,
-    { waits: (line) => reporter.wait(line), ...(options.patience ?? DEFAULT_PATIENCE) },
+    {
+      waits: (line) => reporter.wait(line),
+      warns: (line) => reporter.note(line),
+      ...(options.patience ?? DEFAULT_PATIENCE),
+    },
     "pull,push",
     all,
   );
@@ -123,7 +128,10 @@ class Push {
       const different = [...new Map([...own, config].map((blob) => [blob.digest, blob])).values()];
       await inParallel(different, this.options.parallel ?? PARALLEL, (blob) => this.#blob(blob));
     }
-    await pushRoot(this.client, at, { ...descriptor, mediaType: root.mediaType }, bytes);
+    const own = { ...descriptor, mediaType: root.mediaType };
+    const { knowsSubject } = await pushRoot(this.client, at, own, bytes);
+    const { subject } = root.document;
+    if (subject && !knowsSubject) await listReferrer(this.client, subject.digest, own, root);
   }
 
   async #blob(descriptor: Descriptor): Promise<void> {

@@ -8,7 +8,7 @@ import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { exchange, type HttpResponse, readBody } from "./http.ts";
-import { isRedirect, locationFrom, MOST_REDIRECTS } from "./redirect.ts";
+import { isRedirect, locationFrom, MOST_REDIRECTS, withParameter } from "./redirect.ts";
 import { printable, RegistryError } from "./registry-error.ts";
 import { isPassing } from "./retry.ts";
 
@@ -100,9 +100,8 @@ export class Authorizer {
     for (const scope of scopes) query.append("scope", scope);
     const { credentials } = this;
     if (credentials?.kind === "identity") return await this.#post(realm, query, credentials.token);
-    const url = new URL(realm);
-    for (const [name, value] of query) url.searchParams.append(name, value);
-    if (credentials !== null) url.searchParams.append("account", credentials.user);
+    if (credentials !== null) query.append("account", credentials.user);
+    const url = [...query].reduce((address, [name, value]) => withParameter(address, name, value), realm);
     return await this.#ask(url, credentials === null ? {} : { authorization: basicHeader(credentials) });
   }
 

@@ -11,6 +11,7 @@ import { isRedirect, locationFrom, MOST_REDIRECTS } from "./redirect.ts";
 import { printable, RegistryError } from "./registry-error.ts";
 import { backOff, isPassing, type Patience } from "./retry.ts";
 import type { Body } from "./send.ts";
+import { Warnings } from "./warnings.ts";
 
 export interface RequestOptions {
   headers?: Record<string, string>;
@@ -30,6 +31,7 @@ const MOST_ANSWERS = 2;
 
 export class RepositoryClient {
   readonly #authorizer: Authorizer;
+  readonly #warnings: Warnings;
   #greeted = false;
 
   constructor(
@@ -46,6 +48,7 @@ export class RepositoryClient {
       `repository:${repository.repository}:${actions}`,
       ...sources.map((name) => `repository:${name}:pull`),
     ];
+    this.#warnings = new Warnings((line) => patience.warns?.(line));
     this.#authorizer = new Authorizer(endpoint, credentials, scopes, patience.stall);
   }
 
@@ -126,6 +129,7 @@ export class RepositoryClient {
       const { patience, endpoint } = this;
       const response = await exchange({ method: "GET", url, tls: endpoint.tls, patience: patience.stall });
       response.discard();
+      this.#warnings.heard(response.headers["warning"], url.host);
       if (response.status === 401) await this.#authorizer.answer(response);
     } catch (error) {
       // What is wrong in general is wrong with the request, too, which says it and tries again.
@@ -174,7 +178,9 @@ export class RepositoryClient {
         tls: own ? this.endpoint.tls : { verify: this.endpoint.tls.verify },
         patience: this.patience.stall,
       });
-      const { location } = response.headers;
+      const { location, warning } = response.headers;
+      // Where it sends on to is a store of files, and no registry.
+      if (own) this.#warnings.heard(warning, url.host);
       if (!isRedirect(response.status, location)) return response;
       response.discard();
       url = locationFrom(url, location, this.isSecure, `${options.what}: redirected`);

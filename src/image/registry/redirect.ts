@@ -18,3 +18,14 @@ export function locationFrom(from: URL, location: string, isSecure: boolean, wha
   if (next !== null && (next.protocol === "https:" || (next.protocol === "http:" && !isSecure))) return next;
   throw new RegistryError(`${from.host}: ${what} to ${printable(location)}, which is no https`, 310);
 }
+
+/**
+ * An address with a parameter more. What it has is the server's, signed by it perhaps: it stays as it came, byte for byte.
+ * @see distribution-spec, "POST then PUT"
+ */
+export function withParameter(url: URL, name: string, value: string): URL {
+  const next = new URL(url);
+  const own = `${name}=${encodeURIComponent(value)}`;
+  next.search = next.search === "" ? own : `${next.search}&${own}`;
+  return next;
+}

@@ -17,8 +17,8 @@ export class RegistryError extends Error {
 const LONGEST = 200;
 
 /** A stranger's text for a line on a terminal. */
-export function printable(text: unknown): string {
+export function printable(text: unknown, longest = LONGEST): string {
   if (typeof text !== "string") return "";
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]+/g, " ").slice(0, LONGEST);
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]+/g, " ").slice(0, longest);
 }

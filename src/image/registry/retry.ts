@@ -13,6 +13,8 @@ export interface Patience {
   stall: number;
   /** Is told of a wait that a person notices, and why. */
   waits?(line: string): void;
+  /** Is told of what a registry warns of. */
+  warns?(line: string): void;
 }
 
 export const DEFAULT_PATIENCE: Patience = { retries: 5, pause: 500, stall: 60_000 };

@@ -1,9 +1,9 @@
 /** Writing to a repository: blobs, then manifests. @see distribution-spec, "Push" */
-import type { Digest } from "../store/digest.ts";
+import { type Digest, splitDigest } from "../store/digest.ts";
 import type { Descriptor } from "../store/documents.ts";
 import type { RepositoryClient } from "./client.ts";
 import { ConnectionError, type HttpResponse } from "./http.ts";
-import { locationFrom } from "./redirect.ts";
+import { locationFrom, withParameter } from "./redirect.ts";
 import { RegistryError } from "./registry-error.ts";
 import { backOff, isPassing } from "./retry.ts";
 import type { Body } from "./send.ts";
@@ -35,7 +35,7 @@ export async function pushBlob(
       const session = await begin(client, descriptor.digest, options.sources, what);
       if (session === "mounted") return "mounted";
       const own = chunk === null ? null : Math.max(chunk, session.smallest);
-      await upload(client, session.url, descriptor, { ...options, chunk: own }, what);
+      await upload(client, session, descriptor, { ...options, chunk: own }, what);
       return "uploaded";
     } catch (error) {
       // Whether a part was lost or the registry counts in its own way (some name the end, some nothing that fits): a whole blob needs no counting.
@@ -96,7 +96,10 @@ async function begin(
       if (error instanceof ConnectionError) throw error;
     }
   }
-  const response = await client.request("POST", "blobs/uploads/", { accept: GOES_ON, what, retry: false });
+  // The session counts by sha256, unless it is told.
+  const { algorithm } = splitDigest(digest);
+  const path = `blobs/uploads/${algorithm === "sha256" ? "" : `?digest-algorithm=${algorithm}`}`;
+  const response = await client.request("POST", path, { accept: GOES_ON, what, retry: false });
   response.discard();
   return sessionOf(client, response, what);
 }
@@ -122,7 +125,33 @@ class LostSessionError extends Error {}
 
 async function upload(
   client: RepositoryClient,
-  session: URL,
+  session: Session,
+  descriptor: Descriptor,
+  options: PushBlobOptions,
+  what: string,
+): Promise<void> {
+  try {
+    await send(client, session, descriptor, options, what);
+  } catch (error) {
+    await cancel(client, session, error, what);
+    throw error;
+  }
+}
+
+/** What has come of an upload is nobody's; the registry would keep it for days. Who does not answer is not waited for again. */
+async function cancel(client: RepositoryClient, { url }: Session, cause: unknown, what: string): Promise<void> {
+  if (cause instanceof ConnectionError) return;
+  const options = { headers: { "content-length": "0" }, accept: [200, 202, 204], what, retry: false };
+  await client.request("DELETE", url, options).then(
+    (response) => response.discard(),
+    () => {},
+  );
+}
+
+/** @param session is where to go on, after each piece */
+async function send(
+  client: RepositoryClient,
+  session: Session,
   descriptor: Descriptor,
   options: PushBlobOptions,
   what: string,
@@ -141,12 +170,11 @@ async function upload(
     },
   });
   const type = { "content-type": "application/octet-stream" };
-  let next = session;
   let offset = 0;
   while (chunk !== null && offset < size) {
     const length = Math.min(chunk, size - offset);
     const headers = { ...type, "content-range": `${offset}-${offset + length - 1}` };
-    const response = await client.request("PATCH", next, {
+    const response = await client.request("PATCH", session.url, {
       headers,
       body: part(offset, length),
       accept: GOES_ON,
@@ -154,18 +182,16 @@ async function upload(
       retry: false,
     });
     response.discard();
-    next = nextOf(client, response, what, next);
+    session.url = nextOf(client, response, what, session.url);
     offset += length;
     const held = /^(?:bytes=)?0-(\d+)$/.exec(response.headers["range"] ?? "");
     if (held !== null && Number(held[1]) !== offset - 1) {
       throw new LostSessionError(
-        `${next.host}: ${what}: the registry has ${Number(held[1]) + 1} of the ${offset} bytes it was sent`,
+        `${session.url.host}: ${what}: the registry has ${Number(held[1]) + 1} of the ${offset} bytes it was sent`,
       );
     }
   }
-  next = new URL(next);
-  next.searchParams.set("digest", digest);
-  const response = await client.request("PUT", next, {
+  const response = await client.request("PUT", withParameter(session.url, "digest", digest), {
     headers: type,
     body: part(offset, size - offset),
     accept: [201, 200, 204],
@@ -175,13 +201,16 @@ async function upload(
   response.discard();
 }
 
-/** Puts a manifest or index in its place: last, when all it refers to is there. */
+/**
+ * Puts a manifest or index in its place: last, when all it refers to is there.
+ * @returns whether the registry has noted what it is a referrer of, if it is one
+ */
 export async function pushRoot(
   client: RepositoryClient,
   at: string | Digest,
   { mediaType, digest }: Descriptor,
   bytes: Uint8Array,
-): Promise<void> {
+): Promise<{ knowsSubject: boolean }> {
   const what = `manifest ${at}`;
   const body: Body = { size: bytes.byteLength, stream: () => [bytes] };
   const response = await client.request("PUT", `manifests/${at}`, {
@@ -198,4 +227,5 @@ export async function pushRoot(
       200,
     );
   }
+  return { knowsSubject: response.headers["oci-subject"] !== undefined };
 }

@@ -205,7 +205,7 @@ describe.each<["an artifact" | "a signature", type: string]>([
       named(layout.image("x", amd64), "a:1"),
     ]);
     expect(loaded.map(({ name }) => name)).toEqual(["docker.io/library/a:1"]);
-    expect(notes).toEqual([expect.stringMatching(/sig:1: is no image .*: it is passed over$/)]);
+    expect(notes).toEqual([expect.stringMatching(/sig:1: is no image .*: passed over$/)]);
     await expect(load((layout) => [named(make(layout))])).rejects.toThrow("a:1: is no image");
   });
 

@@ -18,6 +18,8 @@ interface Outcome {
   left: string[];
   /** What was said of waiting. */
   waits: string[];
+  /** What the registry warned of, as it is told. */
+  warned: string[];
 }
 
 async function pull(
@@ -34,7 +36,12 @@ async function pull(
   registry.lie = lie;
   prepare?.(registry);
   const waits: string[] = [];
-  const patience = { retries: RETRIES, pause, stall: 5000, waits: (line: string) => void waits.push(line) };
+  const warned: string[] = [];
+  const told = {
+    waits: (line: string) => void waits.push(line),
+    warns: (line: string) => void warned.push(line),
+  };
+  const patience = { retries: RETRIES, pause, stall: 5000, ...told };
   const error = await pullImage(
     store,
     `${registry.host}/a/b`,
@@ -45,7 +52,7 @@ async function pull(
     (failure: Error) => failure.message,
   );
   if (error !== null) expect(error).not.toContain("\n");
-  return { error, registry, left: readdirSync(store.paths.ingest), waits };
+  return { error, registry, left: readdirSync(store.paths.ingest), waits, warned };
 }
 
 const isManifest = (url: string | undefined) => url?.includes("/manifests/") ?? false;
@@ -253,4 +260,42 @@ test("an index that names another many times over is read once", async () => {
   });
   expect(error).toBeNull();
   expect(registry.count("/manifests/")).toBe(count + 1);
+});
+
+test("what a registry warns of is told once, and changes nothing", async () => {
+  const header = [
+    '299 - "This image is deprecated and will be removed soon."',
+    '299 - "in \\"quotes\\", \u009b31mred" , 299 - "two in one"',
+    '110 - "Response is stale"',
+    "299 nonsense",
+    '299 - ""',
+  ];
+  const { error, warned, registry } = await pull((_, response) => {
+    response.setHeader("warning", header);
+    return false;
+  });
+  expect(error).toBeNull();
+  const texts = ["This image is deprecated and will be removed soon.", 'in "quotes",  31mred', "two in one"];
+  expect(warned).toEqual(texts.map((text) => `warning: ${registry.host}: ${text}`));
+  // Without end it is not listened to.
+  let count = 0;
+  const chatty = await pull((_, response) => {
+    response.setHeader(
+      "warning",
+      Array.from({ length: 10 }, () => `299 - "number ${count++}"`),
+    );
+    return false;
+  });
+  expect([chatty.error, chatty.warned.length]).toEqual([null, 16]);
+});
+
+test("a storage that blobs are redirected to warns of nothing", async () => {
+  const { error, warned } = await pull(({ url, headers }, response, one) => {
+    if (!isBlob(url, one)) return false;
+    const elsewhere = headers.host?.startsWith("localhost") ?? false;
+    if (elsewhere) response.writeHead(200, { warning: '299 - "no registry"' }).end(layerOf(one));
+    else response.writeHead(307, { location: `http://${one.host.replace("127.0.0.1", "localhost")}${url}` }).end();
+    return true;
+  });
+  expect([error, warned]).toEqual([null, []]);
 });

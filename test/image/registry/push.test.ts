@@ -1,11 +1,13 @@
 /** Pushing to a registry that has its own ways. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { pushImage } from "../../../src/image/operations/push.ts";
 import { quiet } from "../../../src/image/progress/reporter.ts";
+import { referrersTag } from "../../../src/image/registry/referrers.ts";
 import { digestOf } from "../../../src/image/store/digest.ts";
-import { Scratch, sampleImage, storeImage } from "../support.ts";
+import { MEDIA_TYPE } from "../../../src/image/store/media-types.ts";
+import { encode, Scratch, sampleImage, storeImage } from "../support.ts";
 
 const PATIENCE = { retries: 2, pause: 1, stall: 1000 };
 const image = sampleImage(["one", Array.from({ length: 50_000 }, (_, at) => (at * 7919) % 10_007).join("")]);
@@ -59,10 +61,13 @@ class Sink implements AsyncDisposable {
   }
 }
 
-async function push(sink: Sink, { chunk, also }: { chunk?: number; also?: string } = {}): Promise<string | null> {
+async function push(
+  sink: Sink,
+  { chunk, also, other = image }: { chunk?: number; also?: string; other?: typeof image } = {},
+): Promise<string | null> {
   using scratch = new Scratch();
   const store = scratch.store();
-  await storeImage(store, `${sink.host}/a/b:1`, image);
+  await storeImage(store, `${sink.host}/a/b:1`, other);
   if (also !== undefined) await storeImage(store, `${sink.host}/${also}`, image);
   try {
     const options = {
@@ -73,7 +78,7 @@ async function push(sink: Sink, { chunk, also }: { chunk?: number; also?: string
       ...(chunk === undefined ? {} : { chunk }),
     };
     const { digest } = await pushImage(store, `${sink.host}/a/b:1`, undefined, options, quiet);
-    expect(digest).toBe(image.descriptor.digest);
+    expect(digest).toBe(other.descriptor.digest);
     return null;
   } catch (error) {
     expect((error as Error).message).not.toContain("\n");
@@ -133,6 +138,7 @@ test.each<[what: string, location: (host: string) => string, at: string]>([
   ["a path alone", () => "/v2/a/b/blobs/uploads/1", "/v2/a/b/blobs/uploads/1?digest="],
   ["a path below the request's", () => "2?_state=b", "/v2/a/b/blobs/uploads/2?_state=b&digest="],
   ["a query that ends openly", () => "/u/1?", "/u/1?digest="],
+  ["a query that others write otherwise", () => "/u/1?_state=a%20b~c(d)&e", "/u/1?_state=a%20b~c(d)&e&digest="],
 ])("a session at %s is gone on with there", async (_, location, at) => {
   await using sink = await Sink.start();
   sink.answer = ({ method }, response) =>
@@ -315,3 +321,111 @@ test.each(["file:///tmp/x", "http://[::bad", ""])(
     expect(await push(sink)).toMatch(/is to be uploaded to \S+, which is no https|does not say where to upload to/);
   },
 );
+
+test("of a blob by another algorithm than sha256 the registry is told", async () => {
+  await using sink = await Sink.start();
+  const strong = sampleImage(["one"], {}, "sha512");
+  expect(await push(sink, { other: strong })).toBeNull();
+  const posts = sink.uploads.filter(({ method }) => method === "POST").map(({ url }) => url);
+  expect(posts).toEqual(Array(2).fill("/v2/a/b/blobs/uploads/?digest-algorithm=sha512"));
+});
+
+test("an upload that has failed is called off, and one that nobody answers is not", async () => {
+  await using sink = await Sink.start();
+  sink.answer = ({ method, url }, response) =>
+    method === "PUT" &&
+    url.startsWith("/elsewhere") &&
+    !!response.writeHead(400).end('{"errors":[{"code":"SIZE_INVALID"}]}');
+  expect(await push(sink)).toContain("status 400 (SIZE_INVALID)");
+  const methods = () => sink.uploads.map(({ method }) => method);
+  expect(methods().slice(-2)).toEqual(["PUT", "DELETE"]);
+  expect(sink.uploads.at(-1)?.url).toBe("/elsewhere/upload?_state=first%3D");
+  // After pieces it is the latest address; whatever it answers, the failure is the upload's.
+  sink.answer = ({ method, url }, response) =>
+    (method === "DELETE" || (method === "PUT" && url.startsWith("/elsewhere"))) && !!response.writeHead(403).end();
+  expect(await push(sink, { chunk: 10_000 })).toContain("access denied");
+  expect(sink.uploads.at(-1)?.url).toMatch(/^\/elsewhere\/upload\?_state=next\d+$/);
+  sink.uploads.length = 0;
+  sink.answer = ({ method, url }, response) =>
+    method === "PUT" && url.startsWith("/elsewhere") && !!response.socket?.destroy();
+  expect(await push(sink)).not.toBeNull();
+  expect(methods()).not.toContain("DELETE");
+});
+
+describe("a manifest that refers to another", () => {
+  const subject = { mediaType: MEDIA_TYPE.manifest, digest: digestOf("subject"), size: 7 };
+  const TAG = `/v2/a/b/manifests/sha256-${digestOf("subject").slice("sha256:".length)}`;
+  const annotations = { "org.example.kind": "x" };
+
+  function referrer(more: object): typeof image {
+    const own = sampleImage(["one"]);
+    const bytes = encode({ ...own.manifest, subject, ...more });
+    const descriptor = { mediaType: MEDIA_TYPE.manifest, digest: digestOf(bytes), size: bytes.byteLength };
+    const blobs = new Map([...own.blobs].filter(([digest]) => digest !== own.descriptor.digest));
+    return { ...own, descriptor, blobs: blobs.set(descriptor.digest, bytes) };
+  }
+
+  /** What is listed in the end. @param there what the tag has before */
+  async function listed(other: typeof image, there: object | null, type: string = MEDIA_TYPE.index) {
+    await using sink = await Sink.start();
+    sink.answer = ({ method, url }, response) =>
+      method === "GET" &&
+      url === TAG &&
+      !!(there === null
+        ? response.writeHead(404).end()
+        : response.writeHead(200, { "content-type": type }).end(JSON.stringify(there)));
+    const error = await push(sink, { other });
+    const put = sink.uploads.filter(({ method, url }) => method === "PUT" && url === TAG).at(-1);
+    return { error, type: put?.headers["content-type"], index: put ? JSON.parse(put.bytes.toString()) : null };
+  }
+
+  test.each<[what: string, more: object, artifactType: string]>([
+    ["of its own type", { artifactType: "application/spdx", annotations }, "application/spdx"],
+    ["of its configuration's type", { annotations }, MEDIA_TYPE.config],
+    ["of its configuration's type, its own being empty", { annotations, artifactType: "" }, MEDIA_TYPE.config],
+  ])("is listed where the registry does not do that, %s", async (_, more, artifactType) => {
+    const other = referrer(more);
+    const entry = { ...other.descriptor, artifactType, annotations };
+    const empty = { schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [] };
+    expect(await listed(other, null)).toEqual({
+      error: null,
+      type: MEDIA_TYPE.index,
+      index: { ...empty, manifests: [entry] },
+    });
+    // What others have written stays.
+    const before = { ...empty, manifests: [subject], annotations: { a: "b" }, more: 1 };
+    expect((await listed(other, before)).index).toEqual({ ...before, manifests: [subject, entry] });
+    expect((await listed(other, { ...empty, manifests: [entry] })).index).toBeNull();
+  });
+
+  test.each<[what: string, there: object, type: string]>([
+    ["a manifest", sampleImage(["x"]).manifest, MEDIA_TYPE.manifest],
+    ["Docker's list", { schemaVersion: 2, manifests: [] }, MEDIA_TYPE.dockerIndex],
+  ])("is not listed over %s under that tag, which is told", async (_, there, type) => {
+    const { error, index } = await listed(referrer({}), there, type);
+    expect(error).toContain(
+      `is no OCI index: what was pushed is there, and is not listed as what refers to ${subject.digest}`,
+    );
+    expect(index).toBeNull();
+  });
+
+  test("is left to a registry that lists it", async () => {
+    await using sink = await Sink.start();
+    sink.answer = ({ method, url }, response) =>
+      method === "PUT" &&
+      url.includes("/manifests/") &&
+      !!response.writeHead(201, { "oci-subject": subject.digest }).end();
+    expect(await push(sink, { other: referrer({}) })).toBeNull();
+    expect(sink.uploads.filter(({ url }) => url === TAG)).toEqual([]);
+  });
+
+  test.each([
+    [`sha512:${"a".repeat(128)}`, `sha512-${"a".repeat(64)}`],
+    [
+      "test+algorithm+using+algorithm+separators+and+lots+of+characters+to+excercise+overall+truncation:alsoSome=InTheEncodedSectionToShowHyphenReplacementAndLotsAndLotsOfCharactersToExcerciseEncodedTruncation",
+      "test-algorithm-using-algorithm-s-alsoSome-InTheEncodedSectionToShowHyphenReplacementAndLotsAndLot",
+    ],
+  ])("is found by a tag: %s", (digest, tag) => {
+    expect(referrersTag(digest)).toBe(tag);
+  });
+});

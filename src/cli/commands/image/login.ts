@@ -29,7 +29,9 @@ export const command = defineCommand({
       throw new UsageError("one of --password and --password-stdin is needed");
     const { login } = await import("../../../image/operations/login.ts");
     const secret = password ?? (await readStdin()).replace(/\r?\n$/, "");
-    const path = await login(registry, username, secret, toRegistryOptions({ ...options, creds: undefined }));
+    const { stderr } = await import("../../../image/progress/stderr.ts");
+    const warns = (line: string) => stderr.write(`${line}\n`);
+    const path = await login(registry, username, secret, toRegistryOptions({ ...options, creds: undefined }), warns);
     print(`Logged in to ${registry}; the credentials are in ${path}`);
     return 0;
   },
