@@ -14,7 +14,8 @@ const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 export function parseChallenges(header: string): Challenge[] {
   const challenges: Challenge[] = [];
   const parameter = new RegExp(`\\s*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s,"]+))\\s*(?:,|$)`, "y");
-  const scheme = new RegExp(`[\\s,]*(${TOKEN})(?:\\s+|$)`, "y");
+  // Some have no parameters, and some a token in their place, which means nothing to anybody here.
+  const scheme = new RegExp(`[\\s,]*(${TOKEN})(?:\\s+[A-Za-z0-9._~+/-]+=*\\s*(?:,|$)|\\s+|(?=,)|$)`, "y");
   for (let at = 0; at < header.length; ) {
     scheme.lastIndex = at;
     const found = scheme.exec(header);

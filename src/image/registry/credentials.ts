@@ -16,10 +16,18 @@ import { replaceFile } from "../store/store.ts";
 /** What a registry or its token server is shown. */
 export type Credentials = { kind: "password"; user: string; password: string } | { kind: "identity"; token: string };
 
+interface AuthEntry {
+  auth?: string | null;
+  username?: string | null;
+  password?: string | null;
+  identitytoken?: string | null;
+}
+
+/** What is `null` is as if it were not there: Go reads and writes it so. */
 interface AuthFile {
-  auths?: Record<string, { auth?: string; username?: string; password?: string; identitytoken?: string }>;
-  credHelpers?: Record<string, string>;
-  credsStore?: string;
+  auths?: Record<string, AuthEntry> | null;
+  credHelpers?: Record<string, string> | null;
+  credsStore?: string | null;
 }
 
 /** The key of the Hub in Docker's file. */
@@ -106,7 +114,7 @@ function checkAuthFile(document: unknown): AuthFile {
   for (const [key, value] of Object.entries((document["auths"] ?? {}) as object)) {
     if (!isObject(value)) throw new Error(`/auths/${key}: must be an object`);
     for (const [member, text] of Object.entries(value)) {
-      if (["auth", "username", "password", "identitytoken"].includes(member) && typeof text !== "string")
+      if (["auth", "username", "password", "identitytoken"].includes(member) && typeof (text ?? "") !== "string")
         throw new Error(`/auths/${key}/${member}: must be a string`);
     }
   }
@@ -114,12 +122,17 @@ function checkAuthFile(document: unknown): AuthFile {
 }
 
 async function findIn(file: AuthFile, registry: string, repository: string, path: string): Promise<Credentials | null> {
-  const helper = Object.entries(file.credHelpers ?? {}).find(([key]) => hostOf(key) === registry)?.[1];
-  if (helper !== undefined && helper !== "") return await askHelper(helper, helperKeys(registry));
+  const helper = helperOf(file, registry);
+  if (helper !== null) return await askHelper(helper, helperKeys(registry));
   const entry = longestMatch(file.auths ?? {}, registry, repository);
   const own = entry === null ? null : fromEntry(entry.value, `${path}: /auths/${entry.key}`);
   if (own !== null) return own;
   return file.credsStore ? await askHelper(file.credsStore, helperKeys(registry)) : null;
+}
+
+/** The helper that is named for a registry alone. */
+function helperOf({ credHelpers }: AuthFile, registry: string): string | null {
+  return Object.entries(credHelpers ?? {}).find(([key]) => hostOf(key) === registry)?.[1] || null;
 }
 
 /** `https://index.docker.io/v1/` and `docker.io` are one registry; of a URL, the host counts. */
@@ -128,9 +141,9 @@ function hostOf(key: string): string {
   return ["index.docker.io", "registry-1.docker.io"].includes(host) ? HUB : host;
 }
 
-function longestMatch(auths: NonNullable<AuthFile["auths"]>, registry: string, repository: string) {
+function longestMatch(auths: Record<string, AuthEntry>, registry: string, repository: string) {
   const wanted = `${registry}/${repository}`;
-  let best: { key: string; value: NonNullable<AuthFile["auths"]>[string]; length: number } | null = null;
+  let best: { key: string; value: AuthEntry; length: number } | null = null;
   for (const [key, value] of Object.entries(auths)) {
     const isUrl = /^https?:\/\//.test(key) || (hostOf(key) === HUB && /\/v[12]\/?$/.test(key));
     const path = isUrl ? hostOf(key) : [hostOf(key), ...key.split("/").slice(1)].join("/").replace(/\/$/, "");
@@ -141,7 +154,7 @@ function longestMatch(auths: NonNullable<AuthFile["auths"]>, registry: string, r
 }
 
 /** An empty entry says that a helper has it. */
-function fromEntry(entry: NonNullable<AuthFile["auths"]>[string], where: string): Credentials | null {
+function fromEntry(entry: AuthEntry, where: string): Credentials | null {
   if (entry.identitytoken) return { kind: "identity", token: entry.identitytoken };
   if (entry.auth) {
     const text = Buffer.from(entry.auth, "base64").toString("utf8");
@@ -161,12 +174,20 @@ async function askHelper(helper: string, keys: readonly string[]): Promise<Crede
   for (const key of keys) {
     const reply = await runHelper(helper, "get", key);
     if (reply === null) continue;
-    const { Username: user, Secret: secret } = JSON.parse(reply) as { Username?: unknown; Secret?: unknown };
+    const { Username: user, Secret: secret } = parseReply(reply);
     if (typeof user !== "string" || typeof secret !== "string")
       throw new Error(`docker-credential-${helper}: its reply has no Username and Secret`);
     return user === TOKEN_USER ? { kind: "identity", token: secret } : { kind: "password", user, password: secret };
   }
   return null;
+}
+
+function parseReply(text: string): { Username?: unknown; Secret?: unknown } {
+  try {
+    return Object(JSON.parse(text)) as object;
+  } catch {
+    return {};
+  }
 }
 
 /** @returns `null` when the helper has nothing */
@@ -197,7 +218,7 @@ function keyOf(registry: string): string {
 /** Keeps credentials, in the helper that the file names or in the file itself, which nobody else may read then. */
 export async function storeCredentials(path: string, registry: string, user: string, password: string): Promise<void> {
   const file = readAuthFile(path, false) ?? {};
-  const helper = file.credHelpers?.[registry] ?? file.credsStore;
+  const helper = helperOf(file, registry) || file.credsStore;
   const key = keyOf(registry);
   if (helper) {
     await runHelper(helper, "store", JSON.stringify({ ServerURL: key, Username: user, Secret: password }));
@@ -213,12 +234,12 @@ export async function storeCredentials(path: string, registry: string, user: str
 export async function eraseCredentials(path: string, registry: string): Promise<boolean> {
   const file = readAuthFile(path, false);
   if (file === null) return false;
-  const helper = file.credHelpers?.[registry] ?? file.credsStore;
+  const helper = helperOf(file, registry) || file.credsStore;
   if (helper) await runHelper(helper, "erase", keyOf(registry));
   const kept = Object.entries(file.auths ?? {}).filter(
     ([key]) => hostOf(key) !== registry || (key.includes("/") && !/^https?:/.test(key)),
   );
   const had = kept.length < Object.keys(file.auths ?? {}).length;
   if (had) replaceFile(path, `${JSON.stringify({ ...file, auths: Object.fromEntries(kept) }, null, "\t")}\n`);
-  return had || helper !== undefined;
+  return had || Boolean(helper);
 }

@@ -20,6 +20,21 @@ test.each([
     ],
   ],
   ["Basic", [["basic", {}]]],
+  [
+    'Negotiate, Basic realm="x"',
+    [
+      ["negotiate", {}],
+      ["basic", { realm: "x" }],
+    ],
+  ],
+  [
+    'Negotiate a87421000492aa874209af8bc028==, NTLM , Bearer realm="https://a",service=s',
+    [
+      ["negotiate", {}],
+      ["ntlm", {}],
+      ["bearer", { realm: "https://a", service: "s" }],
+    ],
+  ],
   ["bearer REALM=https://a/t,Service=s", [["bearer", { realm: "https://a/t", service: "s" }]]],
   ['Bearer realm="a\\"b"', [["bearer", { realm: 'a"b' }]]],
   ["", []],

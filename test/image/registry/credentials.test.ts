@@ -40,6 +40,7 @@ test.each([
   [{ "localhost:5000": auth("l:1"), localhost: auth("no:1") }, "localhost:5000", "l:1"],
   [{ "quay.io": { identitytoken: "abc", ...auth("u:p") } }, "quay.io", { kind: "identity", token: "abc" }],
   [{ "quay.io": { username: "u", password: "p" } }, "quay.io", "u:p"],
+  [{ "quay.io": { ...auth("u:p"), identitytoken: null, username: null } }, "quay.io", "u:p"],
 ])("%j for %s: %j", async (auths, registry, expected) => {
   expect(await find({ auths }, registry)).toEqual(expected ?? null);
 });
@@ -77,6 +78,12 @@ test("a helper for the registry comes before what is written, and that before th
   await expect(find({ credsStore: "absent" }, "quay.io")).rejects.toThrow(
     "docker-credential-absent: there is no such program",
   );
+  for (const [at, reply] of ["no json", "null", "[]", '{"Username":"u"}'].entries()) {
+    writeFileSync(scratch.at(`bin/docker-credential-odd${at}`), `#!/bin/sh\necho '${reply}'\n`, { mode: 0o755 });
+    await expect(find({ credsStore: `odd${at}` }, "quay.io")).rejects.toThrow(
+      `docker-credential-odd${at}: its reply has no Username and Secret`,
+    );
+  }
   await expect(find({ credsStore: "../../bin/sh" }, "quay.io")).rejects.toThrow("is no name of a credential helper");
 });
 
@@ -95,4 +102,24 @@ test("what is kept is found again, beside what was there, and forgotten", async 
   expect(await eraseCredentials(file, "docker.io")).toBe(false);
   expect(await findCredentials("docker.io", "library/a", file)).toBeNull();
   expect(await findCredentials("localhost:5000", "a", file)).not.toBeNull();
+});
+
+test("the Hub's helper is asked, told and has it forgotten, whatever the Hub is called there", async () => {
+  using scratch = new Scratch();
+  mkdirSync(scratch.at("bin"));
+  const helper = `#!/bin/sh\n{ echo "$1"; cat; echo; } >>${scratch.at("said")}\n[ "$1" = get ] && echo '{"Username":"u","Secret":"s"}'\nexit 0\n`;
+  writeFileSync(scratch.at("bin/docker-credential-hub"), helper, { mode: 0o755 });
+  process.env["PATH"] = `${scratch.at("bin")}:${path}`;
+  for (const key of ["docker.io", "index.docker.io", "https://index.docker.io/v1/"]) {
+    const file = scratch.at("config.json");
+    writeFileSync(file, JSON.stringify({ credHelpers: { [key]: "hub" } }));
+    writeFileSync(scratch.at("said"), "");
+    await storeCredentials(file, "docker.io", "me", "secret");
+    expect(readFileSync(file, "utf8")).not.toContain('"auth":');
+    expect(await findCredentials("docker.io", "library/a", file)).toMatchObject({ user: "u" });
+    expect(await eraseCredentials(file, "docker.io")).toBe(true);
+    const said = readFileSync(scratch.at("said"), "utf8");
+    expect(said.match(/^(get|store|erase)$/gm)).toEqual(["store", "get", "erase"]);
+    expect(said).toContain('"Secret":"secret"');
+  }
 });
