@@ -6,6 +6,7 @@ import { layerKind, MEDIA_TYPE } from "../store/media-types.ts";
 import { LARGEST_DOCUMENT, parseRoot, type Root } from "../store/parse-documents.ts";
 import { encodingOf, type RepositoryClient, wasEncoded } from "./client.ts";
 import { ConnectionError, exchange, type HttpResponse } from "./http.ts";
+import { isRedirect, locationFrom, MOST_REDIRECTS } from "./redirect.ts";
 import { printable, RegistryError } from "./registry-error.ts";
 import { backOff, isPassing } from "./retry.ts";
 
@@ -119,23 +120,44 @@ async function openBlob(client: RepositoryClient, descriptor: Descriptor, from: 
     const what = `blob ${digest}`;
     return await client.request("GET", `blobs/${digest}`, { headers, accept: [200, 206], what, retry: false });
   } catch (error) {
-    // Only what may not be distributed is fetched from elsewhere, and nobody there is shown credentials.
-    const elsewhere =
-      layerKind(mediaType)?.foreign === true
-        ? (urls ?? []).find((url) => URL.canParse(url) && /^https?:/.test(url))
-        : undefined;
-    if (!(error instanceof RegistryError) || elsewhere === undefined) throw error;
-    const response = await exchange({
-      method: "GET",
-      url: new URL(elsewhere),
-      headers,
-      tls: { verify: true },
-      patience: client.patience.stall,
-    });
-    if (response.status === 200 || response.status === 206) return response;
-    response.discard();
-    throw error;
+    // Only what may not be distributed is fetched from elsewhere.
+    if (!(error instanceof RegistryError) || layerKind(mediaType)?.foreign !== true) throw error;
+    const response = await openElsewhere(urls ?? [], headers, client.patience.stall);
+    if (response === null) throw error;
+    return response;
   }
+}
+
+/** The first of several places that gives something. Nobody there is shown credentials. */
+async function openElsewhere(
+  urls: readonly string[],
+  headers: Record<string, string>,
+  patience: number,
+): Promise<HttpResponse | null> {
+  for (const text of urls) {
+    if (!URL.canParse(text) || !/^https?:/.test(text)) continue;
+    try {
+      const response = await follow(new URL(text), headers, patience);
+      if (response.status === 200 || response.status === 206) return response;
+      response.discard();
+    } catch (error) {
+      // Another may be nearer.
+      if (!(error instanceof ConnectionError) && !(error instanceof RegistryError)) throw error;
+    }
+  }
+  return null;
+}
+
+async function follow(first: URL, headers: Record<string, string>, patience: number): Promise<HttpResponse> {
+  let url = first;
+  for (let count = 0; count <= MOST_REDIRECTS; count++) {
+    const response = await exchange({ method: "GET", url, headers, tls: { verify: true }, patience });
+    const { location } = response.headers;
+    if (!isRedirect(response.status, location)) return response;
+    response.discard();
+    url = locationFrom(url, location, first.protocol === "https:", "a layer: redirected");
+  }
+  throw new RegistryError(`${first.host}: a layer: redirected more than ${MOST_REDIRECTS} times`, 310);
 }
 
 /** @param from what was asked for begins there @param at what is wanted begins there */

@@ -767,6 +767,33 @@ test("what is held already is read once more, and says so while it is", async ()
   expect(said).toContainEqual(expect.stringMatching(/^checking what is there {2}[\d.]+ kB \/ [\d.]+ kB$/));
 });
 
+test("a foreign layer comes from the first of its places that has it, wherever that sends on to", async () => {
+  await using other = await FakeRegistry.start(sampleImage(["first layer", CONTENT]));
+  const digest = other.image.manifest.layers[1]?.digest;
+  const [gone, sentOn, there] = ["/gone", "/sent-on", `/v2/x/blobs/${digest}`];
+  other.lie = ({ url }, response) =>
+    url === sentOn &&
+    !!response.writeHead(302, { location: `http://localhost:${other.host.split(":")[1]}${there}` }).end();
+  const urls = [
+    "ftp://a/b",
+    "http://127.0.0.1:1/nobody",
+    ...[gone, sentOn].map((path) => `http://${other.host}${path}`),
+  ];
+  const serve: Lie = ({ url }, response, { image }) => {
+    if (url?.includes(`blobs/${digest}`)) return !!response.writeHead(404).end();
+    if (!isManifest(url)) return false;
+    const [first, second] = image.manifest.layers;
+    const layers = [first, { ...second, mediaType: MEDIA_TYPE.dockerForeignLayerGzip, urls }];
+    return !!response.end(JSON.stringify({ ...image.manifest, layers }));
+  };
+  const credentials = { kind: "password", user: "u", password: "p" } as const;
+  expect((await pull(serve, { credentials })).error).toBeNull();
+  expect(other.requests.map(({ url }) => url)).toEqual([gone, sentOn, there]);
+  for (const { headers } of other.requests) expect(headers.authorization).toBeUndefined();
+  other.lie = ({ url }, response) => !!response.writeHead(302, { location: url as string }).end();
+  expect((await pull(serve)).error).toContain("there is none");
+});
+
 /** Another image that a registry has beside its own. */
 function beside(registry: FakeRegistry, image: ReturnType<typeof sampleImage>): void {
   for (const [digest, bytes] of image.blobs) registry.image.blobs.set(digest, bytes);
