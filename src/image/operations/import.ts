@@ -2,6 +2,10 @@
 import { spawn } from "node:child_process";
 import { pipeline, Readable } from "node:stream";
 import { constants, createGzip } from "node:zlib";
+import { closeFd, listDirectory, openAt } from "../../sys/at.ts";
+import { type ByteName, joinNames, printable } from "../../sys/byte-name.ts";
+import { check } from "../../sys/error.ts";
+import { O, open } from "../../sys/fd.ts";
 import { basename } from "../../sys/path-names.ts";
 import { type ArchiveLimits, decompressed } from "../archive/decompress.ts";
 import { findInput } from "../archive/input.ts";
@@ -109,8 +113,36 @@ async function* withHeader(content: AsyncIterable<Uint8Array>): AsyncGenerator<U
   if (head !== null) throw new Error(`is no tar archive: it has ${head.byteLength} bytes`);
 }
 
+/** What a layer takes for a whiteout would be gone in the image. @throws {Error} @see image-spec, layer.md, "Whiteouts" */
+function refuseWhiteouts(path: string): void {
+  using root = open(path, O.RDONLY | O.DIRECTORY);
+  refuseWhiteoutsBelow(root.number, "" as ByteName, path);
+}
+
+function refuseWhiteoutsBelow(directory: number, path: ByteName, label: string): void {
+  const what = (name: ByteName) => `${label}/${printable(joinNames(path, name))}`;
+  const entries = listDirectory(directory);
+  if (typeof entries === "number") return void check(entries, () => `read ${what("" as ByteName)}`);
+  for (const { name, type } of entries) {
+    if (name.startsWith(".wh.")) throw new Error(`${what(name)}: no layer can have a file whose name begins with .wh.`);
+    if (type !== DIRECTORY && type !== UNKNOWN) continue;
+    const fd = openAt(directory, name, O.RDONLY | O.DIRECTORY);
+    // What is no directory, or gone, or not to be read, tar tells of.
+    if (fd < 0) continue;
+    try {
+      refuseWhiteoutsBelow(fd, joinNames(path, name), label);
+    } finally {
+      closeFd(fd);
+    }
+  }
+}
+
+/** What `d_type` says. */
+const [UNKNOWN, DIRECTORY] = [0, 4];
+
 /** A directory as an archive, by tar(1), which keeps all that there is to keep. */
 async function* tarOf(path: string): AsyncGenerator<Uint8Array> {
+  refuseWhiteouts(path);
   const args = [
     "--create",
     "--format=posix",

@@ -15,7 +15,7 @@ import { blobPath, hasBlob, openBlob, readBlob, streamBlob } from "../store/blob
 import { reachableFrom } from "../store/collect.ts";
 import { whyUnusable } from "../store/damaged.ts";
 import { type Digest, Digester, shortDigest, splitDigest } from "../store/digest.ts";
-import type { ArchiveManifest, Descriptor, Index } from "../store/documents.ts";
+import type { ArchiveManifest, Descriptor, Index, Platform } from "../store/documents.ts";
 import { documentsBelow } from "../store/documents-below.ts";
 import { ANNOTATION, type Entry } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
@@ -51,9 +51,10 @@ export async function saveImages(
   if (output === "-" && process.stdout.isTTY)
     throw new Error("stdout is a terminal: use --output, or send it into a file or a pipe");
   using lease = await Lease.take(store);
-  const entries = await Promise.all(references.map((reference) => named(store, reference)));
-  const digests = await protectAll(store, lease, entries);
-  for (const { name, descriptor } of entries) await requireWhole(store, descriptor, name ?? descriptor.digest);
+  const found = await Promise.all(references.map((reference) => named(store, reference)));
+  const digests = await protectAll(store, lease, found);
+  for (const { name, descriptor } of found) await requireWhole(store, descriptor, name ?? descriptor.digest);
+  const entries = await Promise.all(found.map((entry) => withPlatform(store, entry)));
   if (format === "oci-dir") return await saveDirectory(store, entries, digests, resolve(output), reporter);
   const write = (archive: Pack) =>
     format === "oci-archive"
@@ -87,6 +88,22 @@ async function named(store: Store, reference: string): Promise<Entry> {
   } catch {
     return entry;
   }
+}
+
+/** Who reads the index alone shall see what an image is for. @see image-spec, descriptor.md, "Properties" */
+async function withPlatform(store: Store, entry: Entry): Promise<Entry> {
+  const { descriptor } = entry;
+  if (descriptor.platform || !(await isImage(store, entry))) return entry;
+  const { config } = await readImage(store, entry);
+  const { architecture, os, variant, "os.version": version, "os.features": features } = config;
+  const platform: Platform = {
+    architecture,
+    os,
+    ...(variant ? { variant } : {}),
+    ...(version ? { "os.version": version } : {}),
+    ...(features ? { "os.features": features } : {}),
+  };
+  return { ...entry, descriptor: { ...descriptor, platform } };
 }
 
 function isDigestName(name: string | null): boolean {

@@ -314,6 +314,32 @@ test("names and sizes by extended headers, GNU's and POSIX's, and a global one a
   expect((await load([], { wrap })).names).toEqual(["docker.io/library/a:1"]);
 });
 
+test("what is saved says in its index what it is for", async () => {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  const platform = { architecture: "arm", os: "linux", variant: "v7", "os.version": "1", "os.features": ["x"] };
+  await storeImage(store, "docker.io/library/a:1", sampleImage(["x"], platform));
+  await saveImages(store, ["a:1"], { format: "oci-dir", output: scratch.at("saved") }, quiet);
+  expect(JSON.parse(readFileSync(scratch.at("saved/index.json"), "utf8")).manifests[0].platform).toEqual(platform);
+});
+
+test.each(["", "d/\\xff/"])("a directory whose layer would have a whiteout in %j is not imported", async (below) => {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  const directory = Buffer.concat([
+    Buffer.from(`${scratch.path}/rootfs/`),
+    Buffer.from(below.replace("\\xff", "\u00ff"), "latin1"),
+  ]);
+  mkdirSync(directory, { recursive: true });
+  const importing = () => importImage(store, scratch.at("rootfs"), { changes: [] }, quiet);
+  writeFileSync(Buffer.concat([directory, Buffer.from("a.wh.b")]), "");
+  await importing();
+  writeFileSync(Buffer.concat([directory, Buffer.from(".wh.b")]), "");
+  await expect(importing()).rejects.toThrow(
+    `${scratch.at("rootfs")}/${below}.wh.b: no layer can have a file whose name begins with .wh.`,
+  );
+});
+
 describe("an import", () => {
   async function imported(bytes: Uint8Array, limits?: { bytes: number; ratio: number }): Promise<string[]> {
     using scratch = new Scratch();
