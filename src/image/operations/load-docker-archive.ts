@@ -4,10 +4,11 @@ import { formatOf } from "../layer/compression.ts";
 import { familiarReference, parseName, parseReference } from "../reference/reference.ts";
 import { readBlob } from "../store/blobs.ts";
 import { type Digest, splitDigest } from "../store/digest.ts";
-import type { ArchiveManifest, Descriptor, Manifest } from "../store/documents.ts";
+import type { ArchiveManifest, Descriptor, Manifest, Platform } from "../store/documents.ts";
 import type { Lease } from "../store/lease.ts";
 import { MEDIA_TYPE } from "../store/media-types.ts";
 import { parseImageConfig } from "../store/parse-documents.ts";
+import { refuseForeign } from "../store/platform.ts";
 import { putDocument } from "../store/put-document.ts";
 import { layersOf } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
@@ -23,6 +24,8 @@ interface ArchiveOf {
   store: Store;
   lease: Lease;
   members: Members;
+  /** Which platform the images have to be for, if not any. */
+  options: { platform?: Platform };
 }
 
 /**
@@ -31,7 +34,7 @@ interface ArchiveOf {
  * @throws {Error} one line, with the JSON pointer of what is wrong
  */
 export async function loadDockerArchive(
-  { store, lease, members }: ArchiveOf,
+  { store, lease, members, options }: ArchiveOf,
   items: ArchiveManifest,
 ): Promise<Found[]> {
   const { label } = members;
@@ -55,7 +58,9 @@ export async function loadDockerArchive(
       config: { mediaType: MEDIA_TYPE.config, digest: config.digest, size: config.size },
       layers,
     };
-    layersOf(manifest, parsed, names[0] ? familiarReference(parseReference(names[0])) : where);
+    const called = names[0] ? familiarReference(parseReference(names[0])) : where;
+    layersOf(manifest, parsed, called);
+    refuseForeign(parsed, options.platform, called);
     found.push({
       descriptor: await putDocument(lease, MEDIA_TYPE.manifest, manifest),
       names: names.length === 0 ? [null] : names,

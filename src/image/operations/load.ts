@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS } from "../layer/limits.ts";
 import type { Reporter } from "../progress/reporter.ts";
 import { parseName } from "../reference/reference.ts";
 import { hasBlob, readBlob } from "../store/blobs.ts";
-import { chooseImage } from "../store/choose.ts";
+import { candidatesFor, chooseImage, NoSuchPlatformError } from "../store/choose.ts";
 import { collectLocked, UnknownContentError } from "../store/collect.ts";
 import { type Digest, isDigest, shortDigest, splitDigest } from "../store/digest.ts";
 import type { ArchiveManifest, Descriptor, Index, LayoutFile, Manifest, Platform } from "../store/documents.ts";
@@ -18,7 +18,7 @@ import { ANNOTATION, putImage } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
 import { isConfigType, isRootType, layerKind } from "../store/media-types.ts";
 import { parseDocument, parseImageConfig, parseLayoutIndex, parseRoot, type Root } from "../store/parse-documents.ts";
-import { fitness, formatPlatform, machinePlatform } from "../store/platform.ts";
+import { machinePlatform, refuseForeign } from "../store/platform.ts";
 import { putDocument } from "../store/put-document.ts";
 import { isUnpackable, layersOf } from "../store/resolve.ts";
 import { lockStore, type Store } from "../store/store.ts";
@@ -155,9 +155,7 @@ class Loader {
     parseDocument<LayoutFile>(marker, isLayoutFile, `${label}: oci-layout`);
     const found = new Map<Digest, Found>();
     let passedOver: Error | null = null;
-    for (const entry of manifests) {
-      if (!isRootType(entry.mediaType)) continue;
-      const name = this.#nameOf(entry);
+    for (const { entry, name } of this.#named(manifests)) {
       const before = found.get(entry.digest);
       // Several tags of an image are several entries of one digest.
       if (before !== undefined) {
@@ -175,6 +173,26 @@ class Loader {
     }
     if (found.size > 0) return [...found.values()];
     throw passedOver ?? new Error(`${label}: its index.json names no image`);
+  }
+
+  /** Of several images of one name, each for its own platform, the name is that of the one that is wanted, and the others are for others. */
+  #named(manifests: readonly Descriptor[]): { entry: Descriptor; name: string | null }[] {
+    const all = manifests
+      .filter(({ mediaType }) => isRootType(mediaType))
+      .map((entry) => ({ entry, name: this.#nameOf(entry) }));
+    const wanted = this.options.platform ?? machinePlatform();
+    const owners = new Map<string | null, Digest>();
+    for (const [name, group] of Map.groupBy(all, ({ name }) => name)) {
+      const same = group.map(({ entry }) => entry);
+      if (name === null || same.length < 2 || !same.every(({ platform }) => platform)) continue;
+      const [best] = candidatesFor(same, wanted);
+      if (best === undefined) throw new NoSuchPlatformError(name, wanted, same);
+      owners.set(name, best.digest);
+    }
+    return all.flatMap(({ entry, name }) => {
+      if ((owners.get(name) ?? entry.digest) === entry.digest) return [{ entry, name }];
+      return this.options.all ? [{ entry, name: null }] : [];
+    });
   }
 
   /** containerd's name, or the spec's, which may be a tag alone. */
@@ -249,33 +267,34 @@ class Loader {
     return stored !== null || hasBlob(this.store, { digest, size });
   }
 
-  /** @param wanted what the config has to be for */
   async #manifest(manifest: Manifest, label: string, wanted?: Platform): Promise<void> {
     const { config, layers } = manifest;
-    if (!this.options.all || isUnpackable(manifest)) await this.#image(manifest, label, wanted);
+    this.#refuseArtifact(manifest, label);
     for (const one of [config, ...layers]) {
       const task = this.reporter.task(shortDigest(one.digest), one.size);
       await this.#content(one);
       task.done();
+      if (one === config) await this.#checkConfig(manifest, label, wanted);
     }
   }
 
-  /** What could not be unpacked, or is for another platform than the wanted one, is no image to load. */
-  async #image(manifest: Manifest, label: string, wanted: Platform | undefined): Promise<void> {
-    const { config, layers } = manifest;
+  /** What could not be unpacked is no image to load. */
+  #refuseArtifact({ config, layers }: Manifest, label: string): void {
+    if (this.options.all) return;
+    const way = "(--all keeps it as it is)";
     if (!isConfigType(config.mediaType))
-      throw new NoImageError(
-        `${label}: is no image but an artifact: its config is of type ${config.mediaType} (--all keeps it as it is)`,
-      );
+      throw new NoImageError(`${label}: is no image but an artifact: its config is of type ${config.mediaType} ${way}`);
     const other = layers.find(({ mediaType }) => layerKind(mediaType) === null);
     if (other !== undefined)
-      throw new NoImageError(
-        `${label}: is no image to run: a layer is of type ${other.mediaType} (--all keeps it as it is)`,
-      );
-    const parsed = parseImageConfig(await this.#document(config), `config of ${label}`);
+      throw new NoImageError(`${label}: is no image to run: a layer is of type ${other.mediaType} ${way}`);
+  }
+
+  /** @param wanted what the config, which is in the store, has to be for */
+  async #checkConfig(manifest: Manifest, label: string, wanted: Platform | undefined): Promise<void> {
+    if (!isUnpackable(manifest)) return;
+    const parsed = parseImageConfig(await readBlob(this.store, manifest.config), `config of ${label}`);
     layersOf(manifest, parsed, label);
-    if (wanted !== undefined && fitness(parsed, wanted) === null)
-      throw new Error(`${label}: is for ${formatPlatform(parsed)}, not for ${formatPlatform(wanted)}`);
+    refuseForeign(parsed, wanted, label);
   }
 
   /** skopeo's `dir:`: the manifest, and contents by their hexadecimal digits. */
@@ -285,6 +304,7 @@ class Loader {
     if (root.kind !== "manifest")
       throw new Error(`${label}/manifest.json: is an index: of a dir: one image can be loaded`);
     const { config, layers } = root.document;
+    this.#refuseArtifact(root.document, label);
     for (const { digest, size } of [config, ...layers]) {
       const task = this.reporter.task(shortDigest(digest), size);
       const { hex } = splitDigest(digest);
@@ -292,7 +312,7 @@ class Loader {
         throw new Error(`${label}/${hex}: is missing`);
       task.done();
     }
-    layersOf(root.document, parseImageConfig(await readBlob(this.store, config), `config of ${label}`), label);
+    await this.#checkConfig(root.document, label, this.options.all ? undefined : this.options.platform);
     return { descriptor: await putDocument(this.lease, root.mediaType, bytes), names: [null] };
   }
 }

@@ -16,7 +16,7 @@ import { ingest, WrongContentError } from "../store/ingest.ts";
 import { Lease } from "../store/lease.ts";
 import { isConfigType, isRootType } from "../store/media-types.ts";
 import { LARGEST_DOCUMENT, parseImageConfig } from "../store/parse-documents.ts";
-import { fitness, formatPlatform, machinePlatform } from "../store/platform.ts";
+import { machinePlatform, refuseForeign } from "../store/platform.ts";
 import { keepDocument } from "../store/put-document.ts";
 import { isUnpackable, layersOf } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
@@ -166,9 +166,7 @@ class Pull {
 
   async #config(config: Descriptor, manifest: Manifest, wanted: Platform | undefined): Promise<void> {
     const parsed = await this.#fetchConfig(config);
-    if (wanted !== undefined && fitness(parsed, wanted) === null) {
-      throw new Error(`${this.label}: is for ${formatPlatform(parsed)}, not for ${formatPlatform(wanted)}`);
-    }
+    refuseForeign(parsed, wanted, this.label);
     // What could not be unpacked is told before it is fetched.
     if (!this.options.all || isUnpackable(manifest)) layersOf(manifest, parsed, this.label);
   }

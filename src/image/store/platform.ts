@@ -125,6 +125,12 @@ export function fitness(offered: Platform, wanted: Platform): number | null {
   return has > runs ? null : runs - has;
 }
 
+/** @param wanted `undefined`: any will do @throws {Error} for an image that is for another platform */
+export function refuseForeign(image: Platform, wanted: Platform | undefined, label: string): void {
+  if (wanted === undefined || fitness(image, wanted) !== null) return;
+  throw new Error(`${label}: is for ${formatPlatform(image)}, not for ${formatPlatform(wanted)}`);
+}
+
 /** The number of a variant; `null` for one that has none. Without a variant: the oldest that is meant by that, and of arm the newest. */
 function version(architecture: string, variant: string | null | undefined): number | null {
   if (!variant) return { arm: 7, arm64: 8, amd64: 1 }[architecture] ?? null;

@@ -64,7 +64,7 @@ class Layout {
   }
 }
 
-const named = (descriptor: object, name = "a:1") => ({
+const named = <T extends object>(descriptor: T, name = "a:1") => ({
   ...descriptor,
   annotations: { "org.opencontainers.image.ref.name": name },
 });
@@ -191,6 +191,59 @@ test("an image alone for another platform than the wanted one is told", async ()
   const alone = (layout: Layout) => [named(layout.image("x", arm64))];
   await expect(load(alone)).rejects.toThrow("a:1: is for linux/arm64, not for linux/amd64");
   expect((await load(alone, {})).loaded).toHaveLength(1);
+});
+
+test("of images of one name the name is that of the one for the wanted platform", async () => {
+  const both = (layout: Layout) => [
+    named({ ...layout.image("one", amd64), platform: amd64 }),
+    named({ ...layout.image("other", arm64), platform: arm64 }),
+  ];
+  for (const [at, platform] of [amd64, arm64].entries()) {
+    const { loaded, layout } = await load(both, { platform });
+    expect(loaded).toEqual([{ name: "docker.io/library/a:1", digest: both(layout)[at]?.digest }]);
+  }
+  const { loaded } = await load(both, { all: true, platform: amd64 });
+  expect(loaded.map(({ name }) => name)).toEqual(["docker.io/library/a:1", null]);
+  const none = { os: "linux", architecture: "s390x" };
+  await expect(load(both, { platform: none })).rejects.toThrow(
+    "has no image for linux/s390x: it has linux/amd64, linux/",
+  );
+});
+
+test.each(["docker-archive", "dir"] as const)(
+  "what is wanted for a platform has to be for it, in a %s",
+  async (form) => {
+    using scratch = new Scratch();
+    const store = scratch.store();
+    const sample = sampleImage(["x"], arm64);
+    const source = scratch.at("source");
+    if (form === "dir") {
+      mkdirSync(source);
+      for (const [digest, bytes] of sample.blobs) writeFileSync(`${source}/${splitDigest(digest).hex}`, bytes);
+      writeFileSync(`${source}/manifest.json`, encode(sample.manifest));
+    } else {
+      await storeImage(store, "docker.io/library/a:1", sample);
+      await saveImages(store, ["a:1"], { format: form, output: source }, quiet);
+    }
+    const other = scratch.store("other");
+    await expect(loadImages(other, source, { platform: amd64 }, quiet)).rejects.toThrow(
+      "is for linux/arm64, not for linux/amd64",
+    );
+    expect(await listImages(other)).toEqual([]);
+    expect(await loadImages(other, source, { platform: arm64 }, quiet)).toHaveLength(1);
+  },
+);
+
+test("an artifact in a directory of skopeo's is told, and kept by --all", async () => {
+  using scratch = new Scratch();
+  const store = scratch.store();
+  const layout = new Layout();
+  const { digest } = layout.artifact();
+  mkdirSync(scratch.at("dir"));
+  for (const [one, bytes] of layout.blobs) writeFileSync(scratch.at(`dir/${splitDigest(one).hex}`), bytes);
+  writeFileSync(scratch.at("dir/manifest.json"), layout.blobs.get(digest) as Uint8Array);
+  await expect(loadImages(store, scratch.at("dir"), {}, quiet)).rejects.toThrow("is no image but an artifact");
+  expect(await loadImages(store, scratch.at("dir"), { all: true }, quiet)).toEqual([{ name: null, digest }]);
 });
 
 describe.each<["an artifact" | "a signature", type: string]>([
