@@ -441,6 +441,15 @@ describe.skipIf(whyNotPrivileged() !== null)("a diff", () => {
       const plain =
         compression === "gzip" ? gunzipSync(bytes) : compression === "zstd" ? zstdDecompressSync(bytes) : bytes;
       expect(sha256(plain)).toBe(diffId);
+      const names = execFileSync("tar", ["-t"], { input: plain, encoding: "latin1" }).trim().split("\n");
+      const removed = names.filter((name) => /(^|\/)\.wh\.[^.]/.test(name));
+      expect(removed).toEqual([".wh.f", "d/.wh.a"]);
+      // Before what else there is in the directory.
+      for (const name of removed) {
+        const parent = name.slice(0, name.lastIndexOf("/") + 1);
+        const siblings = names.filter((one) => one !== parent && one.startsWith(parent));
+        expect(siblings[0]).toBe(name);
+      }
       const archive = tar(dir("d/"), file("d/a"), file("d/b"), dir("e/"), file("e/x"), file("f"), {
         name: "l",
         type: "2",

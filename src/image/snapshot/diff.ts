@@ -12,7 +12,7 @@
 import { readSync } from "node:fs";
 import { Readable } from "node:stream";
 import { createGzip, createZstdCompress } from "node:zlib";
-import { closeFd, listDirectory, openAt, readLinkAt, statAt } from "../../sys/at.ts";
+import { closeFd, listDirectory, type NamedEntry, openAt, readLinkAt, statAt } from "../../sys/at.ts";
 import { type ByteName, joinNames, printable } from "../../sys/byte-name.ts";
 import { check } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
@@ -99,6 +99,9 @@ function compressed(plain: Iterable<Uint8Array>, compression: Compression): Asyn
   return source.pipe(encoder);
 }
 
+/** What `d_type` says. */
+const [FILE_TYPE_UNKNOWN, CHARACTER_DEVICE] = [0, 2];
+
 /** Bytes of content that are read at a time. */
 const CHUNK = 1 << 20;
 
@@ -128,8 +131,15 @@ class DiffWriter {
   *#content(fd: number, path: ByteName, below: Below | null): Generator<Uint8Array> {
     const entries = listDirectory(fd);
     if (typeof entries === "number") return void check(entries, () => `read ${printable(path)}`);
-    const names = entries.map(({ name }) => name).sort();
-    for (const name of names) yield* this.#entry(fd, name, joinNames(path, name), below);
+    // Whiteouts come first: what a reader finds of a name after one is this layer's. @see image-spec, layer.md, "Whiteouts"
+    const isRemoved = ({ name, type }: NamedEntry) => {
+      const stat = type === FILE_TYPE_UNKNOWN || type === CHARACTER_DEVICE ? statAt(fd, name) : -1;
+      return typeof stat !== "number" && isWhiteout(stat);
+    };
+    const [others, removed] = [[], []] as [ByteName[], ByteName[]];
+    for (const entry of entries) (isRemoved(entry) ? removed : others).push(entry.name);
+    for (const name of [...removed.sort(), ...others.sort()])
+      yield* this.#entry(fd, name, joinNames(path, name), below);
   }
 
   /**
