@@ -9,11 +9,11 @@ import { DEFAULT_PATIENCE } from "../registry/retry.ts";
 import { pushBlob, pushRoot } from "../registry/write.ts";
 import { hasBlob, MissingBlobError, readBlob } from "../store/blobs.ts";
 import { reachableFrom } from "../store/collect.ts";
-import { type Digest, shortDigest } from "../store/digest.ts";
+import { type Digest, isDigest, shortDigest } from "../store/digest.ts";
 import type { Descriptor } from "../store/documents.ts";
 import { listEntries } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
-import { layerKind } from "../store/media-types.ts";
+import { isRootType, layerKind } from "../store/media-types.ts";
 import { parseRoot } from "../store/parse-documents.ts";
 import { readRange } from "../store/read-range.ts";
 import { findEntry } from "../store/resolve.ts";
@@ -119,6 +119,8 @@ class Push {
     const root = parseRoot(bytes, descriptor.mediaType, descriptor.digest);
     if (root.kind === "index") {
       for (const child of root.document.manifests) {
+        // What nobody here knows was not fetched either. The registry may have it; else it says so.
+        if (!isRootType(child.mediaType) || !isDigest(child.digest)) continue;
         if (!hasBlob(this.store, child)) throw new MissingBlobError(child.digest);
         await this.root(child, child.digest);
       }

@@ -352,6 +352,26 @@ test("an upload that has failed is called off, and one that nobody answers is no
   expect(methods()).not.toContain("DELETE");
 });
 
+test("an index is sent with what is known of it: what else it lists the registry may have", async () => {
+  await using sink = await Sink.start();
+  const { digest, size } = image.descriptor;
+  const manifests = [
+    { mediaType: "application/xml", digest: digestOf("xml"), size: 3 },
+    image.descriptor,
+    { mediaType: MEDIA_TYPE.manifest, digest: `blake3:${"a".repeat(64)}`, size: 3 },
+    { mediaType: "application/xml", digest, size },
+  ];
+  const bytes = encode({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests });
+  const descriptor = { mediaType: MEDIA_TYPE.index, digest: digestOf(bytes), size: bytes.byteLength };
+  const other = { ...image, descriptor, blobs: new Map(image.blobs).set(descriptor.digest, bytes) };
+  expect(await push(sink, { other })).toBeNull();
+  const roots = sink.uploads.filter(({ method, url }) => method === "PUT" && url.includes("/manifests/"));
+  expect(roots.map(({ url }) => url)).toEqual([`/v2/a/b/manifests/${digest}`, "/v2/a/b/manifests/1"]);
+  expect(digestOf(roots.at(-1)?.bytes ?? "")).toBe(descriptor.digest);
+  const lacking = { ...other, blobs: new Map([...other.blobs].filter(([one]) => one !== digest)) };
+  expect(await push(sink, { other: lacking })).toContain("is not in the store");
+});
+
 describe("a manifest that refers to another", () => {
   const subject = { mediaType: MEDIA_TYPE.manifest, digest: digestOf("subject"), size: 7 };
   const TAG = `/v2/a/b/manifests/sha256-${digestOf("subject").slice("sha256:".length)}`;
