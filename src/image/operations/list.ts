@@ -22,7 +22,7 @@ export interface ListedImage {
   digest: Digest;
   /** Of the index that it was chosen from, if there was one. */
   chosenFrom: Digest | null;
-  /** The digest of its configuration; `null` for an index, and where it cannot be read. */
+  /** The digest of its configuration; `null` for an index, for an artifact, many of which have the same, and where it cannot be read. */
   id: Digest | null;
   /** `linux/amd64`; of an index all of them. */
   platforms: string[];
@@ -76,11 +76,11 @@ async function findArtifact(
   store: Store,
   descriptor: Descriptor,
   label: string,
-): Promise<Pick<ListedImage, "id" | "artifactType" | "size"> | null> {
+): Promise<Pick<ListedImage, "artifactType" | "size"> | null> {
   const root = parseRoot(await readBlob(store, descriptor), descriptor.mediaType, `manifest of ${label}`);
   if (root.kind === "index" || isUnpackable(root.document)) return null;
   const { artifactType, config } = root.document;
-  return { id: config.digest, artifactType: artifactType || config.mediaType, size: sizeOf(root.document) };
+  return { artifactType: artifactType || config.mediaType, size: sizeOf(root.document) };
 }
 
 async function describeIndex(store: Store, descriptor: Descriptor): Promise<Pick<ListedImage, "platforms" | "size">> {
@@ -159,8 +159,13 @@ export async function inspectImage(
       size,
       sharedWith: owners.get(digest) ?? [],
     })),
-    history: config.history ?? [],
+    history: (config.history ?? []).map(withoutNulls),
   };
+}
+
+/** What is `null` in a step is as if it were not there. */
+function withoutNulls<T extends object>(step: T): T {
+  return Object.fromEntries(Object.entries(step).filter(([, value]) => value !== null)) as T;
 }
 
 async function layerOwners(store: Store, entries: readonly Entry[], except: Digest): Promise<Map<Digest, string[]>> {

@@ -186,7 +186,12 @@ class Loader {
       const same = group.map(({ entry }) => entry);
       if (name === null || same.length < 2 || !same.every(({ platform }) => platform)) continue;
       const [best] = candidatesFor(same, wanted);
-      if (best === undefined) throw new NoSuchPlatformError(name, wanted, same);
+      if (best === undefined)
+        throw new NoSuchPlatformError(
+          name,
+          wanted,
+          same.map(({ platform }) => platform),
+        );
       owners.set(name, best.digest);
     }
     return all.flatMap(({ entry, name }) => {

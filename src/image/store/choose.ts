@@ -29,9 +29,10 @@ export interface Chosen<T> {
 export class NoSuchPlatformError extends Error {
   override readonly name = "NoSuchPlatformError";
 
-  constructor(label: string, wanted: Platform, offered: readonly Descriptor[]) {
-    const names = offered.flatMap(({ platform }) =>
-      platform && platform.os !== "unknown" ? [formatPlatform(platform)] : [],
+  /** @param offered what it has, where that is known */
+  constructor(label: string, wanted: Platform, offered: readonly (Platform | null | undefined)[]) {
+    const names = offered.flatMap((platform) =>
+      platform && !["", "unknown"].includes(platform.os) ? [formatPlatform(platform)] : [],
     );
     const there =
       names.length === 0 ? "it has no images that say what they are for" : `it has ${[...new Set(names)].join(", ")}`;
@@ -51,11 +52,11 @@ export async function chooseImage<T extends { root: Root }>(
   source: DocumentSource<T>,
   label: string,
 ): Promise<Chosen<T>> {
-  const offered: Descriptor[] = [];
+  const offered: (Platform | null | undefined)[] = [];
   const seen = new Set<string>();
   async function search({ manifests }: Index, depth: number): Promise<Chosen<T> | null> {
     if (depth > DEEPEST_INDEX) throw new Error(`${label}: more than ${DEEPEST_INDEX} indexes are in each other`);
-    offered.push(...manifests);
+    offered.push(...manifests.map(({ platform }) => platform));
     for (const descriptor of candidatesFor(manifests, wanted)) {
       if (seen.has(descriptor.digest)) continue;
       seen.add(descriptor.digest);
@@ -66,25 +67,18 @@ export async function chooseImage<T extends { root: Root }>(
       if (root.kind === "index") {
         const inner = await search(root.document, depth + 1);
         if (inner !== null) return inner;
-      } else if (await isFor(root.document, descriptor, wanted, source))
-        return { descriptor, found, manifest: root.document };
+      } else if (isConfigType(root.document.config.mediaType)) {
+        // Who lists it without a platform leaves that to its configuration.
+        const own = descriptor.platform ?? (await source.config(root.document));
+        if (fitness(own, wanted) !== null) return { descriptor, found, manifest: root.document };
+        offered.push(own);
+      }
     }
     return null;
   }
   const chosen = await search(index, 1);
   if (chosen === null) throw new NoSuchPlatformError(label, wanted, offered);
   return chosen;
-}
-
-/** Whether it is an image, and one for the platform: who lists it without one leaves that to its configuration. */
-async function isFor<T extends { root: Root }>(
-  manifest: Manifest,
-  { platform }: Descriptor,
-  wanted: Platform,
-  source: DocumentSource<T>,
-): Promise<boolean> {
-  if (!isConfigType(manifest.config.mediaType)) return false;
-  return Boolean(platform) || fitness(await source.config(manifest), wanted) !== null;
 }
 
 /** What demands features of the system, of which nobody here knows whether it has them, comes after what does not. */

@@ -1,7 +1,7 @@
 /** What image-spec allows beside images: what others know and this program does not, and documents in other words. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { listImages } from "../../../src/image/operations/list.ts";
+import { historyOf, inspectImage, listImages } from "../../../src/image/operations/list.ts";
 import { type LoadOptions, loadImages } from "../../../src/image/operations/load.ts";
 import { saveImages } from "../../../src/image/operations/save.ts";
 import { verifyStore } from "../../../src/image/operations/verify.ts";
@@ -103,6 +103,16 @@ describe("what may be null is as if it were not there", () => {
     expect(loaded).toHaveLength(1);
   });
 
+  test("and is not there for who inspects it", async () => {
+    using scratch = new Scratch();
+    const store = scratch.store();
+    const history = [{ created_by: "x", comment: null, author: null } as never];
+    await storeImage(store, "docker.io/library/a:1", sampleImage(["x"], { history, author: null }));
+    const { author, history: steps } = await inspectImage(store, "a:1");
+    expect([author, steps]).toEqual([null, [{ created_by: "x" }]]);
+    expect(historyOf(await inspectImage(store, "a:1"))[0]).toMatchObject({ createdBy: "x", comment: "" });
+  });
+
   test("in a platform", async () => {
     const platform = { ...amd64, variant: null, "os.version": null, "os.features": null };
     await load((layout) => [named(layout.index({ ...layout.image("x", amd64), platform }))]);
@@ -165,6 +175,15 @@ describe("an index", () => {
       named(layout.index(layout.artifact(), layout.index({ ...layout.image("x", arm64), platform: arm64 }))),
     ];
     await expect(load(nested)).rejects.toThrow("a:1: has no image for linux/amd64: it has linux/arm64");
+  });
+
+  test("of images that do not say what they are for is told by their configurations", async () => {
+    const nested = (layout: Layout) => [
+      named(layout.index(layout.signature(), layout.image("x", arm64), layout.index(layout.image("y", arm64)))),
+    ];
+    await expect(load(nested)).rejects.toThrow(
+      "a:1: has no image for linux/amd64: it has linux/arm64 (see --platform)",
+    );
   });
 
   test("of more documents than anybody looks through is refused", async () => {
@@ -269,9 +288,9 @@ describe.each<["an artifact" | "a signature", type: string]>([
     const source = layout.write(scratch.at("layout"), named(make(layout)));
     await loadImages(store, source, { all: true }, quiet);
     await storeImage(store, "docker.io/library/b:1", sampleImage(["x"]));
-    expect((await listImages(store)).map(({ problem, artifactType }) => [problem, artifactType])).toEqual([
-      [null, type],
-      [null, null],
+    expect((await listImages(store)).map(({ problem, artifactType, id }) => [problem, artifactType, id])).toEqual([
+      [null, type, null],
+      [null, null, sampleImage(["x"]).manifest.config.digest],
     ]);
     await saveImages(store, ["a:1", "b:1"], { format, output: scratch.at("saved") }, quiet);
     const loaded = await loadImages(other, scratch.at("saved"), { all: true }, quiet);
