@@ -45,6 +45,11 @@ export class Authorizer {
     readonly stall: number,
   ) {}
 
+  /** Whether the registry itself was shown a user and a password. */
+  get hasShownPassword(): boolean {
+    return this.#challenge?.scheme === "basic" && this.#token !== null;
+  }
+
   /** The header, if one is known that is good still. */
   async header(): Promise<string | undefined> {
     if (this.#token !== null && this.#challenge !== null && this.#token.until - MARGIN < Date.now())

@@ -201,9 +201,13 @@ export class RepositoryClient {
       : this.endpoint.mirror
         ? ` at ${url.host}`
         : "";
-    const name = `${registry}/${repository}: ${what}`;
-    if ((status === 401 || status === 403) && !isElsewhere)
-      return new AccessError(`${name}${where}: access denied${why}: the repository is missing or wants a login`);
+    const name = `${registry}${repository === "" ? "" : `/${repository}`}: ${what}`;
+    if ((status === 401 || status === 403) && !isElsewhere) {
+      // By a password: who wanted a token would have been refused by the token server.
+      const isWrong = status === 401 && this.#authorizer.hasShownPassword;
+      const reason = isWrong ? "user or password is wrong" : "the repository is missing or wants a login";
+      return new AccessError(`${name}${where}: access denied${why}: ${reason}`);
+    }
     const told =
       status === 404 && !isElsewhere
         ? `${name}${where}: there is none${why}`

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, test } from "vitest";
+import { login } from "../../../src/image/operations/login.ts";
 import { type PullOptions, pullImage } from "../../../src/image/operations/pull.ts";
 import { verifyStore } from "../../../src/image/operations/verify.ts";
 import { quiet } from "../../../src/image/progress/reporter.ts";
@@ -792,6 +793,26 @@ test("a foreign layer comes from the first of its places that has it, wherever t
   for (const { headers } of other.requests) expect(headers.authorization).toBeUndefined();
   other.lie = ({ url }, response) => !!response.writeHead(302, { location: url as string }).end();
   expect((await pull(serve)).error).toContain("there is none");
+});
+
+test.each([
+  ["password", 401, "access denied (UNAUTHORIZED): user or password is wrong"],
+  ["repository", 403, "access denied (UNAUTHORIZED): the repository is missing or wants a login"],
+])("who is refused by a registry without tokens is told what of: the %s", async (_, status, message) => {
+  const credentials = { kind: "password", user: "u", password: "p" } as const;
+  const lie: Lie = ({ headers }, response) => {
+    const code = headers.authorization === undefined ? 401 : status;
+    return !!response
+      .writeHead(code, { "www-authenticate": "Basic realm=x" })
+      .end('{"errors":[{"code":"UNAUTHORIZED"}]}');
+  };
+  const { error, registry } = await pull(lie, { credentials });
+  expect(error).toBe(`${registry.host}/a/b: manifest latest: ${message}`);
+  using scratch = new Scratch();
+  await using front = await FakeRegistry.start(sampleImage(["x"]));
+  front.lie = lie;
+  const options = { plainHttp: true, patience: PATIENCE, authFile: scratch.at("auth.json") };
+  await expect(login(front.host, "u", "p", options, () => {})).rejects.toThrow(`${front.host}: /v2/: ${message}`);
 });
 
 /** Another image that a registry has beside its own. */
