@@ -15,6 +15,7 @@ import { randomHex } from "../../sys/random.ts";
 import { snapshotsPath } from "../snapshot/directories.ts";
 import { lockStore } from "../store/store.ts";
 import { type BundleRequest, makeBundle, removeBundle } from "./bundle.ts";
+import { passSignals } from "./pass-signals.ts";
 import { runtimePath } from "./runtime-path.ts";
 
 export interface RunRequest extends Omit<BundleRequest, "directory"> {
@@ -23,9 +24,6 @@ export interface RunRequest extends Omit<BundleRequest, "directory"> {
   /** Global options for the runtime, such as `--root`. */
   runtimeArgs?: readonly string[];
 }
-
-/** Signals that a user stops a command by: they are for the container's process. */
-const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
 /** @returns the exit code of the container's process, 128+N where signal N ended it */
 export async function runImage({
@@ -54,15 +52,11 @@ async function claim({ store }: Pick<RunRequest, "store">, directory: string): P
   return lock;
 }
 
-function execute(args: readonly string[], lock: Fd): Promise<number> {
+async function execute(args: readonly string[], lock: Fd): Promise<number> {
   const child = spawn(runtimePath(), args, { stdio: ["inherit", "inherit", "inherit", lock.number] });
-  const forward = (signal: NodeJS.Signals) => void child.kill(signal);
-  for (const signal of FORWARDED) process.on(signal, forward);
-  return new Promise((settle, reject) => {
+  using _ = passSignals((signal) => void child.kill(signal));
+  return await new Promise((settle, reject) => {
     child.on("error", reject);
-    child.on("exit", (code, signal) => {
-      for (const name of FORWARDED) process.off(name, forward);
-      settle(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0));
-    });
+    child.on("exit", (code, signal) => settle(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0)));
   });
 }

@@ -9,6 +9,7 @@ import { openRoot } from "../../sys/path.ts";
 import { join } from "../../sys/path-names.ts";
 import { fitUser, type MappedIds, mappedIds } from "../bundle/mapped-ids.ts";
 import { readSpec } from "../bundle/marker.ts";
+import { passSignals } from "../bundle/pass-signals.ts";
 import { mergeEnvironment } from "../bundle/runtime-config.ts";
 import { runtimePath } from "../bundle/runtime-path.ts";
 import { type ResolvedUser, readInImage, resolveUser } from "../bundle/user.ts";
@@ -55,9 +56,8 @@ export async function execInNamed(store: Store, container: Container, request: E
       ...(given.document === null ? [] : [given.document.number]),
     ],
   });
-  const forward = (signal: NodeJS.Signals) => void child.kill(signal);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.on(signal, forward);
-  return new Promise((settle, reject) => {
+  using _ = passSignals((signal) => void child.kill(signal));
+  return await new Promise((settle, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => settle(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0)));
   });

@@ -33,6 +33,8 @@ import { ConsoleSocket, Keyboard, SIZE_INTERVAL } from "./terminal.ts";
 export type Message =
   | { kind: "started" }
   | { kind: "failed"; message: string }
+  /** Of who attached, nobody reads the output any more. */
+  | { kind: "unheard" }
   | { kind: "exited"; code: number | null };
 
 /** Descriptors of an attached monitor: where the container's output goes besides the log. */
@@ -170,6 +172,8 @@ function clear(store: Store, container: Container): void {
   unmountRootfs(containerPath(store, container.id, "bundle"));
 }
 
+const EPIPE = 32;
+
 /** Bytes that a pipe takes without waiting when poll(2) says that it takes any. */
 const PIPE_BUF = 4096;
 
@@ -199,9 +203,8 @@ async function watch(
     if ((ready[0] ?? 0) !== 0) ended = true;
     // Whoever attached has gone.
     if (((ready[1] ?? 0) & (POLL.ERR | POLL.HUP)) !== 0) {
-      for (const stream of streams) stream.tee = null;
       keyboard?.close();
-      duplicateSilence();
+      letGo(streams);
     }
     streams.forEach((stream, index) => {
       if ((ready[index + 3] ?? 0) !== 0) moved = move(stream, log) || moved;
@@ -223,6 +226,7 @@ async function watch(
 function move(stream: Stream, log: LogWriter): boolean {
   if (stream.pending.length > 0 && stream.tee !== null) {
     const written = syscall("write", stream.tee, stream.pending, Math.min(PIPE_BUF, stream.pending.length));
+    if (written === -EPIPE) say({ kind: "unheard" });
     if (written < 0) stream.tee = null;
     stream.pending = written < 0 ? new Uint8Array(0) : stream.pending.subarray(written);
     return true;
@@ -267,9 +271,12 @@ function quiet(): void {
   duplicateOnto(nothing.number, 2);
 }
 
-function duplicateSilence(): void {
+/** Keeps nothing of what was the caller's: somebody may be waiting for the end of it. */
+function letGo(streams: readonly Stream[]): void {
   using nothing = open("/dev/null", O.RDWR);
-  duplicateOnto(nothing.number, SPEECH);
+  const attached = streams.flatMap((stream) => stream.attached ?? []);
+  for (const stream of streams) stream.tee = null;
+  for (const descriptor of [0, SPEECH, ...attached]) duplicateOnto(nothing.number, descriptor);
 }
 
 /** Makes the fifos of a container. @throws {SyscallError} */

@@ -1,7 +1,9 @@
 /** Starting containers: by a monitor, which is told to be there by the runtime's own executable. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { SIGNALS } from "../../sys/signal.ts";
 import { damageOf } from "../bundle/marker.ts";
+import { passSignals } from "../bundle/pass-signals.ts";
 import { runtimePath } from "../bundle/runtime-path.ts";
 import type { Store } from "../store/store.ts";
 import { DamagedContainerError } from "./damaged.ts";
@@ -17,8 +19,8 @@ import { waitUntil } from "./wait.ts";
 /** The command that becomes a monitor. */
 export const MONITOR_COMMAND = "monitor";
 
-/** Signals that a user stops a command by: they are for the container's process. */
-const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const;
+/** What a shell counts a process as that wrote to a pipe which nobody reads. */
+const BROKEN_PIPE = 128 + SIGNALS.SIGPIPE;
 
 /**
  * Starts a container; one that runs is left as it is.
@@ -32,32 +34,36 @@ export async function startContainer(store: Store, container: Container): Promis
 }
 
 /**
- * Starts a container in the foreground: its output comes here, signals go there.
- * @returns the exit code of its process
+ * Starts a container in the foreground: its output comes here, signals go there; those that come before its process is there, too.
+ * @returns the exit code of its process; where nobody reads its output any more, {@link BROKEN_PIPE}, and it goes on
  */
 export async function runAttached(store: Store, container: Container): Promise<number> {
   let watcher: Watcher;
+  const early: NodeJS.Signals[] = [];
+  let pass = (signal: NodeJS.Signals): void => void early.push(signal);
+  using _signals = passSignals((signal) => {
+    // The monitor looks at the size itself.
+    if (signal !== "SIGWINCH") pass(signal);
+  });
   {
     using _ = await lockContainer(store, container);
     if (!(await isStartable(store, container))) throw new Error(`${container.name} is running already`);
     watcher = await startMonitor(store, container, "attach");
   }
-  const forward = (signal: NodeJS.Signals) => {
-    if (signal !== "SIGWINCH") runRuntime(container, ["kill", container.name, signal]);
-  };
-  for (const signal of FORWARDED) process.on(signal, forward);
+  pass = (signal) => void runRuntime(container, ["kill", container.name, signal]);
+  for (const signal of early) pass(signal);
   using _raw = container.tty ? rawInput() : undefined;
-  try {
-    const end = await watcher.next();
-    if (end?.kind === "exited" && end.code !== null) return end.code;
-    throw new Error(
-      end === null
-        ? `what watched ${container.name} was killed; "tsrunc container list" says what has become of it`
-        : `how the process of ${container.name} ended is not known`,
-    );
-  } finally {
-    for (const signal of FORWARDED) process.off(signal, forward);
+  const end = await watcher.next();
+  if (end?.kind === "unheard") {
+    watcher.leave();
+    return BROKEN_PIPE;
   }
+  if (end?.kind === "exited" && end.code !== null) return end.code;
+  throw new Error(
+    end === null
+      ? `what watched ${container.name} was killed; "tsrunc container list" says what has become of it`
+      : `how the process of ${container.name} ended is not known`,
+  );
 }
 
 /** @returns false for one that runs @throws {Error} for one that never can */

@@ -15,6 +15,8 @@ export class Stream {
   readonly path: string;
   readonly encoder: LogEncoder;
   pending: Uint8Array = new Uint8Array(0);
+  /** Who got the output in the beginning. */
+  readonly attached: number | null;
 
   /** @param tee who gets the output as it comes; `null` for nobody */
   constructor(
@@ -23,6 +25,7 @@ export class Stream {
     readonly name: StreamName,
     public tee: number | null,
   ) {
+    this.attached = tee;
     this.path = containerPath(store, id, name);
     // For reading and writing: there is no end of file when the container's process closes it.
     this.#read = open(this.path, O.RDWR | O.NONBLOCK | O.NOFOLLOW);
