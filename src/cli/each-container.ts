@@ -5,7 +5,7 @@ import type { Store } from "../image/store/store.ts";
 import { print } from "./output.ts";
 
 /**
- * Does it to each, one by one, whatever becomes of the others; prints the names of those it was done to, or as JSON also their ids.
+ * Does it to each, one by one unless they wait `together`, whatever becomes of the others; prints the names of those it was done to, or as JSON also their ids.
  * @param absentIsFine whether a container that is not there is no error
  * @throws {Error} for the first that failed; the others' errors are in its message, too
  */
@@ -21,6 +21,8 @@ export async function eachContainer(
 
 interface EachOptions {
   absentIsFine?: boolean;
+  /** For what takes as long as a container likes: all begin at once. */
+  together?: boolean;
   format?: "text" | "json";
 }
 
@@ -29,15 +31,22 @@ export async function eachFound<T extends Named>(
   names: readonly string[],
   find: (name: string) => T,
   act: (container: T) => Promise<void>,
-  { absentIsFine = false, format = "text" }: EachOptions,
+  { absentIsFine = false, together = false, format = "text" }: EachOptions,
 ): Promise<number> {
   const { NoSuchContainerError } = await import("../image/containers/names.ts");
   const errors: string[] = [];
   const done: { id: string; name: string }[] = [];
-  for (const name of names) {
+  const begin = async (name: string): Promise<T> => {
+    const container = find(name);
+    await act(container);
+    return container;
+  };
+  const begun = together ? names.map(begin) : [];
+  // Each is waited for in its turn.
+  for (const one of begun) one.catch(() => {});
+  for (const [index, name] of names.entries()) {
     try {
-      const container = find(name);
-      await act(container);
+      const container = await (begun[index] ?? begin(name));
       done.push({ id: container.id, name: container.name });
       if (format === "text") print(name);
     } catch (error) {

@@ -8,7 +8,7 @@ export const command = defineCommand({
   synopsis: "<container...>",
   description:
     "Stops containers: sends each the stop signal of its image (default: TERM), and KILL when it has not ended after some seconds.\n" +
-    "They stay, and can be started again.",
+    "They stay, and can be started again. Several are stopped at once.",
   examples: ["tsrunc container stop web", "tsrunc container stop --time 60 db"],
   options: {
     ...storeOptions,
@@ -24,6 +24,9 @@ export const command = defineCommand({
     const { stopContainer } = await import("../../../image/containers/stop.ts");
     const store = await openNamedStore(options);
     const seconds = time === undefined ? undefined : Number(time);
-    return eachContainer(store, args, (container) => stopContainer(store, container, seconds), options);
+    return eachContainer(store, args, (container) => stopContainer(store, container, seconds), {
+      ...options,
+      together: true,
+    });
   },
 });
