@@ -23,6 +23,7 @@ import type { Store } from "../store/store.ts";
 import { fitUser, mappedIds } from "./mapped-ids.ts";
 import { claimBundle, removeBundle, replace } from "./marker.ts";
 import type { BundleOptions } from "./options.ts";
+import { plainUmask } from "./plain-umask.ts";
 import { toRuntimeConfig } from "./runtime-config.ts";
 import { readInImage, resolveUser } from "./user.ts";
 import { makeVolumes } from "./volumes.ts";
@@ -71,6 +72,7 @@ export async function makeBundle(request: BundleRequest): Promise<string> {
     snapshot,
   });
   try {
+    using _ = plainUmask();
     mkdirSync(join(directory, "rootfs"), { mode: 0o755 });
     if (snapshot !== null) await mountLayers(image, directory, snapshot, { ...request, progress });
     else await copyLayers(store, image, directory, options, progress);
@@ -208,7 +210,12 @@ function writeConfig({ config }: Image, directory: string, options: BundleOption
   makeWorkingDirectory(rootfs, options.cwd ?? config.config?.WorkingDir ?? "");
   const { spec, notices } = toRuntimeConfig(config, options, {
     user: resolved,
-    volumes: makeVolumes(rootfs, join(directory, "volumes"), Object.keys(config.config?.Volumes ?? {}), options),
+    volumes: makeVolumes(
+      rootfs,
+      join(directory, "volumes"),
+      [...Object.keys(config.config?.Volumes ?? {}), ...(options.unnamedVolumes ?? [])],
+      options,
+    ),
     cgroupV2: existsSync("/sys/fs/cgroup/cgroup.controllers"),
     uid: process.geteuid?.() ?? 0,
     gid: process.getegid?.() ?? 0,

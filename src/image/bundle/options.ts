@@ -1,8 +1,9 @@
 /** What a person may say about a bundle, beyond what the image says. */
 import type { Mount } from "../../config/types.ts";
 import { hasErrno } from "../../sys/error.ts";
-import { normalize } from "../../sys/path-names.ts";
+import { join, normalize } from "../../sys/path-names.ts";
 import { stat } from "../../sys/stat.ts";
+import { currentDirectory } from "../../sys/user.ts";
 import type { LayerLimits } from "../layer/limits.ts";
 
 export interface BundleOptions {
@@ -23,6 +24,8 @@ export interface BundleOptions {
   tty: boolean;
   /** As {@link parseVolume} makes them. */
   mounts: readonly Mount[];
+  /** Paths of volumes that nobody names, as an image's own. */
+  unnamedVolumes?: readonly string[];
   readOnly: boolean;
   /** Bytes. */
   memory: number | null;
@@ -35,7 +38,7 @@ export interface BundleOptions {
 }
 
 /**
- * Reads `source:destination[:options]`, as of `docker run --volume`. Options are those of config.json's mounts; a bind is recursive.
+ * Reads `source:destination[:options]`, as of `docker run --volume`. A source that begins with a dot is counted from the working directory. Options are those of config.json's mounts; a bind is recursive.
  * @throws {Error} for paths that are not absolute
  */
 export function parseVolume(text: string): Mount {
@@ -46,7 +49,7 @@ export function parseVolume(text: string): Mount {
   if (destination === "") throw wrong("no destination");
   if (!destination.startsWith("/")) throw wrong("the destination must be an absolute path");
   if (normalize(destination) === "/") throw wrong("the destination must not be /");
-  if (!source.startsWith("/")) throw wrong("the source must be an absolute path");
+  if (!/^(\/|\.\.?(\/|$))/.test(source)) throw wrong("the source must be a path that begins with / or ./");
   const words = options.split(",").filter((option) => option !== "");
   // What Docker knows beside mount options: labels of SELinux, and whether a volume gets the image's files.
   const passed = words.filter((option) => !["z", "Z", "nocopy", "consistent", "cached", "delegated"].includes(option));
@@ -60,7 +63,8 @@ export function parseVolume(text: string): Mount {
   const opposite = findOpposites(passed);
   if (opposite !== null) throw wrong(`${opposite} contradict each other`);
   const bind = passed.includes("bind") || passed.includes("rbind") ? [] : ["rbind"];
-  return { destination, type: "bind", source, options: [...bind, ...passed] };
+  const path = source.startsWith("/") ? source : join(currentDirectory(), source);
+  return { destination, type: "bind", source: path, options: [...bind, ...passed] };
 }
 
 /** Two options of a mount of which one takes back the other, for a message; `null` where there are none. */

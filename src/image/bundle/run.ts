@@ -15,7 +15,9 @@ import { randomHex } from "../../sys/random.ts";
 import { snapshotsPath } from "../snapshot/directories.ts";
 import { lockStore } from "../store/store.ts";
 import { type BundleRequest, makeBundle, removeBundle } from "./bundle.ts";
+import { networkMounts, writeNetworkFiles } from "./network-files.ts";
 import { passSignals } from "./pass-signals.ts";
+import { DEFAULT_HOSTNAME } from "./runtime-config.ts";
 import { runtimePath } from "./runtime-path.ts";
 
 export interface RunRequest extends Omit<BundleRequest, "directory"> {
@@ -34,7 +36,11 @@ export async function runImage({
   const directory = join(snapshotsPath(request.store, "bundles"), randomHex(9));
   using lock = await claim(request, directory);
   try {
-    await makeBundle({ ...request, directory, isEphemeral: true });
+    const network = { mode: request.options.network, hostname: request.options.hostname ?? DEFAULT_HOSTNAME };
+    const { options: given } = request;
+    const options = { ...given, mounts: [...given.mounts, ...networkMounts(directory, network.mode, given)] };
+    await makeBundle({ ...request, options, directory, isEphemeral: true });
+    writeNetworkFiles(directory, network);
     return await execute([...runtimeArgs, "run", "--bundle", directory, id], lock);
   } finally {
     // What a failed making has removed itself is gone.

@@ -5,6 +5,7 @@
  */
 import { defaultMounts, MASKED_PATHS, OCI_VERSION, READONLY_PATHS, rootlessMounts } from "../../config/default.ts";
 import type { Linux, Mount, Spec, User } from "../../config/types.ts";
+import { normalize } from "../../sys/path-names.ts";
 import type { ImageConfig } from "../store/documents.ts";
 import type { BundleOptions } from "./options.ts";
 import { defaultSeccomp } from "./seccomp-profile.ts";
@@ -20,6 +21,9 @@ export interface Facts {
   uid: number;
   gid: number;
 }
+
+/** Of who says nothing. */
+export const DEFAULT_HOSTNAME = "tsrunc";
 
 /** A config.json, and what of the image is not in it, a line each. */
 export interface Converted {
@@ -73,7 +77,8 @@ export function toRuntimeConfig(image: ImageConfig, options: BundleOptions, fact
       ociVersion: OCI_VERSION,
       process: {
         terminal: options.tty,
-        user,
+        // That of what `exec` starts, too.
+        user: { ...user, umask: 0o022 },
         args: argsOf(config, options),
         env: environment(config.Env ?? [], options, home),
         cwd: absolute(options.cwd ?? config.WorkingDir ?? "/"),
@@ -81,8 +86,8 @@ export function toRuntimeConfig(image: ImageConfig, options: BundleOptions, fact
         noNewPrivileges: false,
       },
       root: { path: "rootfs", readonly: options.readOnly },
-      hostname: options.hostname ?? "tsrunc",
-      mounts: [...standardMounts(options), ...facts.volumes, ...options.mounts],
+      hostname: options.hostname ?? DEFAULT_HOSTNAME,
+      mounts: [...standardMounts(options), ...outerFirst([...facts.volumes, ...options.mounts])],
       annotations,
       linux: linuxOf(options, facts, user),
     },
@@ -146,6 +151,15 @@ function labels(given: Readonly<Record<string, string>>, notices: string[]): Rec
     else kept[name] = value;
   }
   return kept;
+}
+
+/** So that none hides another, in whichever order they were given: one that is mounted within another comes after it. */
+function outerFirst(mounts: readonly Mount[]): Mount[] {
+  const depth = ({ destination }: Mount) =>
+    normalize(destination)
+      .split("/")
+      .filter((part) => part !== "").length;
+  return [...mounts].sort((one, other) => depth(one) - depth(other));
 }
 
 /** Those of any container; `/proc` with what Docker gives it, too. Without rights over cgroups there are none to be shown. */

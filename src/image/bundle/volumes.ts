@@ -14,6 +14,11 @@ import { copyTree } from "../snapshot/copy-tree.ts";
 import { overlayNamespace } from "../snapshot/directories.ts";
 import type { BundleOptions } from "./options.ts";
 
+/** A destination, written in one way only. */
+function place(path: string): string {
+  return normalize(`/${path}/.`);
+}
+
 /**
  * Makes the directories.
  * @param directory made when there are any
@@ -25,10 +30,8 @@ export function makeVolumes(
   paths: readonly string[],
   { mounts, rootless }: BundleOptions,
 ): Mount[] {
-  const taken = new Set(mounts.map(({ destination }) => normalize(destination)));
-  const wanted = [...new Set(paths.map((path) => normalize(`/${path}`)))]
-    .sort()
-    .filter((path) => path !== "/" && !taken.has(path));
+  const taken = new Set(mounts.map(({ destination }) => place(destination)));
+  const wanted = [...new Set(paths.map(place))].sort().filter((path) => path !== "/" && !taken.has(path));
   if (wanted.length > 0) mkdirSync(directory, { mode: 0o700 });
   return wanted.map((destination, index) => {
     const source = join(directory, `${index}`);

@@ -1,12 +1,13 @@
 /** Making containers of images. */
 
 import { writeFileSync } from "node:fs";
-import type { Mount } from "../../config/types.ts";
 import { hasErrno } from "../../sys/error.ts";
+import { unlinkIfThere } from "../../sys/file.ts";
 import { openRoot } from "../../sys/path.ts";
-import { join, normalize } from "../../sys/path-names.ts";
+import { join } from "../../sys/path-names.ts";
 import { parseSignal } from "../../sys/signal.ts";
 import { makeBundle } from "../bundle/bundle.ts";
+import { networkMounts, writeNetworkFiles } from "../bundle/network-files.ts";
 import type { BundleOptions } from "../bundle/options.ts";
 import { formatReference, parseReference } from "../reference/reference.ts";
 import type { UnpackProgress } from "../snapshot/unpack.ts";
@@ -22,7 +23,6 @@ import { checkName, newId, newName } from "./names.ts";
 import { findPasta } from "./pasta.ts";
 import { type Container, containerPath, lockContainer, type Published } from "./record.ts";
 import { removeLocked } from "./remove.ts";
-import { resolverFile } from "./resolver.ts";
 
 /** What a container is to be. */
 export interface CreateRequest {
@@ -56,7 +56,7 @@ const SIGTERM = 15;
  * @throws {Error} for a name that is taken, and for what is wrong with image or options; nothing is left then
  */
 export async function createContainer(request: CreateRequest): Promise<Container> {
-  const { store, reference, options, progress, namedVolumes } = request;
+  const { store, reference, options, namedVolumes } = request;
   const name = request.name === null ? newName(reference) : checkName("container", request.name);
   if (request.network === "pasta") findPasta();
   using lease = await Lease.take(store);
@@ -85,13 +85,33 @@ export async function createContainer(request: CreateRequest): Promise<Container
     volumes: namedVolumes.map(({ name, destination }) => ({ name, destination })),
     logSize: request.logSize,
   };
-  await addContainer(store, container, () => {
-    if (request.idFile !== null) writeIdFile(request.idFile, container.id);
-    for (const volume of namedVolumes) ensureVolume(store, volume.name);
-  });
+  let idFile: string | null = null;
+  try {
+    await addContainer(store, container, () => {
+      if (request.idFile !== null) writeIdFile(request.idFile, container.id);
+      idFile = request.idFile;
+      for (const volume of namedVolumes) ensureVolume(store, volume.name);
+    });
+    await fillContainer(request, container);
+    return container;
+  } catch (error) {
+    // It would name a container that is not there.
+    if (idFile !== null) unlinkIfThere(idFile);
+    throw error;
+  }
+}
+
+/** Makes what a container that is in the list consists of. @throws {Error} nothing is left of it then */
+async function fillContainer(
+  { store, reference, options, progress, namedVolumes, ...request }: CreateRequest,
+  container: Container,
+): Promise<void> {
+  const platform = request.platform ? { platform: request.platform } : {};
   using _ = await lockContainer(store, container);
   try {
     makeFifos(store, container);
+    const network = { mode: request.network, hostname: options.hostname ?? container.id.slice(0, 12) };
+    writeNetworkFiles(containerPath(store, container.id), network);
     const directory = containerPath(store, container.id, "bundle");
     const mounts = namedVolumes.map(({ name, destination, options }) => ({
       destination,
@@ -108,18 +128,20 @@ export async function createContainer(request: CreateRequest): Promise<Container
       options: {
         ...options,
         annotations: { ...options.annotations, [CONTAINER_ANNOTATION]: container.id },
-        hostname: options.hostname ?? container.id.slice(0, 12),
+        hostname: network.hostname,
         mounts: [
           ...options.mounts,
           ...mounts,
-          ...(request.network === "pasta" ? resolver(options, containerPath(store, container.id)) : []),
+          ...networkMounts(containerPath(store, container.id), network.mode, {
+            mounts: [...options.mounts, ...mounts],
+            readOnly: options.readOnly,
+          }),
         ],
         network: request.network === "host" ? "host" : "none",
       },
     });
     using rootfs = openRoot(join(directory, "rootfs"));
     for (const volume of namedVolumes) await fillVolume(store, volume, rootfs, options.rootless);
-    return container;
   } catch (error) {
     await removeLocked(store, container);
     throw error;
@@ -131,16 +153,9 @@ function writeIdFile(path: string, id: string): void {
   try {
     writeFileSync(path, id, { flag: "wx" });
   } catch (error) {
-    throw hasErrno(error, "EEXIST") ? new Error(`--cidfile ${path}: there is such a file already`) : error;
+    const why = hasErrno(error, "EEXIST") ? "there is such a file already" : (error as Error).message;
+    throw new Error(`--cidfile ${path}: ${why}`);
   }
-}
-
-/** Whom a container with a network asks for names: the same as the host. */
-function resolver({ mounts }: BundleOptions, directory: string): Mount[] {
-  const destination = "/etc/resolv.conf";
-  if (mounts.some((mount) => normalize(mount.destination) === destination)) return [];
-  const source = resolverFile(directory);
-  return source === null ? [] : [{ destination, type: "bind", source, options: ["bind", "ro"] }];
 }
 
 function fullName(reference: string): string {

@@ -8,7 +8,8 @@
  * | `bundle/` | rootfs, config.json and its unnamed volumes, as `image bundle` makes them | at creation |
  * | `stdout`, `stderr` | fifos: what its process writes | at creation |
  * | `log`, `log.1` | what has been read from them, and before that | by its monitor |
- * | `resolv.conf` | the host's resolver, in a network by pasta | at each start |
+ * | `hosts` | its `/etc/hosts` | at creation |
+ * | `resolv.conf` | the host's resolver, where it has a network | at each start |
  * | `pasta.pid` | the process that connects its network | by that |
  * | `lock` | locked by who starts or removes it | |
  * | `monitor` | locked by its monitor while that lives | |

@@ -1,6 +1,6 @@
 /**
- * Whom a process in a network by pasta asks for names: those whom the host asks. A resolver on the host's loopback interface, such as
- * systemd's, cannot be reached from there: pasta takes what is sent to an address of its own, and passes it on.
+ * Whom a process with a network asks for names: those whom the host asks. A resolver on the host's loopback interface, such as
+ * systemd's, cannot be reached from a network by pasta: that takes what is sent to an address of its own, and passes it on.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "../../sys/path-names.ts";
@@ -22,12 +22,12 @@ export function forwarded(text: string): string | null {
 
 /**
  * A copy, which is there whatever becomes of the host's, and can be made anew.
- * @param directory for it @returns the path of what is to be mounted on `/etc/resolv.conf`; `null` where the host has none
+ * @param directory for it @param network on the host's own the resolver is where it is @returns the path of what is to be mounted on `/etc/resolv.conf`; `null` where the host has none
  */
-export function resolverFile(directory: string): string | null {
+export function resolverFile(directory: string, network: "host" | "pasta" = "pasta"): string | null {
   if (!existsSync(HOSTS)) return null;
   const text = readFileSync(HOSTS, "utf8");
   const path = join(directory, RESOLVER_FILE);
-  writeFileSync(path, forwarded(text) ?? text, { mode: 0o644 });
+  writeFileSync(path, network === "host" ? text : (forwarded(text) ?? text), { mode: 0o644 });
   return path;
 }

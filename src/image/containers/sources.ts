@@ -21,7 +21,8 @@ export function checkSources(store: Store, container: Container): void {
   const remove = `"tsrunc container rm ${name}" removes it`;
   const own = `${containerPath(store, id)}/`;
   const { mounts = [] } = readSpec(containerPath(store, id, "bundle"));
-  if (mounts.some(({ source }) => source === `${own}${RESOLVER_FILE}`)) resolverFile(own);
+  if (mounts.some(({ source }) => source === `${own}${RESOLVER_FILE}`))
+    resolverFile(own, container.network === "host" ? "host" : "pasta");
   for (const { type, source, destination } of mounts) {
     if (type !== "bind" || source === undefined) continue;
     const why = whyUnseen(source);
