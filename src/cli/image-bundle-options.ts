@@ -1,5 +1,6 @@
 /** The options that `image bundle` and `image run` share, spelled as `docker run` has them, and what they become. */
 import type { BundleOptions } from "../image/bundle/options.ts";
+import { normalize } from "../sys/path-names.ts";
 import { fileNames } from "./file-name.ts";
 import { platformOption, quietOption, storeOptions } from "./image-options.ts";
 import { choice, list, type OptionValues, optionalToggle, text, toggle } from "./option.ts";
@@ -17,13 +18,13 @@ export const imageBundleOptions = {
   "env-file": fileNames("FILE", "set variables that a file has, a NAME=VALUE a line; those of --env count before them"),
   user: text("USER[:GROUP]", "names of the image, or numbers", { short: "u" }),
   workdir: text("DIR", "the working directory", { short: "w" }),
-  hostname: text("NAME", "the host name (default: tsrunc)"),
+  hostname: text("NAME", "the host name, up to 64 characters (default: tsrunc)"),
   tty: toggle("with a terminal", { short: "t" }),
   volume: list("SRC:DST[:OPTIONS]", "bind mount SRC of the host on DST", { short: "v" }),
   "read-only": toggle("mount the root filesystem read-only"),
-  memory: text("BYTES", "limit memory: bytes, or with k, m, g", { short: "m" }),
-  cpus: text("N", "limit processors, maybe to a fraction"),
-  "pids-limit": text("N", "limit processes"),
+  memory: text("BYTES", "limit memory: bytes, or with k, m, g; 0 for no limit", { short: "m" }),
+  cpus: text("N", "limit processors, maybe to a fraction; 0 for no limit"),
+  "pids-limit": text("N", "limit processes; -1 or 0 for no limit"),
   network: choice(["none", "host"], "none: only a loopback interface; host: the caller's network (default: none)"),
   annotation: list("NAME=VALUE", "add an annotation"),
   "max-entries": text("N", "entries of a layer at most (default: 4000000)"),
@@ -55,15 +56,20 @@ export async function toBundleOptions(
       throw new UsageError((error as Error).message);
     }
   };
-  const number = (name: "pids-limit" | "max-entries" | "max-ratio" | "max-depth" | "cpus", pattern = /^[1-9]\d*$/) => {
+  const number = (name: "pids-limit" | "max-entries" | "max-ratio" | "max-depth") => {
     const given = values[name];
     if (given === undefined) return null;
-    if (!pattern.test(given) || Number(given) <= 0)
+    if (!/^[1-9]\d*$/.test(given))
       throw new UsageError(`--${name} ${JSON.stringify(given)}: a number above 0 is expected`);
     return Number(given);
   };
-  const mounts = values.volume.map((volume) => usage(() => parseVolume(volume)));
-  usage(() => refuseSharedDestinations([...named, ...mounts]));
+  // A path alone is a volume that nobody names.
+  const isUnnamed = (volume: string) => /^\/[^:]*$/.test(volume);
+  const unnamed = values.volume.filter(isUnnamed);
+  if (unnamed.some((path) => normalize(path) === "/"))
+    throw new UsageError('--volume "/": the destination must not be /');
+  const mounts = values.volume.filter((volume) => !isUnnamed(volume)).map((volume) => usage(() => parseVolume(volume)));
+  usage(() => refuseSharedDestinations([...named, ...mounts, ...unnamed.map((destination) => ({ destination }))]));
   const rootless = values.rootless ?? process.geteuid?.() !== 0;
   return {
     // What an ordinary user mounts nobody else sees, the runtime among them.
@@ -72,15 +78,16 @@ export async function toBundleOptions(
     args: args.length > 0 ? args : null,
     entrypoint: values.entrypoint === undefined ? null : values.entrypoint === "" ? [] : [values.entrypoint],
     env: [...values["env-file"].flatMap((path) => usage(() => readEnvFile(path))), ...values.env].flatMap(variable),
-    user: values.user ?? null,
-    cwd: values.workdir ?? null,
-    hostname: values.hostname ?? null,
+    user: values.user || null,
+    cwd: workdir(values.workdir),
+    hostname: hostname(values.hostname),
     tty: values.tty,
     mounts,
+    unnamedVolumes: unnamed,
     readOnly: values["read-only"],
-    memory: values.memory === undefined ? null : usage(() => parseMemory(values.memory as string)),
-    cpus: number("cpus", /^\d+(\.\d+)?$/),
-    pids: number("pids-limit"),
+    memory: isNone(values.memory) ? null : usage(() => parseMemory(values.memory as string)),
+    cpus: isNone(values.cpus) ? null : cpus(values.cpus as string),
+    pids: isNone(values["pids-limit"], "-1") ? null : number("pids-limit"),
     network: values.network as "none" | "host",
     annotations: Object.fromEntries(values.annotation.map(annotation)),
     limits: {
@@ -95,8 +102,36 @@ export async function toBundleOptions(
   };
 }
 
-/** `NAME` alone is the caller's variable, if there is one: as docker run has it. */
-function variable(given: string): string[] {
+/** Whether no limit is asked for: by nothing, by 0, or by another word for that. */
+function isNone(given: string | undefined, ...others: string[]): boolean {
+  return given === undefined || /^0+(\.0+)?$/.test(given) || others.includes(given);
+}
+
+/** The kernel knows no less than a hundredth of a processor. */
+function cpus(given: string): number {
+  if (/^\d+(\.\d+)?$/.test(given) && Number(given) >= 0.01) return Number(given);
+  throw new UsageError(`--cpus ${JSON.stringify(given)}: a number of 0.01 or more is expected, or 0 for no limit`);
+}
+
+/** An empty one is none, as for Docker. @throws {UsageError} */
+export function workdir(given: string | undefined): string | null {
+  if (given === undefined || given === "") return null;
+  if (given.startsWith("/")) return given;
+  throw new UsageError(`--workdir ${JSON.stringify(given)}: an absolute path is expected`);
+}
+
+/** @see sethostname(2) */
+function hostname(given: string | undefined): string | null {
+  if (given === undefined || given === "") return null;
+  if (Buffer.byteLength(given) <= 64 && !/[\s\p{Cc}]/u.test(given)) return given;
+  throw new UsageError(`--hostname ${JSON.stringify(given)}: up to 64 characters are right, with no blank among them`);
+}
+
+/**
+ * `NAME` alone is the caller's variable, if there is one: as docker run has it.
+ * @throws {UsageError}
+ */
+export function variable(given: string): string[] {
   if (given.startsWith("=") || given === "")
     throw new UsageError(`--env ${JSON.stringify(given)}: NAME=VALUE is right`);
   if (given.includes("=")) return [given];

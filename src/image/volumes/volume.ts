@@ -50,7 +50,8 @@ export function parseNamedMount(text: string): NamedMount | null {
   const [name = "", destination = "", given = "", ...more] = text.split(":");
   const wrong = (what: string) =>
     new Error(`--volume ${JSON.stringify(text)}: ${what}: NAME:DESTINATION[:ro|rw|nocopy] is right`);
-  if (!isName(name)) throw wrong(`${JSON.stringify(name)} is no name of a volume, and no absolute path`);
+  if (!isName(name))
+    throw wrong(`${JSON.stringify(name)} is no name of a volume, and no path that begins with / or ./`);
   if (more.length > 0) throw wrong("too many colons");
   if (!destination.startsWith("/")) throw wrong("the destination must be an absolute path");
   if (normalize(destination) === "/") throw wrong("the destination must not be /");

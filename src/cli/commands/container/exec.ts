@@ -1,4 +1,5 @@
 import { defineCommand } from "../../command.ts";
+import { workdir as toWorkdir, variable } from "../../image-bundle-options.ts";
 import { openNamedStore, storeOptions } from "../../image-options.ts";
 import { list, text, toggle } from "../../option.ts";
 
@@ -15,7 +16,7 @@ export const command = defineCommand({
     detach: toggle("return once the process has started", { short: "d" }),
     user: text("USER[:GROUP]", "names of the container, or numbers (default: the container's own)", { short: "u" }),
     workdir: text("DIR", "the working directory (default: the container's)", { short: "w" }),
-    env: list("NAME=VALUE", "set a variable", { short: "e" }),
+    env: list("NAME=VALUE", "set a variable; NAME alone takes the caller's", { short: "e" }),
   },
   stopAtFirst: true,
   async run({
@@ -26,7 +27,8 @@ export const command = defineCommand({
     const { execInNamed } = await import("../../../image/containers/exec.ts");
     const { findContainer } = await import("../../../image/containers/find.ts");
     const store = await openNamedStore(options);
-    const request = { args, tty, interactive, detach, user: user ?? null, cwd: workdir ?? null, env, runtimeArgs };
-    return execInNamed(store, findContainer(store, name), request);
+    const request = { args, tty, interactive, detach, runtimeArgs };
+    const own = { user: user || null, cwd: toWorkdir(workdir), env: env.flatMap(variable) };
+    return execInNamed(store, findContainer(store, name), { ...request, ...own });
   },
 });

@@ -94,6 +94,8 @@ export const command = defineCommand({
     if (logSize < 65536) throw new UsageError("--log-size: 64k is the least");
     const { createContainer } = await import("../../../image/containers/create.ts");
     const { runAttached, startContainer } = await import("../../../image/containers/start.ts");
+    const { isThere } = await import("../../../image/containers/record.ts");
+    const { unlinkIfThere } = await import("../../../sys/file.ts");
     const { removeContainer } = await import("../../../image/containers/rm.ts");
     const container = await withReporter(options.quiet, (reporter) =>
       createContainer({
@@ -122,6 +124,7 @@ export const command = defineCommand({
       // It has never run: there is nothing to keep. (One whose watcher was killed runs on.)
       if (detach) await removeContainer(store, container, { force: true });
       else if (container.autoRemove) await removeContainer(store, container, { force: false }).catch(() => {});
+      if (options.cidfile !== undefined && !isThere(store, container.id)) unlinkIfThere(options.cidfile);
       throw error;
     }
     print(container.id);

@@ -1,0 +1,205 @@
+/** What people who come from other engines do with containers, out of habit. */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { runtime } from "./harness.ts";
+import { list, must, one, scratch, tsrunc, until, useNamedContainers } from "./named.ts";
+
+useNamedContainers();
+
+/** Both ways in which a container is run in the foreground. */
+const WAYS: [string, string[]][] = [
+  ["one that nobody names", []],
+  ["one with a name", ["--rm", "--name", "named"]],
+];
+
+describe.each(WAYS)("in the foreground, %s", (_, way) => {
+  test("gets the signals that its command gets", async () => {
+    for (const signal of ["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCONT"] as const) {
+      const name = signal.slice(3);
+      const script = `trap 'echo got; exit 7' ${name}; echo up; while :; do sleep 0.05; done`;
+      const there = ["--root", scratch.at("run"), "image", "run", "--store", scratch.at("store"), ...way];
+      const child = spawn(runtime, [...there, "demo", "sh", "-c", script], { stdio: ["ignore", "pipe", "inherit"] });
+      let output = "";
+      child.stdout.on("data", (chunk) => (output += chunk));
+      const ended = new Promise((settle) => child.on("close", (code, by) => settle([code, by])));
+      await until(() => output.includes("up"));
+      child.kill(signal);
+      expect([signal, await ended]).toEqual([signal, [7, null]]);
+      expect(output).toBe("up\ngot\n");
+    }
+  });
+
+  test("knows its own name, and localhost", () => {
+    const run = ["image", "run", ...way, "--hostname", "me", "demo", "cat", "/etc/hosts"];
+    expect(must(run)).toBe("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\tme\n");
+    writeFileSync(scratch.at("mine"), "of mine\n");
+    expect(must(["image", "run", ...way, "-v", `${scratch.at("mine")}:/etc/hosts`, "demo", "cat", "/etc/hosts"])).toBe(
+      "of mine\n",
+    );
+    // Nothing is made in a directory that is mounted read-only.
+    mkdirSync(scratch.at("etc"));
+    expect(must(["image", "run", ...way, "-v", `${scratch.at("etc")}:/etc:ro`, "demo", "ls", "/etc"])).toBe("");
+    const write = "echo more >> /etc/hosts && echo written";
+    expect(must(["image", "run", ...way, "demo", "sh", "-c", write])).toBe("written\n");
+    expect(tsrunc(["image", "run", ...way, "--read-only", "demo", "sh", "-c", write]).code).not.toBe(0);
+  });
+
+  test("on the host's network asks whom the host asks, and knows the host's hosts", (context) => {
+    if (!existsSync("/etc/resolv.conf")) context.skip("the host has no resolver");
+    const run = ["image", "run", ...way, "--network", "host", "demo", "cat"];
+    expect(must([...run, "/etc/resolv.conf"])).toBe(readFileSync("/etc/resolv.conf", "utf8"));
+    if (existsSync("/etc/hosts")) expect(must([...run, "/etc/hosts"])).toContain(readFileSync("/etc/hosts", "utf8"));
+  });
+
+  test("has mounts within one another, in whichever order they are given", () => {
+    for (const name of ["outer", "inner"]) {
+      mkdirSync(scratch.at(name));
+      writeFileSync(scratch.at(`${name}/${name}`), "");
+    }
+    mkdirSync(scratch.at("outer/in"));
+    const [outer, inner] = [`${scratch.at("outer")}:/m`, `${scratch.at("inner")}:/m/in`];
+    for (const volumes of [
+      ["-v", outer, "-v", inner],
+      ["-v", inner, "-v", outer],
+      ["-v", inner, "-v", "/m"],
+      ["-v", "kept:/m/in/more", "-v", inner, "-v", outer],
+    ])
+      expect(must(["image", "run", ...way, ...volumes, "demo", "ls", "/m/in"])).toMatch(/^inner\n/);
+    must(["image", "run", ...way, "-v", "kept:/m/in", "-v", outer, "demo", "touch", "/m/in/of-volume"]);
+    expect(must(["image", "run", ...way, "-v", outer, "-v", "kept:/m/in", "demo", "ls", "/m/in"])).toBe("of-volume\n");
+  });
+
+  test("has volumes that nobody names, and paths counted from where one is", () => {
+    expect(must(["image", "run", ...way, "-v", "/data", "demo", "cat", "/data/seed"])).toBe("from the image\n");
+    mkdirSync(scratch.at("here"));
+    writeFileSync(scratch.at("here/file"), "");
+    const there = ["--root", scratch.at("run"), "image", "run", "--store", scratch.at("store"), ...way];
+    for (const [cwd, source] of [
+      [scratch.path, "./here"],
+      [scratch.at("here"), "."],
+      [scratch.at("rootfs"), "../here"],
+    ] as const) {
+      const ran = spawnSync(runtime, [...there, "-v", `${source}:/m`, "demo", "ls", "/m"], { cwd, encoding: "utf8" });
+      expect([ran.stdout, ran.stderr]).toEqual(["file\n", expect.anything()]);
+    }
+  });
+
+  test("is the same for a caller who keeps files from others", () => {
+    const script = [
+      'for path in /data /made /wd /wd/in /etc/hosts; do test -r "$path" || echo "$path"; done',
+      "ls /data /made /wd/in",
+      "umask",
+    ].join("; ");
+    const there = ["--root", scratch.at("run"), "image", "run", "--store", scratch.at("store"), ...way];
+    const run = [...there, "-v", "/data", "-v", "/made", "-w", "/wd/in", "--user", "app", "demo", "sh", "-c", script];
+    const { stdout, stderr } = spawnSync("sh", ["-c", 'umask 077; exec "$0" "$@"', runtime, ...run], {
+      encoding: "utf8",
+    });
+    expect([stdout, stderr]).toEqual(["/data:\nseed\n\n/made:\n\n/wd/in:\n0022\n", expect.anything()]);
+  });
+
+  test("has no limit where none is asked for", () => {
+    const none = ["--memory", "0", "--cpus", "0", "--pids-limit"];
+    for (const pids of ["-1", "0"])
+      expect(must(["image", "run", ...way, ...none, pids, "demo", "echo", "ran"])).toBe("ran\n");
+  });
+});
+
+test("whose output nobody reads any more goes on, and its command ends as one by SIGPIPE", async () => {
+  const there = `"${runtime}" --root "${scratch.at("run")}" image run --store "${scratch.at("store")}"`;
+  const line = `{ ${there} --name loud demo yes; echo $? >&2; } | head -n 1`;
+  const { stdout, stderr } = spawnSync("sh", ["-c", line], { encoding: "utf8", timeout: 60_000 });
+  expect([stdout, stderr.trim().split("\n").at(-1)]).toEqual(["y\n", "141"]);
+  expect(one("loud")?.status).toBe("running");
+  must(["container", "rm", "--force", "loud"]);
+});
+
+test("whose command was killed keeps nothing of that open", async () => {
+  const there = ["--root", scratch.at("run"), "image", "run", "--store", scratch.at("store"), "--name", "web", "demo"];
+  const child = spawn(runtime, [...there, "sh", "-c", "echo up; sleep 1000"], { stdio: ["ignore", "pipe", "pipe"] });
+  const closed = new Promise((settle) => child.on("close", settle));
+  child.stderr.resume();
+  await new Promise((settle) => child.stdout.on("data", settle));
+  child.kill("SIGKILL");
+  await closed;
+  expect(one("web")?.status).toBe("running");
+});
+
+test("a variable without a value is the caller's in exec, too", () => {
+  must(["image", "run", "-d", "--name", "web", "demo"]);
+  const there = ["--root", scratch.at("run"), "container", "exec", "--store", scratch.at("store")];
+  const exec = (...options: string[]) =>
+    spawnSync(runtime, [...there, ...options, "web", "sh", "-c", 'echo "$GIVEN-$UNSET"'], {
+      encoding: "utf8",
+      env: { ...process.env, GIVEN: "here" },
+    });
+  expect(exec("-e", "GIVEN", "-e", "UNSET").stdout).toBe("here-\n");
+  expect(exec("-e", "GIVEN", "--user", "app").stdout).toBe("here-\n");
+  expect(exec("-e", "=x").stderr).toMatch(/--env \\"=x\\": NAME=VALUE is right/);
+});
+
+test("a process of exec has the umask of the container, not the caller's", () => {
+  must(["image", "run", "-d", "--name", "web", "demo"]);
+  const there = ["--root", scratch.at("run"), "container", "exec", "--store", scratch.at("store")];
+  for (const user of [[], ["--user", "app"]]) {
+    const exec = [runtime, ...there, ...user, "web", "sh", "-c", "umask"];
+    expect(spawnSync("sh", ["-c", 'umask 077; exec "$0" "$@"', ...exec], { encoding: "utf8" }).stdout).toBe("0022\n");
+  }
+});
+
+test("several are stopped at once, not one after the other", async () => {
+  // The one ends only when the other has: it would be killed if that were stopped after it.
+  mkdirSync(scratch.at("shared"));
+  const run = ["image", "run", "-d", "-v", `${scratch.at("shared")}:/s`, "--stop-timeout", "60"];
+  const after =
+    "trap 'while ! test -e /s/mark; do sleep 0.05; done; exit 3' USR1; touch /s/up; while :; do sleep 0.05; done";
+  const first = "trap 'touch /s/mark; exit 4' USR1; touch /s/up2; while :; do sleep 0.05; done";
+  must([...run, "--name", "after", "demo", "sh", "-c", after]);
+  must([...run, "--name", "first", "demo", "sh", "-c", first]);
+  await until(() => existsSync(scratch.at("shared/up")) && existsSync(scratch.at("shared/up2")));
+  const { code, stdout, stderr } = tsrunc(["container", "stop", "after", "nosuch", "first", "after"]);
+  expect([code, stdout]).toEqual([1, "after\nfirst\nafter\n"]);
+  expect(stderr).toMatch(/no such container: nosuch/);
+  expect([one("after")?.exitCode, one("first")?.exitCode]).toEqual([3, 4]);
+});
+
+test("an id is not written down of a container that is not there", () => {
+  const file = scratch.at("id");
+  for (const run of [
+    ["-d", "demo", "nosuch"],
+    ["demo", "nosuch"],
+    ["--name", "x", "--user", "nosuch", "demo"],
+  ]) {
+    expect(tsrunc(["image", "run", "--cidfile", file, ...run]).code).not.toBe(0);
+    expect([run, existsSync(file), list()]).toEqual([run, false, []]);
+  }
+  // One that is kept has it, and its file is not taken by another.
+  expect(tsrunc(["image", "run", "--cidfile", file, "--name", "kept", "demo", "nosuch"]).code).not.toBe(0);
+  expect(readFileSync(file, "utf8")).toBe(one("kept")?.id);
+  expect(tsrunc(["image", "run", "--cidfile", file, "--name", "kept", "demo"]).code).not.toBe(0);
+  expect(tsrunc(["image", "run", "--cidfile", file, "--name", "other", "demo"]).code).not.toBe(0);
+  expect(readFileSync(file, "utf8")).toBe(one("kept")?.id);
+  expect(tsrunc(["image", "run", "--cidfile", "/nosuch/id", "demo"]).stderr).toMatch(/--cidfile \/nosuch\/id: ENOENT/);
+});
+
+test.each([
+  ["--workdir", "rel", /--workdir \\"rel\\": an absolute path is expected/],
+  ["--hostname", "a b", /--hostname \\"a b\\": up to 64 characters/],
+  ["--hostname", "x".repeat(65), /--hostname .*: up to 64 characters/],
+  ["--cpus", "0.001", /--cpus \\"0.001\\": a number of 0.01 or more/],
+  ["--cpus", "x", /--cpus \\"x\\": a number of 0.01 or more/],
+  ["--pids-limit", "-2", /--pids-limit \\"-2\\": a number above 0/],
+  ["--volume", "/", /--volume \\"\/\\": the destination must not be \//],
+  ["--volume", "rel/x:/m", /no path that begins with \/ or .\//],
+])("%s %s is refused in one line", (option, value, message) => {
+  const { code, stderr } = tsrunc(["image", "run", option, value, "demo", "true"]);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(message)]);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+});
+
+test("what is empty is as if it was not given", () => {
+  must(["image", "import", "--change", "USER app", scratch.at("rootfs"), "user"]);
+  const run = ["image", "run", "--user", "", "--workdir", "", "--hostname", "", "user", "sh", "-c", "echo $HOME; pwd"];
+  expect(must(run)).toBe("/home\n/\n");
+});
