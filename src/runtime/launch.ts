@@ -10,6 +10,7 @@ import { checkTerminal, connectReceivers, connectTo } from "./console-socket.ts"
 import type { Interruption } from "./interruption.ts";
 import { answerInit, type LaunchContext, launchHandlers } from "./launch-steps.ts";
 import { closeMappings } from "./mount-sources.ts";
+import { reasonOfInit } from "./oom-reason.ts";
 import type { Context, CreateOptions } from "./options.ts";
 import { carryOut, conversationOf, pidfdOf } from "./parent-steps.ts";
 import { checkPidFile } from "./pid-file.ts";
@@ -81,11 +82,9 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   }
 }
 
-/** The failure to report: where the kernel killed for want of memory, all else is a consequence. */
-function reasonOf(error: Error, { spec, cgroup }: LaunchContext): Error {
+function reasonOf(error: Error, { spec, cgroup, container }: LaunchContext): Error {
   // What clone3(2) says of a kind of namespace that the kernel was built without.
   const missing = hasErrno(error, "EINVAL") ? findMissingNamespaces(spec)[0] : undefined;
   if (missing !== undefined) return missing;
-  if (cgroup.oomKills() === 0) return error;
-  return new Error(`container init was OOM-killed (memory limit too low?): ${error.message}`);
+  return reasonOfInit(error, container, cgroup.oomKills());
 }

@@ -37,7 +37,7 @@ export function runContainer(context: Context, options: RunOptions): number {
   const line = isStartAwaited(prepared, launched) ? null : startUnawaited(context, launched, spec);
   if (line === null) orAbandon(context, launched, spec, () => release(context, prepared, launched, interruption));
   const status = superviseForeground({ pid, pidfd, signals, master, notified, log: context.log });
-  if (line !== null) orClear(context, launched, spec, () => throwStartError(line, status));
+  if (line !== null) orClear(context, launched, spec, () => throwStartError(line, launched.container, status));
   if (!options.keep) clear(context, launched, spec);
   return exitCode(status);
 }

@@ -7,7 +7,7 @@ import type { Failure } from "../init/channel.ts";
 import { hasErrno, mustSyscall } from "../sys/error.ts";
 import { type Fd, O, open } from "../sys/fd.ts";
 import { syscall } from "../sys/ffi.ts";
-import { unlink } from "../sys/file.ts";
+import { exists, unlink } from "../sys/file.ts";
 import { join } from "../sys/path-names.ts";
 import { POLL, poll } from "../sys/poll.ts";
 import { type ExitStatus, endWords, pidfdFind } from "../sys/process.ts";
@@ -18,6 +18,7 @@ import { lockDirectory, unlock } from "./container-lock.ts";
 import type { Interruption } from "./interruption.ts";
 import { signalInit } from "./kill.ts";
 import { forwardReadiness, openNotifySocket } from "./notify-socket.ts";
+import { reasonOfInit } from "./oom-reason.ts";
 import type { Context } from "./options.ts";
 import { containerStatus, isAlive, stateDocument } from "./status.ts";
 import {
@@ -60,7 +61,7 @@ function start(context: Context, id: string): void {
   using _ = lock;
   const container = loadContainer(context.root, id);
   const status = containerStatus(context.root, container);
-  if (status === "stopped") throw new Error("cannot start a container that has stopped");
+  if (status === "stopped") throw stopped(container, { waited: exists(fifoOf(context, container)) });
   if (status === "running") throw new Error("cannot start an already running container");
   if (status !== "created") throw new Error(`cannot start a container in the ${status} state`);
   using socket = openNotifySocket(containerDirectory(context.root, id));
@@ -95,8 +96,8 @@ function waitForEnd({ init }: Container): void {
  * @throws {Error} when there is no init any more
  */
 export function wakeInit(context: Context, container: Container): Fd {
-  const fifo = join(containerDirectory(context.root, container.id), START_FIFO);
-  const writer = openWriter(fifo);
+  const fifo = fifoOf(context, container);
+  const writer = openWriter(fifo, container);
   mustSyscall("write", writer.number, encode(WAKE_UP), 1);
   unlink(fifo);
   return writer;
@@ -116,7 +117,7 @@ export function releaseInit(
 ): void {
   using writer = wakeInit(context, container);
   if (container.init !== null) waitForProgram(writer, container.init, interruption);
-  throwStartError(writer);
+  throwStartError(writer, container);
   unlock(lock);
   if (spec.hooks?.poststart === undefined || container.init === null) return;
   try {
@@ -152,14 +153,24 @@ function waitForProgram(fifo: Fd, init: ProcessIdentity, interruption?: Interrup
   }
 }
 
-function openWriter(fifo: string): Fd {
+function fifoOf(context: Context, { id }: Container): string {
+  return join(containerDirectory(context.root, id), START_FIFO);
+}
+
+function openWriter(fifo: string, container: Container): Fd {
   try {
     return open(fifo, O.WRONLY | O.NONBLOCK);
   } catch (error) {
     // No reader: the init died between our look at it and now.
-    if (hasErrno(error, "ENXIO")) throw new Error("cannot start a container that has stopped");
+    if (hasErrno(error, "ENXIO")) throw stopped(container, { waited: true });
     throw error;
   }
+}
+
+/** @param waited whether its init had still to be started when it ended */
+function stopped(container: Container, { waited }: { waited: boolean }): Error {
+  const error = new Error("cannot start a container that has stopped");
+  return waited ? reasonOfInit(error, container) : error;
 }
 
 /**
@@ -167,15 +178,15 @@ function openWriter(fifo: string): Fd {
  * @param end how the init has ended, where that is known
  * @throws {Error} with the reason, if it failed
  */
-export function throwStartError(fifo: Fd, end?: ExitStatus): void {
+export function throwStartError(fifo: Fd, container: Container, end?: ExitStatus): void {
   using reader = open(fifo.procPath, O.RDONLY | O.NONBLOCK);
   const memory = new Uint8Array(65536);
   const length = syscall("read", reader.number, memory, memory.length);
   if (length <= 0) return;
   const text = decode(memory.subarray(0, length));
   if (text !== WAKE_UP) throw failureIn(text);
-  if (end !== undefined) throw new Error(`the container's process ${endWords(end)} before it was started`);
-  throw new Error("cannot start a container that has stopped");
+  if (end === undefined) throw stopped(container, { waited: true });
+  throw reasonOfInit(new Error(`the container's process ${endWords(end)} before it was started`), container);
 }
 
 /** The failure that the init has left. A process of the container that has the fifo open can write to it as well. */

@@ -1,6 +1,6 @@
 /** `update` and `events`. */
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -18,7 +18,7 @@ import {
   until,
   useContainers,
 } from "./harness.ts";
-import { cgroupFile, version } from "./machine/machine.ts";
+import { cgroupDirectory, cgroupFile, version } from "./machine/machine.ts";
 
 useContainers();
 
@@ -142,5 +142,24 @@ describe("events", () => {
   test.skipIf(!isTsrunc)("refuses a container that does not run", () => {
     const id = start({}, "true");
     expect(refused(["events", "--stats", id])).toMatch(/is not running/);
+  });
+});
+
+describe("a container that waits for start", () => {
+  test.skipIf(!isTsrunc)("is said to have been killed for want of memory, where it was", async () => {
+    const id = newId();
+    const bundle = makeBundle("true", (config) => {
+      config.process.oomScoreAdj = 1000;
+      Object.assign(config.linux.resources, { memory: { limit: 24 * MIB, swap: 24 * MIB } });
+    });
+    succeed(["create", "--bundle", bundle.path, id]);
+    const { pid } = state(id);
+    // The kernel prefers the init to what takes the memory.
+    const hog = `echo $$ > '${join(cgroupDirectory(pid, "memory"), "cgroup.procs")}' && exec tail /dev/zero`;
+    expect(() => execFileSync("sh", ["-c", hog])).toThrow();
+    await until("the init is gone", () => state(id).status === "stopped");
+    expect(refused(["start", id])).toContain(
+      "container init was OOM-killed (memory limit too low?): cannot start a container that has stopped",
+    );
   });
 });
