@@ -76,6 +76,13 @@ export function withoutNewlineTranslation(modes: TerminalModes): TerminalModes {
   return changed;
 }
 
+/** Output goes out as it is. @see termios(3), OPOST */
+export function withoutOutputProcessing(modes: TerminalModes): TerminalModes {
+  const changed = Buffer.from(modes);
+  changed.writeUInt32LE((modes.readUInt32LE(OFLAG) & ~OPOST) >>> 0, OFLAG);
+  return changed;
+}
+
 /** The size of a terminal's window: characters, and pixels where the terminal tells them (else 0). */
 export interface WindowSize {
   rows: number;

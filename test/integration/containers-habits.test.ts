@@ -1,8 +1,9 @@
 /** What people who come from other engines do with containers, out of habit. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
-import { runtime } from "./harness.ts";
+import { hasProgram, runtime } from "./harness.ts";
 import { list, must, one, scratch, tsrunc, until, useNamedContainers } from "./named.ts";
 
 useNamedContainers();
@@ -145,6 +146,46 @@ test("a process of exec has the umask of the container, not the caller's", () =>
   for (const user of [[], ["--user", "app"]]) {
     const exec = [runtime, ...there, ...user, "web", "sh", "-c", "umask"];
     expect(spawnSync("sh", ["-c", 'umask 077; exec "$0" "$@"', ...exec], { encoding: "utf8" }).stdout).toBe("0022\n");
+  }
+});
+
+describe.skipIf(!hasProgram("pasta"))("a port that is published at all addresses", () => {
+  test.each(existsSync("/proc/net/if_inet6") ? ["0.0.0.0", "::"] : ["0.0.0.0"])(
+    "is refused where somebody listens at %s alone",
+    async (address) => {
+      const server = createServer().listen({ host: address, port: 0, ipv6Only: true });
+      await new Promise((settle) => server.once("listening", settle));
+      try {
+        const { port } = server.address() as { port: number };
+        const { code, stderr } = tsrunc(["image", "run", "-q", "-d", "-p", `${port}:80`, "demo"]);
+        expect([code, stderr]).toEqual([
+          1,
+          expect.stringContaining(`the host's tcp port ${port} is in use already at`),
+        ]);
+        expect(stderr.trim().split("\n")).toHaveLength(1);
+        // That of UDP is another one.
+        must(["image", "run", "-q", "-d", "--name", "udp", "-p", `${port}:80/udp`, "demo"]);
+        for (let times = 0; times < 3; times++) {
+          must(["container", "stop", "--time", "0", "udp"]);
+          must(["container", "start", "udp"]);
+        }
+        expect(tsrunc(["image", "run", "-q", "-d", "-p", `${port}:80/udp`, "demo"]).stderr).toContain("udp port");
+      } finally {
+        server.close();
+      }
+    },
+  );
+});
+
+test("a terminal's lines end in one carriage return, as they do without a name", (context) => {
+  if (!hasProgram("python3")) context.skip("python3 is not there");
+  const there = [runtime, "--root", scratch.at("run"), "image", "run", "-q", "--store", scratch.at("store"), "-it"];
+  // In its own terminal: what comes after the sleep comes when the command has made that raw.
+  const ran = ["demo", "sh", "-c", "sleep 1; echo one; echo two"];
+  const script = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+  for (const way of [[], ["--rm", "--name", "named"]]) {
+    const { stdout } = spawnSync("python3", ["-c", script, ...there, ...way, ...ran], { encoding: "utf8", input: "" });
+    expect([way, stdout]).toEqual([way, "one\r\ntwo\r\n"]);
   }
 });
 

@@ -8,6 +8,7 @@
  * One thread of control, no event loop: a poll of the container's pidfd, its two fifos, and whoever sees the output as it comes.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { ERRNO } from "../../sys/errno.ts";
 import { check, hasErrno } from "../../sys/error.ts";
 import { duplicateOnto, type Fd, O, open } from "../../sys/fd.ts";
 import { syscall } from "../../sys/ffi.ts";
@@ -172,8 +173,6 @@ function clear(store: Store, container: Container): void {
   unmountRootfs(containerPath(store, container.id, "bundle"));
 }
 
-const EPIPE = 32;
-
 /** Bytes that a pipe takes without waiting when poll(2) says that it takes any. */
 const PIPE_BUF = 4096;
 
@@ -226,7 +225,7 @@ async function watch(
 function move(stream: Stream, log: LogWriter): boolean {
   if (stream.pending.length > 0 && stream.tee !== null) {
     const written = syscall("write", stream.tee, stream.pending, Math.min(PIPE_BUF, stream.pending.length));
-    if (written === -EPIPE) say({ kind: "unheard" });
+    if (written === -ERRNO.EPIPE) say({ kind: "unheard" });
     if (written < 0) stream.tee = null;
     stream.pending = written < 0 ? new Uint8Array(0) : stream.pending.subarray(written);
     return true;

@@ -5,9 +5,12 @@
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync, rmSync } from "node:fs";
+import { isAddressInUse } from "../../sys/address-in-use.ts";
 import { hasErrno } from "../../sys/error.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { join } from "../../sys/path-names.ts";
+import { POLL, poll } from "../../sys/poll.ts";
+import { pidfdOpen } from "../../sys/process.ts";
 import type { Store } from "../store/store.ts";
 import type { Named } from "./names.ts";
 import { type Container, containerPath, type Published } from "./record.ts";
@@ -67,12 +70,26 @@ export function pastaArguments(publish: readonly Published[], pidFile: string, j
   ];
 }
 
-/** Connects a container to the network. @throws {Error} with what pasta says */
+/** Connects a container to the network. @throws {Error} for a port of the host that somebody has, and with what pasta says */
 export function startPasta(store: Store, container: Container, pid: number): void {
+  refuseTaken(container.publish);
   const joins = process.geteuid?.() !== 0;
   using network = open(`/proc/${pid}/ns/net`, O.RDONLY);
   using user = joins ? open(`/proc/${pid}/ns/user`, O.RDONLY) : undefined;
   connectNetwork({ publish: container.publish, pidFile: pidFileOf(store, container), network, user: user ?? null });
+}
+
+/** Pasta is content when one of IPv4 and IPv6 has a port free; whoever asks for the port on all addresses wants it on both. @throws {Error} */
+function refuseTaken(publish: readonly Published[]): void {
+  for (const { protocol, address, hostPort } of publish) {
+    if (address !== null) continue;
+    const [ipv4, ipv6] = [new Uint8Array(4), new Uint8Array(16)];
+    const taken = [ipv4, ipv6].find((all) => isAddressInUse(protocol, all, hostPort));
+    if (taken === undefined) continue;
+    throw new Error(
+      `--publish: the host's ${protocol} port ${hostPort} is in use already at ${taken === ipv4 ? "an address of IPv4" : "an address of IPv6"}: give another one`,
+    );
+  }
 }
 
 /** What pasta is to connect. */
@@ -109,8 +126,19 @@ export function endPasta(pidFile: string): void {
   if (!existsSync(pidFile)) return;
   const pid = Number(readFileSync(pidFile, "latin1").trim());
   // After a reboot the number may be another process's.
-  if (pid > 1 && commandLine(pid).includes(pidFile)) process.kill(pid, "SIGTERM");
+  if (pid > 1 && commandLine(pid).includes(pidFile)) terminate(pid);
   rmSync(pidFile, { force: true });
+}
+
+/** Until it is gone its ports are taken, by whom the next start would not know. */
+function terminate(pid: number): void {
+  try {
+    using pidfd = pidfdOpen(pid);
+    process.kill(pid, "SIGTERM");
+    poll([{ fd: pidfd.number, events: POLL.IN }], 2000);
+  } catch (error) {
+    if (!hasErrno(error, "ESRCH")) throw error;
+  }
 }
 
 export function pidFileOf(store: Store, { id }: Named): string {

@@ -10,7 +10,15 @@ import { type Fd, O, open } from "../../sys/fd.ts";
 import { syscall } from "../../sys/ffi.ts";
 import { unlinkIfThere } from "../../sys/file.ts";
 import { accept, listenAt, receiveMessage } from "../../sys/socket.ts";
-import { getModes, isTerminal, rawModes, setModes, setWindowSize, windowSize } from "../../sys/tty.ts";
+import {
+  getModes,
+  isTerminal,
+  rawModes,
+  setModes,
+  setWindowSize,
+  windowSize,
+  withoutOutputProcessing,
+} from "../../sys/tty.ts";
 
 /** Milliseconds between two looks at the size of the caller's terminal. */
 export const SIZE_INTERVAL = 200;
@@ -102,10 +110,13 @@ export class Keyboard {
   }
 }
 
-/** Makes the caller's own terminal raw, until the end of the block; another input is left as it is. */
+/**
+ * Makes the caller's own terminal raw, until the end of the block; another input is left as it is. What comes from the container's terminal has
+ * its newlines translated already, so that nothing is done to output either.
+ */
 export function rawInput(): Disposable {
   if (!isTerminal(0)) return { [Symbol.dispose]() {} };
   const before = getModes(0);
-  setModes(0, rawModes(before));
+  setModes(0, withoutOutputProcessing(rawModes(before)));
   return { [Symbol.dispose]: () => setModes(0, before) };
 }
