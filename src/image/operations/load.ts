@@ -154,7 +154,7 @@ class Loader {
     if (marker === null) throw new Error(`${label}: has an index.json and no oci-layout: it is no OCI layout`);
     parseDocument<LayoutFile>(marker, isLayoutFile, `${label}: oci-layout`);
     const found = new Map<Digest, Found>();
-    let passedOver: Error | null = null;
+    const passedOver: Error[] = [];
     for (const { entry, name } of this.#named(manifests)) {
       const before = found.get(entry.digest);
       // Several tags of an image are several entries of one digest.
@@ -167,12 +167,12 @@ class Loader {
       } catch (error) {
         // What is beside the images, such as their signatures, is for others.
         if (!(error instanceof NoImageError)) throw error;
-        passedOver ??= error;
-        this.reporter.note(`${error.message}: passed over`);
+        passedOver.push(error);
       }
     }
-    if (found.size > 0) return [...found.values()];
-    throw passedOver ?? new Error(`${label}: its index.json names no image`);
+    if (found.size === 0) throw passedOver[0] ?? new Error(`${label}: its index.json names no image`);
+    for (const { message } of passedOver) this.reporter.note(`${message}: passed over`);
+    return [...found.values()];
   }
 
   /** Of several images of one name, each for its own platform, the name is that of the one that is wanted, and the others are for others. */

@@ -44,7 +44,7 @@ export class NoSuchPlatformError extends Error {
  * Finds the image for a platform: of the manifests that say theirs the best; else in what says none, an index or a manifest, the first that
  * has one or, by its configuration, is one.
  * @throws {NoSuchPlatformError}
- * @throws {Error} for an index that is too deep or too wide to be looked through
+ * @throws {Error} for an artifact in the place of the image, and for an index that is too deep or too wide to be looked through
  */
 export async function chooseImage<T extends { root: Root }>(
   index: Index,
@@ -54,6 +54,7 @@ export async function chooseImage<T extends { root: Root }>(
 ): Promise<Chosen<T>> {
   const offered: (Platform | null | undefined)[] = [];
   const seen = new Set<string>();
+  let artifact: string | null = null;
   async function search({ manifests }: Index, depth: number): Promise<Chosen<T> | null> {
     if (depth > DEEPEST_INDEX) throw new Error(`${label}: more than ${DEEPEST_INDEX} indexes are in each other`);
     offered.push(...manifests.map(({ platform }) => platform));
@@ -72,13 +73,17 @@ export async function chooseImage<T extends { root: Root }>(
         const own = descriptor.platform ?? (await source.config(root.document));
         if (fitness(own, wanted) !== null) return { descriptor, found, manifest: root.document };
         offered.push(own);
-      }
+      } else if (descriptor.platform) artifact ??= root.document.config.mediaType;
     }
     return null;
   }
   const chosen = await search(index, 1);
-  if (chosen === null) throw new NoSuchPlatformError(label, wanted, offered);
-  return chosen;
+  if (chosen !== null) return chosen;
+  if (artifact !== null)
+    throw new Error(
+      `${label}: what it has for ${formatPlatform(wanted)} is no image but an artifact: its config is of type ${artifact}`,
+    );
+  throw new NoSuchPlatformError(label, wanted, offered);
 }
 
 /** What demands features of the system, of which nobody here knows whether it has them, comes after what does not. */

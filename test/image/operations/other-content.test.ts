@@ -69,18 +69,17 @@ const named = <T extends object>(descriptor: T, name = "a:1") => ({
   annotations: { "org.opencontainers.image.ref.name": name },
 });
 
-function noting(): { notes: string[]; reporter: Reporter } {
-  const notes: string[] = [];
+function noting(notes: string[] = []): { notes: string[]; reporter: Reporter } {
   return { notes, reporter: { ...quiet, task: quiet.task, note: (line: string) => void notes.push(line) } };
 }
 
 /** Loads a layout of one entry; what comes of it is sound. */
-async function load(fill: (layout: Layout) => object[], options: LoadOptions = { platform: amd64 }) {
+async function load(fill: (layout: Layout) => object[], options: LoadOptions = { platform: amd64 }, said?: string[]) {
   using scratch = new Scratch();
   const store = scratch.store();
   const layout = new Layout();
   const entries = fill(layout);
-  const { notes, reporter } = noting();
+  const { notes, reporter } = noting(said);
   const loaded = await loadImages(store, layout.write(scratch.at("layout"), ...entries), options, reporter);
   expect((await verifyStore(store, quiet)).problems).toEqual([]);
   expect((await listImages(store)).map(({ problem }) => problem)).toEqual(loaded.map(() => null));
@@ -175,6 +174,13 @@ describe("an index", () => {
       named(layout.index(layout.artifact(), layout.index({ ...layout.image("x", arm64), platform: arm64 }))),
     ];
     await expect(load(nested)).rejects.toThrow("a:1: has no image for linux/amd64: it has linux/arm64");
+  });
+
+  test("with an artifact in the place of the image says that, and not that it has what it has not", async () => {
+    const listed = (layout: Layout) => [named(layout.index(layout.artifact({ platform: amd64 })))];
+    await expect(load(listed)).rejects.toThrow(
+      `a:1: what it has for linux/amd64 is no image but an artifact: its config is of type ${EMPTY}`,
+    );
   });
 
   test("of images that do not say what they are for is told by their configurations", async () => {
@@ -278,7 +284,10 @@ describe.each<["an artifact" | "a signature", type: string]>([
     ]);
     expect(loaded.map(({ name }) => name)).toEqual(["docker.io/library/a:1"]);
     expect(notes).toEqual([expect.stringMatching(/sig:1: is no image .*: passed over$/)]);
-    await expect(load((layout) => [named(make(layout))])).rejects.toThrow("a:1: is no image");
+    const alone: string[] = [];
+    await expect(load((layout) => [named(make(layout))], undefined, alone)).rejects.toThrow("a:1: is no image");
+    // The error says it.
+    expect(alone).toEqual([]);
   });
 
   test.each(["oci-archive", "oci-dir"] as const)("that is kept is listed, saved as %s, and loaded", async (format) => {
