@@ -128,14 +128,17 @@ async function openBlob(client: RepositoryClient, descriptor: Descriptor, from: 
   }
 }
 
+/** How many places of a foreign layer are tried: a manifest may name thousands. */
+const MOST_PLACES = 16;
+
 /** The first of several places that gives something. Nobody there is shown credentials. */
 async function openElsewhere(
   urls: readonly string[],
   headers: Record<string, string>,
   patience: number,
 ): Promise<HttpResponse | null> {
-  for (const text of urls) {
-    if (!URL.canParse(text) || !/^https?:/.test(text)) continue;
+  const places = urls.filter((text) => URL.canParse(text) && /^https?:/.test(text));
+  for (const text of places.slice(0, MOST_PLACES)) {
     try {
       const response = await follow(new URL(text), headers, patience);
       if (response.status === 200 || response.status === 206) return response;

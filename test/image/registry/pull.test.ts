@@ -791,6 +791,11 @@ test("a foreign layer comes from the first of its places that has it, wherever t
   expect((await pull(serve, { credentials })).error).toBeNull();
   expect(other.requests.map(({ url }) => url)).toEqual([gone, sentOn, there]);
   for (const { headers } of other.requests) expect(headers.authorization).toBeUndefined();
+  other.requests.length = 0;
+  urls.push(...Array.from({ length: 100 }, (_, at) => `http://${other.host}/gone/${at}`));
+  other.lie = (_, response) => !!response.writeHead(404).end();
+  expect((await pull(serve)).error).toContain("there is none");
+  expect(other.requests).toHaveLength(15);
   other.lie = ({ url }, response) => !!response.writeHead(302, { location: url as string }).end();
   expect((await pull(serve)).error).toContain("there is none");
 });
