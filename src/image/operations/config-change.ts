@@ -50,9 +50,10 @@ export function configOf(changes: readonly string[]): ExecutionConfig {
 
 function instructionsOf(change: string) {
   const file = JSON.stringify(change);
-  const instructions = parseDockerfile(`FROM scratch\n${change}\n`, file).stages.flatMap((one) => one.instructions);
+  const { stages } = parseDockerfile(`FROM scratch\n${change}\n`, file);
+  const instructions = stages.flatMap((one) => one.instructions);
   const known = () => [...CHANGES].map((kind) => kind.toUpperCase()).join(", ");
-  if (instructions.length === 0) throw new Error(`${file}: ${known()} and a value are expected`);
+  if (instructions.length === 0 || stages.length > 1) throw new Error(`${file}: ${known()} and a value are expected`);
   const other = instructions.find(({ kind }) => !CHANGES.has(kind));
   if (other !== undefined)
     throw new Error(`${file}: ${other.kind.toUpperCase()} changes more than the configuration: ${known()} do not`);

@@ -48,6 +48,7 @@ describe("instructions that change an image's configuration", () => {
     ["foo bar", /^"foo bar": unknown instruction "FOO"/],
     ["", /^"": CMD, .* and a value are expected/],
     ["FROM x", /^"FROM x": CMD, .* and a value are expected/],
+    ["ENV a=b\nFROM x", /^"ENV a=b\\nFROM x": CMD, .* and a value are expected/],
     ["ENV a", /^"ENV a": ENV a: a value is missing/],
     ["EXPOSE x", /^"EXPOSE x": invalid port "x"/],
     ["STOPSIGNAL NO", /^"STOPSIGNAL NO": invalid signal/],
