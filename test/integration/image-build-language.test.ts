@@ -203,6 +203,9 @@ describe.skipIf(why !== null)(`COPY and ADD (${why ?? ""})`, () => {
       seen.push(`${host.split(":")[0]}${request.url} ${authorization}`);
       if (request.url === "/away") response.writeHead(302, { location: `http://localhost:${port}/f` }).end();
       else if (request.url === "/here") response.writeHead(307, { location: "/f" }).end();
+      else if (request.url === "/out") response.writeHead(302, { location: "file:///etc/passwd" }).end();
+      else if (request.url === "/nowhere") response.writeHead(302, { location: "http://[x" }).end();
+      else if (request.url === "/back") response.writeHead(302, { location: `http://127.0.0.1:${port}/f` }).end();
       else if (request.url === "/loop") response.writeHead(301, { location: "/loop" }).end();
       else if (host.startsWith("127.") && authorization === undefined) response.writeHead(401).end();
       else response.end("content");
@@ -228,6 +231,19 @@ describe.skipIf(why !== null)(`COPY and ADD (${why ?? ""})`, () => {
       const { code, stderr } = await add("/f?3");
       expect(code).toBe(1);
       expect(stderr).toMatch(/401 Unauthorized: --secret id=HTTP_AUTH_TOKEN_127\.0\.0\.1,src=FILE shows it a token/);
+      const back = builder.context({
+        Dockerfile: `FROM scratch\nADD ${url.replace("127.0.0.1", "localhost")}/back /f\n`,
+      });
+      expect((await buildAside(back)).stderr).toContain(
+        "401 Unauthorized: --secret id=HTTP_AUTH_TOKEN_127.0.0.1,src=FILE",
+      );
+      for (const [path, location] of [
+        ["/out", "file:///etc/passwd"],
+        ["/nowhere", "http://[x"],
+      ] as const)
+        expect((await add(path)).stderr).toContain(
+          `cannot be fetched: it leads to ${location}, which is neither http nor https`,
+        );
       expect((await add("/loop")).stderr).toMatch(/cannot be fetched: more than 10 redirects/);
     } finally {
       server.close();

@@ -7,6 +7,8 @@ import { createHash } from "../../../sys/hash.ts";
 import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
 import { atPace, inTime, PaceError } from "../../registry/pace.ts";
+import { isRedirect, MOST_REDIRECTS } from "../../registry/redirect.ts";
+import { printable } from "../../registry/registry-error.ts";
 import type { Store } from "../../store/store.ts";
 import type { SecretSource } from "../options.ts";
 import { useKept } from "./kept.ts";
@@ -69,8 +71,6 @@ function authorizationFor({ hostname }: URL, secrets: ReadonlyMap<string, Secret
   return null;
 }
 
-const MOST_REDIRECTS = 10;
-
 /** What a server said of what it gave, kept beside it. */
 interface Kept {
   digest: string;
@@ -105,7 +105,7 @@ export async function download(
     return taken(place, kept, to, name);
   const fresh = response.status === 304 ? await connection.request(null) : response;
   if (!fresh.ok || fresh.body === null)
-    throw new Error(`${url}: the server answers ${fresh.status} ${fresh.statusText}`.trimEnd() + hintOf(fresh, url));
+    throw new Error(`${url}: the server answers ${fresh.status} ${fresh.statusText}`.trimEnd() + hintOf(fresh));
   const hash = createHash("sha256");
   const hashing = new Transform({
     transform(chunk: Uint8Array, _, done) {
@@ -125,7 +125,8 @@ export async function download(
   return { name, digest };
 }
 
-function hintOf({ status }: Response, url: string): string {
+/** @param response of the host that the last redirect leads to */
+function hintOf({ status, url }: Response): string {
   if (status !== 401 && status !== 403) return "";
   const { hostname } = new URL(url);
   return `: --secret id=HTTP_AUTH_TOKEN_${hostname},src=FILE shows it a token, HTTP_AUTH_HEADER_${hostname} another credential`;
@@ -164,12 +165,14 @@ class Connection implements Disposable {
       wasSecure ||= isSecure;
       const shown = authorization === null ? headers : { ...headers, authorization };
       const response = await fetch(url, { redirect: "manual", signal, headers: shown });
-      const location = response.headers.get("location");
-      if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return response;
-      if (count === MOST_REDIRECTS) throw new Error(`more than ${MOST_REDIRECTS} redirects`);
+      const location = response.headers.get("location") ?? undefined;
+      if (!isRedirect(response.status, location)) return response;
       await response.body?.cancel();
-      url = new URL(location, url);
-      if (url.protocol !== "http:" && url.protocol !== "https:") throw new Error(`it leads to ${url.protocol}`);
+      if (count === MOST_REDIRECTS) throw new Error(`more than ${MOST_REDIRECTS} redirects`);
+      const next = URL.canParse(location, url.href) ? new URL(location, url) : null;
+      if (next === null || !["http:", "https:"].includes(next.protocol))
+        throw new Error(`it leads to ${printable(location)}, which is neither http nor https`);
+      url = next;
     }
   }
 
