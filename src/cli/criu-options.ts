@@ -5,9 +5,7 @@ import { resolve } from "../sys/path-names.ts";
 import { list, type Option, type OptionValues, text, toggle } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
 
-type Mode = keyof typeof CGROUP_MODE;
-
-const MODES = ["soft", "full", "strict", "ignore"] as const;
+const MODES = ["soft", "full", "strict", "ignore"] as const satisfies (keyof typeof CGROUP_MODE)[];
 
 const manageCgroupsMode: Option<string | undefined> = text(
   MODES.join("|"),
@@ -37,7 +35,7 @@ export function criuChoices(options: OptionValues<typeof criuOptions>): CommonOp
       throw new UsageError(`--empty-ns: namespace ${JSON.stringify(name)} is not supported: only network is`);
   }
   const workPath = options["work-path"];
-  const networkLock = options["network-lock"];
+  const { "manage-cgroups-mode": mode, "network-lock": networkLock } = options;
   return {
     imagePath: resolve(options["image-path"] || "checkpoint"),
     ...(workPath && { workPath: resolve(workPath) }),
@@ -47,21 +45,15 @@ export function criuChoices(options: OptionValues<typeof criuOptions>): CommonOp
     fileLocks: options["file-locks"],
     lazyPages: options["lazy-pages"],
     autoDedup: options["auto-dedup"],
-    manageCgroupsMode: modeOf(options["manage-cgroups-mode"]),
-    ...(networkLock && { networkLock: lockOf(networkLock) }),
+    // Not given, or empty, is CRIU's own default, as with runc.
+    manageCgroupsMode: mode ? oneOf(MODES, "manage-cgroups-mode", mode) : "default",
+    ...(networkLock && { networkLock: oneOf(LOCKS, "network-lock", networkLock) }),
   };
 }
 
-/** Not given, or empty, is CRIU's own default, as with runc. */
-function modeOf(given: string | undefined): Mode {
-  if (!given) return "default";
-  const mode = MODES.find((one) => one === given);
-  if (mode === undefined) throw new UsageError(`--manage-cgroups-mode ${given}: must be one of ${MODES.join(", ")}`);
-  return mode;
-}
-
-function lockOf(given: string): (typeof LOCKS)[number] {
-  const lock = LOCKS.find((one) => one === given);
-  if (lock === undefined) throw new UsageError(`--network-lock ${given}: must be one of ${LOCKS.join(", ")}`);
-  return lock;
+/** @throws {UsageError} */
+function oneOf<T extends string>(known: readonly T[], option: string, given: string): T {
+  const found = known.find((one) => one === given);
+  if (found === undefined) throw new UsageError(`--${option} ${given}: must be one of ${known.join(", ")}`);
+  return found;
 }

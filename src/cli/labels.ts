@@ -5,13 +5,10 @@ import { UsageError } from "./usage-error.ts";
 export function toLabels(given: readonly string[]): Map<string, string> {
   return new Map(
     given.map((text): [string, string] => {
-      const [name, value] = text.includes("=") ? splitAt(text, text.indexOf("=")) : [text, ""];
+      const equals = text.indexOf("=");
+      const name = equals === -1 ? text : text.slice(0, equals);
       if (name === "") throw new UsageError(`--label ${JSON.stringify(text)}: NAME=VALUE is right`);
-      return [name, value];
+      return [name, equals === -1 ? "" : text.slice(equals + 1)];
     }),
   );
-}
-
-function splitAt(text: string, at: number): [string, string] {
-  return [text.slice(0, at), text.slice(at + 1)];
 }

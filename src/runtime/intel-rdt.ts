@@ -147,10 +147,8 @@ export function intelRdtStats(
   if (root === null || plan === null) return {};
   const schemata = linesOf(join(root, plan.group, "schemata"));
   return {
-    ...resourceInfo(join(root, "info/L3"), "l3_cache_info", ["cbm_mask", "min_cbm_bits", "num_closids"]),
-    ...resourceInfo(join(root, "info/MB"), "mem_bw_info", [
-      ...["bandwidth_gran", "delay_linear", "min_bandwidth", "num_closids"],
-    ]),
+    ...resourceInfo(join(root, "info/L3"), "l3_cache_info", CACHE_INFO),
+    ...resourceInfo(join(root, "info/MB"), "mem_bw_info", BANDWIDTH_INFO),
     ...schemaOf(linesOf(join(root, "schemata")), "_root"),
     ...schemaOf(schemata, ""),
     ...(schemata.length > 0 && { schemata }),
@@ -173,6 +171,9 @@ function schemaOf(lines: readonly string[], suffix: string): Record<string, stri
   }
   return found;
 }
+
+const CACHE_INFO = ["cbm_mask", "min_cbm_bits", "num_closids"];
+const BANDWIDTH_INFO = ["bandwidth_gran", "delay_linear", "min_bandwidth", "num_closids"];
 
 /** What the hardware offers of a resource; a mask is hexadecimal, all else are numbers. */
 function resourceInfo(directory: string, name: string, files: readonly string[]): Record<string, unknown> {

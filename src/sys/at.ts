@@ -146,10 +146,13 @@ function setTime(at: number, time: bigint): void {
   times[at + 1] = nanoseconds;
 }
 
+/** What `d_type` says; some filesystems do not tell. */
+export const ENTRY_TYPE = { unknown: 0, characterDevice: 2, directory: 4, file: 8, symlink: 10 } as const;
+
 /** An entry of a directory. */
 export interface NamedEntry {
   name: ByteName;
-  /** `d_type`: 4 a directory, 10 a symlink, 8 a file, 2 a character device, 0 where the filesystem does not tell. */
+  /** See {@link ENTRY_TYPE}; there are others. */
   type: number;
 }
 

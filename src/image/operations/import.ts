@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { pipeline, Readable } from "node:stream";
 import { constants, createGzip } from "node:zlib";
-import { closeFd, listDirectory, openAt } from "../../sys/at.ts";
+import { closeFd, ENTRY_TYPE, listDirectory, openAt } from "../../sys/at.ts";
 import { type ByteName, joinNames, printable } from "../../sys/byte-name.ts";
 import { check } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
@@ -125,7 +125,7 @@ function refuseWhiteoutsBelow(directory: number, path: ByteName, label: string):
   if (typeof entries === "number") return void check(entries, () => `read ${what("" as ByteName)}`);
   for (const { name, type } of entries) {
     if (name.startsWith(".wh.")) throw new Error(`${what(name)}: no layer can have a file whose name begins with .wh.`);
-    if (type !== DIRECTORY && type !== UNKNOWN) continue;
+    if (type !== ENTRY_TYPE.directory && type !== ENTRY_TYPE.unknown) continue;
     const fd = openAt(directory, name, O.RDONLY | O.DIRECTORY);
     // What is no directory, or gone, or not to be read, tar tells of.
     if (fd < 0) continue;
@@ -136,9 +136,6 @@ function refuseWhiteoutsBelow(directory: number, path: ByteName, label: string):
     }
   }
 }
-
-/** What `d_type` says. */
-const [UNKNOWN, DIRECTORY] = [0, 4];
 
 /** A directory as an archive, by tar(1), which keeps all that there is to keep. */
 async function* tarOf(path: string): AsyncGenerator<Uint8Array> {

@@ -12,7 +12,7 @@
 import { readSync } from "node:fs";
 import { Readable } from "node:stream";
 import { createGzip, createZstdCompress } from "node:zlib";
-import { closeFd, listDirectory, type NamedEntry, openAt, readLinkAt, statAt } from "../../sys/at.ts";
+import { closeFd, ENTRY_TYPE, listDirectory, type NamedEntry, openAt, readLinkAt, statAt } from "../../sys/at.ts";
 import { type ByteName, joinNames, printable } from "../../sys/byte-name.ts";
 import { check } from "../../sys/error.ts";
 import { O, open } from "../../sys/fd.ts";
@@ -99,9 +99,6 @@ function compressed(plain: Iterable<Uint8Array>, compression: Compression): Asyn
   return source.pipe(encoder);
 }
 
-/** What `d_type` says. */
-const [FILE_TYPE_UNKNOWN, CHARACTER_DEVICE] = [0, 2];
-
 /** Bytes of content that are read at a time. */
 const CHUNK = 1 << 20;
 
@@ -133,7 +130,8 @@ class DiffWriter {
     if (typeof entries === "number") return void check(entries, () => `read ${printable(path)}`);
     // Whiteouts come first: what a reader finds of a name after one is this layer's. @see image-spec, layer.md, "Whiteouts"
     const isRemoved = ({ name, type }: NamedEntry) => {
-      const stat = type === FILE_TYPE_UNKNOWN || type === CHARACTER_DEVICE ? statAt(fd, name) : -1;
+      if (type !== ENTRY_TYPE.unknown && type !== ENTRY_TYPE.characterDevice) return false;
+      const stat = statAt(fd, name);
       return typeof stat !== "number" && isWhiteout(stat);
     };
     const [others, removed] = [[], []] as [ByteName[], ByteName[]];
