@@ -89,6 +89,17 @@ describe.skipIf(why !== null)(`COPY and ADD (${why ?? ""})`, () => {
     );
   });
 
+  test("--parents: what a pattern before the pivot finds need not have all, and a name alone has to", () => {
+    const files = { "s1/y": "", "s1/f": "", "s2/d/x": "" };
+    expect(pathsOf(builder.tree("FROM scratch\nCOPY --parents s*/./y s*/*/./x /p/\n", files))).toEqual(
+      "p p/x p/y".split(" "),
+    );
+    for (const source of ["s1/f/./x", "s1/./x"])
+      expect(builder.build(`FROM scratch\nCOPY --parents ${source} /p/\n`, files).stderr).toContain(
+        `"${source}" is not in the context`,
+      );
+  });
+
   test.each<[flags: string, paths: string]>([
     ["--exclude=s/d s", "p p/s p/s/y"],
     ["--exclude=d s", "p p/s p/s/d p/s/d/m p/s/d/t p/s/y"],

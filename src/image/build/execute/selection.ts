@@ -8,6 +8,7 @@ import { isDirectory, isType } from "../../../sys/stat.ts";
 import { xattrsAt } from "../../../sys/xattr.ts";
 import { DockerfileError } from "../language/position.ts";
 import { IgnoreRules } from "../paths/ignore.ts";
+import { hasPattern } from "../paths/pattern.ts";
 import type { CopyStep } from "../plan/steps.ts";
 import { type SourceTree, type TreeFile, textOf } from "./tree.ts";
 
@@ -66,10 +67,12 @@ function findFromPivots(tree: SourceTree, source: string): Found[] {
   const at = source.indexOf("/./");
   if (at === -1) return tree.find(source, true).map((item) => ({ ...item, pivot: SELF }));
   const [before, after] = [source.slice(0, at), source.slice(at + 3)];
-  return tree
-    .find(before)
-    .filter(({ file }) => isDirectory(file.stat))
-    .flatMap(({ name: pivot }) => tree.find(after, true, pivot).map((item) => ({ ...item, pivot })));
+  const isPattern = hasPattern(before);
+  return tree.find(before).flatMap(({ name, file }) => {
+    // Of what a pattern finds, what has nothing there is passed over.
+    if (isPattern && !isDirectory(file.stat)) return [];
+    return tree.find(after, true, { name, text: source, isPattern }).map((item) => ({ ...item, pivot: name }));
+  });
 }
 
 /** None where the source itself is left out. */

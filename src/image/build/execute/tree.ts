@@ -32,6 +32,15 @@ export interface TreeFile {
   stat: Stat;
 }
 
+/** Where the kept part of a source begins: see `--parents`. */
+interface Pivot {
+  name: ByteName;
+  /** The whole source as it is written, for messages. */
+  text: string;
+  /** Whether a pattern has found it: then it need not have what is wanted. */
+  isPattern: boolean;
+}
+
 export class SourceTree {
   /**
    * @param label for messages: `the context`
@@ -48,14 +57,15 @@ export class SourceTree {
 
   /**
    * What a source names: one path, or all that match a pattern, in the order of their names.
-   * @param from where the source begins
+   * @param pivot where the source begins, if not at the root
    * @param isDeep whether `**` stands for any directories, or none, as with `--parents`; else it is a `*`, as Go's matcher has it
    * @returns none where a pattern matches nothing
    * @throws {Error} for one that leads out, and for a name where there is nothing
    */
-  find(source: string, isDeep = false, from: ByteName = SELF): { name: ByteName; file: TreeFile }[] {
-    const components = this.#components(source);
-    let found: ByteName[] = [from];
+  find(source: string, isDeep = false, pivot: Pivot | null = null): { name: ByteName; file: TreeFile }[] {
+    const text = pivot?.text ?? source;
+    const components = this.#components(source, text);
+    let found: ByteName[] = [pivot?.name ?? SELF];
     let looked = found;
     for (const [index, component] of components.entries()) {
       const isAny = isDeep && component === "**" && index < components.length - 1;
@@ -71,8 +81,8 @@ export class SourceTree {
         : [{ name, file }];
     });
     if (files.length > 0) return files;
-    const isPattern = components.some(hasPattern);
-    const quoted = JSON.stringify(source);
+    const isPattern = pivot?.isPattern || components.some(hasPattern);
+    const quoted = JSON.stringify(text);
     if (!isPattern && found.some((name) => this.resolve(name) !== null))
       throw new Error(`${quoted} is left out of ${this.label} by its ignore file`);
     if ((found.length > 0 ? found : looked).some((name) => this.resolve(name) === null && this.stat(name) !== null))
@@ -81,15 +91,15 @@ export class SourceTree {
     throw new Error(`${quoted} is not in ${this.label}`);
   }
 
-  /** A path that leads out of the context is refused, whether it comes back or not. */
-  #components(source: string): string[] {
+  /** A path that leads out of the context is refused, whether it comes back or not. @param text what the refusal names */
+  #components(source: string, text: string): string[] {
     let depth = 0;
     const components: string[] = [];
     for (const component of source.split("/")) {
       if (component === "" || component === ".") continue;
       depth += component === ".." ? -1 : 1;
       if (depth < 0 && this.isJail)
-        throw new Error(`${JSON.stringify(source)} leads out of ${this.label}, which is all that is read`);
+        throw new Error(`${JSON.stringify(text)} leads out of ${this.label}, which is all that is read`);
       if (component !== "..") components.push(component);
       else components.pop();
       depth = Math.max(0, depth);
