@@ -18,17 +18,6 @@ export function toBuildArguments(given: readonly string[]): Map<string, string> 
   return values;
 }
 
-/** @throws {UsageError} */
-export function toPairs(option: string, given: readonly string[]): Map<string, string> {
-  return new Map(
-    given.map((text): [string, string] => {
-      const equals = text.indexOf("=");
-      if (equals < 1) throw new UsageError(`--${option} ${JSON.stringify(text)}: NAME=VALUE is right`);
-      return [text.slice(0, equals), text.slice(equals + 1)];
-    }),
-  );
-}
-
 /** `id=ID,src=FILE` or `id=ID,env=NAME`; without either the variable, else the file, that is called as the id. @throws {UsageError} */
 export function toSecrets(given: readonly string[]): Map<string, SecretSource> {
   return new Map(given.map(toSecret));
@@ -90,14 +79,14 @@ export function toAgents(given: readonly string[]): Map<string, string> {
 /** `NAME=DIRECTORY` or `NAME=docker-image://REFERENCE`. @throws {UsageError} */
 export function toContexts(given: readonly string[]): NamedContexts {
   return new Map(
-    [...toPairs("build-context", given)].map(([name, value]): [string, NamedContext] => {
+    given.map((text): [string, NamedContext] => {
+      const equals = text.indexOf("=");
+      const [name, value] = [text.slice(0, equals), text.slice(equals + 1)];
       const scheme = /^([a-z][a-z0-9+.-]*):\/\//.exec(value)?.[1];
-      if (scheme === "docker-image")
+      if (equals < 1 || value === "" || (scheme !== undefined && scheme !== "docker-image"))
+        throw new UsageError(`--build-context ${text}: NAME=DIRECTORY or NAME=docker-image://REFERENCE is right`);
+      if (scheme !== undefined)
         return [name.toLowerCase(), { kind: "image", name: value.slice("docker-image://".length) }];
-      if (scheme !== undefined || value === "")
-        throw new UsageError(
-          `--build-context ${name}=${value}: NAME=DIRECTORY or NAME=docker-image://REFERENCE is right`,
-        );
       return [name.toLowerCase(), { kind: "directory", path: toFileName(value) }];
     }),
   );

@@ -205,7 +205,9 @@ export class RepositoryClient {
     if ((status === 401 || status === 403) && !isElsewhere) {
       // By a password: who wanted a token would have been refused by the token server.
       const isWrong = status === 401 && this.#authorizer.hasShownPassword;
-      const reason = isWrong ? "user or password is wrong" : "the repository is missing or wants a login";
+      const reason = isWrong
+        ? "user or password is wrong, or has no access"
+        : "the repository is missing or wants a login";
       return new AccessError(`${name}${where}: access denied${why}: ${reason}`);
     }
     const told =

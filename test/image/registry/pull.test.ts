@@ -801,7 +801,7 @@ test("a foreign layer comes from the first of its places that has it, wherever t
 });
 
 test.each([
-  ["password", 401, "access denied (UNAUTHORIZED): user or password is wrong"],
+  ["password", 401, "access denied (UNAUTHORIZED): user or password is wrong, or has no access"],
   ["repository", 403, "access denied (UNAUTHORIZED): the repository is missing or wants a login"],
 ])("who is refused by a registry without tokens is told what of: the %s", async (_, status, message) => {
   const credentials = { kind: "password", user: "u", password: "p" } as const;
