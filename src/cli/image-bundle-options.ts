@@ -21,7 +21,14 @@ export const imageBundleOptions = {
   hostname: text("NAME", "the host name, up to 64 characters (default: tsrunc)"),
   tty: toggle("with a terminal", { short: "t" }),
   volume: list("SRC:DST[:OPTIONS]", "bind mount SRC of the host on DST", { short: "v" }),
+  tmpfs: list(
+    "DST[:OPTIONS]",
+    "mount a tmpfs on DST; with noexec, nosuid and nodev where OPTIONS do not say otherwise",
+  ),
   "read-only": toggle("mount the root filesystem read-only"),
+  "cap-add": list("NAME", "give a capability besides the usual ones, such as NET_ADMIN; ALL for all"),
+  "cap-drop": list("NAME", "take a capability; ALL for all but those of --cap-add"),
+  "shm-size": text("BYTES", "the size of /dev/shm: bytes, or with k, m, g (default: 64m)"),
   memory: text("BYTES", "limit memory: bytes, or with k, m, g; 0 for no limit", { short: "m" }),
   cpus: text("N", "limit processors, maybe to a fraction; 0 for no limit"),
   "pids-limit": text("N", "limit processes; -1 or 0 for no limit"),
@@ -46,7 +53,8 @@ export async function toBundleOptions(
   args: readonly string[],
   named: readonly { destination: string }[] = [],
 ): Promise<BundleOptions> {
-  const { parseMemory, parseVolume, refuseSharedDestinations } = await import("../image/bundle/options.ts");
+  const { parseMemory, parseTmpfs, parseVolume, refuseSharedDestinations } = await import("../image/bundle/options.ts");
+  const { chooseCapabilities } = await import("../image/bundle/capabilities.ts");
   const { readEnvFile } = await import("../image/bundle/env-file.ts");
   const { DEFAULT_LIMITS } = await import("../image/layer/limits.ts");
   const usage = <T>(read: () => T): T => {
@@ -69,7 +77,10 @@ export async function toBundleOptions(
   if (unnamed.some((path) => normalize(path) === "/"))
     throw new UsageError('--volume "/": the destination must not be /');
   const mounts = values.volume.filter((volume) => !isUnnamed(volume)).map((volume) => usage(() => parseVolume(volume)));
-  usage(() => refuseSharedDestinations([...named, ...mounts, ...unnamed.map((destination) => ({ destination }))]));
+  const tmpfs = values.tmpfs.map((one) => usage(() => parseTmpfs(one)));
+  usage(() =>
+    refuseSharedDestinations([...named, ...mounts, ...tmpfs, ...unnamed.map((destination) => ({ destination }))]),
+  );
   const rootless = values.rootless ?? process.geteuid?.() !== 0;
   return {
     // What an ordinary user mounts nobody else sees, the runtime among them.
@@ -83,8 +94,11 @@ export async function toBundleOptions(
     hostname: hostname(values.hostname),
     tty: values.tty,
     mounts,
+    tmpfs,
     unnamedVolumes: unnamed,
     readOnly: values["read-only"],
+    capabilities: usage(() => chooseCapabilities(values["cap-add"], values["cap-drop"])),
+    shmSize: values["shm-size"] === undefined ? null : usage(() => parseMemory(values["shm-size"] as string)),
     memory: isNone(values.memory) ? null : usage(() => parseMemory(values.memory as string)),
     cpus: isNone(values.cpus) ? null : cpus(values.cpus as string),
     pids: isNone(values["pids-limit"], "-1") ? null : number("pids-limit"),

@@ -100,6 +100,18 @@ describe.each(WAYS)("in the foreground, %s", (_, way) => {
     expect([stdout, stderr]).toEqual(["/data:\nseed\n\n/made:\n\n/wd/in:\n0022\n", expect.anything()]);
   });
 
+  test("has the tmpfs, the shared memory and the capabilities that are asked for", () => {
+    const script = "grep -E ' /(t|dev/shm) ' /proc/mounts; grep -E 'Cap(Eff|Bnd)' /proc/self/status";
+    const options = ["--tmpfs", "/t:size=1m", "--shm-size", "2m", "--cap-drop", "ALL", "--cap-add", "kill"];
+    const output = must(["image", "run", ...way, ...options, "demo", "sh", "-c", script]);
+    expect(output).toMatch(/^tmpfs \/t tmpfs rw,nosuid,nodev,noexec,.*size=1024k/m);
+    expect(output).toMatch(/ \/dev\/shm tmpfs .*size=2048k/);
+    expect(output).toMatch(/CapEff:\s+0{14}20\nCapBnd:\s+0{14}20\n/);
+    expect(tsrunc(["image", "run", ...way, "--tmpfs", "/t", "-v", "/t", "demo", "true"]).stderr).toContain(
+      "have the destination /t",
+    );
+  });
+
   test("has no limit where none is asked for", () => {
     const none = ["--memory", "0", "--cpus", "0", "--pids-limit"];
     for (const pids of ["-1", "0"])

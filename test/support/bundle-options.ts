@@ -1,3 +1,4 @@
+import { DEFAULT_CAPABILITIES } from "../../src/image/bundle/capabilities.ts";
 import type { BundleOptions } from "../../src/image/bundle/options.ts";
 import { DEFAULT_LIMITS } from "../../src/image/layer/limits.ts";
 
@@ -13,7 +14,10 @@ export const BUNDLE_OPTIONS: BundleOptions = {
   hostname: null,
   tty: false,
   mounts: [],
+  tmpfs: [],
   readOnly: false,
+  capabilities: DEFAULT_CAPABILITIES,
+  shmSize: null,
   memory: null,
   cpus: null,
   pids: null,

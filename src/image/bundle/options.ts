@@ -24,9 +24,15 @@ export interface BundleOptions {
   tty: boolean;
   /** As {@link parseVolume} makes them. */
   mounts: readonly Mount[];
+  /** As {@link parseTmpfs} makes them. */
+  tmpfs: readonly Mount[];
   /** Paths of volumes that nobody names, as an image's own. */
   unnamedVolumes?: readonly string[];
   readOnly: boolean;
+  /** See `capabilities.ts`. */
+  capabilities: readonly string[];
+  /** Bytes of `/dev/shm`; `null` for 64 MiB. */
+  shmSize: number | null;
   /** Bytes. */
   memory: number | null;
   /** Processors, maybe a fraction. */
@@ -67,13 +73,37 @@ export function parseVolume(text: string): Mount {
   return { destination, type: "bind", source: path, options: [...bind, ...passed] };
 }
 
+/**
+ * Reads `destination[:options]`, as of `docker run --tmpfs`: without options it is `noexec`, `nosuid` and `nodev`, and so it is where they do not say the opposite.
+ * @throws {Error} for a path that is not absolute, and for options that a tmpfs does not have
+ */
+export function parseTmpfs(text: string): Mount {
+  const [destination = "", options = "", ...more] = text.split(":");
+  const wrong = (what: string) => new Error(`--tmpfs ${JSON.stringify(text)}: ${what}: DESTINATION[:OPTIONS] is right`);
+  if (more.length > 0) throw wrong("too many colons");
+  if (!destination.startsWith("/")) throw wrong("the destination must be an absolute path");
+  if (normalize(destination) === "/") throw wrong("the destination must not be /");
+  const given = options.split(",").filter((option) => option !== "");
+  const unknown = given.find(
+    (option) =>
+      !/^(ro|rw|(no)?(exec|suid|dev|atime|diratime)|relatime|(size|nr_blocks)=\d+[kmg%]?|nr_inodes=\d+[kmg]?|mode=[0-7]{1,4}|[ug]id=\d+)$/i.test(
+        option,
+      ),
+  );
+  if (unknown !== undefined) throw wrong(`the option ${JSON.stringify(unknown)} is not known`);
+  const opposite = findOpposites(given);
+  if (opposite !== null) throw wrong(`${opposite} contradict each other`);
+  const defaults = ["exec", "suid", "dev"].filter((name) => !given.includes(name)).map((name) => `no${name}`);
+  return { destination, type: "tmpfs", source: "tmpfs", options: [...new Set([...defaults, ...given])] };
+}
+
 /** Two options of a mount of which one takes back the other, for a message; `null` where there are none. */
 export function findOpposites(options: readonly string[]): string | null {
   const opposites = [["ro", "rw"], ...["exec", "suid", "dev", "atime", "diratime"].map((name) => [name, `no${name}`])];
   return opposites.find((pair) => pair.every((one) => options.includes(one)))?.join(" and ") ?? null;
 }
 
-/** @throws {Error} when two volumes have one destination, however it is written */
+/** @throws {Error} when two volumes, or tmpfs, have one destination, however it is written */
 export function refuseSharedDestinations(mounts: readonly { destination: string }[]): void {
   const seen = new Set<string>();
   for (const { destination } of mounts) {

@@ -33,24 +33,6 @@ export interface Converted {
 
 const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Docker's. */
-const CAPABILITIES = [
-  "CAP_AUDIT_WRITE",
-  "CAP_CHOWN",
-  "CAP_DAC_OVERRIDE",
-  "CAP_FOWNER",
-  "CAP_FSETID",
-  "CAP_KILL",
-  "CAP_MKNOD",
-  "CAP_NET_BIND_SERVICE",
-  "CAP_NET_RAW",
-  "CAP_SETFCAP",
-  "CAP_SETGID",
-  "CAP_SETPCAP",
-  "CAP_SETUID",
-  "CAP_SYS_CHROOT",
-];
-
 /** Annotations by which runtimes and engines take orders: an image gives none. */
 const ORDERS =
   /^(run\.oci\.|org\.tsrunc\.|org\.systemd\.property\.|org\.criu\.|io\.podman\.|io\.kubernetes\.|io\.containerd\.|io\.katacontainers\.|com\.docker\.runtime\.)/;
@@ -65,7 +47,8 @@ export function toRuntimeConfig(image: ImageConfig, options: BundleOptions, fact
     notices.push(`left out the supplementary groups ${left.join(", ")}: there is one id to map, the user's own`);
   // A user who is not root has capabilities only in reserve, for programs of root's that it may execute.
   const isRoot = user.uid === 0;
-  const own = isRoot ? { effective: [...CAPABILITIES], permitted: [...CAPABILITIES] } : {};
+  const capabilities = [...options.capabilities];
+  const own = isRoot ? { effective: [...capabilities], permitted: [...capabilities] } : {};
   const annotations = {
     ...implicitAnnotations(image),
     ...labels(config.Labels ?? {}, notices),
@@ -82,12 +65,12 @@ export function toRuntimeConfig(image: ImageConfig, options: BundleOptions, fact
         args: argsOf(config, options),
         env: environment(config.Env ?? [], options, home),
         cwd: absolute(options.cwd ?? config.WorkingDir ?? "/"),
-        capabilities: { bounding: [...CAPABILITIES], ...own },
+        capabilities: { bounding: capabilities, ...own },
         noNewPrivileges: false,
       },
       root: { path: "rootfs", readonly: options.readOnly },
       hostname: options.hostname ?? DEFAULT_HOSTNAME,
-      mounts: [...standardMounts(options), ...outerFirst([...facts.volumes, ...options.mounts])],
+      mounts: [...standardMounts(options), ...outerFirst([...facts.volumes, ...options.mounts, ...options.tmpfs])],
       annotations,
       linux: linuxOf(options, facts, user),
     },
@@ -163,11 +146,13 @@ function outerFirst(mounts: readonly Mount[]): Mount[] {
 }
 
 /** Those of any container; `/proc` with what Docker gives it, too. Without rights over cgroups there are none to be shown. */
-function standardMounts({ rootless }: BundleOptions): Mount[] {
+function standardMounts({ rootless, shmSize }: BundleOptions): Mount[] {
   const mounts = rootless ? rootlessMounts().filter(({ type }) => type !== "cgroup") : defaultMounts();
-  return mounts.map((mount) =>
-    mount.destination === "/proc" ? { ...mount, options: ["nosuid", "noexec", "nodev"] } : mount,
-  );
+  return mounts.map((mount) => {
+    if (mount.destination === "/proc") return { ...mount, options: ["nosuid", "noexec", "nodev"] };
+    if (mount.destination !== "/dev/shm" || shmSize === null) return mount;
+    return { ...mount, options: [...(mount.options ?? []).filter((o) => !o.startsWith("size=")), `size=${shmSize}`] };
+  });
 }
 
 function linuxOf(options: BundleOptions, { cgroupV2, uid, gid }: Facts, user: User): Linux {
@@ -197,7 +182,7 @@ function linuxOf(options: BundleOptions, { cgroupV2, uid, gid }: Facts, user: Us
       : {}),
     ...(Object.keys(resources).length > 0 ? { resources } : {}),
     namespaces: [...types, ...(rootless ? ["user"] : [])].map((type) => ({ type })) as NonNullable<Linux["namespaces"]>,
-    seccomp: defaultSeccomp(CAPABILITIES),
+    seccomp: defaultSeccomp(options.capabilities),
     maskedPaths: [...MASKED_PATHS, "/sys/devices/virtual/powercap"],
     readonlyPaths: [...READONLY_PATHS],
   };

@@ -28,9 +28,9 @@ export function makeVolumes(
   rootfs: Fd,
   directory: string,
   paths: readonly string[],
-  { mounts, rootless }: BundleOptions,
+  { mounts, tmpfs, rootless }: BundleOptions,
 ): Mount[] {
-  const taken = new Set(mounts.map(({ destination }) => place(destination)));
+  const taken = new Set([...mounts, ...tmpfs].map(({ destination }) => place(destination)));
   const wanted = [...new Set(paths.map(place))].sort().filter((path) => path !== "/" && !taken.has(path));
   if (wanted.length > 0) mkdirSync(directory, { mode: 0o700 });
   return wanted.map((destination, index) => {

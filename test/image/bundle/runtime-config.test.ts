@@ -1,12 +1,15 @@
 import { describe, expect, test } from "vitest";
+import { chooseCapabilities, DEFAULT_CAPABILITIES } from "../../../src/image/bundle/capabilities.ts";
 import {
   type BundleOptions,
   parseMemory,
+  parseTmpfs,
   parseVolume,
   refuseSharedDestinations,
 } from "../../../src/image/bundle/options.ts";
 import { type Facts, toRuntimeConfig } from "../../../src/image/bundle/runtime-config.ts";
 import type { ExecutionConfig, ImageConfig } from "../../../src/image/store/documents.ts";
+import { capabilityNames, isInBoundingSet } from "../../../src/sys/capability.ts";
 import { BUNDLE_OPTIONS } from "../../support/bundle-options.ts";
 
 const FACTS: Facts = {
@@ -181,4 +184,82 @@ test("the seccomp profile refuses by default, allows what programs need, and mor
     expect(plain).not.toContain(name);
   expect(allowed(["CAP_SYS_ADMIN"])).toContain("mount");
   expect(allowed(["CAP_SYS_CHROOT"])).toContain("chroot");
+});
+
+describe("what a tmpfs is", () => {
+  test.each([
+    ["/t", ["noexec", "nosuid", "nodev"]],
+    ["/t:size=64m,mode=1777", ["noexec", "nosuid", "nodev", "size=64m", "mode=1777"]],
+    ["/t:exec,dev,ro", ["nosuid", "exec", "dev", "ro"]],
+    ["/t:noexec", ["nosuid", "nodev", "noexec"].sort()],
+  ])("%s", (text, options) => {
+    const mount = parseTmpfs(text);
+    expect(mount).toMatchObject({ destination: "/t", type: "tmpfs", source: "tmpfs" });
+    expect([...(mount.options ?? [])].sort()).toEqual([...options].sort());
+  });
+
+  test.each([
+    ["t", "must be an absolute path"],
+    ["/", "must not be /"],
+    ["/x/..:ro", "must not be /"],
+    ["/t:a:b", "too many colons"],
+    ["/t:bind", 'the option "bind" is not known'],
+    ["/t:mode=9", 'the option "mode=9" is not known'],
+    ["/t:ro,rw", "ro and rw contradict each other"],
+  ])("%s is refused", (text, message) => {
+    expect(() => parseTmpfs(text)).toThrow(`--tmpfs ${JSON.stringify(text)}: `);
+    expect(() => parseTmpfs(text)).toThrow(message);
+  });
+
+  test("is mounted, with the volumes, in the order of their places", () => {
+    const { spec } = convert({ Cmd: ["c"] }, { tmpfs: [parseTmpfs("/a")], mounts: [parseVolume("/s:/a/b")] });
+    expect(spec.mounts?.slice(-2).map(({ destination }) => destination)).toEqual(["/a", "/a/b"]);
+  });
+
+  test("of shared memory has the size that is asked for", () => {
+    const { spec } = convert({ Cmd: ["c"] }, { shmSize: 1 << 20 });
+    const { options = [] } = spec.mounts?.find(({ destination }) => destination === "/dev/shm") ?? {};
+    expect(options.filter((option) => option.startsWith("size="))).toEqual(["size=1048576"]);
+  });
+});
+
+describe("capabilities", () => {
+  test.each<[string[], string[], string[]]>([
+    [[], ["all"], []],
+    [["net_admin", "CAP_SYS_TIME"], ["ALL"], ["CAP_NET_ADMIN", "CAP_SYS_TIME"]],
+    [["Sys_Ptrace,SYSLOG"], ["ALL"], ["CAP_SYSLOG", "CAP_SYS_PTRACE"]],
+  ])("with %j added and %j dropped", (add, drop, chosen) => {
+    expect(chooseCapabilities(add, drop)).toEqual(chosen);
+  });
+
+  test("are the usual ones, more or less one", () => {
+    const usual = [...DEFAULT_CAPABILITIES];
+    expect(chooseCapabilities([], [])).toEqual(usual);
+    expect(chooseCapabilities(["NET_ADMIN"], [])).toEqual([...usual, "CAP_NET_ADMIN"].sort());
+    expect(chooseCapabilities([], ["mknod"])).toEqual(usual.filter((name) => name !== "CAP_MKNOD"));
+  });
+
+  test("are all that the caller may have, but one", () => {
+    const all = chooseCapabilities(["ALL"], ["CHOWN"]);
+    expect(all).toEqual(
+      capabilityNames()
+        .filter((name, number) => isInBoundingSet(number) && name !== "CAP_CHOWN")
+        .sort(),
+    );
+  });
+
+  test.each<[string[], string[], string]>([
+    [["NET_ADMIM"], [], '--cap-add "NET_ADMIM": no capability has this name'],
+    [[], [""], '--cap-drop "": no capability has this name'],
+    [["KILL"], ["cap_kill"], "CAP_KILL is both added and dropped"],
+  ])("with %j added and %j dropped are refused", (add, drop, message) => {
+    expect(() => chooseCapabilities(add, drop)).toThrow(message);
+  });
+
+  test("decide what the filter of system calls allows", () => {
+    const allowed = (capabilities: string[]) =>
+      convert({ Cmd: ["c"] }, { capabilities }).spec.linux?.seccomp?.syscalls?.flatMap(({ names }) => names);
+    expect(allowed(["CAP_SYS_TIME"])).toContain("settimeofday");
+    expect(allowed([])).not.toContain("settimeofday");
+  });
 });

@@ -7,6 +7,7 @@ import type { Fd } from "../../../sys/fd.ts";
 import { makeNetworkNamespace } from "../../../sys/namespace.ts";
 import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
+import { DEFAULT_CAPABILITIES } from "../../bundle/capabilities.ts";
 import { fitUser, mappedIds } from "../../bundle/mapped-ids.ts";
 import { toRuntimeConfig } from "../../bundle/runtime-config.ts";
 import { runtimePath } from "../../bundle/runtime-path.ts";
@@ -101,7 +102,10 @@ function writeConfig(request: ContainerRequest, networkPath: string | null): voi
     hostname,
     tty: false,
     mounts,
+    tmpfs: [],
     readOnly: false,
+    capabilities: DEFAULT_CAPABILITIES,
+    shmSize: null,
     memory: null,
     cpus: null,
     pids: null,
