@@ -71,6 +71,10 @@ export async function toBundleOptions(
       throw new UsageError(`--${name} ${JSON.stringify(given)}: a number above 0 is expected`);
     return Number(given);
   };
+  const bytes = (name: "memory" | "shm-size" | "max-bytes") => {
+    const given = values[name];
+    return given === undefined ? null : usage(() => parseMemory(`--${name}`, given));
+  };
   // A path alone is a volume that nobody names.
   const isUnnamed = (volume: string) => /^\/[^:]*$/.test(volume);
   const unnamed = values.volume.filter(isUnnamed);
@@ -98,18 +102,15 @@ export async function toBundleOptions(
     unnamedVolumes: unnamed,
     readOnly: values["read-only"],
     capabilities: usage(() => chooseCapabilities(values["cap-add"], values["cap-drop"])),
-    shmSize: values["shm-size"] === undefined ? null : usage(() => parseMemory(values["shm-size"] as string)),
-    memory: isNone(values.memory) ? null : usage(() => parseMemory(values.memory as string)),
+    shmSize: bytes("shm-size"),
+    memory: isNone(values.memory) ? null : bytes("memory"),
     cpus: isNone(values.cpus) ? null : cpus(values.cpus as string),
     pids: isNone(values["pids-limit"], "-1") ? null : number("pids-limit"),
     network: values.network as "none" | "host",
     annotations: Object.fromEntries(values.annotation.map(annotation)),
     limits: {
       entries: number("max-entries") ?? DEFAULT_LIMITS.entries,
-      bytes:
-        values["max-bytes"] === undefined
-          ? DEFAULT_LIMITS.bytes
-          : usage(() => parseMemory(values["max-bytes"] as string)),
+      bytes: bytes("max-bytes") ?? DEFAULT_LIMITS.bytes,
       ratio: number("max-ratio") ?? DEFAULT_LIMITS.ratio,
       depth: number("max-depth") ?? DEFAULT_LIMITS.depth,
     },

@@ -68,11 +68,11 @@ export async function toArchiveLimits(options: OptionValues<typeof archiveLimitO
     throw new UsageError(`--max-ratio ${JSON.stringify(ratio)}: a number above 0 is expected`);
   try {
     return {
-      bytes: bytes === undefined ? DEFAULT_LIMITS.bytes : parseMemory(bytes),
+      bytes: bytes === undefined ? DEFAULT_LIMITS.bytes : parseMemory("--max-bytes", bytes),
       ratio: ratio === undefined ? DEFAULT_LIMITS.ratio : Number(ratio),
     };
   } catch (error) {
-    throw new UsageError(`--max-bytes: ${(error as Error).message}`);
+    throw new UsageError((error as Error).message);
   }
 }
 

@@ -6,7 +6,7 @@ import { parseCpuList } from "../../src/config/cpu-list.ts";
 import { parseMountOptions } from "../../src/config/mount-options.ts";
 import { parseDockerfile } from "../../src/image/build/language/parse.ts";
 import { parseModeChange } from "../../src/image/build/plan/mode-change.ts";
-import { parseMemory, parseVolume } from "../../src/image/bundle/options.ts";
+import { parseMemory, parseTmpfs, parseVolume } from "../../src/image/bundle/options.ts";
 import { parseLog } from "../../src/image/containers/log-format.ts";
 import { parsePublish } from "../../src/image/containers/publish.ts";
 import { parsePaxRecords } from "../../src/image/layer/pax.ts";
@@ -62,7 +62,8 @@ export const parsers = {
   },
   "mode-change": { parse: parseModeChange, seeds: ["u+x,go-w", "0755", "a=rX"] },
   output: { parse: toOutput, seeds: ["type=oci,dest=x.tar", "-", "dir"] },
-  memory: { parse: parseMemory, seeds: ["512m", "1.5g", "1024"] },
+  memory: { parse: (text: string) => parseMemory("--memory", text), seeds: ["512m", "1.5g", "1024"] },
+  tmpfs: { parse: parseTmpfs, seeds: ["/t:size=1m,mode=1777", "/t"] },
   volume: { parse: parseVolume, seeds: ["/a:/b:ro,z", "/a:/b"] },
   mount: { parse: parseNamedMount, seeds: ["name:/a:ro", "name:/a"] },
   publish: { parse: parsePublish, seeds: ["127.0.0.1:8080:80/tcp", "[::1]:53:53/udp", "80"] },

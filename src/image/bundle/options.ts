@@ -130,14 +130,16 @@ export function refuseMissingSources(mounts: readonly Mount[]): void {
 
 /**
  * Reads an amount of memory: bytes, or with a unit of `b`, `k`, `m`, `g`, as of `docker run --memory`.
- * @throws {Error}
+ * @throws {Error} that names the option
  */
-export function parseMemory(text: string): number {
+export function parseMemory(option: string, text: string): number {
   const match = /^(\d+(?:\.\d+)?)([bkmg]?)b?$/i.exec(text);
   const unit = { "": 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[(match?.[2] ?? "").toLowerCase()] ?? 1;
   const bytes = Math.floor(Number(match?.[1]) * unit);
   if (match === null || !Number.isSafeInteger(bytes) || bytes === 0) {
-    throw new Error(`${JSON.stringify(text)} is no amount of memory: a number with b, k, m or g is, such as 512m`);
+    throw new Error(
+      `${option} ${JSON.stringify(text)}: no amount of memory: a number with b, k, m or g is right, such as 512m`,
+    );
   }
   return bytes;
 }

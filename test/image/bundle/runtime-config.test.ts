@@ -113,7 +113,15 @@ describe("options", () => {
     const mounts = [parseVolume("/a:/b:ro,z")];
     const { spec } = convert(
       { Cmd: ["c"] },
-      { memory: parseMemory("64m"), cpus: 1.5, pids: 10, network: "host", readOnly: true, hostname: "h", mounts },
+      {
+        memory: parseMemory("--memory", "64m"),
+        cpus: 1.5,
+        pids: 10,
+        network: "host",
+        readOnly: true,
+        hostname: "h",
+        mounts,
+      },
     );
     expect(spec.linux?.resources).toMatchObject({
       memory: { limit: 64 << 20 },
@@ -150,11 +158,11 @@ describe("options", () => {
     ["1.5G", 1.5 * 2 ** 30],
     ["2kb", 2048],
   ])("%s of memory is %d bytes", (text, bytes) => {
-    expect(parseMemory(text)).toBe(bytes);
+    expect(parseMemory("--memory", text)).toBe(bytes);
   });
 
   test.each(["", "0", "-1", "m", "1x", "1e3"])("%j is no amount of memory", (text) => {
-    expect(() => parseMemory(text)).toThrow(/is no amount of memory/);
+    expect(() => parseMemory("--memory", text)).toThrow(`--memory ${JSON.stringify(text)}: no amount of memory`);
   });
 });
 
