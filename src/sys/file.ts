@@ -173,6 +173,17 @@ export function rename(from: string, to: string): void {
   check(syscall("renameat2", AT_FDCWD, from, AT_FDCWD, to, 0), () => `rename ${from} to ${to}`);
 }
 
+/** Gives a file a name that nothing else has. @returns whether it was free @throws {SyscallError} `rename` @see renameat2(2), RENAME_NOREPLACE */
+export function renameIfFree(from: string, to: string): boolean {
+  const RENAME_NOREPLACE = 1;
+  const result = syscall("renameat2", AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+  // Not every filesystem knows the flag.
+  if (result === -ERRNO.EEXIST || (result === -ERRNO.EINVAL && exists(to))) return false;
+  if (result === -ERRNO.EINVAL) rename(from, to);
+  else check(result, () => `rename ${from} to ${to}`);
+  return true;
+}
+
 /**
  * Puts a file in the place of another, at once, and removes that. By an exchange of names where the filesystem has it:
  * of a file renamed onto another, ext4 would begin to write the contents to disk, 0.4 ms until both are gone.

@@ -3,7 +3,7 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createConnection, createServer } from "node:net";
 import { join, resolve } from "node:path";
@@ -418,6 +418,22 @@ describe.skipIf(why !== null)("RUN", () => {
       "COPY --from=b /said /b",
     ].join("\n");
     expect(pathsOf(builder.tree(text))).toEqual(["a", "b"]);
+  });
+
+  test("builds that begin a cache mount at once find all that it comes with", async () => {
+    const files = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`seed/${at}`, ""]));
+    const seed = "FROM scratch AS seed\nCOPY seed /\n";
+    expect(builder.build(seed, files).code).toBe(0);
+    const mount = "--mount=type=cache,id=seeded,from=seed,target=/c";
+    const built = await Promise.all(
+      [0, 1, 2, 3].map(async (at) => {
+        const output = builder.at(`seeded${at}`);
+        const text = `${seed}FROM base:1 AS run\nRUN ${mount} : ${at}; ls /c | wc -l > /n\nFROM scratch\nCOPY --from=run /n /n\n`;
+        const { code } = await buildAside(builder.context({ ...files, Dockerfile: text }), "--output", output);
+        return [code, readFileSync(join(output, "n"), "utf8").trim()];
+      }),
+    );
+    expect(built).toEqual(Array(4).fill([0, "1000"]));
   });
 
   test("a build that waits for a locked cache mount ends by a signal", async () => {

@@ -1,7 +1,8 @@
 /** What is mounted while a RUN is at work: as mounts of the runtime's configuration. */
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, writeFileSync } from "node:fs";
 import type { Mount } from "../../../config/types.ts";
 import { O, open } from "../../../sys/fd.ts";
+import { renameIfFree } from "../../../sys/file.ts";
 import { mount, unmountDetach } from "../../../sys/mount.ts";
 import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
@@ -111,8 +112,7 @@ export class PreparedMounts implements Disposable {
 
   /** A directory of the store, which later builds find as this one leaves it. One id for another owner, mode or origin is another directory, as in BuildKit. */
   async #cache(one: Of<"cache">, { workspace, sources, signal }: MountContext): Promise<void> {
-    const { store } = workspace;
-    const { path, use } = await useKept(store, "mounts", cacheName(one), signal);
+    const { path, use } = await useKept(workspace.store, "mounts", cacheName(one), signal);
     this.#opened.push(use);
     let place = path;
     if (one.sharing === "private") {
@@ -120,16 +120,8 @@ export class PreparedMounts implements Disposable {
       if (mine === null) place = join(workspace.directory(), randomHex(4));
       else this.#opened.push(mine);
     }
-    if (!existsSync(place)) {
-      mkdirSync(place, { mode: one.mode });
-      chmodSync(place, one.mode);
-      chownSync(place, one.uid, one.gid);
-      if (one.from !== null) {
-        using source = await sources.open(one.from);
-        const [item] = selectFiles(asCopy(one.source, one), source.tree);
-        if (item?.kind === "directory") copyInto(place, item, source.tree, ".");
-      }
-    }
+    // In its place when it is whole, which another may do first: nobody finds half of what it comes with.
+    if (!existsSync(place)) renameIfFree(await newCache(one, workspace, sources), place);
     this.#push(one.target, place, one.readOnly);
   }
 
@@ -187,6 +179,18 @@ export class PreparedMounts implements Disposable {
   [Symbol.dispose](): void {
     for (const one of this.#opened.reverse()) one[Symbol.dispose]();
   }
+}
+
+async function newCache(one: Of<"cache">, workspace: Workspace, sources: Sources): Promise<string> {
+  const directory = workspace.directory();
+  chmodSync(directory, one.mode);
+  chownSync(directory, one.uid, one.gid);
+  if (one.from !== null) {
+    using source = await sources.open(one.from);
+    const [item] = selectFiles(asCopy(one.source, one), source.tree);
+    if (item?.kind === "directory") copyInto(directory, item, source.tree, ".");
+  }
+  return directory;
 }
 
 function depthOf(path: string): number {
