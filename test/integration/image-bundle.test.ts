@@ -30,9 +30,8 @@ import { Scratch } from "../image/support.ts";
 import { BUNDLE_OPTIONS } from "../support/bundle-options.ts";
 import { type Made, putLayers, sha256 } from "../support/image-of-layers.ts";
 import { whyNotPrivileged } from "../support/privileges.ts";
-
 import { type TarSpec, tar } from "../support/tar-writer.ts";
-import { until } from "./harness.ts";
+import { until } from "../support/terminal.ts";
 
 const dir = (name: string, more: Partial<TarSpec> = {}): TarSpec => ({ name, type: "5", ...more });
 const file = (name: string, content = name, more: Partial<TarSpec> = {}): TarSpec => ({ name, content, ...more });
@@ -485,9 +484,7 @@ async function inIdentityNamespace(script: string, ...args: string[]): Promise<s
   const output: string[] = [];
   child.stdout.on("data", (chunk) => output.push(String(chunk)));
   const closed = once(child, "close");
-  await until("the namespace", () => {
-    return readlinkSync(`/proc/${child.pid}/ns/user`) !== readlinkSync("/proc/self/ns/user");
-  });
+  await until(() => readlinkSync(`/proc/${child.pid}/ns/user`) !== readlinkSync("/proc/self/ns/user"));
   for (const map of ["uid_map", "gid_map"]) writeFileSync(`/proc/${child.pid}/${map}`, "0 0 4294967295");
   child.stdin.end("go\n");
   await closed;

@@ -164,8 +164,8 @@ describe("containers that start at once on one rootfs", () => {
     writeFileSync(source, "");
     const first = makeBundle("true");
     for (let round = 0; round < ROUNDS; round++) {
-      const failures = Array.from({ length: STARTS_AT_ONCE }, async () => {
-        const { path } = makeBundle("true", (config) => {
+      const ends = Array.from({ length: STARTS_AT_ONCE }, async () => {
+        const { path } = makeBundle("echo ran", (config) => {
           config.root = { path: first.rootfs };
           // Without a filesystem of its own for /dev.
           config.mounts = config.mounts.filter(({ destination }) => !destination.startsWith("/dev"));
@@ -178,14 +178,15 @@ describe("containers that start at once on one rootfs", () => {
           }
         });
         const child = spawn(runtime, ["--root", stateRoot(), "run", "--bundle", path, newId()], {
-          stdio: ["ignore", "ignore", "pipe"],
+          stdio: ["ignore", "pipe", "pipe"],
         });
-        const errors: string[] = [];
+        const [output, errors]: [string[], string[]] = [[], []];
+        child.stdout.on("data", (chunk) => output.push(String(chunk)));
         child.stderr.on("data", (chunk) => errors.push(String(chunk)));
         const [code] = await once(child, "close");
-        return { code, stderr: errors.join("") };
+        return { code, stdout: output.join(""), stderr: errors.join("") };
       });
-      expect(await Promise.all(failures)).toEqual(failures.map(() => ({ code: 0, stderr: "" })));
+      expect(await Promise.all(ends)).toEqual(ends.map(() => ({ code: 0, stdout: "ran\n", stderr: "" })));
     }
   });
 });
