@@ -82,24 +82,25 @@ function planIdMapped(entry: MountEntry, source: string, tree: boolean, around: 
  * Mounts with the same owners share a user namespace: it is made for the first of them, and the init lets go of it after the last. There may be
  * more mounts than descriptors.
  */
-export function shareMappings(plans: readonly MountPlan[]): MountPlan[] {
+export function shareMappings(plans: readonly MountPlan[]): readonly MountPlan[] {
+  const idmapOf = (step: MountStepOrLink) =>
+    step.kind === "bind" && step.origin.from === "init" ? step.origin.idmap : null;
+  const left = plans.flatMap(({ steps }) => steps.flatMap((step) => idmapOf(step)?.name ?? []));
+  if (left.length === 0) return plans;
   const made = new Set<string>();
-  const isFirst = (source: SourceStep) => source.kind !== "id-mapping" || !made.has(source.name);
-  const shared = plans.map((plan) => {
-    const sources = plan.sources.filter(isFirst);
-    for (const { name } of sources) made.add(name);
-    return { ...plan, sources };
-  });
-  const needed = new Set<string>();
-  const markLast = (step: MountStepOrLink): MountStepOrLink => {
-    if (step.kind !== "bind" || step.origin.from !== "init" || step.origin.idmap === null) return step;
-    const { name } = step.origin.idmap;
-    const last = !needed.has(name);
-    needed.add(name);
-    return { ...step, origin: { ...step.origin, idmap: { ...step.origin.idmap, last } } };
+  const isFirst = (source: SourceStep) => {
+    if (source.kind !== "id-mapping") return true;
+    const isNew = !made.has(source.name);
+    made.add(source.name);
+    return isNew;
   };
-  const reversed = shared.toReversed().map((plan) => ({ ...plan, steps: plan.steps.toReversed().map(markLast) }));
-  return reversed.toReversed().map((plan) => ({ ...plan, steps: plan.steps.toReversed() }));
+  const markLast = (step: MountStepOrLink): MountStepOrLink => {
+    const idmap = idmapOf(step);
+    if (step.kind !== "bind" || idmap === null) return step;
+    left.splice(left.indexOf(idmap.name), 1);
+    return { ...step, origin: { from: "init", idmap: { ...idmap, last: !left.includes(idmap.name) } } };
+  };
+  return plans.map((plan) => ({ ...plan, sources: plan.sources.filter(isFirst), steps: plan.steps.map(markLast) }));
 }
 
 function symlinksOf({ options: { nofollow } }: MountEntry): { nofollow?: NoFollow[] } {
