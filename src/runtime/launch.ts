@@ -82,9 +82,9 @@ export function launch(context: Context, prepared: Prepared, options: LaunchOpti
   }
 }
 
-function reasonOf(error: Error, { spec, cgroup, container }: LaunchContext): Error {
+function reasonOf(error: Error, { spec, cgroup }: LaunchContext): Error {
   // What clone3(2) says of a kind of namespace that the kernel was built without.
   const missing = hasErrno(error, "EINVAL") ? findMissingNamespaces(spec)[0] : undefined;
   if (missing !== undefined) return missing;
-  return reasonOfInit(error, container, cgroup.oomKills());
+  return reasonOfInit(error, cgroup);
 }

@@ -24,10 +24,14 @@ export type Mappings = Map<string, Fd>;
 export function openMapping(name: string, mapping: IdMappingSource, mappings: Mappings): Fd {
   const open = mappings.get(name);
   if (open !== undefined) return open;
-  const made =
-    mapping.from === "namespace" ? openNamespaceFile(mapping.path) : userNamespaceWithMaps(mapping.uid, mapping.gid);
+  const made = userNamespaceOf(mapping);
   mappings.set(name, made);
   return made;
+}
+
+function userNamespaceOf(mapping: IdMappingSource): Fd {
+  if (mapping.from === "namespace") return openNamespaceFile(mapping.path);
+  return userNamespaceWithMaps(mapping.uid, mapping.gid);
 }
 
 export function closeMappings(mappings: Mappings): void {
@@ -100,12 +104,8 @@ export function openLiveSource({ source, tree, idmap, nofollow = [] }: OfKind<So
   // Otherwise a copy of a shared mount is its peer.
   mountSetAttributes(opened, { propagation: "slave", recursive: true });
   if (idmap === null) return opened;
-  const mappings: Mappings = new Map();
-  try {
-    mapOwners(opened, openMapping(idmap.name, idmap.mapping, mappings), idmap.recursive);
-  } finally {
-    closeMappings(mappings);
-  }
+  using userNamespace = userNamespaceOf(idmap.mapping);
+  mapOwners(opened, userNamespace, idmap.recursive);
   return opened;
 }
 

@@ -1,5 +1,6 @@
 /** `start`: lets a created container's init go on to the user's program. */
 
+import { openCgroup } from "../cgroup/manager.ts";
 import type { Spec } from "../config/types.ts";
 import { openHookOutput } from "../hooks/output.ts";
 import { HookError, runHooks } from "../hooks/run.ts";
@@ -36,6 +37,7 @@ import {
 const SIGKILL = 9;
 /** How long an init that was killed may take to be gone, in milliseconds. */
 const END_TIMEOUT = 10_000;
+const STOPPED = "cannot start a container that has stopped";
 /** What the waiting init reads. */
 const WAKE_UP = "0";
 
@@ -61,7 +63,8 @@ function start(context: Context, id: string): void {
   using _ = lock;
   const container = loadContainer(context.root, id);
   const status = containerStatus(context.root, container);
-  if (status === "stopped") throw stopped(container, { waited: exists(fifoOf(context, container)) });
+  // The fifo is there until the init is woken.
+  if (status === "stopped") throw exists(fifoOf(context, container)) ? diedWaiting(container) : new Error(STOPPED);
   if (status === "running") throw new Error("cannot start an already running container");
   if (status !== "created") throw new Error(`cannot start a container in the ${status} state`);
   using socket = openNotifySocket(containerDirectory(context.root, id));
@@ -162,15 +165,14 @@ function openWriter(fifo: string, container: Container): Fd {
     return open(fifo, O.WRONLY | O.NONBLOCK);
   } catch (error) {
     // No reader: the init died between our look at it and now.
-    if (hasErrno(error, "ENXIO")) throw stopped(container, { waited: true });
+    if (hasErrno(error, "ENXIO")) throw diedWaiting(container);
     throw error;
   }
 }
 
-/** @param waited whether its init had still to be started when it ended */
-function stopped(container: Container, { waited }: { waited: boolean }): Error {
-  const error = new Error("cannot start a container that has stopped");
-  return waited ? reasonOfInit(error, container) : error;
+/** Of an init that has ended before it was woken. */
+function diedWaiting({ cgroup }: Container, message = STOPPED): Error {
+  return reasonOfInit(new Error(message), openCgroup(cgroup));
 }
 
 /**
@@ -185,8 +187,7 @@ export function throwStartError(fifo: Fd, container: Container, end?: ExitStatus
   if (length <= 0) return;
   const text = decode(memory.subarray(0, length));
   if (text !== WAKE_UP) throw failureIn(text);
-  if (end === undefined) throw stopped(container, { waited: true });
-  throw reasonOfInit(new Error(`the container's process ${endWords(end)} before it was started`), container);
+  throw diedWaiting(container, end && `the container's process ${endWords(end)} before it was started`);
 }
 
 /** The failure that the init has left. A process of the container that has the fifo open can write to it as well. */
