@@ -8,7 +8,7 @@ import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { exchange, type HttpResponse, readBody } from "./http.ts";
-import { isRedirect, locationFrom, MOST_REDIRECTS, withParameter } from "./redirect.ts";
+import { follow, withParameter } from "./redirect.ts";
 import { printable, RegistryError } from "./registry-error.ts";
 import { isPassing } from "./retry.ts";
 
@@ -123,10 +123,9 @@ export class Authorizer {
 
   /** Once: the request that wants the token is tried again as a whole. Credentials are for the realm's own origin alone. */
   async #ask(realm: URL, headers: Record<string, string>, form?: Uint8Array): Promise<Token> {
-    let url = realm;
-    for (let count = 0; count <= MOST_REDIRECTS; count++) {
-      const { authorization: _, ...others } = headers;
-      const response = await exchange({
+    const { authorization: _, ...others } = headers;
+    const ask = (url: URL): Promise<HttpResponse> =>
+      exchange({
         method: form === undefined ? "GET" : "POST",
         url,
         headers: url.origin === realm.origin ? headers : others,
@@ -134,14 +133,10 @@ export class Authorizer {
         tls: this.endpoint.tls,
         patience: this.stall,
       });
-      const { location } = response.headers;
-      // A form holds the identity token itself: it goes where the registry said, and nowhere else.
-      if (form !== undefined || !isRedirect(response.status, location))
-        return await readToken(response, this.credentials !== null);
-      response.discard();
-      url = locationFrom(url, location, realm.protocol === "https:", "the token server: redirected");
-    }
-    throw new RegistryError(`${realm.host}: the token server: redirected more than ${MOST_REDIRECTS} times`, 310);
+    const following = { isSecure: realm.protocol === "https:", what: "the token server" };
+    // A form holds the identity token itself: it goes where the registry said, and nowhere else.
+    const response = form === undefined ? await follow(realm, ask, following) : await ask(realm);
+    return await readToken(response, this.credentials !== null);
   }
 }
 

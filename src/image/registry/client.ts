@@ -7,7 +7,7 @@ import { AccessError, Authorizer } from "./authorizer.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { ConnectionError, exchange, type HttpRequest, type HttpResponse, readBody } from "./http.ts";
-import { isRedirect, locationFrom, MOST_REDIRECTS } from "./redirect.ts";
+import { follow } from "./redirect.ts";
 import { printable, RegistryError } from "./registry-error.ts";
 import { backOff, isPassing, type Patience } from "./retry.ts";
 import type { Body } from "./send.ts";
@@ -163,8 +163,7 @@ export class RepositoryClient {
     options: RequestOptions,
     authorization: string | undefined,
   ): Promise<HttpResponse> {
-    let url = first;
-    for (let count = 0; count <= MOST_REDIRECTS; count++) {
+    const ask = async (url: URL): Promise<HttpResponse> => {
       const own = url.origin === this.endpoint.base.origin;
       const response = await exchange({
         method,
@@ -178,14 +177,11 @@ export class RepositoryClient {
         tls: own ? this.endpoint.tls : { verify: this.endpoint.tls.verify },
         patience: this.patience.stall,
       });
-      const { location, warning } = response.headers;
       // Where it sends on to is a store of files, and no registry.
-      if (own) this.#warnings.heard(warning, url.host);
-      if (!isRedirect(response.status, location)) return response;
-      response.discard();
-      url = locationFrom(url, location, this.isSecure, `${options.what}: redirected`);
-    }
-    throw new RegistryError(`${first.host}: ${options.what}: redirected more than ${MOST_REDIRECTS} times`, 310);
+      if (own) this.#warnings.heard(response.headers["warning"], url.host);
+      return response;
+    };
+    return await follow(first, ask, { isSecure: this.isSecure, what: options.what });
   }
 
   async #failure(response: HttpResponse, what: string): Promise<Error> {

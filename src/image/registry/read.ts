@@ -6,7 +6,7 @@ import { layerKind, MEDIA_TYPE } from "../store/media-types.ts";
 import { LARGEST_DOCUMENT, parseRoot, type Root } from "../store/parse-documents.ts";
 import { encodingOf, type RepositoryClient, wasEncoded } from "./client.ts";
 import { ConnectionError, exchange, type HttpResponse } from "./http.ts";
-import { isRedirect, locationFrom, MOST_REDIRECTS } from "./redirect.ts";
+import { follow } from "./redirect.ts";
 import { printable, RegistryError } from "./registry-error.ts";
 import { backOff, isPassing } from "./retry.ts";
 
@@ -140,7 +140,8 @@ async function openElsewhere(
   const places = urls.filter((text) => URL.canParse(text) && /^https?:/.test(text));
   for (const text of places.slice(0, MOST_PLACES)) {
     try {
-      const response = await follow(new URL(text), headers, patience);
+      const ask = (url: URL) => exchange({ method: "GET", url, headers, tls: { verify: true }, patience });
+      const response = await follow(new URL(text), ask, { isSecure: text.startsWith("https:"), what: "a layer" });
       if (response.status === 200 || response.status === 206) return response;
       response.discard();
     } catch (error) {
@@ -149,18 +150,6 @@ async function openElsewhere(
     }
   }
   return null;
-}
-
-async function follow(first: URL, headers: Record<string, string>, patience: number): Promise<HttpResponse> {
-  let url = first;
-  for (let count = 0; count <= MOST_REDIRECTS; count++) {
-    const response = await exchange({ method: "GET", url, headers, tls: { verify: true }, patience });
-    const { location } = response.headers;
-    if (!isRedirect(response.status, location)) return response;
-    response.discard();
-    url = locationFrom(url, location, first.protocol === "https:", "a layer: redirected");
-  }
-  throw new RegistryError(`${first.host}: a layer: redirected more than ${MOST_REDIRECTS} times`, 310);
 }
 
 /** @param from what was asked for begins there @param at what is wanted begins there */

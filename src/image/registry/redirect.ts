@@ -1,4 +1,5 @@
 /** Addresses that a server sends its clients on to. */
+import type { HttpResponse } from "./http.ts";
 import { printable, RegistryError } from "./registry-error.ts";
 
 export const MOST_REDIRECTS = 10;
@@ -17,6 +18,28 @@ export function locationFrom(from: URL, location: string, isSecure: boolean, wha
   const next = URL.canParse(location, from.href) ? new URL(location, from) : null;
   if (next !== null && (next.protocol === "https:" || (next.protocol === "http:" && !isSecure))) return next;
   throw new RegistryError(`${from.host}: ${what} to ${printable(location)}, which is no https`, 310);
+}
+
+/**
+ * Asks at an address, and goes where redirects lead.
+ * @param isSecure whether none may lead to plain HTTP
+ * @param what is asked for, for errors
+ * @throws {RegistryError} for one that leads nowhere, and for too many
+ */
+export async function follow(
+  first: URL,
+  ask: (url: URL) => Promise<HttpResponse>,
+  { isSecure, what }: { isSecure: boolean; what: string },
+): Promise<HttpResponse> {
+  let url = first;
+  for (let count = 0; count <= MOST_REDIRECTS; count++) {
+    const response = await ask(url);
+    const { location } = response.headers;
+    if (!isRedirect(response.status, location)) return response;
+    response.discard();
+    url = locationFrom(url, location, isSecure, `${what}: redirected`);
+  }
+  throw new RegistryError(`${first.host}: ${what}: redirected more than ${MOST_REDIRECTS} times`, 310);
 }
 
 /**
