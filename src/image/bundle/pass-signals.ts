@@ -1,4 +1,6 @@
 /** Signals that a user or a script sends to a command that stands in for a container's process: they are for that. */
+import type { ChildProcess } from "node:child_process";
+import { constants } from "node:os";
 
 /** What has no other meaning for this process itself: not SIGCHLD, SIGPIPE and SIGURG, nor what stops it at its terminal. */
 const PASSED = [
@@ -21,4 +23,17 @@ export function passSignals(send: (signal: NodeJS.Signals) => void): Disposable 
       for (const signal of PASSED) process.off(signal, send);
     },
   };
+}
+
+/**
+ * Stands in for a process until it ends.
+ * @returns its exit code, 128+N where signal N ended it
+ * @throws {Error} when it could not be started
+ */
+export async function standInFor(child: ChildProcess): Promise<number> {
+  using _ = passSignals((signal) => void child.kill(signal));
+  return await new Promise((settle, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code, signal) => settle(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0)));
+  });
 }

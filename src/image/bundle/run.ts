@@ -7,7 +7,6 @@
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { constants } from "node:os";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { lockOwn } from "../../sys/flock.ts";
 import { join } from "../../sys/path-names.ts";
@@ -16,7 +15,7 @@ import { snapshotsPath } from "../snapshot/directories.ts";
 import { lockStore } from "../store/store.ts";
 import { type BundleRequest, makeBundle, removeBundle } from "./bundle.ts";
 import { networkMounts, writeNetworkFiles } from "./network-files.ts";
-import { passSignals } from "./pass-signals.ts";
+import { standInFor } from "./pass-signals.ts";
 import { DEFAULT_HOSTNAME } from "./runtime-config.ts";
 import { runtimePath } from "./runtime-path.ts";
 
@@ -60,9 +59,5 @@ async function claim({ store }: Pick<RunRequest, "store">, directory: string): P
 
 async function execute(args: readonly string[], lock: Fd): Promise<number> {
   const child = spawn(runtimePath(), args, { stdio: ["inherit", "inherit", "inherit", lock.number] });
-  using _ = passSignals((signal) => void child.kill(signal));
-  return await new Promise((settle, reject) => {
-    child.on("error", reject);
-    child.on("exit", (code, signal) => settle(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0)));
-  });
+  return await standInFor(child);
 }

@@ -1,6 +1,5 @@
 /** Further processes in a container that runs. */
 import { spawn } from "node:child_process";
-import { constants } from "node:os";
 import type { Process } from "../../config/types.ts";
 import { hasErrno } from "../../sys/error.ts";
 import type { Fd } from "../../sys/fd.ts";
@@ -9,7 +8,7 @@ import { openRoot } from "../../sys/path.ts";
 import { join } from "../../sys/path-names.ts";
 import { fitUser, type MappedIds, mappedIds } from "../bundle/mapped-ids.ts";
 import { readSpec } from "../bundle/marker.ts";
-import { passSignals } from "../bundle/pass-signals.ts";
+import { standInFor } from "../bundle/pass-signals.ts";
 import { mergeEnvironment } from "../bundle/runtime-config.ts";
 import { runtimePath } from "../bundle/runtime-path.ts";
 import { type ResolvedUser, readInImage, resolveUser } from "../bundle/user.ts";
@@ -56,11 +55,7 @@ export async function execInNamed(store: Store, container: Container, request: E
       ...(given.document === null ? [] : [given.document.number]),
     ],
   });
-  using _ = passSignals((signal) => void child.kill(signal));
-  return await new Promise((settle, reject) => {
-    child.on("error", reject);
-    child.on("exit", (code, signal) => settle(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0)));
-  });
+  return await standInFor(child);
 }
 
 /** What the process is, for the runtime: the container's own with some changes, or, for another user, one that is written out. */
