@@ -4,9 +4,9 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { Mount } from "../../config/types.ts";
-import { join, normalize } from "../../sys/path-names.ts";
+import { join } from "../../sys/path-names.ts";
 import { resolverFile } from "../containers/resolver.ts";
-import type { BundleOptions } from "./options.ts";
+import { type BundleOptions, placeOf } from "./options.ts";
 import { plainUmask } from "./plain-umask.ts";
 
 const HOSTS_FILE = "hosts";
@@ -58,7 +58,7 @@ export function networkMounts(
 }
 
 function takesPlace({ destination, options = [] }: Mount, path: string): boolean {
-  const place = normalize(`${destination}/.`);
+  const place = placeOf(destination);
   return place === path || (path.startsWith(`${place}/`) && options.includes("ro"));
 }
 

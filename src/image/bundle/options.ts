@@ -53,8 +53,7 @@ export function parseVolume(text: string): Mount {
     new Error(`--volume ${JSON.stringify(text)}: ${what}: SOURCE:DESTINATION[:OPTIONS] is right`);
   if (more.length > 0) throw wrong("too many colons");
   if (destination === "") throw wrong("no destination");
-  if (!destination.startsWith("/")) throw wrong("the destination must be an absolute path");
-  if (normalize(destination) === "/") throw wrong("the destination must not be /");
+  checkDestination(destination, wrong);
   if (!/^(\/|\.\.?(\/|$))/.test(source)) throw wrong("the source must be a path that begins with / or ./");
   const words = options.split(",").filter((option) => option !== "");
   // What Docker knows beside mount options: labels of SELinux, and whether a volume gets the image's files.
@@ -81,8 +80,7 @@ export function parseTmpfs(text: string): Mount {
   const [destination = "", options = "", ...more] = text.split(":");
   const wrong = (what: string) => new Error(`--tmpfs ${JSON.stringify(text)}: ${what}: DESTINATION[:OPTIONS] is right`);
   if (more.length > 0) throw wrong("too many colons");
-  if (!destination.startsWith("/")) throw wrong("the destination must be an absolute path");
-  if (normalize(destination) === "/") throw wrong("the destination must not be /");
+  checkDestination(destination, wrong);
   const given = options.split(",").filter((option) => option !== "");
   const unknown = given.find(
     (option) =>
@@ -97,6 +95,17 @@ export function parseTmpfs(text: string): Mount {
   return { destination, type: "tmpfs", source: "tmpfs", options: [...new Set([...defaults, ...given])] };
 }
 
+/** @throws {Error} what `wrong` makes of it, for a place where nothing can be mounted */
+export function checkDestination(destination: string, wrong: (what: string) => Error): void {
+  if (!destination.startsWith("/")) throw wrong("the destination must be an absolute path");
+  if (placeOf(destination) === "/") throw wrong("the destination must not be /");
+}
+
+/** A destination, written in one way only. */
+export function placeOf(destination: string): string {
+  return normalize(`/${destination}/.`);
+}
+
 /** Two options of a mount of which one takes back the other, for a message; `null` where there are none. */
 export function findOpposites(options: readonly string[]): string | null {
   const opposites = [["ro", "rw"], ...["exec", "suid", "dev", "atime", "diratime"].map((name) => [name, `no${name}`])];
@@ -107,7 +116,7 @@ export function findOpposites(options: readonly string[]): string | null {
 export function refuseSharedDestinations(mounts: readonly { destination: string }[]): void {
   const seen = new Set<string>();
   for (const { destination } of mounts) {
-    const place = normalize(`${destination}/`);
+    const place = placeOf(destination);
     if (seen.has(place)) throw new Error(`--volume: two volumes have the destination ${destination}`);
     seen.add(place);
   }

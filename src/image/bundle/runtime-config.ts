@@ -5,9 +5,8 @@
  */
 import { defaultMounts, MASKED_PATHS, OCI_VERSION, READONLY_PATHS, rootlessMounts } from "../../config/default.ts";
 import type { Linux, Mount, Spec, User } from "../../config/types.ts";
-import { normalize } from "../../sys/path-names.ts";
 import type { ImageConfig } from "../store/documents.ts";
-import type { BundleOptions } from "./options.ts";
+import { type BundleOptions, placeOf } from "./options.ts";
 import { defaultSeccomp } from "./seccomp-profile.ts";
 import type { ResolvedUser } from "./user.ts";
 
@@ -139,7 +138,7 @@ function labels(given: Readonly<Record<string, string>>, notices: string[]): Rec
 /** So that none hides another, in whichever order they were given: one that is mounted within another comes after it. */
 function outerFirst(mounts: readonly Mount[]): Mount[] {
   const depth = ({ destination }: Mount) =>
-    normalize(destination)
+    placeOf(destination)
       .split("/")
       .filter((part) => part !== "").length;
   return [...mounts].sort((one, other) => depth(one) - depth(other));

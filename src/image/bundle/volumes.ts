@@ -7,17 +7,12 @@ import { mkdirSync } from "node:fs";
 import type { Mount } from "../../config/types.ts";
 import { type Fd, O, open } from "../../sys/fd.ts";
 import { findInRoot } from "../../sys/path.ts";
-import { join, normalize } from "../../sys/path-names.ts";
+import { join } from "../../sys/path-names.ts";
 import type { ExtractContext } from "../layer/extract-context.ts";
 import { Notices } from "../layer/notices.ts";
 import { copyTree } from "../snapshot/copy-tree.ts";
 import { overlayNamespace } from "../snapshot/directories.ts";
-import type { BundleOptions } from "./options.ts";
-
-/** A destination, written in one way only. */
-function place(path: string): string {
-  return normalize(`/${path}/.`);
-}
+import { type BundleOptions, placeOf } from "./options.ts";
 
 /**
  * Makes the directories.
@@ -30,8 +25,8 @@ export function makeVolumes(
   paths: readonly string[],
   { mounts, tmpfs, rootless }: BundleOptions,
 ): Mount[] {
-  const taken = new Set([...mounts, ...tmpfs].map(({ destination }) => place(destination)));
-  const wanted = [...new Set(paths.map(place))].sort().filter((path) => path !== "/" && !taken.has(path));
+  const taken = new Set([...mounts, ...tmpfs].map(({ destination }) => placeOf(destination)));
+  const wanted = [...new Set(paths.map(placeOf))].sort().filter((path) => path !== "/" && !taken.has(path));
   if (wanted.length > 0) mkdirSync(directory, { mode: 0o700 });
   return wanted.map((destination, index) => {
     const source = join(directory, `${index}`);

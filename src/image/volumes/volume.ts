@@ -13,8 +13,8 @@
 import { mkdirSync, renameSync } from "node:fs";
 import { isNamedVolume } from "../../config/generated/volume.js";
 import { mkdirAll, readDirectory } from "../../sys/file.ts";
-import { join, normalize } from "../../sys/path-names.ts";
-import { findOpposites } from "../bundle/options.ts";
+import { join } from "../../sys/path-names.ts";
+import { checkDestination, findOpposites } from "../bundle/options.ts";
 import { type Kept, readKept } from "../containers/kept.ts";
 import { checkName, isName } from "../containers/names.ts";
 import { removeTree } from "../layer/remove-tree.ts";
@@ -53,8 +53,7 @@ export function parseNamedMount(text: string): NamedMount | null {
   if (!isName(name))
     throw wrong(`${JSON.stringify(name)} is no name of a volume, and no path that begins with / or ./`);
   if (more.length > 0) throw wrong("too many colons");
-  if (!destination.startsWith("/")) throw wrong("the destination must be an absolute path");
-  if (normalize(destination) === "/") throw wrong("the destination must not be /");
+  checkDestination(destination, wrong);
   const words = given.split(",").filter((word) => word !== "");
   const unknown = words.find((word) => !/^(ro|rw|nocopy|z|Z|noexec|nosuid|nodev)$/.test(word));
   if (unknown !== undefined) throw wrong(`the option ${JSON.stringify(unknown)} is not known`);

@@ -49,8 +49,6 @@ export class PreparedMounts implements Disposable {
       await prepared.#lockCaches(mounts, context);
       for (const one of mounts) await prepared.#add(one, context);
       if (script !== null) prepared.#addScript(script, args[0] as string, context.workspace);
-      // What is below another mount must come after it, or nobody sees it.
-      prepared.mounts.sort((one, other) => depthOf(one.destination) - depthOf(other.destination));
       return prepared;
     } catch (error) {
       prepared[Symbol.dispose]();
@@ -191,10 +189,6 @@ async function newCache(one: Of<"cache">, workspace: Workspace, sources: Sources
     if (item?.kind === "directory") copyInto(directory, item, source.tree, ".");
   }
   return directory;
-}
-
-function depthOf(path: string): number {
-  return path.split("/").filter((part) => part !== "").length;
 }
 
 function cacheName({ id, uid, gid, mode, from, source }: Of<"cache">): string {

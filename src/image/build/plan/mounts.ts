@@ -10,40 +10,15 @@ import type { RunMount } from "./steps.ts";
 /** Whether it may be written to: BuildKit takes that for all, though a secret never may. */
 const ACCESS = ["rw", "readwrite", "ro", "readonly"] as const;
 
+const PLACE = ["target", "dst", "destination"] as const;
+const OWNER = ["mode", "uid", "gid"] as const;
+
 const OPTIONS = {
-  bind: ["type", "target", "dst", "destination", "source", "src", "from", ...ACCESS],
-  cache: [
-    "type",
-    "id",
-    "target",
-    "dst",
-    "destination",
-    ...ACCESS,
-    "sharing",
-    "from",
-    "source",
-    "src",
-    "mode",
-    "uid",
-    "gid",
-  ],
-  tmpfs: ["type", "target", "dst", "destination", ...ACCESS, "size"],
-  ssh: ["type", "id", "target", "dst", "destination", ...ACCESS, "required", "mode", "uid", "gid"],
-  secret: [
-    "type",
-    "id",
-    "target",
-    "dst",
-    "destination",
-    ...ACCESS,
-    "required",
-    "mode",
-    "uid",
-    "gid",
-    "env",
-    "source",
-    "src",
-  ],
+  bind: ["type", ...PLACE, "source", "src", "from", ...ACCESS],
+  cache: ["type", "id", ...PLACE, ...ACCESS, "sharing", "from", "source", "src", ...OWNER],
+  tmpfs: ["type", ...PLACE, ...ACCESS, "size"],
+  ssh: ["type", "id", ...PLACE, ...ACCESS, "required", ...OWNER],
+  secret: ["type", "id", ...PLACE, ...ACCESS, "required", ...OWNER, "env", "source", "src"],
 } as const;
 
 type MountType = keyof typeof OPTIONS;
