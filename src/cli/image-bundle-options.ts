@@ -4,7 +4,7 @@ import { normalize } from "../sys/path-names.ts";
 import { fileNames } from "./file-name.ts";
 import { platformOption, quietOption, storeOptions } from "./image-options.ts";
 import { choice, list, type OptionValues, optionalToggle, text, toggle } from "./option.ts";
-import { UsageError } from "./usage-error.ts";
+import { asUsage, UsageError } from "./usage-error.ts";
 
 export const imageBundleOptions = {
   ...storeOptions,
@@ -57,13 +57,6 @@ export async function toBundleOptions(
   const { chooseCapabilities } = await import("../image/bundle/capabilities.ts");
   const { readEnvFile } = await import("../image/bundle/env-file.ts");
   const { DEFAULT_LIMITS } = await import("../image/layer/limits.ts");
-  const usage = <T>(read: () => T): T => {
-    try {
-      return read();
-    } catch (error) {
-      throw new UsageError((error as Error).message);
-    }
-  };
   const number = (name: "pids-limit" | "max-entries" | "max-ratio" | "max-depth") => {
     const given = values[name];
     if (given === undefined) return null;
@@ -73,16 +66,18 @@ export async function toBundleOptions(
   };
   const bytes = (name: "memory" | "shm-size" | "max-bytes") => {
     const given = values[name];
-    return given === undefined ? null : usage(() => parseMemory(`--${name}`, given));
+    return given === undefined ? null : asUsage(() => parseMemory(`--${name}`, given));
   };
   // A path alone is a volume that nobody names.
   const isUnnamed = (volume: string) => /^\/[^:]*$/.test(volume);
   const unnamed = values.volume.filter(isUnnamed);
   if (unnamed.some((path) => normalize(path) === "/"))
     throw new UsageError('--volume "/": the destination must not be /');
-  const mounts = values.volume.filter((volume) => !isUnnamed(volume)).map((volume) => usage(() => parseVolume(volume)));
-  const tmpfs = values.tmpfs.map((one) => usage(() => parseTmpfs(one)));
-  usage(() =>
+  const mounts = values.volume
+    .filter((volume) => !isUnnamed(volume))
+    .map((volume) => asUsage(() => parseVolume(volume)));
+  const tmpfs = values.tmpfs.map((one) => asUsage(() => parseTmpfs(one)));
+  asUsage(() =>
     refuseSharedDestinations([...named, ...mounts, ...tmpfs, ...unnamed.map((destination) => ({ destination }))]),
   );
   const rootless = values.rootless ?? process.geteuid?.() !== 0;
@@ -92,7 +87,7 @@ export async function toBundleOptions(
     rootless,
     args: args.length > 0 ? args : null,
     entrypoint: values.entrypoint === undefined ? null : values.entrypoint === "" ? [] : [values.entrypoint],
-    env: [...values["env-file"].flatMap((path) => usage(() => readEnvFile(path))), ...values.env].flatMap(variable),
+    env: [...values["env-file"].flatMap((path) => asUsage(() => readEnvFile(path))), ...values.env].flatMap(variable),
     user: values.user || null,
     cwd: workdir(values.workdir),
     hostname: hostname(values.hostname),
@@ -101,7 +96,7 @@ export async function toBundleOptions(
     tmpfs,
     unnamedVolumes: unnamed,
     readOnly: values["read-only"],
-    capabilities: usage(() => chooseCapabilities(values["cap-add"], values["cap-drop"])),
+    capabilities: asUsage(() => chooseCapabilities(values["cap-add"], values["cap-drop"])),
     shmSize: bytes("shm-size"),
     memory: isNone(values.memory) ? null : bytes("memory"),
     cpus: isNone(values.cpus) ? null : cpus(values.cpus as string),

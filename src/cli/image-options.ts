@@ -6,7 +6,7 @@ import type { Platform } from "../image/store/documents.ts";
 import type { Store } from "../image/store/store.ts";
 import { fileName } from "./file-name.ts";
 import { choice, count, type OptionValues, text, toggle } from "./option.ts";
-import { UsageError } from "./usage-error.ts";
+import { asUsage, UsageError } from "./usage-error.ts";
 
 export const storeOptions = {
   store: fileName("DIR", "where images are kept (default: /var/lib/tsrunc, or an ordinary user's data directory)"),
@@ -66,25 +66,17 @@ export async function toArchiveLimits(options: OptionValues<typeof archiveLimitO
   const { "max-bytes": bytes, "max-ratio": ratio } = options;
   if (ratio !== undefined && !/^[1-9]\d{0,14}$/.test(ratio))
     throw new UsageError(`--max-ratio ${JSON.stringify(ratio)}: a number above 0 is expected`);
-  try {
-    return {
-      bytes: bytes === undefined ? DEFAULT_LIMITS.bytes : parseMemory("--max-bytes", bytes),
-      ratio: ratio === undefined ? DEFAULT_LIMITS.ratio : Number(ratio),
-    };
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return {
+    bytes: bytes === undefined ? DEFAULT_LIMITS.bytes : asUsage(() => parseMemory("--max-bytes", bytes)),
+    ratio: ratio === undefined ? DEFAULT_LIMITS.ratio : Number(ratio),
+  };
 }
 
 /** @throws {UsageError} */
 export async function toPlatform(text: string | undefined): Promise<{ platform?: Platform }> {
   if (text === undefined) return {};
   const { parsePlatform } = await import("../image/store/platform.ts");
-  try {
-    return { platform: parsePlatform(text) };
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return { platform: asUsage(() => parsePlatform(text)) };
 }
 
 /** Opens the store that is named, or the user's. */

@@ -12,3 +12,12 @@ export class UsageError extends Error {
     super(message);
   }
 }
+
+/** Reads a value of the command line: what is wrong with it is told as that. @throws {UsageError} */
+export function asUsage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

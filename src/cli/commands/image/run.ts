@@ -4,7 +4,7 @@ import { imageBundleOptions, toBundleOptions } from "../../image-bundle-options.
 import { openNamedStore, toPlatform, withReporter } from "../../image-options.ts";
 import { choice, list, size, text, toggle } from "../../option.ts";
 import { print } from "../../output.ts";
-import { UsageError } from "../../usage-error.ts";
+import { asUsage, UsageError } from "../../usage-error.ts";
 
 export const command = defineCommand({
   synopsis: "<image> [arg...]",
@@ -44,17 +44,10 @@ export const command = defineCommand({
     const { parseNamedMount } = await import("../../../image/volumes/volume.ts");
     const { refuseMissingSources } = await import("../../../image/bundle/options.ts");
     const { parsePublish, refuseSharedPorts } = await import("../../../image/containers/publish.ts");
-    const usage = <T>(read: () => T): T => {
-      try {
-        return read();
-      } catch (error) {
-        throw new UsageError((error as Error).message);
-      }
-    };
-    const named = options.volume.map((volume) => ({ volume, mount: usage(() => parseNamedMount(volume)) }));
+    const named = options.volume.map((volume) => ({ volume, mount: asUsage(() => parseNamedMount(volume)) }));
     const namedVolumes = named.flatMap(({ mount }) => mount ?? []);
-    const published = publish.map((port) => usage(() => parsePublish(port)));
-    usage(() => refuseSharedPorts(published));
+    const published = publish.map((port) => asUsage(() => parsePublish(port)));
+    asUsage(() => refuseSharedPorts(published));
     const network = given.has("network") || publish.length === 0 ? options.network : "pasta";
     if (publish.length > 0 && network !== "pasta")
       throw new UsageError(`--publish needs --network pasta, not ${network}`);
@@ -67,7 +60,7 @@ export const command = defineCommand({
       args,
       namedVolumes,
     );
-    usage(() => refuseMissingSources(bundleOptions.mounts));
+    asUsage(() => refuseMissingSources(bundleOptions.mounts));
     const platform = await toPlatform(options.platform);
     const { unpackProgress } = await import("../../../image/progress/unpacking.ts");
     const store = await openNamedStore(options);
