@@ -1,7 +1,7 @@
 /**
  * Gets in: what a registry challenges with becomes an `Authorization` header.
  *
- * Tokens are kept by what they are for, and renewed when a registry refuses them, however long they claimed to last.
+ * A token is renewed when it has run out, or when a registry refuses it, however long it claimed to last.
  * @see distribution's docs/spec/auth/token.md and oauth.md
  */
 import { type Challenge, parseChallenges } from "./challenge.ts";
@@ -73,9 +73,19 @@ export class Authorizer {
     await this.#renew(known);
   }
 
+  /** For a request beside the others: it begins with the token there is, and what it is given these do not get. */
+  apart(): Authorizer {
+    const other = new Authorizer(this.endpoint, this.credentials, this.scopes, this.stall);
+    other.#token = this.#token;
+    other.#challenge = this.#challenge;
+    return other;
+  }
+
+  /** A challenge is known once there is a token for it: another, which nothing came of, must not be what the next renewal asks by. */
   async #renew(challenge: Challenge): Promise<void> {
+    const token = challenge.scheme === "basic" ? this.#basic() : await this.#bearer(challenge.parameters);
+    this.#token = token;
     this.#challenge = challenge;
-    this.#token = challenge.scheme === "basic" ? this.#basic() : await this.#bearer(challenge.parameters);
   }
 
   #basic(): Token {

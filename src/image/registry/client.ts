@@ -22,6 +22,8 @@ export interface RequestOptions {
   what: string;
   /** False: a failure is told at once. */
   retry?: boolean;
+  /** It may want another token than the other requests, who are to keep theirs. */
+  apart?: boolean;
 }
 
 /** The largest error message that is read, in bytes. */
@@ -147,12 +149,13 @@ export class RepositoryClient {
   }
 
   async #authorized(method: HttpRequest["method"], url: URL, options: RequestOptions): Promise<HttpResponse> {
+    const authorizer = options.apart ? this.#authorizer.apart() : this.#authorizer;
     for (let answers = 0; ; answers++) {
-      const response = await this.#redirected(method, url, options, await this.#authorizer.header());
+      const response = await this.#redirected(method, url, options, await authorizer.header());
       if (response.status !== 401 || response.url.origin !== this.endpoint.base.origin) return response;
       if (answers === MOST_ANSWERS) throw await this.#failure(response, options.what);
       response.discard();
-      await this.#authorizer.answer(response);
+      await authorizer.answer(response);
     }
   }
 

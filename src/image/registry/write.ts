@@ -138,10 +138,13 @@ async function upload(
   }
 }
 
-/** What has come of an upload is nobody's; the registry would keep it for days. Who does not answer is not waited for again. */
+/**
+ * What has come of an upload is nobody's; the registry would keep it for days. Who does not answer is not waited for again.
+ * Deleting takes another right than pushing: the token for that is not the push's.
+ */
 async function cancel(client: RepositoryClient, { url }: Session, cause: unknown, what: string): Promise<void> {
   if (cause instanceof ConnectionError) return;
-  const options = { headers: { "content-length": "0" }, accept: [200, 202, 204], what, retry: false };
+  const options = { headers: { "content-length": "0" }, accept: [200, 202, 204], what, retry: false, apart: true };
   await client.request("DELETE", url, options).then(
     (response) => response.discard(),
     () => {},

@@ -225,6 +225,75 @@ test("a token that ends at the last request is renewed, and the body sent again"
   }
 });
 
+describe("calling an upload off", () => {
+  /** A registry of short-lived tokens that takes the first blob at the second try, and wants another token for deleting. */
+  async function pushTo(
+    sink: Sink,
+    deletion: (scope: string) => string,
+  ): Promise<{ asked: string[]; shown: string[] }> {
+    const asked: string[] = [];
+    let token = "";
+    let puts = 0;
+    sink.answer = ({ method, url, headers }, response) => {
+      if (url.startsWith("/token")) {
+        const scope = new URL(url, "http://x").searchParams.get("scope") ?? "";
+        asked.push(scope);
+        if (scope !== "repository:a/b:pull,push") return !!response.writeHead(401).end();
+        token = `push${asked.length}`;
+        // It has run out for whoever is careful.
+        return !!response.end(JSON.stringify({ token, expires_in: 1 }));
+      }
+      if (method === "DELETE")
+        return !!response.writeHead(401, { "www-authenticate": deletion("repository:a/b:delete") }).end();
+      if (headers.authorization === `Bearer ${token}`)
+        return method === "PUT" && url.startsWith("/elsewhere") && ++puts === 1 && !!response.writeHead(503).end();
+      const scope = "repository:a/b:pull,push";
+      const challenge = `Bearer realm="http://${sink.host}/token",scope="${scope}"`;
+      return !!response.writeHead(401, { "www-authenticate": challenge }).end();
+    };
+    expect(await push(sink)).toBeNull();
+    expect(puts).toBe(image.blobs.size);
+    const shown = sink.uploads
+      .filter(({ method, url }) => method !== "DELETE" && url !== "/v2/" && !url.startsWith("/token"))
+      .map(({ headers }) => headers.authorization ?? "none");
+    return { asked, shown };
+  }
+
+  test.each([
+    ["of a kind that there are no credentials for", () => 'Basic realm="x"'],
+    ["of no known kind", () => "Negotiate"],
+  ])("a challenge %s leaves the push its own way of renewing its token", async (_, deletion) => {
+    await using sink = await Sink.start();
+    const { asked } = await pushTo(sink, deletion);
+    expect(new Set(asked)).toEqual(new Set(["repository:a/b:pull,push"]));
+  });
+
+  test("a challenge for a token that is refused does the same", async () => {
+    await using sink = await Sink.start();
+    const { shown } = await pushTo(sink, (scope) => `Bearer realm="http://${sink.host}/token",scope="${scope}"`);
+    expect(shown).not.toContain("none");
+  });
+
+  test("the token it gets is for nothing else", async () => {
+    await using sink = await Sink.start();
+    let puts = 0;
+    sink.answer = ({ method, url, headers }, response) => {
+      if (url.startsWith("/token"))
+        return !!response.end(JSON.stringify({ token: url.includes("delete") ? "delete" : "push" }));
+      const action = method === "DELETE" ? "delete" : "push";
+      if (headers.authorization === `Bearer ${action}`)
+        return method === "PUT" && ++puts === 1 && !!response.writeHead(503).end();
+      const challenge = `Bearer realm="http://${sink.host}/token",scope="repository:a/b:${action}"`;
+      return !!response.writeHead(401, { "www-authenticate": challenge }).end();
+    };
+    expect(await push(sink)).toBeNull();
+    const deletions = sink.uploads.filter(({ method }) => method === "DELETE");
+    expect(deletions.at(-1)?.headers.authorization).toBe("Bearer delete");
+    const others = sink.uploads.filter(({ method }) => method !== "DELETE");
+    expect(others.map(({ headers }) => headers.authorization)).not.toContain("Bearer delete");
+  });
+});
+
 test("a token server that knows one scope at a time gives one without the mount's", async () => {
   await using sink = await Sink.start();
   sink.answer = ({ url, headers, method }, response) => {
