@@ -1,6 +1,7 @@
 /** Signals to all that lives in a cgroup. */
 import { sendSignal } from "../sys/process.ts";
 import { SIGNALS } from "../sys/signal.ts";
+import { SignalFailures } from "../sys/signal-failures.ts";
 import type { CgroupDriver } from "./driver.ts";
 import { freeze, thawIfThere, thawTree } from "./freezer.ts";
 import type { CgroupHierarchy } from "./plan.ts";
@@ -17,7 +18,7 @@ export interface KillTarget {
 
 /**
  * Sends a signal to every process of a cgroup and those below it. If it was frozen, it is thawed; so it is when something goes wrong.
- * @throws {Error} also when one process could not be told: the others have been
+ * @throws {Error} also when some processes could not be told, which it names: the others have been
  */
 export function killAll(signal: number, target: KillTarget): void {
   const { driver } = target;
@@ -33,24 +34,18 @@ export function killAll(signal: number, target: KillTarget): void {
   }
 }
 
-/** @param rounds how often to look again whether somebody is left @throws {SyscallError} the first, when all have had their turn */
+/** @param rounds how often to look again whether somebody is left @throws {SyscallError} for those that could not be told, when all have had their turn */
 function signalEach(signal: number, { pids }: KillTarget, rounds: number): void {
-  let failure: unknown;
+  const failures = new SignalFailures(signal);
   for (let round = 0; round < rounds; round++) {
-    const found = pids();
-    for (const pid of found) {
-      // To the kernel, process 0 is our own process group.
-      if (pid === 0) continue;
-      try {
-        sendSignal(pid, signal);
-      } catch (error) {
-        failure ??= error;
-      }
-    }
-    if (found.length === 0 || failure !== undefined) break;
+    // To the kernel, process 0 is our own process group.
+    const found = pids().filter((pid) => pid !== 0);
+    // Whoever could not be told is tried again as long as there are others to go after.
+    if (found.every((pid) => failures.has(pid))) break;
+    for (const pid of found) failures.try(pid, () => sendSignal(pid, signal));
     if (round > 0) sleep(round);
   }
-  if (failure !== undefined) throw failure;
+  failures.throwIfAny();
 }
 
 function tryFreeze(freezer: CgroupHierarchy): boolean {

@@ -14,13 +14,19 @@ import { type Container, removeDirectory } from "./store.ts";
  *
  * The hooks come when all is removed, and one that fails is warned of, no more.
  *
+ * @param hasOthers whether there may be processes that did not end with the init: without a pid namespace of its own, nothing but the cgroup
+ *   tells which processes are the container's
  * @throws {Error} when the cgroup cannot be removed: the state stays, so that it can be tried again
  * @see runtime-spec, runtime.md, "Lifecycle", 11 to 13
  */
-export function clearContainer(context: Context, container: Container, spec: Spec): void {
+export function clearContainer(
+  context: Context,
+  container: Container,
+  spec: Spec,
+  hasOthers = !hasOwnPidNamespace(spec),
+): void {
   const cgroup = openCgroup(container.cgroup);
-  // Without a pid namespace of its own, nothing but the cgroup tells which processes are the container's.
-  if (!hasOwnPidNamespace(spec)) cgroup.killAll(9);
+  if (hasOthers) cgroup.killAll(9);
   cgroup.remove();
   if (container.resctrl !== undefined && exists(container.resctrl)) rmdir(container.resctrl);
   removeDirectory(context.root, container.id);
@@ -38,11 +44,17 @@ export function clearContainer(context: Context, container: Container, spec: Spe
 
 /**
  * Clears what a failed launch or restoration leaves; that this fails too must not hide the first failure.
+ * @param hasOthers as for {@link clearContainer}
  * @returns what is to be said of what could not be cleared
  */
-export function clearAfterFailure(context: Context, container: Container, spec: Spec): string | null {
+export function clearAfterFailure(
+  context: Context,
+  container: Container,
+  spec: Spec,
+  hasOthers?: boolean,
+): string | null {
   try {
-    clearContainer(context, container, spec);
+    clearContainer(context, container, spec, hasOthers);
     return null;
   } catch (error) {
     return `container ${container.id} could not be cleared, delete it: ${(error as Error).message}`;

@@ -50,9 +50,13 @@ export function signalInit(init: ProcessIdentity, signal: number): boolean {
 /** Kills the init and all that is left in the container's cgroup, and waits until the init is gone. */
 export function killForGood(container: Container): void {
   const cgroup = openCgroup(container.cgroup);
-  if (isAlive(container.init)) signalInit(container.init, SIGKILL);
-  if (cgroup.exists()) {
-    cgroup.killAll(SIGKILL);
-    cgroup.thawTree();
+  try {
+    if (isAlive(container.init)) signalInit(container.init, SIGKILL);
+  } finally {
+    // Whatever becomes of the init, the others go.
+    if (cgroup.exists()) {
+      cgroup.killAll(SIGKILL);
+      cgroup.thawTree();
+    }
   }
 }

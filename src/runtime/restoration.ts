@@ -18,7 +18,6 @@ import { mkdir, readLink, rmdir } from "../sys/file.ts";
 import { NAMESPACE_FLAGS, unshare } from "../sys/namespace.ts";
 import { join } from "../sys/path-names.ts";
 import { killChild, processStat } from "../sys/process.ts";
-import { SIGNALS } from "../sys/signal.ts";
 import type { Claim } from "./claim.ts";
 import { clearAfterFailure } from "./clear.ts";
 import { sendMaster } from "./console-socket.ts";
@@ -92,10 +91,9 @@ export class Restoration {
     } catch (error) {
       const reason = explainFailure(error, criu, directories.log(LOG.restore));
       if (prepared.container.init !== null) killChild(prepared.container.init.pid);
-      // CRIU that was killed leaves processes of its own there, outside the container's pid namespace.
-      if (this.#cgroup.exists()) this.#cgroup.killAll(SIGNALS.SIGKILL);
       this.#master?.close();
-      const left = clearAfterFailure(context, prepared.container, prepared.spec);
+      // CRIU that was killed leaves processes of its own in the cgroup, outside the container's pid namespace.
+      const left = clearAfterFailure(context, prepared.container, prepared.spec, true);
       claim.lock.close();
       throw left === null ? reason : new Error(`${reason.message}; ${left}`);
     } finally {

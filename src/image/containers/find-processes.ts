@@ -8,6 +8,7 @@ import { readDirectory, readLink, readText } from "../../sys/file.ts";
 import { POLL, poll } from "../../sys/poll.ts";
 import { pidfdFind, pidfdSendSignal } from "../../sys/process.ts";
 import { SIGNALS } from "../../sys/signal.ts";
+import { SignalFailures } from "../../sys/signal-failures.ts";
 import { findStat, isSameFile, type Stat } from "../../sys/stat.ts";
 
 /** What was found and killed. */
@@ -17,13 +18,18 @@ export interface Killed {
   cgroups: Set<string>;
 }
 
-/** Kills the processes whose root a directory is, and all that is in pid namespaces with them. @param patience milliseconds */
+/**
+ * Kills the processes whose root a directory is, and all that is in pid namespaces with them.
+ * @param patience milliseconds
+ * @throws {SyscallError} for those that could not be killed, when the others have been
+ */
 export function killByRoot(rootfs: string, patience: number): Killed {
   const killed: Killed = { count: 0, cgroups: new Set() };
   const root = findStat(rootfs);
   if (root === null) return killed;
   const namespaces = new Set(pids().flatMap((pid) => (isContained(pid, root) ? (namespaceOf(pid, "pid") ?? []) : [])));
   const held: Fd[] = [];
+  const failures = new SignalFailures(SIGNALS.SIGKILL);
   try {
     for (const pid of namespaces.size === 0 ? [] : pids()) {
       const pidfd = pidfdFind(pid);
@@ -32,14 +38,16 @@ export function killByRoot(rootfs: string, patience: number): Killed {
         pidfd?.close();
         continue;
       }
-      held.push(pidfd);
       for (const name of cgroupsOf(pid)) killed.cgroups.add(name);
-      if (pidfdSendSignal(pidfd.number, SIGNALS.SIGKILL)) killed.count++;
+      if (failures.try(pid, () => pidfdSendSignal(pidfd.number, SIGNALS.SIGKILL))) killed.count++;
+      if (failures.has(pid)) pidfd.close();
+      else held.push(pidfd);
     }
     for (const pidfd of held) poll([{ fd: pidfd.number, events: POLL.IN }], patience);
   } finally {
     for (const pidfd of held) pidfd.close();
   }
+  failures.throwIfAny();
   return killed;
 }
 
