@@ -65,6 +65,12 @@ describe("here-documents", () => {
     "RUN <<EOF\nFROM x\nenv run\nEOF",
     "RUN <<E'O'F\nFROM x\nenv run\nEOF\n",
     "RUN 3<<EOF cat\r\nFROM x\r\nenv run\r\nEOF\r\n",
+    "RUN << EOF\nFROM x\nenv run\nEOF\n",
+    "RUN <<  EOF  > foo\nFROM x\nenv run\nEOF\n",
+    "RUN cat 3<<\tE'O'F\nFROM x\nenv run\nEOF\n",
+    "RUN cat <<- EOF\n\tFROM x\n\tenv run\n\tEOF\n",
+    "RUN << -EOF\nFROM x\nenv run\n-EOF\n",
+    "RUN echo $((1 << 2)) << EOF\nFROM x\nenv run\nEOF\n",
   ])("%j has lines that are no instructions", (text) => {
     expect(heredocs(text)?.[0]?.content).toBe("FROM x\nenv run\n");
     expect(split(text)).toHaveLength(1);
@@ -77,9 +83,14 @@ describe("here-documents", () => {
     "CMD cat <<EOF",
     "RUN a<<EOF",
     'RUN ["a", "<<EOF"]',
-    "RUN cat << EOF",
-    "RUN cat <<- EOF",
-    "COPY <<-\tEOF /x",
+    "RUN a<< EOF",
+    "RUN a <<< EOF",
+    "RUN a \\<< EOF",
+    'RUN echo "<< EOF"',
+    "CMD cat << EOF",
+    "RUN echo $((1 << 2))",
+    "RUN echo $(((3)<<2)) $((1 <<2))",
+    "RUN ((x <<= 1))",
   ])("%j begins none", (line) => {
     expect(heredocs(`${line}\n`)).toEqual([]);
   });

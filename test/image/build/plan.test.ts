@@ -344,6 +344,12 @@ describe("steps", () => {
     });
   });
 
+  test("a here-document alone is the script, with a blank before its delimiter, too", () => {
+    const [bare, redirected] = runs(plan("FROM x\nRUN << E\none\ntwo\nE\nRUN cat << E\none\nE\n"));
+    expect(bare?.args).toEqual(["/bin/sh", "-c", "one\ntwo\n"]);
+    expect(redirected?.args).toEqual(["/bin/sh", "-c", "cat << E\none\nE"]);
+  });
+
   test("WORKDIRs stack", () => {
     expect(plan("FROM x\nWORKDIR a/\nWORKDIR b/../c\n", { WorkingDir: "/base" }).config.WorkingDir).toBe("/base/a/c");
   });

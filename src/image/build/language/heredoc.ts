@@ -20,9 +20,13 @@ interface Lines {
   next(): { text: string; number: number } | null;
 }
 
-/** A word that begins a here-document. @returns `null` for another one */
+/**
+ * A word that begins a here-document. As in a shell, blanks may be before the delimiter; BuildKit's tests have them after `<<-`, too, and its code
+ * after `<<` alone.
+ * @returns `null` for another one
+ */
 export function parseHeredoc(word: string, escapeToken: string): Omit<Heredoc, "content"> | null {
-  const match = /^(\d*)<<(-?)([^<]*)$/.exec(word);
+  const match = /^(\d*)<<(-?)\s*([^<]*)$/.exec(word);
   if (match === null) return null;
   const [, fd = "", dash, delimiter = ""] = match;
   const options = { escapeToken, lookup: () => undefined, keepUnset: true };
@@ -32,9 +36,15 @@ export function parseHeredoc(word: string, escapeToken: string): Omit<Heredoc, "
   return { fd, chomps: dash === "-", name, expands: name === expandWord(delimiter, { ...options, raw: true }) };
 }
 
+/** `$((…))` and `((…))` of a shell. */
+const ARITHMETIC = /\(\((?:(?!\)\)).)*\)\)/gs;
+
 /** The words of a line that begin here-documents. @throws {Error} for a quote that is not closed */
 function heredocWords(rest: Piece, escapeToken: string): Omit<Heredoc, "content">[] {
-  const words = expandWords(rest.text, { escapeToken, lookup: () => undefined, keepUnset: true, raw: true });
+  // In arithmetic it moves bits.
+  const text = rest.text.replace(ARITHMETIC, (part) => part.replaceAll("<", "-"));
+  const options = { escapeToken, lookup: () => undefined, keepUnset: true, raw: true, joinsHeredocs: true };
+  const words = expandWords(text, options);
   return words.flatMap((word) => parseHeredoc(word, escapeToken) ?? []);
 }
 
@@ -46,8 +56,9 @@ export function readHeredocs(keyword: string, rest: Piece, lines: Lines): Heredo
     begun = heredocWords(rest, lines.escapeToken);
   } catch (error) {
     // A quote that is not closed concerns the shell, unless it is a delimiter's.
-    const offset = beginOfLastWord(rest.text, lines.escapeToken);
-    if (/^\d*<<-?[^<]/.test(rest.text.slice(offset)))
+    const last = beginOfLastWord(rest.text, lines.escapeToken);
+    const offset = /(?<=^|\s)\d*<<-?\s+$/.exec(rest.text.slice(0, last))?.index ?? last;
+    if (/^\d*<<-?\s*[^<\s]/.test(rest.text.slice(offset)))
       rest.fail(`the delimiter of a here-document: ${(error as Error).message}`, offset);
     return [];
   }
@@ -63,11 +74,6 @@ function beginOfLastWord(text: string, escapeToken: string): number {
     end = wordEnd(text, escapeToken, begin);
   }
   return begin;
-}
-
-/** Whether a line would begin a here-document, as in a shell, if no blank came before the delimiter. */
-export function hasBlankBeforeDelimiter({ text }: Piece): boolean {
-  return /(^|\s)\d*<<-?\s+[^\s<]/.test(text);
 }
 
 function mayHave(keyword: string, rest: Piece): boolean {

@@ -2,7 +2,6 @@
 import { checked } from "./checks.ts";
 import { closest } from "./closest.ts";
 import { type Flags, type FlagTable, readFlags, unquoted } from "./flags.ts";
-import { hasBlankBeforeDelimiter } from "./heredoc.ts";
 import type { Dockerfile, From, HealthcheckTest, Instruction, MountFlag, Stage, Warning } from "./instructions.ts";
 import { type Directive, type RawInstruction, splitFile } from "./lines.ts";
 import { DockerfileError, type Piece } from "./position.ts";
@@ -87,8 +86,8 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
   const warnings: Warning[] = [...foreignSyntax(directives.get("syntax"))];
   const globals: Dockerfile["globals"] = [];
   const stages: Stage[] = [];
-  for (const [index, raw] of instructions.entries()) {
-    const instruction = readInstruction(raw, escapeToken, warnings, instructions[index - 1]);
+  for (const raw of instructions) {
+    const instruction = readInstruction(raw, escapeToken, warnings);
     const stage = stages.at(-1);
     if (instruction.kind === "from") stages.push({ from: instruction, index: stages.length, instructions: [] });
     else if (stage !== undefined) stage.instructions.push(instruction);
@@ -124,23 +123,13 @@ export function parseTrigger(text: string, image: string, escapeToken: string): 
   return readInstruction(raw, escapeToken, []) as Exclude<Instruction, From>;
 }
 
-/** @param before the instruction before it, which may be the reason why this is none */
-function readInstruction(
-  raw: RawInstruction,
-  escapeToken: string,
-  warnings: Warning[],
-  before?: RawInstruction,
-): Instruction {
+function readInstruction(raw: RawInstruction, escapeToken: string, warnings: Warning[]): Instruction {
   const rule = Object.hasOwn(RULES, raw.keyword) ? RULES[raw.keyword] : undefined;
   if (rule === undefined) {
     const similar = closest(raw.keyword, Object.keys(RULES));
     const names = Object.keys(RULES).join(", ");
     const hint = similar === null ? `the instructions are ${names}` : `did you mean ${similar}?`;
-    const heredoc =
-      before !== undefined && hasBlankBeforeDelimiter(before.rest)
-        ? ` (if it is a here-document's line: no blank may follow the "<<" of line ${before.at.line})`
-        : "";
-    throw new DockerfileError(raw.at, `unknown instruction ${JSON.stringify(raw.keyword)}: ${hint}${heredoc}`);
+    throw new DockerfileError(raw.at, `unknown instruction ${JSON.stringify(raw.keyword)}: ${hint}`);
   }
   if (raw.rest.text === "") throw new DockerfileError(raw.at, `${raw.keyword} needs an argument`);
   const hasFlags = Object.keys(rule.flags).length > 0;

@@ -21,6 +21,10 @@ export function readCopy({
 }): Instruction {
   const { keyword } = raw;
   const words = readArray(rest)?.map((text) => rest.replaced(text)) ?? rest.words();
+  // Blanks part its words wherever they are, for BuildKit as well.
+  const alone = raw.heredocs.length > 0 ? words.find(({ text }) => /^\d*<<-?$/.test(text)) : undefined;
+  if (alone !== undefined)
+    alone.fail(`${keyword}: a blank is between "${alone.text}" and the here-document's delimiter: it must go`);
   const destination = words.pop();
   if (destination === undefined || words.length === 0) {
     return rest.fail(`${keyword} needs a source and a destination: ${keyword} SOURCE… DESTINATION is right`);

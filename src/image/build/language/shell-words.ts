@@ -17,6 +17,8 @@ export interface WordOptions {
   keepQuotes?: boolean;
   /** Variables that are not set stay as they are written. */
   keepUnset?: boolean;
+  /** Blanks between the operator of a here-document and its delimiter are part of the word. */
+  joinsHeredocs?: boolean;
 }
 
 /** Where the word ends that begins at a place: at a blank that is neither quoted nor escaped, or with the text. */
@@ -131,7 +133,8 @@ export class WordScanner {
         const isSpecial = escaped === "$" || escaped === "`" || escaped === this.options.escapeToken;
         // A line that is continued has neither.
         if (escaped !== "\n") add(`${isSpecial ? "" : unit}${escaped ?? ""}`, true);
-      } else if (/\s/.test(unit)) {
+      } else if (unit === "<" && this.options.joinsHeredocs) add(this.take(/<<-?[ \t]*|</y), false);
+      else if (/\s/.test(unit)) {
         this.next();
         word += unit;
         endWord();
