@@ -463,6 +463,27 @@ describe.skipIf(whyNot !== null)("layers", () => {
     expect(extracted?.notices).toHaveLength(1);
   });
 
+  test("have the files that AUFS kept elsewhere under the names that are links to them", () => {
+    const lent = [
+      dir("./", { pax: { mtime: "7" } }),
+      dir("./.wh..wh.plnk/"),
+      file("./.wh..wh.plnk/1.2", "content", { mode: 0o640, uid: 5, gid: 6 }),
+      file("./.wh..wh.plnk/3.4", "nobody's"),
+      link("./a", "./.wh..wh.plnk/1.2"),
+      dir("./d/"),
+      link("./d/b", ".wh..wh.plnk/1.2"),
+    ];
+    const expected = ['a 640 5:6 "content"', "d 755 0:0 dir", 'd/b 640 5:6 "content" = a'];
+    expect(both(lent)).toEqual(expected);
+    expect(both([file("a"), dir("d/"), file("d/x")], [...lent, file("d/.wh..wh..opq", "")])).toEqual(expected);
+    using scratch = new Scratch();
+    whole(scratch.at("r"), lent);
+    expect(statSync(scratch.at("r/a")).nlink).toBe(2);
+    expect(statSync(scratch.at("r")).mtimeMs).toBe(7000);
+    // What another layer lent has gone with that.
+    expect(() => whole(scratch.at("s"), lent, [link("c", ".wh..wh.plnk/3.4")])).toThrow("which is not there");
+  });
+
   test("have names that are no text", () => {
     using scratch = new Scratch();
     const name = Buffer.from([0xff, 0xfe, 0x0a]);

@@ -16,6 +16,8 @@ export type Change =
   | { kind: "make"; path: ByteName; entry: TarEntry }
   /** A file gets another name. */
   | { kind: "link"; path: ByteName; target: ByteName; entry: TarEntry }
+  /** A file that others are links to, and that goes away in the end. */
+  | { kind: "lend"; path: ByteName; entry: TarEntry }
   /** What AUFS kept for itself. */
   | { kind: "skip"; path: ByteName };
 
@@ -23,6 +25,8 @@ const WHITEOUT = ".wh.";
 /** Names of AUFS's own. @see aufs(5); one of them is the opaque mark */
 const INTERNAL = ".wh..wh.";
 const OPAQUE = ".wh..wh..opq";
+/** Where AUFS keeps files that have several names: those names may be links to it. Docker and containers/storage resolve them, too. */
+export const LINKED = ".wh..wh.plnk" as ByteName;
 
 /** Bytes of a component. @see path_resolution(7), NAME_MAX */
 const NAME_MAX = 255;
@@ -37,6 +41,8 @@ export function changeOf(entry: TarEntry, depth: number): Change {
   const path = pathInRoot(entry.name, depth, "a path");
   const components = path.split("/");
   const base = components.pop() as string;
+  if (parentOf(path) === LINKED && entry.type === "file" && !base.startsWith(WHITEOUT))
+    return { kind: "lend", path, entry };
   if (components.some((name) => name.startsWith(INTERNAL))) return { kind: "skip", path };
   if (components.some((name) => name.startsWith(WHITEOUT)))
     throw new LayerError(`a directory whose name begins with ${WHITEOUT}`);

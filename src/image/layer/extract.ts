@@ -7,7 +7,7 @@
 import type { ByteName } from "../../sys/byte-name.ts";
 import type { Fd } from "../../sys/fd.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { type Change, changeOf } from "./change.ts";
+import { type Change, changeOf, LINKED } from "./change.ts";
 import type { ExtractContext } from "./extract-context.ts";
 import { LayerError, quoted } from "./layer-error.ts";
 import { LayerTree } from "./layer-tree.ts";
@@ -61,6 +61,7 @@ export function extractLayer(source: ByteSource, target: ExtractTarget, options:
   tree.inheritRoot();
   const reader = new TarReader(source);
   const extracted: Extracted = { entries: 0, bytes: 0, notices: [] };
+  let hasLent = false;
   for (let entry = reader.next(); entry !== null; entry = reader.next()) {
     if (++extracted.entries > limits.entries) {
       throw new LayerError(`more than ${limits.entries} entries (--max-entries)`);
@@ -74,13 +75,15 @@ export function extractLayer(source: ByteSource, target: ExtractTarget, options:
         if (change.path === "") continue;
       }
       carryOut(change, tree, whiteouts, reader, context);
-      if (change.kind === "make") extracted.bytes += entry.size;
+      if (change.kind === "make" || change.kind === "lend") extracted.bytes += entry.size;
+      hasLent ||= change.kind === "lend";
     } catch (error) {
       if (!(error instanceof LayerError)) throw error;
       throw new LayerError(`entry ${quoted(entry.name)}: ${error.message}`);
     }
   }
   whiteouts.finish();
+  if (hasLent) tree.remove(LINKED);
   tree.finish();
   extracted.notices = notices.lines();
   return extracted;
@@ -99,6 +102,7 @@ function carryOut(
     case "opaque":
       return whiteouts.clear(change.path);
     case "make":
+    case "lend":
       return makeEntry(change.path, change.entry, tree, reader, context);
     case "link":
       return linkEntry(change.path, change.target, tree, context);

@@ -163,6 +163,14 @@ export class LayerTree implements Disposable {
     }
   }
 
+  /** Removes what is at a path, if anything is. */
+  remove(path: ByteName): void {
+    const parent = this.existing(parentOf(path));
+    if (parent === null || typeof statAt(parent, baseOf(path)) === "number") return;
+    removeTreeAt(parent, baseOf(path));
+    this.forget(path);
+  }
+
   /** Gives the root directory what lower layers have for it: a mount shows that of the uppermost layer. */
   inheritRoot(): void {
     const below = this.lower.find(ROOT);

@@ -23,7 +23,12 @@ describe("what an entry asks for", () => {
     [".wh..a", "whiteout .a"],
     ["a/.wh..wh..opq", "opaque a"],
     [".wh..wh..opq", "opaque "],
-    [".wh..wh.plnk/12.34", "skip .wh..wh.plnk/12.34"],
+    [".wh..wh.plnk/12.34", "lend .wh..wh.plnk/12.34"],
+    [".wh..wh.plnk/", "skip .wh..wh.plnk"],
+    [".wh..wh.plnk/1/2", "skip .wh..wh.plnk/1/2"],
+    [".wh..wh.plnk/.wh.a", "skip .wh..wh.plnk/.wh.a"],
+    ["a/.wh..wh.plnk/1", "skip a/.wh..wh.plnk/1"],
+    [".wh..wh.orph/1", "skip .wh..wh.orph/1"],
     [".wh..wh.aufs", "skip .wh..wh.aufs"],
     ["a/.wh", "make a/.wh"],
   ])("%s: %s", (name, expected) => {
@@ -33,6 +38,13 @@ describe("what an entry asks for", () => {
   test("a hard link's target is below the root directory, too", () => {
     expect(changeOf(entry("a", "hardLink", "/x/./y"), 8)).toMatchObject({ kind: "link", path: "a", target: "x/y" });
   });
+
+  test.each<EntryType>(["symlink", "hardLink", "directory"])(
+    "a %s among the files that AUFS links to is left out",
+    (type) => {
+      expect(plan(".wh..wh.plnk/1.2", type, "/etc")).toBe("skip .wh..wh.plnk/1.2");
+    },
+  );
 
   test.each<[string, EntryType, string, RegExp]>([
     ["", "file", "", /a path that is empty/],
