@@ -9,16 +9,15 @@ import type { BuildOptions } from "./options.ts";
 export class BaseImages {
   readonly #found = new Map<string, Promise<Image>>();
 
-  /** @param platform of the build, for what is fetched and says nothing else */
   constructor(
     private readonly options: Pick<BuildOptions, "store" | "registry" | "reporter" | "pull" | "progress">,
     private readonly lease: Lease,
-    private readonly platform: Platform,
   ) {}
 
   /**
-   * An image of the store; one that is not there, or is to be fresh, is pulled. Where no platform is asked for, what the store has will do;
-   * where another is, the image for that is fetched for the build alone: its name goes on meaning what it means.
+   * An image of the store; one that is not there, or is to be fresh, is pulled. Where no platform is asked for, it is the image that
+   * `image pull` takes, of several the best for this machine, and any that the store has will do; where one is, and the store has another's,
+   * the image for that is fetched for the build alone: its name goes on meaning what it means.
    * @throws {Error}
    */
   get(name: string, wanted: Platform | null): Promise<Image> {
@@ -26,24 +25,25 @@ export class BaseImages {
   }
 
   async #find(name: string, wanted: Platform | null): Promise<Image> {
-    const { lease } = this;
-    const { store, registry, reporter, pull, progress } = this.options;
-    const platform = wanted ?? this.platform;
+    const { store, registry, reporter, pull } = this.options;
     if (!pull) {
       try {
-        if (wanted !== null) return await resolveImage(store, name, { lease, platform });
-        const image = await resolveImage(store, name, { lease });
-        const foreign = foreignWarning(name, image.config);
-        if (foreign !== null) progress.warn(foreign);
-        return image;
+        return await this.#resolve(name, wanted);
       } catch (error) {
-        if (error instanceof ForeignImageError) return this.#fetch(name, platform, error);
+        if (error instanceof ForeignImageError && wanted !== null) return this.#fetch(name, wanted, error);
         if (!(error instanceof NoSuchImageError)) throw error;
       }
     }
     const { pullImage } = await import("../operations/pull.ts");
-    const pulled = await pullImage(store, name, { ...registry, platform }, reporter);
-    return resolveImage(store, pulled.name, { lease, platform });
+    const pulled = await pullImage(store, name, { ...registry, ...asked(wanted) }, reporter);
+    return this.#resolve(pulled.name, wanted);
+  }
+
+  async #resolve(name: string, wanted: Platform | null): Promise<Image> {
+    const image = await resolveImage(this.options.store, name, { lease: this.lease, ...asked(wanted) });
+    const foreign = wanted === null ? foreignWarning(name, image.config) : null;
+    if (foreign !== null) this.options.progress.warn(foreign);
+    return image;
   }
 
   /** @param foreign why what the store has will not do */
@@ -58,4 +58,8 @@ export class BaseImages {
       throw new Error(`${foreign.message}, and such an image cannot be fetched: ${(error as Error).message}`);
     }
   }
+}
+
+function asked(wanted: Platform | null): { platform?: Platform } {
+  return wanted === null ? {} : { platform: wanted };
 }

@@ -8,11 +8,11 @@ import { writeFileSync } from "node:fs";
 import { parseName } from "../reference/reference.ts";
 import { DEFAULT_PATIENCE } from "../registry/retry.ts";
 import type { Digest } from "../store/digest.ts";
-import type { ExecutionConfig, HistoryEntry, ImageConfig, Platform } from "../store/documents.ts";
+import type { ExecutionConfig, HistoryEntry, Platform } from "../store/documents.ts";
 import { putImage } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
 import { hostPlatform, parsePlatform } from "../store/platform.ts";
-import type { Layer } from "../store/resolve.ts";
+import type { Image, Layer } from "../store/resolve.ts";
 import { BaseImages } from "./base-images.ts";
 import { type OpenContext, openContext } from "./context.ts";
 import type { StepResult } from "./execute/cache.ts";
@@ -122,7 +122,7 @@ class Build {
     readonly context: OpenContext,
   ) {
     this.#platform = options.platform ?? hostPlatform();
-    this.#images = new BaseImages(options, workspace.lease, this.#platform);
+    this.#images = new BaseImages(options, workspace.lease);
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
     const dockerfile = parseDockerfile(context.dockerfile.text, context.dockerfile.name);
     this.graph = planGraph(dockerfile, {
@@ -242,7 +242,7 @@ class Build {
         config: config.config ?? {},
         author: config.author || null,
         args: NONE,
-        platform: wanted ?? platformOf(config),
+        platform: wanted ?? platformOf(image),
         state,
         baseLayers: image.layers.length,
       };
@@ -271,6 +271,8 @@ class Build {
 
 const NONE: ReadonlyMap<string, string> = new Map();
 
-function platformOf({ os, architecture, variant }: ImageConfig): Platform {
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+/** An image's configuration may leave its variant to the index that lists it. */
+function platformOf({ config: { os, architecture, variant }, descriptor }: Image): Platform {
+  const own = variant || descriptor.platform?.variant;
+  return { os, architecture, ...(own ? { variant: own } : {}) };
 }
