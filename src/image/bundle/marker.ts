@@ -114,24 +114,28 @@ export function isMounted(directory: string): boolean {
   return readMarker(directory)?.snapshot === null || isMountPoint(join(directory, "rootfs"));
 }
 
-/** What of a finished bundle is lost, or not what was written; `null` for nothing. */
-export function damageOf(directory: string): string | null {
+/** A finished bundle, or what of it is lost or not what was written. */
+export type LookedAt = { kind: "whole"; spec: Spec } | { kind: "damaged"; why: string };
+
+/** Looks whether all of a finished bundle is there. */
+export function lookAtBundle(directory: string): LookedAt {
+  const damaged = (why: string): LookedAt => ({ kind: "damaged", why });
   const lost = ["config.json", MARKER, "rootfs"].find((name) => !existsSync(join(directory, name)));
-  if (lost !== undefined) return `${join(directory, lost)}: is missing`;
+  if (lost !== undefined) return damaged(`${join(directory, lost)}: is missing`);
   try {
-    readSpec(directory);
+    const spec = readSpec(directory);
     const marker = readMarker(directory);
-    if (marker === null || marker.snapshot === null) return null;
+    if (marker === null || marker.snapshot === null) return { kind: "whole", spec };
     // It would be made, and be empty.
     if (!existsSync(marker.store))
-      return `its store, ${marker.store}, is not there: a store that was moved is to be moved back`;
+      return damaged(`its store, ${marker.store}, is not there: a store that was moved is to be moved back`);
     const store = openStore(marker.store);
     const snapshot = readSnapshot(store, marker.snapshot);
-    if (snapshot === null) return `its snapshot ${marker.snapshot} is missing`;
+    if (snapshot === null) return damaged(`its snapshot ${marker.snapshot} is missing`);
     const gone = directoriesOf(store, snapshot).find((path) => !existsSync(path));
-    return gone === undefined ? null : `${gone}: is missing`;
+    return gone === undefined ? { kind: "whole", spec } : damaged(`${gone}: is missing`);
   } catch (error) {
-    return (error as Error).message;
+    return damaged((error as Error).message);
   }
 }
 

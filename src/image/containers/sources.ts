@@ -1,8 +1,8 @@
 /** What a container has of the host, looked up anew at each start: it may have gone since the container was made. */
+import type { Spec } from "../../config/types.ts";
 import { hasErrno } from "../../sys/error.ts";
 import { exists } from "../../sys/file.ts";
 import { stat } from "../../sys/stat.ts";
-import { readSpec } from "../bundle/marker.ts";
 import type { Store } from "../store/store.ts";
 import { readVolume, volumeData, volumePath, volumesPath } from "../volumes/volume.ts";
 import { DamagedContainerError } from "./damaged.ts";
@@ -11,16 +11,15 @@ import { type Container, containerPath } from "./record.ts";
 import { RESOLVER_FILE, resolverFile } from "./resolver.ts";
 
 /**
- * Looks whether all is there, and has the container ask for names whom the host asks now.
+ * Looks whether all is there that its config.json mounts, and has the container ask for names whom the host asks now.
  * @throws {Error} for what is not there, or not to be seen
  * @throws {DamagedContainerError} for what is the container's own
  */
-export function checkSources(store: Store, container: Container): void {
+export function checkSources(store: Store, container: Container, { mounts = [] }: Spec): void {
   const { id, name } = container;
   const fails = (why: string) => new Error(`the container ${name} cannot be started: ${why}`);
   const remove = `"tsrunc container rm ${name}" removes it`;
   const own = `${containerPath(store, id)}/`;
-  const { mounts = [] } = readSpec(containerPath(store, id, "bundle"));
   if (mounts.some(({ source }) => source === `${own}${RESOLVER_FILE}`))
     resolverFile(own, container.network === "host" ? "host" : "pasta");
   for (const { type, source, destination } of mounts) {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { SIGNALS } from "../../sys/signal.ts";
-import { damageOf } from "../bundle/marker.ts";
+import { lookAtBundle } from "../bundle/marker.ts";
 import { passSignals } from "../bundle/pass-signals.ts";
 import { runtimePath } from "../bundle/runtime-path.ts";
 import type { Store } from "../store/store.ts";
@@ -77,9 +77,9 @@ async function isStartable(store: Store, container: Container): Promise<boolean>
     );
   }
   if (isRunning(current)) return false;
-  const why = damageOf(containerPath(store, container.id, "bundle"));
-  if (why !== null) throw new DamagedContainerError({ ...container, why }, { force: false });
-  checkSources(store, container);
+  const bundle = lookAtBundle(containerPath(store, container.id, "bundle"));
+  if (bundle.kind === "damaged") throw new DamagedContainerError({ ...container, why: bundle.why }, { force: false });
+  checkSources(store, container, bundle.spec);
   // One that has just ended is still being cleared.
   await waitUntil(() => !isWatched(store, container), 10_000);
   return isThere(store, container.id);
