@@ -5,10 +5,10 @@ import type { Digest } from "../store/digest.ts";
 import type { Descriptor, ImageConfig, Index, Manifest } from "../store/documents.ts";
 import { documentsBelow } from "../store/documents-below.ts";
 import { ANNOTATION, type Entry, listEntries } from "../store/images.ts";
-import { isIndexType } from "../store/media-types.ts";
+import { isIndexType, whyNoImage } from "../store/media-types.ts";
 import { parseRoot } from "../store/parse-documents.ts";
 import { formatPlatform } from "../store/platform.ts";
-import { findEntry, isUnpackable, type ResolveOptions, readImage } from "../store/resolve.ts";
+import { findEntry, type ResolveOptions, readImage } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 
 /** A line of the list. */
@@ -78,7 +78,7 @@ async function findArtifact(
   label: string,
 ): Promise<Pick<ListedImage, "artifactType" | "size"> | null> {
   const root = parseRoot(await readBlob(store, descriptor), descriptor.mediaType, `manifest of ${label}`);
-  if (root.kind === "index" || isUnpackable(root.document)) return null;
+  if (root.kind === "index" || whyNoImage(root.document) === null) return null;
   const { artifactType, config } = root.document;
   return { artifactType: artifactType || config.mediaType, size: sizeOf(root.document) };
 }

@@ -16,11 +16,11 @@ import { type Digest, isDigest, shortDigest, splitDigest } from "../store/digest
 import type { ArchiveManifest, Descriptor, Index, LayoutFile, Manifest, Platform } from "../store/documents.ts";
 import { ANNOTATION, putImage } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
-import { isConfigType, isRootType, layerKind } from "../store/media-types.ts";
+import { isRootType, whyNoImage } from "../store/media-types.ts";
 import { parseDocument, parseImageConfig, parseLayoutIndex, parseRoot, type Root } from "../store/parse-documents.ts";
 import { machinePlatform, refuseForeign } from "../store/platform.ts";
 import { putDocument } from "../store/put-document.ts";
-import { isUnpackable, layersOf } from "../store/resolve.ts";
+import { layersOf } from "../store/resolve.ts";
 import { lockStore, type Store } from "../store/store.ts";
 import { type Found, loadDockerArchive } from "./load-docker-archive.ts";
 
@@ -284,19 +284,14 @@ class Loader {
   }
 
   /** What could not be unpacked is no image to load. */
-  #refuseArtifact({ config, layers }: Manifest, label: string): void {
-    if (this.options.all) return;
-    const way = "(--all keeps it as it is)";
-    if (!isConfigType(config.mediaType))
-      throw new NoImageError(`${label}: is no image but an artifact: its config is of type ${config.mediaType} ${way}`);
-    const other = layers.find(({ mediaType }) => layerKind(mediaType) === null);
-    if (other !== undefined)
-      throw new NoImageError(`${label}: is no image to run: a layer is of type ${other.mediaType} ${way}`);
+  #refuseArtifact(manifest: Manifest, label: string): void {
+    const why = this.options.all ? null : whyNoImage(manifest);
+    if (why !== null) throw new NoImageError(`${label}: ${why} (--all keeps it as it is)`);
   }
 
   /** @param wanted what the config, which is in the store, has to be for */
   async #checkConfig(manifest: Manifest, label: string, wanted: Platform | undefined): Promise<void> {
-    if (!isUnpackable(manifest)) return;
+    if (whyNoImage(manifest) !== null) return;
     const parsed = parseImageConfig(await readBlob(this.store, manifest.config), `config of ${label}`);
     layersOf(manifest, parsed, label);
     refuseForeign(parsed, wanted, label);

@@ -14,11 +14,11 @@ import type { Descriptor, ImageConfig, Index, Manifest, Platform } from "../stor
 import { ANNOTATION, putImage } from "../store/images.ts";
 import { ingest, WrongContentError } from "../store/ingest.ts";
 import { Lease } from "../store/lease.ts";
-import { isConfigType, isRootType } from "../store/media-types.ts";
+import { isConfigType, isRootType, whyNoImage } from "../store/media-types.ts";
 import { LARGEST_DOCUMENT, parseImageConfig } from "../store/parse-documents.ts";
 import { machinePlatform, refuseForeign } from "../store/platform.ts";
 import { keepDocument } from "../store/put-document.ts";
-import { isUnpackable, layersOf } from "../store/resolve.ts";
+import { layersOf } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { inParallel } from "./in-parallel.ts";
 import { PullPlaces } from "./pull-places.ts";
@@ -153,11 +153,9 @@ class Pull {
   async #manifest(fetched: FetchedRoot, manifest: Manifest, wanted: Platform | undefined): Promise<void> {
     const { config, layers } = manifest;
     await this.lease.protect([fetched.descriptor.digest, config.digest, ...layers.map(({ digest }) => digest)]);
+    const why = this.options.all ? null : whyNoImage(manifest);
+    if (why !== null) throw new Error(`${this.label}: ${why} (--all keeps it as it is)`);
     if (isConfigType(config.mediaType)) await this.#config(config, manifest, wanted);
-    else if (!this.options.all)
-      throw new Error(
-        `${this.label}: is no image but an artifact: its config is of type ${config.mediaType} (--all keeps it as it is)`,
-      );
     else await this.#blob(config);
     const different = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
     await inParallel(different, this.options.parallel ?? PARALLEL, (layer) => this.#blob(layer));
@@ -168,7 +166,7 @@ class Pull {
     const parsed = await this.#fetchConfig(config);
     refuseForeign(parsed, wanted, this.label);
     // What could not be unpacked is told before it is fetched.
-    if (!this.options.all || isUnpackable(manifest)) layersOf(manifest, parsed, this.label);
+    if (whyNoImage(manifest) === null) layersOf(manifest, parsed, this.label);
   }
 
   async #fetchConfig(config: Descriptor): Promise<ImageConfig> {

@@ -19,9 +19,9 @@ import type { ArchiveManifest, Descriptor, Index, Platform } from "../store/docu
 import { documentsBelow } from "../store/documents-below.ts";
 import { ANNOTATION, type Entry } from "../store/images.ts";
 import { Lease } from "../store/lease.ts";
-import { isIndexType, layerKind, MEDIA_TYPE } from "../store/media-types.ts";
+import { isIndexType, layerKind, MEDIA_TYPE, whyNoImage } from "../store/media-types.ts";
 import { parseRoot } from "../store/parse-documents.ts";
-import { findEntry, type Image, isUnpackable, readImage } from "../store/resolve.ts";
+import { findEntry, type Image, readImage } from "../store/resolve.ts";
 import { lockStore, replaceFile, type Store } from "../store/store.ts";
 
 /**
@@ -216,7 +216,7 @@ async function writeLayout(
 async function isImage(store: Store, { descriptor }: Entry): Promise<boolean> {
   if (isIndexType(descriptor.mediaType)) return false;
   const root = parseRoot(await readBlob(store, descriptor), descriptor.mediaType, `manifest ${descriptor.digest}`);
-  return root.kind === "manifest" && isUnpackable(root.document);
+  return root.kind === "manifest" && whyNoImage(root.document) === null;
 }
 
 function memberName(digest: Digest): string {

@@ -8,8 +8,9 @@ import { type Digest, shortDigest } from "../store/digest.ts";
 import type { Descriptor } from "../store/documents.ts";
 import { documentsBelow } from "../store/documents-below.ts";
 import { listEntries } from "../store/images.ts";
+import { whyNoImage } from "../store/media-types.ts";
 import { parseImageConfig } from "../store/parse-documents.ts";
-import { isUnpackable, layersOf } from "../store/resolve.ts";
+import { layersOf } from "../store/resolve.ts";
 import type { Store } from "../store/store.ts";
 import { inParallel } from "./in-parallel.ts";
 
@@ -84,7 +85,7 @@ async function check(
       if (root.kind === "index") continue;
       const { config, layers } = root.document;
       for (const layer of layers) isSound(layer);
-      if (!isSound(config) || !isUnpackable(root.document)) continue;
+      if (!isSound(config) || whyNoImage(root.document) !== null) continue;
       layersOf(root.document, parseImageConfig(await readBlob(store, config), `config of ${label}`), label);
     } catch (error) {
       add(one.digest, label, (error as Error).message);

@@ -1,7 +1,7 @@
 /** From an index to the image in it that runs on a platform. @see image-spec, image-index.md */
 import { isDigest } from "./digest.ts";
 import type { Descriptor, ImageConfig, Index, Manifest, Platform } from "./documents.ts";
-import { isConfigType, isRootType } from "./media-types.ts";
+import { isConfigType, isRootType, whyNoImage } from "./media-types.ts";
 import type { Root } from "./parse-documents.ts";
 import { fitness, formatPlatform, isRunnable } from "./platform.ts";
 
@@ -73,16 +73,13 @@ export async function chooseImage<T extends { root: Root }>(
         const own = descriptor.platform ?? (await source.config(root.document));
         if (fitness(own, wanted) !== null) return { descriptor, found, manifest: root.document };
         offered.push(own);
-      } else if (descriptor.platform) artifact ??= root.document.config.mediaType;
+      } else if (descriptor.platform) artifact ??= whyNoImage(root.document);
     }
     return null;
   }
   const chosen = await search(index, 1);
   if (chosen !== null) return chosen;
-  if (artifact !== null)
-    throw new Error(
-      `${label}: what it has for ${formatPlatform(wanted)} is no image but an artifact: its config is of type ${artifact}`,
-    );
+  if (artifact !== null) throw new Error(`${label}: what it has for ${formatPlatform(wanted)} ${artifact}`);
   throw new NoSuchPlatformError(label, wanted, offered);
 }
 

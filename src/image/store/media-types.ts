@@ -72,3 +72,19 @@ export function isRootType(mediaType: string): boolean {
 export function isConfigType(mediaType: string): boolean {
   return mediaType === config || mediaType === dockerConfig;
 }
+
+/**
+ * Why a manifest is no image whose layers could be unpacked, to follow what it is called; `null` for one that is. What is none is for another
+ * program, and is kept and handed on as it is.
+ * @see image-spec, manifest.md, "Guidelines for Artifact Usage"
+ */
+export function whyNoImage(manifest: {
+  config: { mediaType: string };
+  layers: readonly { mediaType: string }[];
+}): string | null {
+  const { config, layers } = manifest;
+  if (!isConfigType(config.mediaType)) return `is no image but an artifact: its config is of type ${config.mediaType}`;
+  const index = layers.findIndex(({ mediaType }) => layerKind(mediaType) === null);
+  const { mediaType } = layers[index] ?? {};
+  return mediaType === undefined ? null : `is no image to run: layer ${index + 1} is of type ${mediaType}`;
+}

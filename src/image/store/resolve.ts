@@ -6,7 +6,7 @@ import { type Digest, shortDigest, splitDigest } from "./digest.ts";
 import type { Descriptor, ImageConfig, Manifest, Platform } from "./documents.ts";
 import { ANNOTATION, type Entry, listEntries } from "./images.ts";
 import type { Lease } from "./lease.ts";
-import { isConfigType, isIndexType, type LayerKind, layerKind } from "./media-types.ts";
+import { isIndexType, type LayerKind, layerKind, whyNoImage } from "./media-types.ts";
 import { parseImageConfig, parseRoot } from "./parse-documents.ts";
 import { fitness, formatPlatform, machinePlatform } from "./platform.ts";
 import type { Store } from "./store.ts";
@@ -139,9 +139,7 @@ export async function readImage(
   const chosen = await chooseManifest(store, descriptor, options, label);
   const { config } = chosen.manifest;
   await options.lease?.protect([config.digest, ...chosen.manifest.layers.map(({ digest }) => digest)]);
-  if (!isConfigType(config.mediaType)) {
-    throw new Error(`${label}: is no image but an artifact: its config is of type ${config.mediaType}`);
-  }
+  refuseArtifact(chosen.manifest, label);
   const parsed = parseImageConfig(await readBlob(store, config), `config of ${label}`);
   if (options.platform !== undefined && fitness(parsed, options.platform) === null) {
     throw new ForeignImageError(
@@ -178,23 +176,23 @@ async function chooseManifest(
 /** An image is for another platform than the wanted one. */
 export class ForeignImageError extends Error {}
 
-/** Whether its layers can be unpacked. What has others is for another program, and is kept and handed on as it is. */
-export function isUnpackable({ config, layers }: Manifest): boolean {
-  return isConfigType(config.mediaType) && layers.every(({ mediaType }) => layerKind(mediaType) !== null);
+function refuseArtifact(manifest: Manifest, label: string): void {
+  const why = whyNoImage(manifest);
+  if (why !== null) throw new Error(`${label}: ${why}`);
 }
 
 /** Pairs the layers with their diffIDs. @throws {Error} for another number of them, and for layers that cannot be unpacked */
 export function layersOf(manifest: Manifest, { rootfs }: ImageConfig, label: string): Layer[] {
+  refuseArtifact(manifest, label);
   const diffIds = rootfs.diff_ids ?? [];
   if (diffIds.length !== manifest.layers.length) {
     throw new Error(
       `${label}: the manifest has ${manifest.layers.length} layers, and the config has diff_ids for ${diffIds.length}`,
     );
   }
-  return manifest.layers.map((descriptor, index) => {
-    const kind = layerKind(descriptor.mediaType);
-    if (kind === null)
-      throw new Error(`${label}: layer ${index + 1} is of type ${descriptor.mediaType}, which cannot be unpacked`);
-    return { descriptor, diffId: diffIds[index] as Digest, kind };
-  });
+  return manifest.layers.map((descriptor, index) => ({
+    descriptor,
+    diffId: diffIds[index] as Digest,
+    kind: layerKind(descriptor.mediaType) as LayerKind,
+  }));
 }

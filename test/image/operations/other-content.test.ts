@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { historyOf, inspectImage, listImages } from "../../../src/image/operations/list.ts";
 import { type LoadOptions, loadImages } from "../../../src/image/operations/load.ts";
+import { pullImage } from "../../../src/image/operations/pull.ts";
 import { saveImages } from "../../../src/image/operations/save.ts";
 import { verifyStore } from "../../../src/image/operations/verify.ts";
 import { quiet, type Reporter } from "../../../src/image/progress/reporter.ts";
@@ -10,6 +11,7 @@ import { type Digest, digestOf, splitDigest } from "../../../src/image/store/dig
 import type { Descriptor, ImageConfig, Platform } from "../../../src/image/store/documents.ts";
 import { MEDIA_TYPE } from "../../../src/image/store/media-types.ts";
 import { resolveImage } from "../../../src/image/store/resolve.ts";
+import { FakeRegistry } from "../registry/fake-registry.ts";
 import { encode, Scratch, sampleImage, storeImage } from "../support.ts";
 
 const EMPTY = "application/vnd.oci.empty.v1+json";
@@ -288,6 +290,29 @@ describe.each<["an artifact" | "a signature", type: string]>([
     await expect(load((layout) => [named(make(layout))], undefined, alone)).rejects.toThrow("a:1: is no image");
     // The error says it.
     expect(alone).toEqual([]);
+  });
+
+  test("is refused in the same words where it is loaded, pulled and run", async () => {
+    using scratch = new Scratch();
+    const layout = new Layout();
+    const descriptor = make(layout);
+    const manifest = JSON.parse(new TextDecoder().decode(layout.blobs.get(descriptor.digest)));
+    const why =
+      kind === "an artifact"
+        ? `is no image but an artifact: its config is of type ${EMPTY}`
+        : `is no image to run: layer 1 is of type ${manifest.layers[0].mediaType}`;
+    const way = "(--all keeps it as it is)";
+    const store = scratch.store();
+    const source = layout.write(scratch.at("layout"), named(descriptor));
+    await expect(loadImages(store, source, {}, quiet)).rejects.toThrow(
+      new Error(`docker.io/library/a:1: ${why} ${way}`),
+    );
+    await using registry = await FakeRegistry.start({ ...sampleImage([]), descriptor, blobs: layout.blobs });
+    const options = { plainHttp: true, authFile: scratch.authFile() };
+    const name = `${registry.host}/a/b:latest`;
+    await expect(pullImage(store, name, options, quiet)).rejects.toThrow(new Error(`${name}: ${why} ${way}`));
+    await pullImage(store, name, { ...options, all: true }, quiet);
+    await expect(resolveImage(store, name)).rejects.toThrow(new Error(`${name}: ${why}`));
   });
 
   test.each(["oci-archive", "oci-dir"] as const)("that is kept is listed, saved as %s, and loaded", async (format) => {
