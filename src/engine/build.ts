@@ -15,6 +15,7 @@ import type { Assembler } from "./assembler.ts";
 import { executable, layOut, type Machine, type MemoryNeeds, machineOf, memoryNeeds } from "./elf.ts";
 import type { Launched } from "./launcher.ts";
 import * as launcher from "./launcher.ts";
+import { HIDDEN_FROM_GLIBC, HIDING_VARIABLES } from "./processor.ts";
 import { makeRehearsal } from "./rehearsal.ts";
 import { isSnapshot, takeSnapshot } from "./snapshot.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
@@ -40,7 +41,8 @@ function buildSnapshot(engine: string): Uint8Array {
   const variables = {
     // What libc shares with the kernel would have to be registered anew. It puts a copy of this variable, the first, somewhere else, and
     // the rehearsal finds the texts from the last one back.
-    GLIBC_TUNABLES: "glibc.pthread.rseq=0",
+    GLIBC_TUNABLES: `glibc.pthread.rseq=0:${HIDDEN_FROM_GLIBC}`,
+    ...HIDING_VARIABLES,
     // What it binds later it would bind with what it knows of the builder's processor: how much there is to save of its registers.
     LD_BIND_NOW: "1",
     // Else 5 GiB of addresses, which are mapped at once: too much where memory is promised to one process only.

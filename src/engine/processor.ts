@@ -1,6 +1,7 @@
 /**
  * What a processor must have to go on with a snapshot: libc, its libraries and the engine have chosen functions by what they found on the
- * builder's, once and for all.
+ * builder's, once and for all. What few processors have they are kept from choosing, so that what one machine builds starts as fast on
+ * others.
  *
  * @see Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, CPUID; AMD64 Architecture Programmer's Manual, volume 3
  */
@@ -13,12 +14,16 @@ type Leaf = readonly [leaf: number, part: number];
 const BASIC: Leaf = [1, 0];
 const EXTENDED: Leaf = [7, 0];
 const MORE: Leaf = [7, 1];
-const STATE: Leaf = [0xd, 1];
 const AMD: Leaf = [0x8000_0001, 0];
-const LEAVES = [BASIC, EXTENDED, MORE, STATE, AMD];
+const LEAVES = [BASIC, EXTENDED, MORE, AMD];
 
-/** By their names in `/proc/cpuinfo`. What only the kernel uses is not among them, nor what virtual machines hide at will. */
-const FEATURES: Readonly<Record<string, readonly [leaf: Leaf, register: CpuidRegister, bit: number]>> = {
+type Features = Readonly<Record<string, readonly [leaf: Leaf, register: CpuidRegister, bit: number]>>;
+
+/**
+ * What is chosen by, where the builder's processor has it; names as in `/proc/cpuinfo`. All that have AVX2 have the rest of these, but for
+ * virtual machines that hide some.
+ */
+const FEATURES: Features = {
   pclmulqdq: [BASIC, "ecx", 1],
   ssse3: [BASIC, "ecx", 9],
   fma: [BASIC, "ecx", 12],
@@ -35,15 +40,15 @@ const FEATURES: Readonly<Record<string, readonly [leaf: Leaf, register: CpuidReg
   bmi1: [EXTENDED, "ebx", 3],
   avx2: [EXTENDED, "ebx", 5],
   bmi2: [EXTENDED, "ebx", 8],
-  erms: [EXTENDED, "ebx", 9],
-  rtm: [EXTENDED, "ebx", 11],
+  abm: [AMD, "ecx", 5], // LZCNT
+};
+
+/** What is chosen by besides where there is AVX-512: the engine's searches in texts (Highway) cannot be kept from it. */
+const WITH_AVX512: Features = {
   avx512f: [EXTENDED, "ebx", 16],
   avx512dq: [EXTENDED, "ebx", 17],
-  rdseed: [EXTENDED, "ebx", 18],
-  adx: [EXTENDED, "ebx", 19],
   avx512ifma: [EXTENDED, "ebx", 21],
   avx512cd: [EXTENDED, "ebx", 28],
-  sha_ni: [EXTENDED, "ebx", 29],
   avx512bw: [EXTENDED, "ebx", 30],
   avx512vl: [EXTENDED, "ebx", 31],
   avx512vbmi: [EXTENDED, "ecx", 1],
@@ -54,13 +59,21 @@ const FEATURES: Readonly<Record<string, readonly [leaf: Leaf, register: CpuidReg
   avx512_vnni: [EXTENDED, "ecx", 11],
   avx512_bitalg: [EXTENDED, "ecx", 12],
   avx512_vpopcntdq: [EXTENDED, "ecx", 14],
-  fsrm: [EXTENDED, "edx", 4],
   avx512_fp16: [EXTENDED, "edx", 23],
-  avx_vnni: [MORE, "eax", 4],
   avx512_bf16: [MORE, "eax", 5],
-  xsavec: [STATE, "eax", 1],
-  abm: [AMD, "ecx", 5], // LZCNT
 };
+
+/** What newer processors have, and the engine's cryptography (BoringSSL) would choose by: ADX, SHA; GFNI, VAES, VPCLMULQDQ. */
+const HIDDEN_FROM_BORINGSSL = { ebx: (1n << 19n) | (1n << 29n), ecx: (1n << 8n) | (1n << 9n) | (1n << 10n) };
+
+/** What glibc would choose by besides, as its tunable has it: copying by strings of bytes, transactions, compact saving of registers. */
+export const HIDDEN_FROM_GLIBC = "glibc.cpu.hwcaps=-ERMS,-FSRM,-RTM,-XSAVEC";
+
+/** The variable of BoringSSL (`crypto/cpu_intel.cc`): what is taken from EBX and ECX of leaf 7, as one number. */
+export const HIDING_VARIABLES: Readonly<Record<string, string>> = {
+  OPENSSL_ia32cap: `:~0x${((HIDDEN_FROM_BORINGSSL.ecx << 32n) | HIDDEN_FROM_BORINGSSL.ebx).toString(16)}`,
+};
+
 /** That the kernel has switched XSAVE on, and with it what comes after: not in `/proc/cpuinfo`. */
 const OSXSAVE = 1 << 27;
 /** What of the registers the kernel must keep for them, bits of XCR0: SSE and AVX; opmasks, and both parts of the larger vectors. */
@@ -101,10 +114,11 @@ function checkBits(machine: X86Assembler, place: string, otherwise: string): voi
   machine.label(`has ${place}`);
 }
 
-/** Places for what the processor has, and what it must have. */
+/** Places for what the processor has, and what it must have: what the builder's has (`features`), of that which is chosen by. */
 export function processorData(features: ReadonlySet<string>): Record<string, Uint8Array> {
   const data: Record<string, Uint8Array> = {};
-  const wanted = Object.entries(FEATURES).filter(([name]) => features.has(name));
+  const chosenBy = features.has("avx512f") ? { ...FEATURES, ...WITH_AVX512 } : FEATURES;
+  const wanted = Object.entries(chosenBy).filter(([name]) => features.has(name));
   for (const leaf of LEAVES) {
     for (const register of REGISTERS) {
       const here = wanted.filter(([, [itsLeaf, itsRegister]]) => itsLeaf === leaf && itsRegister === register);

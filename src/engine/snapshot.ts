@@ -9,7 +9,7 @@
  * process is not in it: there are no open files but those that the caller gives, and there is one thread.
  *
  * Only for x86_64. It needs neither the libraries of the machine that it runs on, which are in it, nor its kernel, but its processor must
- * have what the builder's has: see `resume.ts`.
+ * have what its libraries chose functions by: see `processor.ts`.
  *
  * @see elf(5)
  */

@@ -7,7 +7,8 @@
 # The command runs as root, by bash, in /srv/tsrunc; its output is ours, and so is its exit code. What it leaves below build/test
 # comes back, to build/test/vm/SUITE with the options behind it. The machine's disk is as new each time.
 # $VM_CACHE (build/vm) is where machines are kept, $VM_MEMORY (2048) their megabytes, $VM_TIMEOUT (1500) the seconds that they have,
-# $VM_EXTRA further files and directories of the project to take along, $VM_QEMU the path of another qemu than the one on PATH.
+# $VM_EXTRA further files and directories of the project to take along, $VM_QEMU the path of another qemu than the one on PATH, $VM_CPU a
+# processor that qemu knows (`qemu-system-x86_64 -cpu help`), which is computed.
 set -euo pipefail
 kernel_options= variant= architecture=$(dpkg --print-architecture)
 while [[ ${1:-} = --* ]]; do
@@ -75,8 +76,9 @@ truncate -s 64M "$work/results.tar"
 accelerator=(-accel "tcg,thread=multi" -cpu max)
 # Not `max` on arm64: with it, Bun's engine ended by a segmentation fault under qemu 7.2.
 [ "$architecture" != arm64 ] || accelerator=(-accel "tcg,thread=multi" -cpu neoverse-n1)
+[ -z "${VM_CPU:-}" ] || accelerator=(-accel "tcg,thread=multi" -cpu "$VM_CPU")
 # A virtual machine may have the device without the processor's support for it.
-if [ "$architecture" = amd64 ] && [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accelerator=(-accel kvm -cpu max); fi
+if [ "$architecture" = amd64 ] && [ -z "${VM_CPU:-}" ] && [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accelerator=(-accel kvm -cpu max); fi
 console=$cache/$image.console.log
 drive() { echo "file=$1,format=raw,cache=unsafe,$2"; }
 if [ "$architecture" = arm64 ]; then
