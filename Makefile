@@ -248,10 +248,10 @@ dist/tsrunc-engine: build/commander/tsconfig.json $(PACKAGES) $(VALIDATORS) $(SO
 	@$(BUN) src/engine/build.ts engine build/engine build/compiled
 	@rm -f dist/tsrunc-plain; \
 	if [ $(SNAPSHOT) != yes ]; then why="$(if $(filter x86_64,$(MACHINE)),SNAPSHOT=$(SNAPSHOT),only x86_64 has snapshots)"; \
-	elif why=$$(timeout 300 $(BUN) src/engine/build.ts snapshot $@ build/engine 2>&1); then why=; \
-	else why=$${why:-a snapshot took longer than five minutes}; fi; \
+	elif said=$$(timeout 300 $(BUN) src/engine/build.ts snapshot $@ build/engine 2>&1); then why=; \
+	else why=$${said:-a snapshot took longer than five minutes}; fi; \
 	if [ -z "$$why" ]; then \
-		echo "build: $@ is a snapshot of the started engine; tsrunc-plain has it start anew, as on processors that have less than this one"; \
+		echo "build: $@ is a snapshot of the started engine, for processors with $$said; tsrunc-plain has it start anew on others"; \
 		$(BUN) src/engine/build.ts plain-launcher dist/tsrunc-plain $@; \
 	else \
 		echo "build: $@ is a plain engine, which each command starts anew: $$why"; \

@@ -2,7 +2,8 @@
  * Writes what `make build` consists of; launchers are for the machine that their engine is for:
  *
  * - `build.ts engine <file> <compiled file>`: one that starts faster, see `align.ts`;
- * - `build.ts snapshot <file> <engine>`: one that is started already, see `snapshot.ts`; koffi.node must be beside the engine;
+ * - `build.ts snapshot <file> <engine>`: one that is started already, see `snapshot.ts`; koffi.node must be beside the engine. Says what a
+ *   processor must have for it;
  * - `build.ts launcher <file> <engine>`, for an engine of either kind;
  * - `build.ts plain-launcher <file> <snapshot>`, for the engine that starts anew out of a snapshot's file, see `loader.ts`.
  */
@@ -15,7 +16,7 @@ import type { Assembler } from "./assembler.ts";
 import { executable, layOut, type Machine, type MemoryNeeds, machineOf, memoryNeeds } from "./elf.ts";
 import type { Launched } from "./launcher.ts";
 import * as launcher from "./launcher.ts";
-import { HIDDEN_FROM_GLIBC, HIDING_VARIABLES } from "./processor.ts";
+import { HIDDEN_FROM_GLIBC, HIDING_VARIABLES, processorFeatures, processorNeeded } from "./processor.ts";
 import { makeRehearsal } from "./rehearsal.ts";
 import { isSnapshot, takeSnapshot } from "./snapshot.ts";
 import { SYSCALL_NUMBERS } from "./syscall-numbers.ts";
@@ -94,6 +95,7 @@ if (import.meta.main) {
     rmSync(file, { force: true });
     writeFileSync(file, built);
     chmodSync(file, 0o755);
+    if (what === "snapshot") process.stdout.write(`${processorNeeded(processorFeatures())}\n`);
   } catch (error) {
     process.stderr.write(`build.ts ${what}: ${(error as Error).message}\n`);
     process.exit(1);

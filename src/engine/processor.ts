@@ -87,6 +87,12 @@ export function processorFeatures(): ReadonlySet<string> {
   return new Set(flags.trim().split(" "));
 }
 
+/** What a snapshot made on this processor asks of another, in a word for people. */
+export function processorNeeded(features: ReadonlySet<string>): string {
+  if (features.has("avx512f")) return "AVX-512";
+  return features.has("avx2") ? "AVX2" : "what this one has";
+}
+
 const placeOf = ([leaf, part]: Leaf, register: CpuidRegister) => `${register} of leaf ${leaf}.${part}`;
 
 /** Goes on at a label on a processor that lacks something. Overwrites `a` and `b`. */
