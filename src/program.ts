@@ -2,7 +2,6 @@
 import { runCli } from "./cli/cli.ts";
 import { allCommands } from "./cli/commands.ts";
 import { Log } from "./cli/log.ts";
-import { writeAll } from "./cli/output.ts";
 import { parserOf } from "./cli/parser.ts";
 import { becomeImageProgram, isImageProgram } from "./engine/image-program.ts";
 import { enterStage } from "./engine/stage.ts";
@@ -11,13 +10,14 @@ import type { Context } from "./runtime/options.ts";
 import { callerArguments, isCompiled, VARIABLES } from "./sys/executable.ts";
 import { isLoaded, load } from "./sys/ffi.ts";
 import { exit } from "./sys/process.ts";
+import { say } from "./sys/standard-streams.ts";
 
 if (isForSnapshot()) await standStill({ loadAll, tsrunc, keepFilter, rehearseInits });
 
 if (isCompiled && process.env[VARIABLES.stage] === undefined) {
   const message = "tsrunc: this is the engine: execute tsrunc, which is beside it\n";
   // A snapshot has no streams.
-  if (isLoaded()) writeAll(2, message);
+  if (isLoaded()) say(message);
   else process.stderr.write(message);
   leave(1);
 }

@@ -1,5 +1,6 @@
 /** The command line: global options, then a command; an error becomes one line on stderr, a log record and an exit code. */
 import type { Context } from "../runtime/options.ts";
+import { BROKEN_PIPE, UnreadError } from "../sys/standard-streams.ts";
 import { PROGRAM } from "./command.ts";
 import { type CommandEntry, type CommandGroup, commands, findCommand, shownEntries } from "./commands.ts";
 import { type GlobalValues, makeContext, program } from "./global-options.ts";
@@ -16,13 +17,15 @@ export type Prepare = (command: CommandEntry | null) => void;
  * @param argv    the arguments, without the program's name
  * @param prepare an error of it is reported as the command's own
  * @returns the exit code: of the container's process for `run` and `exec`; otherwise 0, 1 for an error, 255 when `exec`
- *          cannot start its process, 3 for a command that does not exist
+ *          cannot start its process, 3 for a command that does not exist, 141 when nobody reads what is printed
  */
 export async function runCli(argv: readonly string[], prepare: Prepare = () => {}): Promise<number> {
   const log = new Log();
   try {
     return await dispatch(argv, log, prepare);
   } catch (error) {
+    // Whether it is printed by a command or its help: whoever has stopped reading is told nothing.
+    if (error instanceof UnreadError) return BROKEN_PIPE;
     log.reportError(error);
     return error instanceof UsageError ? error.exitCode : 1;
   }
@@ -65,7 +68,7 @@ async function dispatch(argv: readonly string[], log: Log, prepare: Prepare): Pr
     log.release();
     return code;
   } catch (error) {
-    if (error instanceof UsageError) throw error;
+    if (error instanceof UsageError || error instanceof UnreadError) throw error;
     log.reportError(error, entry.failure.prefix);
     return entry.failure.exitCode;
   }

@@ -2,7 +2,8 @@
 import type { Named } from "../image/containers/names.ts";
 import type { Container } from "../image/containers/record.ts";
 import type { Store } from "../image/store/store.ts";
-import { print } from "./output.ts";
+import type { UnreadError } from "../sys/standard-streams.ts";
+import { tryPrint } from "./output.ts";
 
 /**
  * Does it to each, one by one unless they wait `together`, whatever becomes of the others; prints the names of those it was done to, or as JSON also their ids.
@@ -35,6 +36,7 @@ export async function eachFound<T extends Named>(
 ): Promise<number> {
   const { NoSuchContainerError } = await import("../image/containers/names.ts");
   const errors: string[] = [];
+  let unread: UnreadError | null = null;
   const done: { id: string; name: string }[] = [];
   const begin = async (name: string): Promise<T> => {
     const container = find(name);
@@ -48,12 +50,13 @@ export async function eachFound<T extends Named>(
     try {
       const container = await (begun[index] ?? begin(name));
       done.push({ id: container.id, name: container.name });
-      if (format === "text") print(name);
+      if (format === "text") unread ??= tryPrint(name);
     } catch (error) {
       if (!absentIsFine || !(error instanceof NoSuchContainerError)) errors.push((error as Error).message);
     }
   }
-  if (format === "json") print(JSON.stringify(done));
+  if (format === "json") unread = tryPrint(JSON.stringify(done));
   if (errors.length > 0) throw new Error(errors.join("; "));
+  if (unread !== null) throw unread;
   return 0;
 }

@@ -5,11 +5,11 @@ import type { Logger } from "../runtime/options.ts";
 import { errnoText, SyscallError } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
 import { shorten } from "../sys/shorten.ts";
+import { writeAll } from "../sys/standard-streams.ts";
 import { fstat, isSameFile } from "../sys/stat.ts";
 import { isTerminal } from "../sys/tty.ts";
 import { PROGRAM } from "./command.ts";
 import type { DaemonLog } from "./daemon-log.ts";
-import { writeAll } from "./output.ts";
 
 /** From the worst to the least. */
 const LEVELS = ["error", "warning", "info", "debug"] as const;

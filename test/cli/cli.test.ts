@@ -9,16 +9,17 @@ const printed = vi.hoisted(() => ({ stdout: "", stderr: "" }));
 const terminals = vi.hoisted(() => new Set<number>());
 const runtime = vi.hoisted(() => ({ start: (_context: Context, _id: string): void => undefined }));
 
-vi.mock("../../src/cli/output.ts", async (original) => {
-  const { writeAll } = await original<typeof import("../../src/cli/output.ts")>();
+vi.mock("../../src/sys/standard-streams.ts", async (original) => {
+  const streams = await original<typeof import("../../src/sys/standard-streams.ts")>();
   return {
+    ...streams,
     writeAll(fd: number, text: string) {
       if (fd === 1) printed.stdout += text;
       else if (fd === 2) printed.stderr += text;
-      else writeAll(fd, text);
+      else streams.writeAll(fd, text);
     },
-    print(text: string) {
-      printed.stdout += text.endsWith("\n") ? text : `${text}\n`;
+    writeOut(stream: "stdout" | "stderr", text: string) {
+      printed[stream] += text;
     },
   };
 });

@@ -17,12 +17,13 @@ const record = vi.hoisted(() => (name: string) => (_context: unknown, ...rest: u
   return answer;
 });
 
-vi.mock("../../src/cli/output.ts", () => ({
+vi.mock("../../src/sys/standard-streams.ts", async (original) => ({
+  ...(await original<typeof import("../../src/sys/standard-streams.ts")>()),
   writeAll(fd: number, text: string) {
     printed[fd === 1 ? "stdout" : "stderr"] += text;
   },
-  print(text: string) {
-    printed.stdout += text.endsWith("\n") ? text : `${text}\n`;
+  writeOut(stream: "stdout" | "stderr", text: string) {
+    printed[stream] += text;
   },
 }));
 vi.mock("../../src/runtime/create.ts", () => ({ createContainer: record("create") }));

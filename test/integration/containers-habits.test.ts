@@ -8,6 +8,17 @@ import { list, must, one, scratch, tsrunc, until, useNamedContainers } from "./n
 
 useNamedContainers();
 
+/** A command whose stdout, or stderr, is a pipe whose only reader has gone. */
+function unread(descriptor: 1 | 2, ...[group = "", name = "", ...args]: string[]) {
+  const script = `mkfifo "$0"; exec 3<> "$0" 4> "$0" 3<&-; rm "$0"; exec "$@" ${descriptor}>&4`;
+  const words = [runtime, "--root", scratch.at("run"), group, name, "--store", scratch.at("store"), ...args];
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", script, scratch.at("fifo"), ...words], {
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  });
+  return { code: status, stdout, stderr };
+}
+
 /** Both ways in which a container is run in the foreground. */
 const WAYS: [string, string[]][] = [
   ["one that nobody names", []],
@@ -255,4 +266,53 @@ test("what is empty is as if it was not given", () => {
   must(["image", "import", "--change", "USER app", scratch.at("rootfs"), "user"]);
   const run = ["image", "run", "--user", "", "--workdir", "", "--hostname", "", "user", "sh", "-c", "echo $HOME; pwd"];
   expect(must(run)).toBe("/home\n/\n");
+});
+
+describe("output that nobody reads", () => {
+  test("ends logs and archives on stdout without a word, as SIGPIPE would", () => {
+    must(["image", "run", "--quiet", "--name", "talk", "demo", "sh", "-c", "seq 20000; seq 20000 >&2"]);
+    const ended = { code: 141, stdout: "", stderr: "" };
+    expect(unread(1, "image", "save", "--output", "-", "demo")).toEqual(ended);
+    expect(unread(1, "image", "save", "--format", "docker-archive", "--output", "-", "demo")).toEqual(ended);
+    expect(unread(1, "image", "inspect", "demo")).toEqual(ended);
+    expect(unread(1, "container", "logs", "talk")).toMatchObject({ code: 141, stderr: "" });
+    expect(unread(1, "container", "logs", "--follow", "talk")).toMatchObject({ code: 141, stderr: "" });
+    // What it says on stderr is asked for, too.
+    expect(unread(2, "container", "logs", "talk")).toMatchObject({ code: 141 });
+    mkdirSync(scratch.at("context"));
+    writeFileSync(scratch.at("context/Dockerfile"), "FROM demo\nENV a=b\n");
+    const build = ["image", "build", "--quiet", "--output", "type=tar,dest=-", scratch.at("context")];
+    expect(unread(1, ...build)).toEqual(ended);
+  });
+
+  test("keeps nobody from what there is to do", () => {
+    for (const name of ["one", "two"]) must(["image", "run", "--quiet", "--detach", "--name", name, "demo"]);
+    expect(unread(1, "container", "stop", "--time", "0", "one", "two")).toEqual({ code: 141, stdout: "", stderr: "" });
+    expect(list().map(({ status }) => status)).toEqual(["exited", "exited"]);
+    expect(unread(1, "container", "rm", "one", "absent", "two")).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/msg="no such container: absent/),
+    });
+    expect(list()).toEqual([]);
+    for (const name of ["v", "w"]) must(["volume", "create", name]);
+    expect(unread(1, "volume", "rm", "v", "w")).toEqual({ code: 141, stdout: "", stderr: "" });
+    expect(must(["volume", "list", "--quiet"])).toBe("");
+    mkdirSync(scratch.at("context"));
+    writeFileSync(scratch.at("context/Dockerfile"), "FROM demo\nRUN echo built\n");
+    expect(unread(2, "image", "build", "--tag", "built", scratch.at("context"))).toMatchObject({ code: 0 });
+    // Where stdout is the archive's, the id is said on stderr.
+    const archive = ["--output", "type=tar,dest=-", scratch.at("context")];
+    expect(unread(2, "image", "build", ...archive)).toMatchObject({ code: 0 });
+  });
+
+  test("is an error where stdout is closed: a result would be lost", () => {
+    must(["image", "run", "--quiet", "--name", "talk", "demo", "echo", "hi"]);
+    for (const command of ["container logs talk", "image save --output - demo"]) {
+      const [group, name, ...args] = command.split(" ");
+      const all = ["--root", scratch.at("run"), group, name, "--store", scratch.at("store"), ...args].join(" ");
+      const { status, stderr } = spawnSync("sh", ["-c", `exec ${runtime} ${all} >&-`], { encoding: "utf8" });
+      expect({ command, status }).toEqual({ command, status: 1 });
+      expect(stderr).toMatch(/msg="write to standard output: EBADF: bad file descriptor"\n$/);
+    }
+  });
 });

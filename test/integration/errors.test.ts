@@ -171,6 +171,36 @@ describe.runIf(isTsrunc)("output that cannot be written", () => {
     expect(stderr.trim().split("\n")).toHaveLength(1);
   });
 
+  test.each([
+    "list",
+    "list --quiet",
+    "state ID",
+    "ps ID",
+    "events --stats ID",
+    "features",
+    "--version",
+    "--help",
+    "run --help",
+  ])("because nobody reads it any more ends a command without a word, as SIGPIPE would: %s", (command) => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id]);
+    const fifo = join(directory(), "fifo");
+    // A pipe whose only reader has gone.
+    const unread = `mkfifo ${fifo}; exec 3<> ${fifo} 4> ${fifo} 3<&-`;
+    const done = shell(`${unread}; exec "$0" --root "$1" ${command.replace("ID", id)} >&4`);
+    expect(done).toMatchObject({ status: 141, stderr: "" });
+  });
+
+  test("is one thing, and what is said on stderr another: that nobody reads it changes nothing", () => {
+    const id = newId();
+    succeed(["create", "--bundle", makeBundle("true").path, id]);
+    for (const stderr of ["2>&-", "2>/dev/full"])
+      expect(shell(`exec "$0" --root "$1" --debug state ${id} ${stderr}`)).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining('"created"'),
+      });
+  });
+
   test("fails no container, nor one that writes nothing", () => {
     const { path } = makeBundle("exit 3");
     expect(shell(`exec "$0" --root "$1" run --bundle ${path} ${newId()} >&- <&-`)).toMatchObject({

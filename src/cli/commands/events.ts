@@ -1,6 +1,5 @@
 import { textToKeep } from "../../config/exact-json.ts";
 import { watchContainer } from "../../runtime/events.ts";
-import { hasErrno } from "../../sys/error.ts";
 import { defineCommand } from "../command.ts";
 import { duration, toggle } from "../option.ts";
 import { print } from "../output.ts";
@@ -16,12 +15,7 @@ export const command = defineCommand({
     stats: toggle("report once what is used, and end"),
   },
   async run({ context, options: { interval, stats }, args: [id = ""] }) {
-    try {
-      watchContainer(context, { id, statsOnly: stats, interval }, (event) => print(textToKeep(event).trimStart()));
-    } catch (error) {
-      // Who read has gone.
-      if (!hasErrno(error, "EPIPE")) throw error;
-    }
+    watchContainer(context, { id, statsOnly: stats, interval }, (event) => print(textToKeep(event).trimStart()));
     return 0;
   },
 });

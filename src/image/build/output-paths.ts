@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { checkOutputDirectory, checkOutputFile } from "../../sys/output-path.ts";
 import { resolve } from "../../sys/path-names.ts";
+import { requireStream } from "../../sys/standard-streams.ts";
 import { findStat } from "../../sys/stat.ts";
 import type { BuildOptions, Output } from "./options.ts";
 
@@ -18,8 +19,10 @@ function checkOutput(output: Output): void {
   } else if (output.path !== "-") {
     const way = output.kind === "tar" ? "opened" : "renamed";
     naming("--output", output.path, (path) => checkOutputFile(path, way));
-  } else if (process.stdout.isTTY)
-    throw new Error("--output: stdout is a terminal: name a file, or send it into a pipe");
+  } else {
+    requireStream("stdout");
+    if (process.stdout.isTTY) throw new Error("--output: stdout is a terminal: name a file, or send it into a pipe");
+  }
 }
 
 function naming(option: string, name: string, check: (path: string) => void): void {

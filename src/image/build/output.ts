@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { createWriteStream, mkdirSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { O, open } from "../../sys/fd.ts";
+import { UnreadError } from "../../sys/standard-streams.ts";
+import { toStdout } from "../archive/stdout.ts";
 import { Notices } from "../layer/notices.ts";
 import { saveImages } from "../operations/save.ts";
 import { overlayNamespace } from "../snapshot/directories.ts";
@@ -83,10 +85,11 @@ async function writeTar(directory: string, path: string): Promise<void> {
   });
   const written =
     path === "-"
-      ? pipeline(child.stdout, process.stdout, { end: false })
+      ? toStdout((stdout) => pipeline(child.stdout, stdout, { end: false }))
       : pipeline(child.stdout, createWriteStream(path));
   // The writing's own error says more than that of a tar whose pipe was closed.
   const [writing, tar] = await Promise.allSettled([written, ended]);
+  if (writing.status === "rejected" && writing.reason instanceof UnreadError) throw writing.reason;
   if (writing.status === "rejected")
     throw new Error(`--output ${path === "-" ? "to stdout" : path}: ${(writing.reason as Error).message}`);
   if (tar.status === "rejected") throw tar.reason;

@@ -1,7 +1,7 @@
 /** Starting containers: by a monitor, which is told to be there by the runtime's own executable. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { SIGNALS } from "../../sys/signal.ts";
+import { BROKEN_PIPE } from "../../sys/standard-streams.ts";
 import { lookAtBundle } from "../bundle/marker.ts";
 import { passSignals } from "../bundle/pass-signals.ts";
 import { runtimePath } from "../bundle/runtime-path.ts";
@@ -18,9 +18,6 @@ import { waitUntil } from "./wait.ts";
 
 /** The command that becomes a monitor. */
 export const MONITOR_COMMAND = "monitor";
-
-/** What a shell counts a process as that wrote to a pipe which nobody reads. */
-const BROKEN_PIPE = 128 + SIGNALS.SIGPIPE;
 
 /**
  * Starts a container; one that runs is left as it is.

@@ -7,6 +7,7 @@ import type { Pack } from "tar-stream";
 import { dirname, join, resolve } from "../../sys/path-names.ts";
 import { randomHex } from "../../sys/random.ts";
 import { inflated } from "../archive/decompress.ts";
+import { toStdout } from "../archive/stdout.ts";
 import { addDocument, addMember, packInto } from "../archive/write.ts";
 import { compressionOf } from "../layer/compression.ts";
 import type { Reporter } from "../progress/reporter.ts";
@@ -60,7 +61,7 @@ export async function saveImages(
     format === "oci-archive"
       ? writeLayout(store, archive, entries, digests, reporter)
       : writeDockerArchive(store, archive, entries, reporter);
-  if (output === "-") return await packInto(process.stdout, write);
+  if (output === "-") return await toStdout((stdout) => packInto(stdout, write));
   const target = resolve(output);
   if (!existsSync(dirname(target))) throw new Error(`${output}: its directory ${dirname(target)} is not there`);
   const there = statSync(target, { throwIfNoEntry: false });

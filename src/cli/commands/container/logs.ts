@@ -1,7 +1,7 @@
+import { writeOut } from "../../../sys/standard-streams.ts";
 import { defineCommand } from "../../command.ts";
 import { openNamedStore, storeOptions } from "../../image-options.ts";
 import { text, toggle } from "../../option.ts";
-import { writeAll } from "../../output.ts";
 import { UsageError } from "../../usage-error.ts";
 
 export const command = defineCommand({
@@ -30,7 +30,7 @@ export const command = defineCommand({
       tail: tail === undefined || tail === "all" ? null : Number(tail),
       since: since === undefined ? null : toTime(since, Date.now()),
       timestamps,
-      write: (stream, bytes) => writeAll(stream === "stdout" ? 1 : 2, bytes),
+      write: writeOut,
     });
     return 0;
   },

@@ -1,3 +1,4 @@
+import { say } from "../../../sys/standard-streams.ts";
 import { defineCommand } from "../../command.ts";
 import { fileName, toFileName } from "../../file-name.ts";
 import { toAgents, toBuildArguments, toContexts, toEpoch, toOutput, toSecrets } from "../../image-build-options.ts";
@@ -12,7 +13,7 @@ import {
 } from "../../image-options.ts";
 import { toLabels } from "../../labels.ts";
 import { choice, list, text, toggle } from "../../option.ts";
-import { print, printError } from "../../output.ts";
+import { print } from "../../output.ts";
 
 export const command = defineCommand({
   synopsis: "<context>",
@@ -91,7 +92,10 @@ export const command = defineCommand({
     );
     // An archive on stdout ends where it ends.
     const isTaken = output !== null && output.path === "-" && !options.explain;
-    for (const line of lines) (isTaken ? printError : print)(line);
+    for (const line of lines) {
+      if (isTaken) say(`${line}\n`);
+      else print(line);
+    }
     return 0;
   },
 });

@@ -2,7 +2,7 @@ import type { Removed } from "../../../image/operations/remove.ts";
 import { defineCommand } from "../../command.ts";
 import { openNamedStore, resultOption, storeOptions } from "../../image-options.ts";
 import { toggle } from "../../option.ts";
-import { print } from "../../output.ts";
+import { tryPrint } from "../../output.ts";
 
 export const command = defineCommand({
   synopsis: "<image...>",
@@ -18,11 +18,14 @@ export const command = defineCommand({
     const { describeRemoved, NotRemovedError, removeImages } = await import("../../../image/operations/remove.ts");
     const { collectors } = await import("../../../image/collectors.ts");
     const show = (removed: Removed) => {
-      if (options.format === "json") print(JSON.stringify(removed));
-      else for (const line of describeRemoved(removed)) print(line);
+      const lines = options.format === "json" ? [JSON.stringify(removed)] : describeRemoved(removed);
+      return lines.length === 0 ? null : tryPrint(lines.join("\n"));
     };
     try {
-      show(await removeImages(await openNamedStore(options), args, { force: options.force, collectors }));
+      const unread = show(
+        await removeImages(await openNamedStore(options), args, { force: options.force, collectors }),
+      );
+      if (unread !== null) throw unread;
     } catch (error) {
       if (error instanceof NotRemovedError) show(error.removed);
       throw error;

@@ -4,12 +4,12 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { writeAll } from "../../src/cli/output.ts";
+import { writeAll } from "../../src/sys/standard-streams.ts";
 
 let directory: string;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "tsrunc-output-"));
+  directory = mkdtempSync(join(tmpdir(), "tsrunc-streams-"));
 });
 
 afterEach(() => rmSync(directory, { recursive: true }));
