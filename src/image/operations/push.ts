@@ -68,8 +68,11 @@ export async function pushImage(
   if (reference.digest !== null && reference.digest !== digest) {
     throw new Error(`${target ?? source}: the image to push has the digest ${digest}`);
   }
-  await push.root(entry.descriptor, reference.tag ?? digest);
-  return { name: familiarReference(reference), digest };
+  const pushed = await push.root(entry.descriptor, reference.tag ?? digest);
+  return {
+    name: familiarReference(reference.digest === null ? reference : { ...reference, digest: pushed }),
+    digest: pushed,
+  };
 }
 
 /** For each content, another repository of the same registry that has it, as the names in the store tell. */
@@ -100,8 +103,8 @@ function reachableOrNone(store: Store, descriptor: Descriptor): Set<Digest> {
 }
 
 class Push {
-  /** Manifests and indexes, by what they were sent as. */
-  readonly #sent = new Set<string>();
+  /** What the registry calls manifests and indexes, by what they were sent as. */
+  readonly #sent = new Map<string, Digest>();
 
   constructor(
     readonly store: Store,
@@ -111,10 +114,13 @@ class Push {
     readonly reporter: Reporter,
   ) {}
 
-  /** Blobs, then what is referred to, then what refers to it. Each once: an index may name another many times over. */
-  async root(descriptor: Descriptor, at: string | Digest): Promise<void> {
-    if (this.#sent.has(at)) return;
-    this.#sent.add(at);
+  /**
+   * Blobs, then what is referred to, then what refers to it. Each once: an index may name another many times over.
+   * @returns what the registry calls it
+   */
+  async root(descriptor: Descriptor, at: string | Digest): Promise<Digest> {
+    const before = this.#sent.get(at);
+    if (before !== undefined) return before;
     const bytes = await readBlob(this.store, descriptor);
     const root = parseRoot(bytes, descriptor.mediaType, descriptor.digest);
     if (root.kind === "index") {
@@ -131,9 +137,11 @@ class Push {
       await inParallel(different, this.options.parallel ?? PARALLEL, (blob) => this.#blob(blob));
     }
     const own = { ...descriptor, mediaType: root.mediaType };
-    const { knowsSubject } = await pushRoot(this.client, at, own, bytes);
+    const { digest, knowsSubject } = await pushRoot(this.client, at, root.mediaType, bytes);
+    this.#sent.set(at, digest);
     const { subject } = root.document;
-    if (subject && !knowsSubject) await listReferrer(this.client, subject.digest, own, root);
+    if (subject && !knowsSubject) await listReferrer(this.client, subject.digest, { ...own, digest }, root);
+    return digest;
   }
 
   async #blob(descriptor: Descriptor): Promise<void> {

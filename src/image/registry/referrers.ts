@@ -2,7 +2,6 @@
  * What refers to a manifest, at a registry that does not note it itself: an index under a tag made of the manifest's digest, which clients keep.
  * @see distribution-spec, "Pushing Manifests with Subject", "Referrers Tag Schema"
  */
-import { digestOf } from "../store/digest.ts";
 import type { Descriptor, Index } from "../store/documents.ts";
 import { MEDIA_TYPE } from "../store/media-types.ts";
 import type { Root } from "../store/parse-documents.ts";
@@ -19,7 +18,7 @@ export function referrersTag(subject: string): string {
 }
 
 /**
- * Adds a manifest that has been pushed to the referrers of its subject.
+ * Adds a manifest that has been pushed to the referrers of its subject. Its digest is the one that the registry has it by.
  * @throws {Error} where something else has the tag: it stays as it is
  */
 export async function listReferrer(
@@ -41,8 +40,7 @@ export async function listReferrer(
     ...(annotations ? { annotations } : {}),
   };
   const bytes = new TextEncoder().encode(JSON.stringify({ ...index, manifests: [...index.manifests, own] }));
-  const descriptor = { mediaType: MEDIA_TYPE.index, digest: digestOf(bytes), size: bytes.byteLength };
-  await pushRoot(client, tag, descriptor, bytes);
+  await pushRoot(client, tag, MEDIA_TYPE.index, bytes);
 }
 
 async function referrersAt(client: RepositoryClient, tag: string, subject: string): Promise<Index> {

@@ -1,5 +1,5 @@
 /** Writing to a repository: blobs, then manifests. @see distribution-spec, "Push" */
-import { type Digest, splitDigest } from "../store/digest.ts";
+import { type Digest, digestOf, isDigest, splitDigest } from "../store/digest.ts";
 import type { Descriptor } from "../store/documents.ts";
 import type { RepositoryClient } from "./client.ts";
 import { ConnectionError, type HttpResponse } from "./http.ts";
@@ -204,16 +204,21 @@ async function send(
   response.discard();
 }
 
-/**
- * Puts a manifest or index in its place: last, when all it refers to is there.
- * @returns whether the registry has noted what it is a referrer of, if it is one
- */
+/** A manifest or index that was put in its place. */
+export interface PushedRoot {
+  /** What the registry calls it. */
+  digest: Digest;
+  /** Whether the registry has noted what it is a referrer of, if it is one. */
+  knowsSubject: boolean;
+}
+
+/** Puts a manifest or index in its place: last, when all it refers to is there. @throws {RegistryError} when it keeps another */
 export async function pushRoot(
   client: RepositoryClient,
   at: string | Digest,
-  { mediaType, digest }: Descriptor,
+  mediaType: string,
   bytes: Uint8Array,
-): Promise<{ knowsSubject: boolean }> {
+): Promise<PushedRoot> {
   const what = `manifest ${at}`;
   const body: Body = { size: bytes.byteLength, stream: () => [bytes] };
   const response = await client.request("PUT", `manifests/${at}`, {
@@ -223,12 +228,22 @@ export async function pushRoot(
     what,
   });
   response.discard();
-  const claimed = response.headers["docker-content-digest"];
-  if (claimed?.startsWith(`${digest.split(":")[0]}:`) && claimed !== digest) {
+  const digest = keptAs(response.headers["docker-content-digest"], bytes);
+  if (digest.claimed !== null && digest.claimed !== digest.own) {
     throw new RegistryError(
-      `${client.url("x").host}: ${what}: the registry has kept another manifest, ${claimed} instead of ${digest}`,
+      `${client.url("x").host}: ${what}: the registry has kept another manifest, ${digest.claimed} instead of ${digest.own}`,
       200,
     );
   }
-  return { knowsSubject: response.headers["oci-subject"] !== undefined };
+  return { digest: isDigest(at) ? at : digest.own, knowsSubject: response.headers["oci-subject"] !== undefined };
+}
+
+/**
+ * What a registry calls a manifest that was put under a tag: the algorithm is its own choice, whatever the manifest is called elsewhere. One that
+ * says nothing has sha256.
+ * @see distribution-spec, "Pushing Manifests", and the note at "Checking if content exists in the registry"
+ */
+function keptAs(header: string | undefined, bytes: Uint8Array): { claimed: Digest | null; own: Digest } {
+  const claimed = header !== undefined && isDigest(header) ? header : null;
+  return { claimed, own: digestOf(bytes, claimed === null ? "sha256" : splitDigest(claimed).algorithm) };
 }

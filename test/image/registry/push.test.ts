@@ -61,9 +61,19 @@ class Sink implements AsyncDisposable {
   }
 }
 
+interface PushOptions {
+  chunk?: number;
+  /** A name that another image of the store has. */
+  also?: string;
+  other?: typeof image;
+  /** What the registry calls it. */
+  called?: string;
+  target?: string;
+}
+
 async function push(
   sink: Sink,
-  { chunk, also, other = image }: { chunk?: number; also?: string; other?: typeof image } = {},
+  { chunk, also, other = image, called = other.descriptor.digest, target }: PushOptions = {},
 ): Promise<string | null> {
   using scratch = new Scratch();
   const store = scratch.store();
@@ -77,8 +87,11 @@ async function push(
       parallel: 1,
       ...(chunk === undefined ? {} : { chunk }),
     };
-    const { digest } = await pushImage(store, `${sink.host}/a/b:1`, undefined, options, quiet);
-    expect(digest).toBe(other.descriptor.digest);
+    const pushed = await pushImage(store, `${sink.host}/a/b:1`, target, options, quiet);
+    expect(pushed).toEqual({
+      name: target === undefined ? `${sink.host}/a/b:1` : `${sink.host}/a/b@${called}`,
+      digest: called,
+    });
     return null;
   } catch (error) {
     expect((error as Error).message).not.toContain("\n");
@@ -394,9 +407,50 @@ test.each(["file:///tmp/x", "http://[::bad", ""])(
 test("of a blob by another algorithm than sha256 the registry is told", async () => {
   await using sink = await Sink.start();
   const strong = sampleImage(["one"], {}, "sha512");
-  expect(await push(sink, { other: strong })).toBeNull();
+  expect(await push(sink, { other: strong, called: shortOf(strong) })).toBeNull();
   const posts = sink.uploads.filter(({ method }) => method === "POST").map(({ url }) => url);
   expect(posts).toEqual(Array(2).fill("/v2/a/b/blobs/uploads/?digest-algorithm=sha512"));
+});
+
+/** By sha256, whatever it is named by. */
+const shortOf = ({ blobs, descriptor }: typeof image) => digestOf(blobs.get(descriptor.digest) as Uint8Array);
+
+describe("a manifest that is named by sha512", () => {
+  const strong = sampleImage(["one"], {}, "sha512");
+  const { digest } = strong.descriptor;
+  /** A registry that keeps what is put under a tag by this digest. */
+  const keeping =
+    (kept: string | null) =>
+    ({ method, url }: Upload, response: ServerResponse) =>
+      method === "PUT" &&
+      url.includes("/manifests/") &&
+      !!response.writeHead(201, kept === null ? {} : { "docker-content-digest": kept }).end();
+
+  test.each([
+    ["its own choice", shortOf(strong), shortOf(strong)],
+    ["the same", digest, digest],
+    ["sha256 where nothing is said", null, shortOf(strong)],
+    ["sha256 where what is said is nothing that could be compared", "blake3:ab", shortOf(strong)],
+  ])("is called under a tag what the registry calls it: %s", async (_, kept, called) => {
+    await using sink = await Sink.start();
+    sink.answer = keeping(kept);
+    expect(await push(sink, { other: strong, called })).toBeNull();
+  });
+
+  test("is called by a digest what it was put as", async () => {
+    await using sink = await Sink.start();
+    const target = `${sink.host}/a/b@${digest}`;
+    expect(await push(sink, { other: strong, target, called: digest })).toBeNull();
+    expect(sink.uploads.at(-1)?.url).toBe(`/v2/a/b/manifests/${digest}`);
+  });
+
+  test.each([digestOf("x"), digestOf("x", "sha512")])("is another where the registry says %s", async (kept) => {
+    await using sink = await Sink.start();
+    sink.answer = keeping(kept);
+    expect(await push(sink, { other: strong })).toContain(
+      `the registry has kept another manifest, ${kept} instead of `,
+    );
+  });
 });
 
 test("an upload that has failed is called off, and one that nobody answers is not", async () => {
@@ -455,7 +509,12 @@ describe("a manifest that refers to another", () => {
   }
 
   /** What is listed in the end. @param there what the tag has before */
-  async function listed(other: typeof image, there: object | null, type: string = MEDIA_TYPE.index) {
+  async function listed(
+    other: typeof image,
+    there: object | null,
+    type: string = MEDIA_TYPE.index,
+    called: string = other.descriptor.digest,
+  ) {
     await using sink = await Sink.start();
     sink.answer = ({ method, url }, response) =>
       method === "GET" &&
@@ -463,7 +522,7 @@ describe("a manifest that refers to another", () => {
       !!(there === null
         ? response.writeHead(404).end()
         : response.writeHead(200, { "content-type": type }).end(JSON.stringify(there)));
-    const error = await push(sink, { other });
+    const error = await push(sink, { other, called });
     const put = sink.uploads.filter(({ method, url }) => method === "PUT" && url === TAG).at(-1);
     return { error, type: put?.headers["content-type"], index: put ? JSON.parse(put.bytes.toString()) : null };
   }
@@ -496,6 +555,15 @@ describe("a manifest that refers to another", () => {
       `is no OCI index: what was pushed is there, and is not listed as what refers to ${subject.digest}`,
     );
     expect(index).toBeNull();
+  });
+
+  test("is listed by what the registry calls it, that being another algorithm's digest", async () => {
+    const own = referrer({});
+    const bytes = own.blobs.get(own.descriptor.digest) as Uint8Array;
+    const descriptor = { ...own.descriptor, digest: digestOf(bytes, "sha512") };
+    const strong = { ...own, descriptor, blobs: new Map(own.blobs).set(descriptor.digest, bytes) };
+    const { index } = await listed(strong, null, undefined, own.descriptor.digest);
+    expect(index.manifests).toMatchObject([{ digest: own.descriptor.digest }]);
   });
 
   test("is left to a registry that lists it", async () => {
