@@ -4,6 +4,7 @@ import type { Logger as PinoLogger } from "pino";
 import type { Logger } from "../runtime/options.ts";
 import { errnoText, SyscallError } from "../sys/error.ts";
 import { O, open } from "../sys/fd.ts";
+import { printable } from "../sys/printable.ts";
 import { shorten } from "../sys/shorten.ts";
 import { writeAll } from "../sys/standard-streams.ts";
 import { fstat, isSameFile } from "../sys/stat.ts";
@@ -120,7 +121,10 @@ export class Log implements Logger {
 
   #tell(fd: number, level: Level, message: string): void {
     const who = paint(`${this.#who}:`, level);
-    this.#write(fd, `${who} ${level === "error" ? "" : `${level}: `}${printable(message)}\n`);
+    this.#write(
+      fd,
+      `${who} ${level === "error" ? "" : `${level}: `}${message.split("\n").map(printable).join("\n")}\n`,
+    );
   }
 
   #record(level: Level, text: string): void {
@@ -161,14 +165,6 @@ function paint(text: string, level: Level): string {
   const colour = { error: 31, warning: 33, info: 36, debug: 2 }[level];
   const isPlain = process.env["NO_COLOR"] || process.env["TERM"] === "dumb";
   return isPlain ? text : `\x1b[${colour}m${text}\x1b[0m`;
-}
-
-/** A message may hold what a container or a bundle says: nothing of it shall steer the terminal. */
-function printable(message: string): string {
-  return message.replace(
-    /[^\P{Cc}\n\t]/gu,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
 }
 
 /** Loaded with the first record: in a plain engine pino takes several milliseconds. A logger's methods are synchronous, so by `require`. */

@@ -1,4 +1,5 @@
 /** Text in columns, aligned as `runc list` aligns them. */
+import { printable } from "../sys/printable.ts";
 
 const MINIMUM_WIDTH = 12;
 const GAP = 3;
@@ -7,7 +8,8 @@ const GAP = 3;
  * Rows of cells as lines: each column but the last is as wide as its longest cell and three blanks, at least 12.
  * @example `alignColumns([["ID", "PID"], ["web", "42"]])` is `"ID          PID\nweb         42\n"`
  */
-export function alignColumns(rows: readonly (readonly string[])[]): string {
+export function alignColumns(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {

@@ -1,6 +1,7 @@
 /**
  * What a person sees while waiting: on a terminal a line an item, redrawn in place; elsewhere a line for each that is done; or nothing.
  */
+import { printable } from "../../sys/printable.ts";
 import { isStderrTerminal, stderr, type TextOutput } from "./stderr.ts";
 import { formatBytes } from "./units.ts";
 
@@ -60,7 +61,7 @@ export class LineReporter implements Reporter {
   }
 
   note(line: string): void {
-    this.output.write(`${line}\n`);
+    this.output.write(`${printable(line)}\n`);
   }
 
   wait(): void {}

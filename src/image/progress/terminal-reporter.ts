@@ -1,5 +1,6 @@
 /** Progress on a terminal: a line an item, redrawn in place. The redrawing is log-update's, which knows terminals; what the lines say is here. */
 import { createLogUpdate } from "log-update";
+import { printable } from "../../sys/printable.ts";
 import type { Reporter, Task } from "./reporter.ts";
 import { formatBytes, formatDuration } from "./units.ts";
 
@@ -46,7 +47,7 @@ export class TerminalReporter implements Reporter {
 
   note(text: string): void {
     this.#draw.clear();
-    this.stream.write(`${text}\n`);
+    this.stream.write(`${printable(text)}\n`);
     this.#redraw();
   }
 
@@ -65,7 +66,7 @@ export class TerminalReporter implements Reporter {
     const width = this.stream.columns ?? 80;
     // More lines than the terminal has could not be redrawn in place.
     const most = Math.max(1, (this.stream.rows ?? 24) - 2);
-    const lines = [...this.#lines].slice(0, most).map((line) => describe(line, now()).slice(0, width - 1));
+    const lines = [...this.#lines].slice(0, most).map((line) => printable(describe(line, now())).slice(0, width - 1));
     if (lines.length > 0) this.#draw(lines.join("\n"));
   }
 }

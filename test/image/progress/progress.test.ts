@@ -45,6 +45,13 @@ test.each([
   expect(formatAge(created, Date.parse("2026-01-01T00:00:00Z") + later)).toBe(text),
 );
 
+test("what an image says of itself steers no terminal, and makes no line of its own", () => {
+  const written: string[] = [];
+  const reporter = new LineReporter({ write: (text) => void written.push(text) });
+  reporter.note("a:1: its config is of type \x1b[2Jx\nfaked: sound\x9b");
+  expect(written.join("")).toBe("a:1: its config is of type \\x1b[2Jx\\x0afaked: sound\\x9b\n");
+});
+
 test("on a pipe there is a line for each that is done, and with --quiet nothing", () => {
   let written = "";
   const output = {

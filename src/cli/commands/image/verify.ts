@@ -1,3 +1,4 @@
+import { printable } from "../../../sys/printable.ts";
 import { defineCommand } from "../../command.ts";
 import { openNamedStore, quietOption, resultOption, storeOptions, withReporter } from "../../image-options.ts";
 import { print } from "../../output.ts";
@@ -24,7 +25,9 @@ export const command = defineCommand({
     const { problems, images, blobs, size } = verified;
     if (options.format === "json") print(JSON.stringify(verified));
     else if (problems.length === 0) print(`${images} images, ${blobs} contents, ${formatBytes(size)}: all sound`);
-    else for (const problem of problems) print(`${problem.images.join(", ") || "no image"}: ${problem.message}`);
+    else
+      for (const problem of problems)
+        print(printable(`${problem.images.join(", ") || "no image"}: ${problem.message}`));
     return problems.length === 0 ? 0 : 1;
   },
 });
