@@ -1,32 +1,16 @@
 /** What `docker save` writes and wrote: a `manifest.json` that names configurations and layers by their files. */
-import type { Members, Stored } from "../archive/members.ts";
+import type { Stored } from "../archive/members.ts";
 import { formatOf } from "../layer/compression.ts";
 import { familiarReference, parseName, parseReference } from "../reference/reference.ts";
 import { readBlob } from "../store/blobs.ts";
 import { type Digest, splitDigest } from "../store/digest.ts";
-import type { ArchiveManifest, Descriptor, Manifest, Platform } from "../store/documents.ts";
-import type { Lease } from "../store/lease.ts";
+import type { ArchiveManifest, Descriptor, Manifest } from "../store/documents.ts";
 import { MEDIA_TYPE } from "../store/media-types.ts";
 import { parseImageConfig } from "../store/parse-documents.ts";
 import { refuseForeign } from "../store/platform.ts";
 import { putDocument } from "../store/put-document.ts";
 import { layersOf } from "../store/resolve.ts";
-import type { Store } from "../store/store.ts";
-
-/** An image in the store that has no name there yet. */
-export interface Found {
-  descriptor: Descriptor;
-  /** `null` for none. */
-  names: (string | null)[];
-}
-
-interface ArchiveOf {
-  store: Store;
-  lease: Lease;
-  members: Members;
-  /** Which platform the images have to be for, if not any. */
-  options: { platform?: Platform };
-}
+import type { Found, Loading } from "./loading.ts";
 
 /**
  * Takes the images of such an archive in.
@@ -34,7 +18,7 @@ interface ArchiveOf {
  * @throws {Error} one line, with the JSON pointer of what is wrong
  */
 export async function loadDockerArchive(
-  { store, lease, members, options }: ArchiveOf,
+  { store, lease, members, options }: Loading,
   items: ArchiveManifest,
 ): Promise<Found[]> {
   const { label } = members;

@@ -137,3 +137,8 @@ export function familiarReference(reference: Reference): string {
 export function familiarRepository(name: string): string {
   return familiarReference({ ...parseReference(name), tag: null, digest: null });
 }
+
+/** Whether a name of the store is by a digest, and no tag. */
+export function isDigestName(name: string | null): boolean {
+  return name?.includes("@") ?? false;
+}

@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { historyOf, inspectImage, listImages } from "../../../src/image/operations/list.ts";
-import { type LoadOptions, loadImages } from "../../../src/image/operations/load.ts";
+import { loadImages } from "../../../src/image/operations/load.ts";
+import type { LoadOptions } from "../../../src/image/operations/loading.ts";
 import { pullImage } from "../../../src/image/operations/pull.ts";
 import { saveImages } from "../../../src/image/operations/save.ts";
 import { verifyStore } from "../../../src/image/operations/verify.ts";
