@@ -7,6 +7,7 @@ import type { Fd } from "../../../sys/fd.ts";
 import { makeNetworkNamespace } from "../../../sys/namespace.ts";
 import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
+import { pipe } from "../../../sys/spawn.ts";
 import { DEFAULT_CAPABILITIES } from "../../bundle/capabilities.ts";
 import { fitUser, mappedIds } from "../../bundle/mapped-ids.ts";
 import { toRuntimeConfig } from "../../bundle/runtime-config.ts";
@@ -48,25 +49,48 @@ export async function runContainer(request: ContainerRequest): Promise<number> {
   const pidFile = join(mounted.directory, PASTA);
   using network = request.network === "pasta" ? connected(pidFile) : undefined;
   writeConfig(request, network?.path ?? null);
+  using output = outputPipe(request.output);
   const child = spawn(runtimePath(), [...runtimeArgs, "run", "--bundle", mounted.directory, id], {
-    stdio: ["ignore", "pipe", "pipe", lock.number],
+    stdio: ["ignore", output.end.number, output.end.number, lock.number],
     // Out of the terminal's foreground: what interrupts the build ends the container by its name.
     detached: true,
   });
-  child.stdout?.on("data", request.output);
-  child.stderr?.on("data", request.output);
   const stop = () => void spawnSync(runtimePath(), [...runtimeArgs, "delete", "--force", id], { stdio: "ignore" });
   signal.addEventListener("abort", stop);
   try {
-    const code = await new Promise<number>((settle, reject) => {
+    const ended = new Promise<number>((settle, reject) => {
       child.on("error", reject);
-      child.on("close", (code, name) => settle(code ?? 128 + (constants.signals[name as NodeJS.Signals] ?? 0)));
+      child.on("exit", (code, name) => settle(code ?? 128 + (constants.signals[name as NodeJS.Signals] ?? 0)));
     });
+    output.end.close();
+    const [code] = await Promise.all([ended, output.drained]);
     signal.throwIfAborted();
     return code;
   } finally {
     signal.removeEventListener("abort", stop);
   }
+}
+
+/**
+ * A pipe for what a command writes. The engine's own are sockets, which nobody can open by a name: a command that writes to `/dev/stdout`
+ * would fail. They cannot wait for a pipe either, without a thread for each; cat(1) can.
+ */
+function outputPipe(write: (chunk: Uint8Array) => void): { end: Fd; drained: Promise<void> } & Disposable {
+  const [from, end] = pipe();
+  using reader = from;
+  const relay = spawn("cat", [], {
+    stdio: [reader.number, "pipe", "ignore"],
+    env: { PATH: "/usr/bin:/bin" },
+    detached: true,
+  });
+  relay.stdout?.on("data", write);
+  const drained = new Promise<void>((settle, reject) => {
+    relay.on("error", reject);
+    relay.on("close", () => settle());
+  });
+  // Whoever waits for it hears of it; until then it is nobody's.
+  drained.catch(() => {});
+  return { end, drained, [Symbol.dispose]: () => end.close() };
 }
 
 /** A network namespace that is connected by pasta until the end of its block. */
