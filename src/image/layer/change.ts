@@ -73,7 +73,7 @@ export function changeOf(entry: TarEntry, depth: number): Change {
  * A name of an archive as a path below the root directory. A leading slash means that, too; `..` is taken back by what is before it.
  * @param what for messages: `a path`
  */
-function pathInRoot(name: ByteName, depth: number, what: string): ByteName {
+export function pathInRoot(name: ByteName, depth: number, what: string): ByteName {
   if (name === "") throw new LayerError(`${what} that is empty`);
   const components: string[] = [];
   for (const component of name.split("/")) {

@@ -7,7 +7,7 @@
 import type { ByteName } from "../../sys/byte-name.ts";
 import type { Fd } from "../../sys/fd.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { type Change, changeOf, LINKED } from "./change.ts";
+import { type Change, changeOf, LINKED, pathInRoot } from "./change.ts";
 import type { ExtractContext } from "./extract-context.ts";
 import { LayerError, quoted } from "./layer-error.ts";
 import { LayerTree } from "./layer-tree.ts";
@@ -17,6 +17,8 @@ import { linkEntry, makeEntry } from "./make-entry.ts";
 import { Notices } from "./notices.ts";
 import { TarReader } from "./tar-reader.ts";
 import { overlayWhiteouts, removingWhiteouts, type Whiteouts } from "./whiteouts.ts";
+
+const ROOT = "." as ByteName;
 
 /** The tree that a layer is extracted to. */
 export type ExtractTarget =
@@ -68,6 +70,8 @@ export function extractLayer(source: ByteSource, target: ExtractTarget, options:
     }
     if (reader.position > limits.bytes) throw new LayerError(`more than ${limits.bytes} bytes (--max-bytes)`);
     try {
+      // tar(1) writes no name at all for its root directory when that is all that was asked for.
+      if (options.isForeign && pathInRoot(entry.name || ROOT, limits.depth, "a path") === "") continue;
       const change = changeOf(entry, limits.depth);
       if (options.isForeign) {
         if (change.kind !== "make" && change.kind !== "link")
