@@ -152,6 +152,16 @@ const COPYING: Case[] = [
     files: TREE,
   },
   {
+    name: "COPY of directories with their own permissions and owners to new ones",
+    dockerfile:
+      "FROM base:1 AS build\nRUN mkdir -m 1700 /w && touch /w/f && mkdir -m 711 /w/e && chown -R 3:4 /w\nFROM base:1\nCOPY --from=build /w /new\nCOPY --from=build --chown=5:6 /w /owned/new\n",
+  },
+  {
+    name: "COPY of several files to a directory",
+    dockerfile: "FROM base:1\nCOPY a.txt b.txt /opt\nCOPY *.txt /home\n",
+    files: TREE,
+  },
+  {
     name: "COPY with an ignore file",
     dockerfile: "FROM base:1\nCOPY . /app\n",
     files: { ...TREE, ".dockerignore": "*.txt\n!b.txt\n/d/e/\nDockerfile\n.dockerignore\n**/*.md\n" },

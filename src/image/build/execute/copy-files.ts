@@ -27,6 +27,8 @@ import type { SelectedFile, SelectedItem } from "./selection.ts";
 import type { SourceTree } from "./tree.ts";
 
 const SELF = "" as ByteName;
+/** Of directories that no file asks for. */
+const DIRECTORY_MODE = 0o755;
 
 export interface CopyTarget {
   rootfs: Fd;
@@ -51,7 +53,7 @@ export function makeDirectories(
   rootfs: Fd,
   path: string,
   owner: { uid: number; gid: number } | null,
-  mode = 0o755,
+  mode = DIRECTORY_MODE,
 ): Fd {
   const components = path.split("/").filter((part) => part !== "");
   for (let count = 1; count <= components.length; count++) {
@@ -72,6 +74,14 @@ export function makeDirectories(
   return found;
 }
 
+/** Whether a directory is at a path, or a symlink leads to one. */
+export function isDirectoryInRoot(rootfs: Fd, path: string): boolean {
+  using found = findInRoot(rootfs, path, O.PATH) ?? undefined;
+  if (found === undefined) return false;
+  const stat = statAt(found.number, SELF);
+  return typeof stat !== "number" && isDirectory(stat);
+}
+
 class Copier {
   /** First places of files that have several names, by device and inode. */
   readonly #links = new Map<string, { directory: number; name: ByteName }>();
@@ -88,28 +98,21 @@ class Copier {
     this.#links.clear();
     if (item.parents !== null) return this.#withParents(item, item.parents, root);
     if (item.kind === "directory") return this.#directory(item, destination.replace(/(.)\/$/, "$1"));
-    const isInto = destination.endsWith("/") || this.#isDirectory(destination);
+    const isInto = destination.endsWith("/") || isDirectoryInRoot(rootfs, destination);
     const path = isInto ? `${destination.replace(/\/$/, "")}/` : destination;
     const name = isInto ? baseOf(item.name) : nameOfText(path.slice(path.lastIndexOf("/") + 1));
     using directory = makeDirectories(rootfs, path.slice(0, path.lastIndexOf("/")) || "/", owner);
     this.#file(root, directory.number, name);
   }
 
-  #isDirectory(path: string): boolean {
-    using found = findInRoot(this.target.rootfs, path, O.PATH) ?? undefined;
-    if (found === undefined) return false;
-    const stat = statAt(found.number, SELF);
-    return typeof stat !== "number" && isDirectory(stat);
-  }
-
-  /** Its contents go into the destination, whose own attributes change only if it is made. */
+  /** Its contents go into the destination. Where that is missing it is made as any directory on the way, but for `--chmod`, which is for it, too. */
   #directory(item: SelectedItem, destination: string): void {
-    const { rootfs, owner } = this.target;
-    const [root, ...files] = item.files as [SelectedFile, ...SelectedFile[]];
-    const isThere = this.#isDirectory(destination);
+    const { rootfs, owner, mode } = this.target;
+    const isThere = isDirectoryInRoot(rootfs, destination);
     using directory = makeDirectories(rootfs, destination, owner);
-    this.#below(directory.number, files);
-    if (!isThere) this.#finishDirectory(directory.number, root);
+    this.#below(directory.number, item.files.slice(1));
+    if (isThere || mode === null) return;
+    check(syscall("fchmod", directory.number, mode(DIRECTORY_MODE, true)), () => `chmod ${destination}`);
   }
 
   #withParents(item: SelectedItem, parents: readonly SelectedFile[], root: SelectedFile): void {

@@ -60,25 +60,21 @@ export class PreparedCopy implements Disposable {
       }
       for (const url of urls) parts.push(await fetched(step, url, workspace, opened, limits));
       if (step.files.length > 0) parts.push(inline(step, workspace, opened));
-      const prepared = new PreparedCopy(step, workspace, parts, opened);
-      // What may be an archive is looked at when it is copied.
-      for (const { items, mayUnpack } of parts)
-        if (!mayUnpack && items.some(({ kind }) => kind === "file")) prepared.#refuseSeveral();
-      return prepared;
+      return new PreparedCopy(step, workspace, parts, opened);
     } catch (error) {
       for (const one of opened.reverse()) one[Symbol.dispose]();
       throw error;
     }
   }
 
-  /** Where more than one file has one name to go to, of which the last would be left. Directories, and archives, have their contents put together. */
-  #refuseSeveral(): void {
+  /** Several files would have one name to go to, and the last be left. Where a directory is, they go into it, as do those of directories and archives. */
+  #refuseSeveral(isDirectory: boolean): void {
     const { at, destination, parents } = this.step;
     const count = this.parts.reduce((sum, { items }) => sum + items.length, 0);
-    if (count > 1 && !destination.endsWith("/") && !parents)
+    if (count > 1 && !isDirectory && !destination.endsWith("/") && !parents)
       throw new DockerfileError(
         at,
-        `${count} files match, so the destination must be a directory: ${destination}/ is right`,
+        `${count} sources, so the destination must be a directory: ${destination}/ is right`,
       );
   }
 
@@ -90,7 +86,7 @@ export class PreparedCopy implements Disposable {
   /** @throws {DockerfileError} */
   async copyTo({ root }: MountedLayers): Promise<void> {
     const { step } = this;
-    const { copyItems, makeDirectories } = await import("./copy-files.ts");
+    const { copyItems, isDirectoryInRoot, makeDirectories } = await import("./copy-files.ts");
     try {
       const owner = step.chown === null ? null : (await import("./owner.ts")).resolveOwner(root, step.chown);
       const mode = step.chmod === null ? null : parseModeChange(step.chmod);
@@ -100,7 +96,7 @@ export class PreparedCopy implements Disposable {
         const ownerOf = (tree: SourceTree) => owner ?? (tree.owners === "root" ? { uid: 0, gid: 0 } : null);
         for (const item of part.items) {
           const unpacked = part.mayUnpack ? await this.#unpacked(part.tree, item) : null;
-          if (part.mayUnpack && unpacked === null && item.kind === "file") this.#refuseSeveral();
+          if (unpacked === null && item.kind === "file") this.#refuseSeveral(isDirectoryInRoot(root, step.destination));
           const tree = unpacked?.tree ?? part.tree;
           const items = unpacked === null ? [item] : [unpacked.item];
           copyItems(tree, items, {

@@ -247,11 +247,6 @@ class StagePlanner {
     const isDirectory = /(^|\/)\.?\.?$/.test(written);
     const path = cleanPath(written.startsWith("/") ? written : `${this.#config.WorkingDir || "/"}/${written}`);
     const destination = isDirectory && path !== "/" ? `${path}/` : path;
-    if (copy.sources.length + copy.heredocs.length > 1 && !isDirectory) {
-      copy.destination.fail(
-        `${instruction} of several sources: the destination must be a directory: ${written}/ is right`,
-      );
-    }
     // A flag of nothing is as none, as in BuildKit: `--chown=$OWNER` where OWNER is empty.
     const optional = (piece: Piece | null) => (piece === null ? null : scope.expand(piece) || null);
     const at = copy.at;
