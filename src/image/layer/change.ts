@@ -56,6 +56,7 @@ export function changeOf(entry: TarEntry, depth: number): Change {
   if (path === "" && entry.type !== "directory")
     throw new LayerError(`a ${entry.type} in the place of the root directory`);
   if (entry.type === "hardLink") {
+    if (entry.linkName === "") throw new LayerError("a hard link's target that is empty");
     const target = pathInRoot(entry.linkName, depth, "a hard link's target");
     if (baseOf(target).startsWith(WHITEOUT))
       throw new LayerError(`a hard link to ${quoted(target)}, which is a whiteout`);
@@ -70,11 +71,11 @@ export function changeOf(entry: TarEntry, depth: number): Change {
 }
 
 /**
- * A name of an archive as a path below the root directory. A leading slash means that, too; `..` is taken back by what is before it.
+ * A name of an archive as a path below the root directory. A leading slash means that, too, and so does no name at all, as tar(1) writes it when
+ * that directory is all that was asked for; `..` is taken back by what is before it.
  * @param what for messages: `a path`
  */
 export function pathInRoot(name: ByteName, depth: number, what: string): ByteName {
-  if (name === "") throw new LayerError(`${what} that is empty`);
   const components: string[] = [];
   for (const component of name.split("/")) {
     if (component === "" || component === ".") continue;

@@ -18,8 +18,6 @@ import { Notices } from "./notices.ts";
 import { TarReader } from "./tar-reader.ts";
 import { overlayWhiteouts, removingWhiteouts, type Whiteouts } from "./whiteouts.ts";
 
-const ROOT = "." as ByteName;
-
 /** The tree that a layer is extracted to. */
 export type ExtractTarget =
   /** @param isEmpty whether no layer is in it yet */
@@ -70,8 +68,7 @@ export function extractLayer(source: ByteSource, target: ExtractTarget, options:
     }
     if (reader.position > limits.bytes) throw new LayerError(`more than ${limits.bytes} bytes (--max-bytes)`);
     try {
-      // tar(1) writes no name at all for its root directory when that is all that was asked for.
-      if (options.isForeign && pathInRoot(entry.name || ROOT, limits.depth, "a path") === "") continue;
+      if (options.isForeign && pathInRoot(entry.name, limits.depth, "a path") === "") continue;
       const change = changeOf(entry, limits.depth);
       if (options.isForeign) {
         if (change.kind !== "make" && change.kind !== "link")

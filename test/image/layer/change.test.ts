@@ -35,6 +35,10 @@ describe("what an entry asks for", () => {
     expect(plan(name)).toBe(expected);
   });
 
+  test("a directory without a name is the root directory", () => {
+    expect(plan("", "directory")).toBe("make ");
+  });
+
   test("a hard link's target is below the root directory, too", () => {
     expect(changeOf(entry("a", "hardLink", "/x/./y"), 8)).toMatchObject({ kind: "link", path: "a", target: "x/y" });
   });
@@ -47,7 +51,7 @@ describe("what an entry asks for", () => {
   );
 
   test.each<[string, EntryType, string, RegExp]>([
-    ["", "file", "", /a path that is empty/],
+    ["", "file", "", /a file in the place of the root directory/],
     ["../a", "file", "", /leads out of the root directory/],
     ["a/../../b", "directory", "", /leads out of the root directory/],
     ["..", "directory", "", /leads out of the root directory/],

@@ -25,7 +25,7 @@ export interface StepResult {
 }
 
 /** Changed when the same step would make something else than it did. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** A key of values that can be written as JSON. */
 export function cacheKey(...parts: readonly unknown[]): string {
