@@ -150,6 +150,22 @@ test("whose command was killed keeps nothing of that open", async () => {
   expect(one("web")?.status).toBe("running");
 });
 
+test("can open its output by a name where the caller gave sockets, as Node and systemd do", async () => {
+  const there = ["--root", scratch.at("run"), "image", "run", "--quiet", "--store", scratch.at("store"), "demo"];
+  const child = spawn(runtime, [
+    ...there,
+    "sh",
+    "-c",
+    "echo out > /dev/stdout; echo err > /dev/stderr; seq 20000; exit 7",
+  ]);
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk) => (stdout += chunk));
+  child.stderr.on("data", (chunk) => (stderr += chunk));
+  const code = await new Promise((settle) => child.on("close", settle));
+  expect({ code, stderr, lines: stdout.split("\n").length }).toEqual({ code: 7, stderr: "err\n", lines: 20_002 });
+  expect(stdout).toMatch(/^out\n1\n/);
+});
+
 test("a variable without a value is the caller's in exec, too", () => {
   must(["image", "run", "-d", "--name", "web", "demo"]);
   const there = ["--root", scratch.at("run"), "container", "exec", "--store", scratch.at("store")];

@@ -16,6 +16,7 @@ import { lockStore } from "../store/store.ts";
 import { type BundleRequest, makeBundle, removeBundle } from "./bundle.ts";
 import { networkMounts, writeNetworkFiles } from "./network-files.ts";
 import { standInFor } from "./pass-signals.ts";
+import { relayForSocket } from "./relay.ts";
 import { DEFAULT_HOSTNAME } from "./runtime-config.ts";
 import { runtimePath } from "./runtime-path.ts";
 
@@ -58,6 +59,15 @@ async function claim({ store }: Pick<RunRequest, "store">, directory: string): P
 }
 
 async function execute(args: readonly string[], lock: Fd): Promise<number> {
-  const child = spawn(runtimePath(), args, { stdio: ["inherit", "inherit", "inherit", lock.number] });
-  return await standInFor(child);
+  using stdout = relayForSocket(1);
+  using stderr = relayForSocket(2);
+  const child = spawn(runtimePath(), args, {
+    stdio: ["inherit", stdout?.end.number ?? 1, stderr?.end.number ?? 2, lock.number],
+  });
+  stdout?.end.close();
+  stderr?.end.close();
+  const code = await standInFor(child);
+  // The container has ended, and everybody in it.
+  await Promise.all([stdout?.drained, stderr?.drained]);
+  return code;
 }

@@ -7,9 +7,9 @@ import type { Fd } from "../../../sys/fd.ts";
 import { makeNetworkNamespace } from "../../../sys/namespace.ts";
 import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
-import { pipe } from "../../../sys/spawn.ts";
 import { DEFAULT_CAPABILITIES } from "../../bundle/capabilities.ts";
 import { fitUser, mappedIds } from "../../bundle/mapped-ids.ts";
+import { relayTo } from "../../bundle/relay.ts";
 import { toRuntimeConfig } from "../../bundle/runtime-config.ts";
 import { runtimePath } from "../../bundle/runtime-path.ts";
 import { readInImage, resolveUser } from "../../bundle/user.ts";
@@ -49,7 +49,7 @@ export async function runContainer(request: ContainerRequest): Promise<number> {
   const pidFile = join(mounted.directory, PASTA);
   using network = request.network === "pasta" ? connected(pidFile) : undefined;
   writeConfig(request, network?.path ?? null);
-  using output = outputPipe(request.output);
+  using output = relayTo(request.output);
   const child = spawn(runtimePath(), [...runtimeArgs, "run", "--bundle", mounted.directory, id], {
     stdio: ["ignore", output.end.number, output.end.number, lock.number],
     // Out of the terminal's foreground: what interrupts the build ends the container by its name.
@@ -69,28 +69,6 @@ export async function runContainer(request: ContainerRequest): Promise<number> {
   } finally {
     signal.removeEventListener("abort", stop);
   }
-}
-
-/**
- * A pipe for what a command writes. The engine's own are sockets, which nobody can open by a name: a command that writes to `/dev/stdout`
- * would fail. They cannot wait for a pipe either, without a thread for each; cat(1) can.
- */
-function outputPipe(write: (chunk: Uint8Array) => void): { end: Fd; drained: Promise<void> } & Disposable {
-  const [from, end] = pipe();
-  using reader = from;
-  const relay = spawn("cat", [], {
-    stdio: [reader.number, "pipe", "ignore"],
-    env: { PATH: "/usr/bin:/bin" },
-    detached: true,
-  });
-  relay.stdout?.on("data", write);
-  const drained = new Promise<void>((settle, reject) => {
-    relay.on("error", reject);
-    relay.on("close", () => settle());
-  });
-  // Whoever waits for it hears of it; until then it is nobody's.
-  drained.catch(() => {});
-  return { end, drained, [Symbol.dispose]: () => end.close() };
 }
 
 /** A network namespace that is connected by pasta until the end of its block. */
