@@ -25,14 +25,19 @@ export function passSignals(send: (signal: NodeJS.Signals) => void): Disposable 
   };
 }
 
+/** Stands in for a process until it ends. @returns as {@link exitCodeOf} */
+export async function standInFor(child: ChildProcess): Promise<number> {
+  using _ = passSignals((signal) => void child.kill(signal));
+  return await exitCodeOf(child);
+}
+
 /**
- * Stands in for a process until it ends.
+ * Waits for the end of a process that has just been started.
  * @returns its exit code, 128+N where signal N ended it
  * @throws {Error} when it could not be started
  */
-export async function standInFor(child: ChildProcess): Promise<number> {
-  using _ = passSignals((signal) => void child.kill(signal));
-  return await new Promise((settle, reject) => {
+export function exitCodeOf(child: ChildProcess): Promise<number> {
+  return new Promise((settle, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => settle(code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0)));
   });

@@ -70,11 +70,8 @@ export function extractLayer(source: ByteSource, target: ExtractTarget, options:
     try {
       if (options.isForeign && pathInRoot(entry.name, limits.depth, "a path") === "") continue;
       const change = changeOf(entry, limits.depth);
-      if (options.isForeign) {
-        if (change.kind !== "make" && change.kind !== "link")
-          throw new LayerError("its name begins with .wh., and no layer can have such a file");
-        if (change.path === "") continue;
-      }
+      if (options.isForeign && change.kind !== "make" && change.kind !== "link")
+        throw new LayerError("its name begins with .wh., and no layer can have such a file");
       carryOut(change, tree, whiteouts, reader, context);
       if (change.kind === "make" || change.kind === "lend") extracted.bytes += entry.size;
       hasLent ||= change.kind === "lend";

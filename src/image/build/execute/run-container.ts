@@ -1,7 +1,6 @@
 /** Executes a command in a root filesystem: by the runtime, with the walls of a default container. */
 import { spawn, spawnSync } from "node:child_process";
 import { appendFileSync, existsSync, writeFileSync } from "node:fs";
-import { constants } from "node:os";
 import type { Mount } from "../../../config/types.ts";
 import type { Fd } from "../../../sys/fd.ts";
 import { makeNetworkNamespace } from "../../../sys/namespace.ts";
@@ -9,6 +8,7 @@ import { join } from "../../../sys/path-names.ts";
 import { randomHex } from "../../../sys/random.ts";
 import { DEFAULT_CAPABILITIES } from "../../bundle/capabilities.ts";
 import { fitUser, mappedIds } from "../../bundle/mapped-ids.ts";
+import { exitCodeOf } from "../../bundle/pass-signals.ts";
 import { relayTo } from "../../bundle/relay.ts";
 import { toRuntimeConfig } from "../../bundle/runtime-config.ts";
 import { runtimePath } from "../../bundle/runtime-path.ts";
@@ -58,12 +58,8 @@ export async function runContainer(request: ContainerRequest): Promise<number> {
   const stop = () => void spawnSync(runtimePath(), [...runtimeArgs, "delete", "--force", id], { stdio: "ignore" });
   signal.addEventListener("abort", stop);
   try {
-    const ended = new Promise<number>((settle, reject) => {
-      child.on("error", reject);
-      child.on("exit", (code, name) => settle(code ?? 128 + (constants.signals[name as NodeJS.Signals] ?? 0)));
-    });
     output.end.close();
-    const [code] = await Promise.all([ended, output.drained]);
+    const [code] = await Promise.all([exitCodeOf(child), output.drained]);
     signal.throwIfAborted();
     return code;
   } finally {
