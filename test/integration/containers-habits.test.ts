@@ -166,6 +166,16 @@ test("can open its output by a name where the caller gave sockets, as Node and s
   expect(stdout).toMatch(/^out\n1\n/);
 });
 
+test("keeps the order of its output where stdout and stderr are one socket", async () => {
+  const there = `"${runtime}" --root "${scratch.at("run")}" image run --quiet --store "${scratch.at("store")}"`;
+  const script = "for n in $(seq 1 2 99); do echo $n; echo $((n + 1)) >&2; done";
+  const child = spawn("sh", ["-c", `exec ${there} demo sh -c '${script}' 2>&1`]);
+  let output = "";
+  child.stdout.on("data", (chunk) => (output += chunk));
+  await new Promise((settle) => child.on("close", settle));
+  expect(output.trim().split("\n").map(Number)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+});
+
 test("a variable without a value is the caller's in exec, too", () => {
   must(["image", "run", "-d", "--name", "web", "demo"]);
   const there = ["--root", scratch.at("run"), "container", "exec", "--store", scratch.at("store")];

@@ -38,7 +38,29 @@ export function relayTo(target: number | ((chunk: Uint8Array) => void)): Relay {
   return { end, drained, [Symbol.dispose]: () => end.close() };
 }
 
-/** {@link relayTo} where it is a socket; `null` where it can be opened by a name. */
-export function relayForSocket(fd: number): Relay | null {
-  return fstatSync(fd).isSocket() ? relayTo(fd) : null;
+/** What a process gets in the place of its caller's descriptors. */
+export interface RelayedOutputs extends Disposable {
+  /** In the order of what was given: pipes for sockets, and all else as it is. */
+  descriptors: number[];
+  /** Closes the pipes' ends, once the process has them. */
+  close(): void;
+  /** As {@link Relay.drained}, of all. */
+  drained(): Promise<unknown>;
+}
+
+/** {@link relayTo} for those that are sockets. What is one socket is one pipe, which keeps the order of what is written. */
+export function relaySockets(fds: readonly number[]): RelayedOutputs {
+  const relays = new Map<number, Relay>();
+  const descriptors = fds.map((fd) => {
+    const stat = fstatSync(fd);
+    if (!stat.isSocket()) return fd;
+    const relay = relays.get(stat.ino) ?? relayTo(fd);
+    relays.set(stat.ino, relay);
+    return relay.end.number;
+  });
+  const close = () => {
+    for (const { end } of relays.values()) end.close();
+  };
+  const drained = () => Promise.all([...relays.values()].map((relay) => relay.drained));
+  return { descriptors, close, drained, [Symbol.dispose]: close };
 }

@@ -16,7 +16,7 @@ import { lockStore } from "../store/store.ts";
 import { type BundleRequest, makeBundle, removeBundle } from "./bundle.ts";
 import { networkMounts, writeNetworkFiles } from "./network-files.ts";
 import { standInFor } from "./pass-signals.ts";
-import { relayForSocket } from "./relay.ts";
+import { relaySockets } from "./relay.ts";
 import { DEFAULT_HOSTNAME } from "./runtime-config.ts";
 import { runtimePath } from "./runtime-path.ts";
 
@@ -59,15 +59,11 @@ async function claim({ store }: Pick<RunRequest, "store">, directory: string): P
 }
 
 async function execute(args: readonly string[], lock: Fd): Promise<number> {
-  using stdout = relayForSocket(1);
-  using stderr = relayForSocket(2);
-  const child = spawn(runtimePath(), args, {
-    stdio: ["inherit", stdout?.end.number ?? 1, stderr?.end.number ?? 2, lock.number],
-  });
-  stdout?.end.close();
-  stderr?.end.close();
+  using outputs = relaySockets([1, 2]);
+  const child = spawn(runtimePath(), args, { stdio: ["inherit", ...outputs.descriptors, lock.number] });
+  outputs.close();
   const code = await standInFor(child);
   // The container has ended, and everybody in it.
-  await Promise.all([stdout?.drained, stderr?.drained]);
+  await outputs.drained();
   return code;
 }
